@@ -1,0 +1,44 @@
+/** The question put to the law, and its answer. */
+import type { Action, Resource } from './call.ts'
+import type { Finding } from './finding.ts'
+import type { JsonObject } from './json.ts'
+import type { Principal } from './principal.ts'
+
+export interface Query {
+  readonly principal: Principal
+  readonly action: Action
+  readonly resource: Resource
+  readonly context: {
+    readonly approved: boolean
+    readonly findings: readonly Finding[]
+    /** The call's arguments; policies read them by JSON Pointer. */
+    readonly input: JsonObject
+  }
+}
+
+/** What would turn a refusal into a yes. */
+export type Remedy =
+  | { readonly kind: 'authenticate' }
+  | { readonly kind: 'scope'; readonly scopes: readonly string[] }
+  | { readonly kind: 'step_up'; readonly acr: string }
+  | { readonly kind: 'approval'; readonly id?: string }
+  | { readonly kind: 'wait'; readonly ms: number }
+  | { readonly kind: 'redact'; readonly labels: readonly string[] }
+
+/** What a permit asks for in return: an annotation of the permitting policy, `@limit("60/m")`. */
+export interface Obligation {
+  readonly policy: string
+  readonly kind: 'limit'
+  readonly value: string
+}
+
+export interface Decision {
+  readonly effect: 'permit' | 'forbid'
+  /** Ids of the determining policies; empty when nothing permits. */
+  readonly policies: readonly string[]
+  readonly obligations: readonly Obligation[]
+  /** Only remedies that would help: with all of them brought the answer would be yes. */
+  readonly remedies: readonly Remedy[]
+  /** Digest of the law in force. */
+  readonly revision: string
+}

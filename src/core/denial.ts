@@ -1,0 +1,94 @@
+/** Refusals: one closed table of codes, rich inside and poor outside. And faults: the world is broken, not the caller. */
+import type { Remedy } from './decision.ts'
+import type { Finding } from './finding.ts'
+
+interface Row {
+  /** HTTP status. */
+  readonly status: number
+  /** JSON-RPC code: the specification's where it has one, else the HTTP status, outside -32768…-32000. */
+  readonly rpc: number
+  /** All that a caller is told. Constant: no input is ever echoed. */
+  readonly message: string
+}
+
+export const DENIALS = {
+  malformed: { status: 400, rpc: -32600, message: 'The request is malformed.' },
+  unparseable: { status: 400, rpc: -32700, message: 'The body is not valid JSON.' },
+  header_mismatch: { status: 400, rpc: -32020, message: 'A header and the body disagree.' },
+  unsupported_revision: { status: 400, rpc: -32022, message: 'The protocol revision is not supported.' },
+  missing_capability: { status: 400, rpc: -32021, message: 'The client did not declare a capability that is needed.' },
+  invalid_envelope: { status: 400, rpc: -32602, message: 'Required request metadata is missing or invalid.' },
+  ambiguous_credentials: { status: 400, rpc: 400, message: 'More than one credential was presented.' },
+  unauthenticated: { status: 401, rpc: 401, message: 'A credential is needed.' },
+  invalid_token: { status: 401, rpc: 401, message: 'The credential is not valid.' },
+  step_up_required: { status: 401, rpc: 401, message: 'A stronger sign-in is needed.' },
+  insufficient_scope: { status: 403, rpc: 403, message: 'The credential lacks a scope that is needed.' },
+  approval_required: { status: 403, rpc: 403, message: 'A person must approve this call.' },
+  content_blocked: { status: 403, rpc: 403, message: 'The content is not allowed.' },
+  forbidden: { status: 403, rpc: 403, message: 'Not allowed.' },
+  foreign_origin: { status: 403, rpc: 403, message: 'This origin is not allowed.' },
+  foreign_host: { status: 400, rpc: 400, message: 'This host is not served here.' },
+  no_route: { status: 404, rpc: 404, message: 'There is nothing here.' },
+  no_session: { status: 404, rpc: -32001, message: 'Session not found.' },
+  unknown_method: { status: 404, rpc: -32601, message: 'Method not found.' },
+  not_found: { status: 400, rpc: -32602, message: 'Unknown tool, prompt or resource.' },
+  invalid_arguments: { status: 400, rpc: -32602, message: 'The arguments are not valid.' },
+  http_method: { status: 405, rpc: 405, message: 'This HTTP method is not used here.' },
+  not_acceptable: { status: 406, rpc: 406, message: 'Accept must list application/json and text/event-stream.' },
+  slow_request: { status: 408, rpc: 408, message: 'The request took too long to arrive.' },
+  too_large: { status: 413, rpc: 413, message: 'The request is too large.' },
+  media_type: { status: 415, rpc: 415, message: 'Content-Type must be application/json.' },
+  rate_limited: { status: 429, rpc: 429, message: 'Too many requests.' },
+  upstream_failed: { status: 502, rpc: 502, message: 'The server behind the gateway failed.' },
+  unavailable: { status: 503, rpc: 503, message: 'Temporarily unavailable.' },
+  timeout: { status: 504, rpc: 504, message: 'The server behind the gateway did not answer in time.' },
+} as const satisfies Readonly<Record<string, Row>>
+
+export type DenialCode = keyof typeof DENIALS
+
+/** For the operator, never for the caller. */
+interface Inside {
+  /** One sentence on what was wrong. */
+  readonly detail?: string
+  readonly remedies?: readonly Remedy[]
+  readonly policies?: readonly string[]
+  readonly findings?: readonly Finding[]
+  readonly cause?: unknown
+}
+
+/** A refusal. Thrown, so that nobody can forget to check it. */
+export class Denial extends Error {
+  override readonly name = 'Denial'
+  readonly code: DenialCode
+  readonly detail: string
+  readonly remedies: readonly Remedy[]
+  readonly policies: readonly string[]
+  readonly findings: readonly Finding[]
+
+  constructor(code: DenialCode, inside: Inside = {}) {
+    super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
+    this.code = code
+    this.detail = inside.detail ?? ''
+    this.remedies = inside.remedies ?? []
+    this.policies = inside.policies ?? []
+    this.findings = inside.findings ?? []
+  }
+
+  /** The only place where an unknown error becomes an answer: a fault denies. */
+  static from(error: unknown): Denial {
+    if (error instanceof Denial) return error
+    const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    return new Denial('unavailable', { detail, cause: error })
+  }
+}
+
+/** The world is broken: configuration, store, policy. At start the process refuses to start; later it denies. */
+export class Fault extends Error {
+  override readonly name = 'Fault'
+  /** `FAULT_CONFIG`, `FAULT_POLICY`, `FAULT_STORE`, … */
+  readonly code: string
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

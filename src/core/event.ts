@@ -1,0 +1,74 @@
+/** One line of history. The journal's row, the log line, the metric's source and the dashboard's row are all this. */
+import type { Action, Era, Resource } from './call.ts'
+import type { DenialCode } from './denial.ts'
+import type { Finding } from './finding.ts'
+import type { Principal } from './principal.ts'
+
+/** How a call ended. `would_deny`: permitted only because `profile: observe` is on. */
+export type Outcome = 'permitted' | 'would_deny' | 'denied' | 'failed' | 'cancelled'
+
+/** What happened. `call.ended` is the one decision record of a call; `call.begun` says that it was let through. */
+export type EventType =
+  | 'call.begun'
+  | 'call.ended'
+  | 'key.created'
+  | 'key.rotated'
+  | 'key.revoked'
+  | 'policy.loaded'
+  | 'policy.rejected'
+  | 'gateway.started'
+  | 'gateway.stopped'
+  | 'upstream.started'
+  | 'upstream.stopped'
+  | 'upstream.noise'
+
+/** What a writer says; the journal adds `id`, `at`, `node`, `seq` and `previous`. */
+export interface Entry {
+  readonly type: EventType
+  readonly outcome?: Outcome
+  /** Call.id */
+  readonly call?: string
+  /** `issuer#subject`, absent when nobody was identified. */
+  readonly principal?: string
+  readonly roles?: readonly string[]
+  readonly kind?: Principal['kind']
+  readonly client?: string
+  readonly tenant?: string
+  readonly method?: string
+  readonly action?: Action
+  readonly resource?: Resource
+  readonly transport?: 'http' | 'stdio' | 'embedded'
+  readonly era?: Era
+  readonly revision?: string
+  readonly address?: string
+  readonly agent?: string
+  /** Names and shapes of the arguments, never their text. */
+  readonly arguments?: Readonly<Record<string, string>>
+  /** Keyed hash of the canonical arguments: equal calls are seen to be equal, and nothing can be guessed from it. */
+  readonly argumentsHash?: string
+  readonly policies?: readonly string[]
+  /** Digest of the law in force. */
+  readonly law?: string
+  readonly denial?: DenialCode
+  readonly detail?: string
+  readonly findings?: readonly Finding[]
+  /** Wall time of the whole call, milliseconds. */
+  readonly tookMs?: number
+  /** W3C trace id, if the caller sent one. */
+  readonly trace?: string
+  /** Who did it, for what is done by an operator: `cli`, `gateway`. */
+  readonly by?: string
+}
+
+export interface AuditEvent extends Entry {
+  /** UUIDv7. */
+  readonly id: string
+  /** Milliseconds since the epoch. */
+  readonly at: number
+  /** The writer. Each has a chain of its own. */
+  readonly node: string
+  /** Position in the chain of this node, from 1, without gaps. */
+  readonly seq: number
+  /** Digest of the event before in this node's chain; the empty string for the first. */
+  readonly previous: string
+}

@@ -1,0 +1,34 @@
+/** Who is asking. */
+import type { JsonObject } from './json.ts'
+import type { Pattern } from './pattern.ts'
+
+/** Holds no credential, so it may be logged, sent and shown. */
+export interface Principal {
+  readonly kind: 'user' | 'service' | 'anonymous'
+  /** An issuer URL, or one of `key`, `certificate`, `environment`, `local`. */
+  readonly issuer: string
+  /** Unique only together with `issuer`. */
+  readonly subject: string
+  /** OAuth `client_id`. */
+  readonly client?: string
+  /** Who acts for the subject, nearest first (RFC 8693 §4.1 `act`). */
+  readonly actors: readonly string[]
+  readonly tenant?: string
+  readonly roles: readonly string[]
+  /** A ceiling: what this credential was issued for; absent = the credential knows no scopes. */
+  readonly scopes?: readonly string[]
+  /** A ceiling: the allow-list of an API key; absent = no ceiling. */
+  readonly grants?: readonly Pattern[]
+  readonly claims: JsonObject
+}
+
+/** `issuer#subject`: the one name of a principal, in the law, in the journal and in the store. */
+export function nameOf(principal: Pick<Principal, 'issuer' | 'subject'>): string {
+  return `${principal.issuer}#${principal.subject}`
+}
+
+/** What a request presents to say who it is from, still unbelieved. */
+export interface Credential {
+  readonly scheme: 'api-key' | 'bearer'
+  readonly secret: import('./secret.ts').Secret
+}

@@ -1,0 +1,30 @@
+/** The clock as an argument, and the spans and rates that people write: "15m", "60/m". */
+
+/** Milliseconds since the epoch. Tests pass one that they turn by hand. */
+export type Clock = () => number
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/** `"90d"` as milliseconds; undefined when the text is not a span. Units: ms, s, m, h, d, w. */
+export function parseSpan(text: string): number | undefined {
+  const match = /^(\d{1,9})(ms|s|m|h|d|w)$/.exec(text)
+  const unit = match?.[2] === undefined ? undefined : UNIT_MS[match[2]]
+  return unit === undefined ? undefined : Number(match?.[1]) * unit
+}
+
+/** A size such as `"1MiB"` in bytes; undefined when the text is not a size. Units: B, KiB, MiB, GiB, KB, MB, GB. */
+export function parseSize(text: string): number | undefined {
+  const match = /^(\d{1,9})(B|KiB|MiB|GiB|KB|MB|GB)$/.exec(text)
+  const unit = match?.[2] === undefined ? undefined : UNIT_BYTES[match[2]]
+  return unit === undefined ? undefined : Number(match?.[1]) * unit
+}
+
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+  KB: 1_000,
+  MB: 1_000_000,
+  GB: 1_000_000_000,
+}
