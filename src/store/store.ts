@@ -1,0 +1,87 @@
+/** Memory: three nouns (records that expire, cells that refill, logs that grow), eight verbs, each atomic on one replica or on many. */
+import type { JsonValue } from '../core/json.ts'
+
+/** A record and the version of its last change. */
+export interface Stored {
+  readonly key: string
+  readonly value: JsonValue
+  /** Milliseconds since the epoch. */
+  readonly expiresAt?: number
+}
+
+export interface PutOptions {
+  /** Milliseconds since the epoch; the record is gone from then on. */
+  readonly expiresAt?: number
+  /** Write only when no live record is there; the answer says whether it was written. */
+  readonly onlyIfAbsent?: boolean
+  /** Write only when the live record's value is this one (compared in canonical form): compare-and-set. */
+  readonly onlyIf?: JsonValue
+}
+
+/** One token bucket that a call charges (GCRA). */
+export interface Cell {
+  readonly key: string
+  /** Milliseconds between two tokens at the sustained rate. */
+  readonly intervalMs: number
+  /** How many may come at once. */
+  readonly burst: number
+  /** How many this call takes. */
+  readonly cost: number
+}
+
+export interface Charge {
+  readonly allowed: boolean
+  /** How long until the same charge would be allowed; 0 when it was. */
+  readonly waitMs: number
+  /** Index of the cell that refused longest; -1 when none did. */
+  readonly refusedBy: number
+  /** What is left in each cell, in the order asked. */
+  readonly remaining: readonly number[]
+}
+
+export interface Page {
+  /** Continue behind this key or position. */
+  readonly after?: string
+  /** At most this many; 1000 unless told. */
+  readonly limit?: number
+}
+
+/** A stretch of a log, both ends exclusive. */
+export interface Stretch extends Page {
+  /** Only lines in front of this position. */
+  readonly before?: string
+  /** The last so many lines of the stretch instead of the first; they come in order all the same. */
+  readonly last?: number
+}
+
+/** Lines that are JSON text already, each one value: whoever had to write it for its digest need not have it written twice. */
+export interface Written {
+  readonly texts: readonly string[]
+}
+
+/** A line of a log and where it stands. Positions of one log increase and sort as text. */
+export interface Line {
+  readonly position: string
+  readonly value: JsonValue
+}
+
+/**
+ * All verbs reject with a `Fault` (`FAULT_STORE`) when the store is away; none of them ever answers from memory instead.
+ * Keys are the texts of `keys.ts`. Values are JSON.
+ */
+export interface Store {
+  get(key: string): Promise<JsonValue | undefined>
+  /** @returns whether it was written. */
+  put(key: string, value: JsonValue, options?: PutOptions): Promise<boolean>
+  /** Reads and removes: of many takers exactly one gets it. */
+  take(key: string): Promise<JsonValue | undefined>
+  /** Live records whose key starts with `prefix`, in key order. */
+  list(prefix: string, page?: Page): Promise<readonly Stored[]>
+  /** Every cell is charged or none. */
+  charge(cells: readonly Cell[], now: number): Promise<Charge>
+  /** Appends the lines in order, all or none. When it resolves they survive SIGKILL. */
+  append(log: string, lines: readonly JsonValue[] | Written): Promise<void>
+  /** Lines in order, from the first, or from the end where `last` says so. */
+  read(log: string, stretch?: Stretch): Promise<readonly Line[]>
+  close(): Promise<void>
+}
