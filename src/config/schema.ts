@@ -1,0 +1,207 @@
+/** Every setting, its default and its unit, as an operator writes it. */
+import { z } from 'zod'
+import { address, flag, hostName, httpUrl, list, origin, pattern, roleName, size, some, span, text, whole, word } from './values.ts'
+
+/** An API key that never expires is a password that nobody changes: ten years is the most. */
+const KEY_SPAN = ['1m', '3650d'] as const
+const PERMISSION = /^(\*|[A-Za-z0-9_.*-]{1,64}:[A-Za-z0-9_.*-]{1,64})$/
+const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
+/** From harmless to not to be seen. */
+const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
+
+/** Of the server's own settings these belong to a command alone. */
+const COMMAND_ONLY = ['env', 'cwd', 'shared', 'maxProcesses', 'idle'] as const
+
+const server = z
+  .strictObject(
+    {
+      command: list(z.string({ error: 'expected a text' }), 'texts: the program and its arguments', 1)
+        .refine(([program]) => program !== '', { error: 'expected a program first' })
+        .optional()
+        .describe('Program and arguments of a server that speaks over stdio.'),
+      url: httpUrl.optional().describe('Address of a server that speaks Streamable HTTP.'),
+      env: z
+        .record(word(VARIABLE, 'a variable name'), z.string({ error: 'expected a text' }), { error: 'expected a map of variables' })
+        .optional()
+        .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
+      cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
+      timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
+      shared: flag()
+        .optional()
+        .describe('One process for everybody. Only for servers that keep nothing about their callers. Default false.'),
+      maxProcesses: whole(1, 4096).optional().describe('How many processes may run at once. Default 32.'),
+      idle: span('1s', '24h').optional().describe('A process that nobody used for so long is ended. Default 10m.'),
+    },
+    { error: 'expected a map of settings' },
+  )
+  .refine((written) => (written.command === undefined) !== (written.url === undefined), {
+    error: 'expected exactly one of command and url',
+    when: isMap,
+  })
+  .superRefine((written, context) => {
+    if (written.command !== undefined || written.url === undefined) return
+    for (const name of COMMAND_ONLY) {
+      if (written[name] !== undefined)
+        context.addIssue({ code: 'custom', path: [name], message: 'expected only beside command, not beside url' })
+    }
+  })
+
+const authentication = z.strictObject({
+  apiKeys: z
+    .strictObject({
+      prefix: word(/^[a-z][a-z0-9]{0,15}$/, 'lower-case letters and digits, at most 16')
+        .prefault('mcp')
+        .describe('What every key starts with. Keys made under another prefix stop working.'),
+      expires: span(...KEY_SPAN)
+        .prefault('90d')
+        .describe('How long a new key lives.'),
+    })
+    .prefault({}),
+  environment: word(VARIABLE, 'the name of an environment variable')
+    .prefault('MCP_API_KEY')
+    .describe('Where `portcullis run` finds the credential of its caller.'),
+  anonymous: z
+    .strictObject({ roles: list(roleName, 'role names', 1) })
+    .optional()
+    .describe('Roles of a call without a credential. Unless written, such a call is refused.'),
+})
+
+const needs = {
+  permission: word(/^[A-Za-z0-9_.-]{1,64}:[A-Za-z0-9_.-]{1,64}$/, 'one permission such as files:read, without wildcards')
+    .optional()
+    .describe('The permission that opens it. Without one, only a policy does.'),
+  scope: some(text('a scope such as tools:read', 256), 'a scope')
+    .optional()
+    .describe('A token that knows scopes must hold one of these; `{name}` and `{server}` are filled in.'),
+}
+
+const who = list(text('a role, or issuer#subject', 512), 'roles, or issuer#subject').prefault([])
+
+const access = z.strictObject({
+  roles: z
+    .record(
+      roleName,
+      z.strictObject({
+        inherits: some(roleName, 'a role name').prefault([]),
+        permissions: list(word(PERMISSION, 'a permission such as files:read, files:* or *'), 'permissions').prefault([]),
+      }),
+      { error: 'expected a map of roles' },
+    )
+    .prefault({})
+    .describe('What who may do.'),
+  tools: z
+    .record(
+      pattern,
+      z.strictObject({ ...needs, sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional() }),
+      {
+        error: 'expected a map of tool patterns',
+      },
+    )
+    .prefault({})
+    .describe('What a tool needs, and how sensitive it is.'),
+  prompts: z
+    .record(pattern, z.strictObject(needs), { error: 'expected a map of prompt patterns' })
+    .prefault({})
+    .describe('What a prompt needs.'),
+  resources: list(
+    z.strictObject({
+      uri: text('a URI pattern such as file:///data/**', 512),
+      server: text('a server name or pattern', 64).optional().describe('Any server unless told.'),
+      read: who,
+      subscribe: who,
+    }),
+    'rules',
+  )
+    .prefault([])
+    .describe('Who may read which URIs.'),
+  policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
+})
+
+const limits = z.strictObject({
+  request: z
+    .strictObject({
+      maxBytes: size('1KiB', '64MiB').prefault('1MiB').describe('Largest body.'),
+      maxHeaderBytes: size('1KiB', '256KiB').prefault('16KiB').describe('All headers of a request together.'),
+      maxDepth: whole(4, 256).prefault(64).describe('How deep JSON may nest.'),
+      headerTimeout: span('100ms', '5m').prefault('10s').describe('How long the headers may take to arrive.'),
+      timeout: span('100ms', '1h').prefault('30s').describe('How long the whole request may take to arrive.'),
+    })
+    .prefault({}),
+  response: z
+    .strictObject({ maxBytes: size('1KiB', '256MiB').prefault('10MiB').describe('Largest single message of a server.') })
+    .prefault({}),
+  connections: z
+    .strictObject({
+      total: whole(1, 100_000).prefault(4096).describe('Connections at once.'),
+      perAddress: whole(1, 100_000)
+        .prefault(512)
+        .describe('Connections at once from one address, or one /64 of IPv6. Raise it where a proxy stands in front.'),
+      idle: span('1s', '1h').prefault('65s').describe('A connection that says nothing for so long is closed.'),
+    })
+    .prefault({}),
+  calls: z
+    .strictObject({ total: whole(1, 100_000).prefault(1024).describe('Calls under way at once; the next one gets 503.') })
+    .prefault({}),
+  streams: z
+    .strictObject({ perPrincipal: whole(1, 10_000).prefault(64).describe('Open listening streams of one principal.') })
+    .prefault({}),
+  sessions: z
+    .strictObject({
+      total: whole(1, 100_000).prefault(1024).describe('Sessions at once (revisions with initialize).'),
+      perPrincipal: whole(1, 100_000).prefault(256).describe('Sessions of one principal.'),
+      idle: span('1s', '7d').prefault('30m').describe('A session that nobody used for so long is ended.'),
+    })
+    .prefault({}),
+  drain: span('0s', '10m').prefault('10s').describe('How long calls under way may take to end after SIGTERM.'),
+})
+
+const audit = z.strictObject({
+  file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
+  checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
+})
+
+export const settings = z.strictObject(
+  {
+    listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
+    publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
+    store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
+      .prefault('.portcullis/portcullis.db')
+      .describe('The database file, or `:memory:`.'),
+    profile: z
+      .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
+      .prefault('standard')
+      .describe(
+        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine.',
+      ),
+    allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),
+    allowedHosts: list(hostName, 'hosts')
+      .prefault([])
+      .describe('Values of the Host header beside loopback names and the host of publicUrl.'),
+    servers: z
+      .record(word(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a server name of lower-case letters, digits and "-", at most 64'), server, {
+        error: 'expected a map of servers',
+      })
+      .prefault({})
+      .describe('What is guarded. `files` is served at /mcp/files.'),
+    authentication: authentication.prefault({}),
+    access: access.prefault({}),
+    limits: limits.prefault({}),
+    audit: audit.prefault({}),
+  },
+  { error: 'expected a map of settings' },
+)
+
+/** What was written, with defaults filled in and spans and sizes read; paths are still as written. */
+export type Settings = z.output<typeof settings>
+
+export type Sensitivity = (typeof SENSITIVITIES)[number]
+
+/** The JSON Schema (2020-12) of the file, for editors. */
+export function configSchema(): object {
+  return z.toJSONSchema(settings, { io: 'input' })
+}
+
+function isMap(payload: { readonly value: unknown }): boolean {
+  return typeof payload.value === 'object' && payload.value !== null
+}

@@ -1,0 +1,225 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { publicUrlOf } from '../../src/config/config.ts'
+import { loadConfig, parseConfig, serverOf } from '../../src/config/load.ts'
+import { configSchema } from '../../src/config/schema.ts'
+import { Fault } from '../../src/core/denial.ts'
+
+const ENVIRONMENT = { PATH: '/bin', HOME: '/home/x', AWS_SECRET_ACCESS_KEY: 'abc', PORT: '9000', DEPTH: '32', EMPTY: '' }
+
+function parse(text: string, environment: Readonly<Record<string, string>> = ENVIRONMENT) {
+  return parseConfig(text, { file: 'portcullis.yaml', environment })
+}
+
+function mistakes(text: string, environment = ENVIRONMENT): readonly string[] {
+  try {
+    parse(text, environment)
+  } catch (error) {
+    assert.ok(error instanceof Fault)
+    assert.equal(error.code, 'FAULT_CONFIG')
+    return error.message.split('\n')
+  }
+  return []
+}
+
+test('an empty file is the defaults: loopback, standard, nobody without a key', () => {
+  const config = parse('')
+  assert.deepEqual(config.listen, { host: '127.0.0.1', port: 8080 })
+  assert.equal(publicUrlOf(config), 'http://127.0.0.1:8080')
+  assert.equal(config.profile, 'standard')
+  assert.equal(config.authentication.anonymous, undefined)
+  assert.equal(config.authentication.apiKeys.expiresMs, 90 * 86_400_000)
+  assert.equal(config.limits.request.maxBytes, 1024 * 1024)
+})
+
+test('spans and sizes are read into milliseconds and bytes, paths into absolute ones', () => {
+  const config = parse(`
+store: state/p.db
+servers:
+  files: { command: [./server.js, ./data], timeout: 30s, env: { LOG_LEVEL: info }, cwd: work }
+  weather: { url: "https://weather.internal/mcp" }
+access: { policies: policy/*.cedar }
+audit: { file: stdout, checkpoint: 1m }
+limits: { request: { maxBytes: 64KiB, timeout: 5s } }
+`)
+  const here = process.cwd()
+  assert.equal(config.store, join(here, 'state/p.db'))
+  assert.equal(config.keyFile, join(here, 'state/portcullis.key'))
+  assert.deepEqual(config.access.policies, [join(here, 'policy/*.cedar')])
+  assert.deepEqual(config.audit, { file: 'stdout', checkpointMs: 60_000 })
+  assert.equal(config.limits.request.maxBytes, 65_536)
+  assert.equal(config.limits.request.timeoutMs, 5_000)
+  assert.deepEqual(config.servers['weather'], { kind: 'url', url: 'https://weather.internal/mcp', timeoutMs: 60_000 })
+  assert.deepEqual(config.servers['files'], {
+    kind: 'command',
+    program: join(here, 'server.js'),
+    arguments: ['./data'],
+    env: { PATH: '/bin', HOME: '/home/x', LOG_LEVEL: 'info' },
+    cwd: join(here, 'work'),
+    timeoutMs: 30_000,
+    shared: false,
+    maxProcesses: 32,
+    idleMs: 600_000,
+  })
+})
+
+test('JSON is accepted too', () => {
+  assert.equal(parse('{\n\t"listen": "[::1]:0",\n\t"profile": "observe"\n}').listen.host, '::1')
+})
+
+test('every mistake is told with its line and column', () => {
+  const text = `listen: here
+profil: strict
+servers:
+  Files: { command: [x] }
+  both: { command: [x], url: "http://a/" }
+  neither: {}
+  web: { url: "http://a/", shared: true, timeout: 3 }
+limits: { request: { maxBytes: 1MB, maxDept: 3, maxDepth: deep } }
+allowedOrigins: ["https://a.example/x", "*"]
+`
+  assert.deepEqual(mistakes(text), [
+    'portcullis.yaml:1:9: listen: expected host:port, such as 127.0.0.1:8080 or [::1]:8080',
+    'portcullis.yaml:2:1: profil: unknown setting, did you mean profile?',
+    'portcullis.yaml:4:3: servers.Files: expected a server name of lower-case letters, digits and "-", at most 64',
+    'portcullis.yaml:5:3: servers.both: expected exactly one of command and url',
+    'portcullis.yaml:6:3: servers.neither: expected exactly one of command and url',
+    'portcullis.yaml:7:51: servers.web.timeout: expected a span from 100ms to 1h, such as 500ms, 30s, 15m, 24h or 90d',
+    'portcullis.yaml:8:37: limits.request.maxDept: unknown setting, did you mean maxDepth?',
+    'portcullis.yaml:8:59: limits.request.maxDepth: expected a whole number from 4 to 256',
+    'portcullis.yaml:9:18: allowedOrigins[0]: expected an origin such as https://chat.example.com, without a path',
+    'portcullis.yaml:9:41: allowedOrigins[1]: expected an origin such as https://chat.example.com, without a path',
+  ])
+})
+
+test('a name written twice is a mistake where it is written again', () => {
+  assert.deepEqual(mistakes('listen: 127.0.0.1:1\nprofile: strict\nlisten: 127.0.0.1:2\n'), [
+    'portcullis.yaml:3:1: expected each name once, this one was written before',
+  ])
+})
+
+test('an alias bomb is refused where the first alias stands', () => {
+  const bomb = `a: &a [x, x, x, x, x, x, x, x, x, x]
+b: &b [*a, *a, *a, *a, *a, *a, *a, *a, *a, *a]
+c: [*b, *b, *b, *b, *b, *b, *b, *b, *b, *b]
+`
+  assert.deepEqual(mistakes(bomb), ['portcullis.yaml:2:8: expected aliases that unfold to at most 100 values'])
+})
+
+test('a mistake behind an alias is told where the value stands', () => {
+  const text = 'servers:\n  a: &one { url: "http://a/", timeout: never }\n  b: *one\n'
+  assert.deepEqual(
+    mistakes(text).map((line) => line.split(': ').slice(0, 2).join(': ')),
+    ['portcullis.yaml:2:40: servers.a.timeout', 'portcullis.yaml:2:40: servers.b.timeout'],
+  )
+})
+
+test('the environment fills scalars after parsing, so it cannot inject settings', () => {
+  const config = parse(
+    `listen: 127.0.0.1:\${PORT}
+profile: \${MISSING:-observe}
+limits: { request: { maxDepth: "\${DEPTH}" } }
+servers: { a: { command: [run, "\${EVIL}", "$\${PORT}", "\${EMPTY:-x}", "\${EMPTY}"] } }`,
+    {
+      ...ENVIRONMENT,
+      EVIL: 'x", url: http://evil/ }\nprofile: observe',
+    },
+  )
+  assert.equal(config.listen.port, 9000)
+  assert.equal(config.profile, 'observe')
+  assert.equal(config.limits.request.maxDepth, 32)
+  const server = config.servers['a']
+  assert.deepEqual(server?.kind === 'command' ? server.arguments : [], ['x", url: http://evil/ }\nprofile: observe', `\${PORT}`, 'x', ''])
+})
+
+test('a variable that is not set, and a reference that is not closed, are mistakes with their places', () => {
+  assert.deepEqual(mistakes(`profile: standard\npublicUrl: "http://\${HOST_NAME}/"\nstore: "\${oops"\n`), [
+    'portcullis.yaml:2:12: expected the environment variable HOST_NAME, which is not set',
+    'portcullis.yaml:3:8: expected a variable name and } after ${; a literal ${ is written $${',
+  ])
+})
+
+test('a mistake never repeats the value, which may be a secret', () => {
+  const told = mistakes(`publicUrl: "\${AWS_SECRET_ACCESS_KEY}"\n`).join()
+  assert.match(told, /publicUrl: expected an http/)
+  assert.doesNotMatch(told, /abc/)
+})
+
+test('Redis is told to be not built yet', () => {
+  assert.deepEqual(mistakes('store: redis://127.0.0.1:6379/0'), [
+    'portcullis.yaml:1:8: store: expected a path or :memory:, because a store in Redis is not built yet',
+  ])
+})
+
+test('roles that inherit what is not there, or themselves, are mistakes', () => {
+  const text = 'access:\n  roles:\n    a: { inherits: b }\n    b: { inherits: [a] }\n    c: { inherits: nobody }\n'
+  assert.deepEqual(mistakes(text), [
+    'portcullis.yaml:3:20: access.roles.a.inherits: expected no circle, this role inherits itself',
+    'portcullis.yaml:4:10: access.roles.b.inherits: expected no circle, this role inherits itself',
+    'portcullis.yaml:5:20: access.roles.c.inherits: expected a role of access.roles, there is no "nobody"',
+  ])
+})
+
+test('a rule about URIs names roles that there are, or principals', () => {
+  const text = 'access:\n  roles: { a: {} }\n  resources:\n    - { uri: "file:///**", read: [a, "key#1", b], subscribe: [c] }\n'
+  assert.deepEqual(mistakes(text), [
+    'portcullis.yaml:4:47: access.resources[0].read[2]: expected a role of access.roles, or a principal as issuer#subject',
+    'portcullis.yaml:4:63: access.resources[0].subscribe[0]: expected a role of access.roles, or a principal as issuer#subject',
+  ])
+})
+
+test('strict takes no anonymous callers and no plain http beyond this machine', () => {
+  assert.deepEqual(
+    mistakes(
+      'profile: strict\nlisten: 0.0.0.0:80\npublicUrl: http://mcp.example.com\nauthentication: { anonymous: { roles: [guest] } }\n',
+    ).map((line) => line.split(': ')[1]),
+    ['publicUrl', 'authentication.anonymous'],
+  )
+  assert.deepEqual(mistakes('profile: strict\n'), [])
+})
+
+test("a server's environment cannot be given the caller's credential", () => {
+  assert.deepEqual(
+    mistakes('servers: { a: { command: [x], env: { MCP_API_KEY: y } } }').map((line) => line.split(': ')[1]),
+    ['servers.a.env.MCP_API_KEY'],
+  )
+})
+
+test("the caller's credential on stdio comes from the variable that is named, and does not print", () => {
+  const config = parse('authentication: { environment: MY_KEY }', { MY_KEY: 'mcp_secret' })
+  assert.equal(config.authentication.environment.value?.reveal(), 'mcp_secret')
+  assert.doesNotMatch(JSON.stringify(config), /mcp_secret/)
+})
+
+test('a file that is not there is told by name', () => {
+  assert.throws(() => loadConfig('no/such.yaml'), { code: 'FAULT_CONFIG', message: 'no/such.yaml: there is no such file' })
+})
+
+test('a file is read, and its folder is what paths are relative to', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'p.yaml'), 'store: ":memory:"\naudit: { file: audit.jsonl }\n')
+  const config = loadConfig(join(folder, 'p.yaml'), {})
+  assert.equal(config.store, ':memory:')
+  assert.equal(config.keyFile, undefined)
+  assert.equal(config.audit.file, join(folder, 'audit.jsonl'))
+  assert.equal(config.file, join(folder, 'p.yaml'))
+})
+
+test('a server may be a command line, with an environment as clean as any', () => {
+  assert.deepEqual(serverOf(['node', 'a.js'], '/srv/x', { PATH: '/bin', SECRET: 'x' }).env, { PATH: '/bin' })
+})
+
+test('the JSON Schema allows no unknown setting anywhere', () => {
+  const open: string[] = []
+  const walk = (node: unknown, path: string): void => {
+    if (typeof node !== 'object' || node === null) return
+    if ('properties' in node && !('additionalProperties' in node && node.additionalProperties === false)) open.push(path)
+    for (const [name, child] of Object.entries(node)) walk(child, `${path}/${name}`)
+  }
+  walk(configSchema(), '')
+  assert.deepEqual(open, [])
+})
