@@ -1,0 +1,245 @@
+/** API keys: made, listed, rotated with overlap, revoked for every process at once, and recognised. */
+import { createSecretKey, type KeyObject } from 'node:crypto'
+import { Denial, Fault } from '../core/denial.ts'
+import type { Pattern } from '../core/pattern.ts'
+import type { Credential, Principal } from '../core/principal.ts'
+import { isEqual, keyedHash, Secret, sha256 } from '../core/secret.ts'
+import type { Clock } from '../core/time.ts'
+import { KEYS } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import type { Scheme } from './authenticate.ts'
+import { type KeyRecord, type KeyView, principalOf, readRecord, readUse, viewOf, writeRecord } from './key-record.ts'
+import { isKeyLike, type KeyText, mintId, mintSecret, parseKey, writeKey } from './key-text.ts'
+import { KeyUses } from './key-use.ts'
+
+/** Two operators at once are rare, three rarer: more collisions than this are a broken store. */
+const ATTEMPTS = 16
+/** Principals that are kept; one is a few hundred bytes. */
+const REMEMBERED_MAX = 10_000
+
+export interface KeyOptions {
+  readonly store: Store
+  /** 32 bytes: `keyring.key('api-key')`. */
+  readonly hashKey: Uint8Array
+  readonly clock: Clock
+  /** What every key starts with, `mcp`. */
+  readonly prefix: string
+  /** How long a key lives when its maker does not say. */
+  readonly expiresMs: number
+}
+
+export interface KeyRequest {
+  readonly name: string
+  readonly owner?: string
+  readonly roles: readonly string[]
+  /** Ceiling; empty or absent: none, its roles say it all. */
+  readonly allow?: readonly Pattern[]
+  readonly expiresMs?: number
+  /** Who makes it: `cli`. */
+  readonly createdBy: string
+}
+
+/** A key and, this once, its text. */
+export interface IssuedKey {
+  readonly key: KeyView
+  readonly text: Secret
+}
+
+/** What was made of one version of a record. */
+interface Remembered {
+  readonly version: number
+  readonly hash: string
+  /** SHA-256 of the secret that was found to have this hash, at a tenth of the keyed hash's cost; empty while only the previous one came. */
+  readonly proof: string
+  readonly principal: Principal
+}
+
+export class ApiKeys implements Scheme {
+  readonly #options: KeyOptions
+  readonly #hashKey: KeyObject
+  readonly #uses: KeyUses
+  /** Principals by key id: the record is read each time, only what was made of the same version of it is used again. */
+  readonly #remembered = new Map<string, Remembered>()
+  /** Stands in for a record that is not there, so that an unknown id costs what a known one costs. */
+  readonly #decoy: string
+
+  constructor(options: KeyOptions) {
+    this.#options = options
+    this.#hashKey = createSecretKey(options.hashKey)
+    this.#uses = new KeyUses(options.store)
+    const { record } = this.#draft({ name: 'decoy', roles: [], createdBy: 'decoy' })
+    this.#decoy = JSON.stringify({ ...record, previous: { hash: record.hash, until: 0 } })
+  }
+
+  /** The text is in the answer and nowhere else. @throws Fault `FAULT_STORE`. */
+  async create(request: KeyRequest): Promise<IssuedKey> {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const { record, text } = this.#draft(request)
+      if (await this.#options.store.put(KEYS.keyRecord(record.id), writeRecord(record), { onlyIfAbsent: true }))
+        return this.#issued(record, text)
+    }
+    throw new Fault('FAULT_KEY', 'No free key id was found')
+  }
+
+  /** All keys, also revoked and expired ones, oldest first. */
+  async list(): Promise<readonly KeyView[]> {
+    const views: KeyView[] = []
+    const now = this.#options.clock()
+    let after: string | undefined
+    do {
+      const page = await this.#options.store.list(KEYS.keyRecords, after === undefined ? {} : { after })
+      for (const { key, value } of page) {
+        const id = key.slice(KEYS.keyRecords.length)
+        const use = await this.#options.store.get(KEYS.keyUse(id))
+        views.push(viewOf(readRecord(value, id), readUse(use), now))
+      }
+      after = page.at(-1)?.key
+    } while (after !== undefined)
+    return views.sort((left, right) => left.createdAt - right.createdAt)
+  }
+
+  /** @returns undefined when there is none. */
+  async find(id: string): Promise<KeyView | undefined> {
+    const value = await this.#options.store.get(KEYS.keyRecord(id))
+    if (value === undefined) return undefined
+    const use = await this.#options.store.get(KEYS.keyUse(id))
+    return viewOf(readRecord(value, id), readUse(use), this.#options.clock())
+  }
+
+  /**
+   * A new secret for the same key, with a full life. The secret before it works for `overlapMs` more, but not beyond its own expiry.
+   * @throws Fault `FAULT_KEY` when there is no such key or it is revoked.
+   */
+  async rotate(id: string, overlapMs: number): Promise<IssuedKey> {
+    const secret = mintSecret()
+    const record = await this.#change(id, (before, now) => {
+      if (before.status === 'revoked') throw new Fault('FAULT_KEY', `Key ${id} is revoked; make a new one`)
+      const until = Math.min(now + overlapMs, before.expiresAt)
+      const { previous: _ended, ...rest } = before
+      return {
+        ...rest,
+        hash: this.#hash({ id, secret }),
+        rotatedAt: now,
+        expiresAt: now + before.lifetimeMs,
+        ...(until > now ? { previous: { hash: before.hash, until } } : {}),
+      }
+    })
+    return this.#issued(record, this.#write({ id, secret }))
+  }
+
+  /** For good, from the next call on, on every process. Revoking twice is as good as once. @throws Fault `FAULT_KEY` when there is no such key. */
+  async revoke(id: string): Promise<KeyView> {
+    const record = await this.#change(id, (before, now) => {
+      if (before.status === 'revoked') return before
+      const { previous: _ended, ...rest } = before
+      return { ...rest, status: 'revoked', revokedAt: now }
+    })
+    return viewOf(record, readUse(await this.#options.store.get(KEYS.keyUse(id))), this.#options.clock())
+  }
+
+  /** Not mine: undefined. @throws Denial `invalid_token`, the same to the caller whatever is wrong. */
+  authenticate(credential: Credential): Promise<Principal> | undefined {
+    const text = credential.secret.reveal()
+    if (credential.scheme === 'bearer' && !isKeyLike(this.#options.prefix, text)) return undefined
+    const key = parseKey(this.#options.prefix, text)
+    if (key === undefined) throw refused('the API key is malformed')
+    return this.#recognise(key)
+  }
+
+  /** Writes the counts that wait. Never rejects. */
+  flush(): Promise<void> {
+    return this.#uses.flush()
+  }
+
+  async #recognise(key: KeyText): Promise<Principal> {
+    const found = await this.#options.store.get(KEYS.keyRecord(key.id))
+    const record = found === undefined ? (JSON.parse(this.#decoy) as KeyRecord) : readRecord(found, key.id) // the decoy is ours
+    const now = this.#options.clock()
+    const principal = this.#recall(record, key) ?? this.#verify(record, key, found !== undefined, now)
+    if (record.status === 'revoked') throw refused(`key ${key.id} is revoked`)
+    if (record.expiresAt <= now) throw refused(`key ${key.id} has expired`)
+    this.#uses.count(key.id, now)
+    return principal
+  }
+
+  /** Every comparison is made before any is looked at: what is wrong must not show in the time. */
+  #verify(record: KeyRecord, key: KeyText, isKnown: boolean, now: number): Principal {
+    const hash = this.#hash(key)
+    const isCurrent = isEqual(hash, record.hash)
+    const isPrevious = isEqual(hash, record.previous?.hash ?? record.hash) && record.previous !== undefined && record.previous.until > now
+    if (!isKnown) throw refused(`no key has the id ${key.id}`)
+    if (!isCurrent && !isPrevious) throw refused(`the secret of key ${key.id} is wrong, or was rotated away`)
+    return this.#remember(record, isCurrent ? sha256(key.secret) : '')
+  }
+
+  /** The principal, if this very secret was found to be the current one of this very record, which was read just now. */
+  #recall(record: KeyRecord, key: KeyText): Principal | undefined {
+    const known = this.#remembered.get(record.id)
+    const isProved = isEqual(sha256(key.secret), known?.proof ?? '')
+    return isProved && known?.version === record.version && known.hash === record.hash ? known.principal : undefined
+  }
+
+  /** One principal as long as the record does not change: others may remember things by it. */
+  #remember(record: KeyRecord, proof: string): Principal {
+    const { id, version, hash } = record
+    const last = this.#remembered.get(id)
+    const known = last?.version === version && last.hash === hash ? last : undefined
+    if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear()
+    const principal = known?.principal ?? principalOf(record)
+    this.#remembered.set(id, { version, hash, principal, proof: proof === '' ? (known?.proof ?? '') : proof })
+    return principal
+  }
+
+  /** Compare-and-set: of two changes at once neither is lost. */
+  async #change(id: string, change: (before: KeyRecord, now: number) => KeyRecord): Promise<KeyRecord> {
+    const { store, clock } = this.#options
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const found = await store.get(KEYS.keyRecord(id))
+      if (found === undefined) throw new Fault('FAULT_KEY', `There is no key ${id}`)
+      const before = readRecord(found, id)
+      const changed = change(before, clock())
+      if (changed === before) return before
+      const after: KeyRecord = { ...changed, version: before.version + 1 }
+      if (await store.put(KEYS.keyRecord(id), writeRecord(after), { onlyIf: found })) return after
+    }
+    throw new Fault('FAULT_KEY', `Key ${id} is being changed by others; try again`)
+  }
+
+  #draft(request: KeyRequest): { readonly record: KeyRecord; readonly text: Secret } {
+    const key = { id: mintId(), secret: mintSecret() }
+    const now = this.#options.clock()
+    const lifetimeMs = request.expiresMs ?? this.#options.expiresMs
+    const record: KeyRecord = {
+      id: key.id,
+      name: request.name,
+      ...(request.owner === undefined ? {} : { owner: request.owner }),
+      roles: request.roles,
+      ...(request.allow === undefined || request.allow.length === 0 ? {} : { allow: request.allow.map(({ text }) => text) }),
+      createdAt: now,
+      createdBy: request.createdBy,
+      expiresAt: now + lifetimeMs,
+      lifetimeMs,
+      status: 'active',
+      hash: this.#hash(key),
+      version: 1,
+    }
+    return { record, text: this.#write(key) }
+  }
+
+  #issued(record: KeyRecord, text: Secret): IssuedKey {
+    return { key: viewOf(record, { uses: 0, lastUsedAt: 0 }, this.#options.clock()), text }
+  }
+
+  #write(key: KeyText): Secret {
+    return new Secret(writeKey(this.#options.prefix, key))
+  }
+
+  /** Of id and secret together, so that a hash copied to another record opens nothing. */
+  #hash({ id, secret }: KeyText): string {
+    return keyedHash(this.#hashKey, `${id}_${secret}`)
+  }
+}
+
+function refused(detail: string): Denial {
+  return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }] })
+}

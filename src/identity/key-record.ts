@@ -1,0 +1,112 @@
+/** What is remembered of an API key: everything but the key. */
+import { Fault } from '../core/denial.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { type Pattern, parsePattern } from '../core/pattern.ts'
+import type { Principal } from '../core/principal.ts'
+
+export type KeyStatus = 'active' | 'revoked'
+
+/** The keyed hash of a secret that is still good for a while. */
+export interface Overlap {
+  readonly hash: string
+  /** Milliseconds since the epoch; from then on the old secret is refused. */
+  readonly until: number
+}
+
+/** The record as it lies in the store. Instants are milliseconds since the epoch. */
+export interface KeyRecord {
+  readonly id: string
+  readonly name: string
+  readonly owner?: string
+  readonly roles: readonly string[]
+  /** Allow-list, a ceiling; absent: the roles alone say what it may do. */
+  readonly allow?: readonly string[]
+  readonly createdAt: number
+  readonly createdBy: string
+  readonly expiresAt: number
+  /** How long a secret of this key lives: rotation gives the next one as long. */
+  readonly lifetimeMs: number
+  readonly status: KeyStatus
+  readonly rotatedAt?: number
+  readonly revokedAt?: number
+  /** Keyed hash of the secret in use. */
+  readonly hash: string
+  readonly previous?: Overlap
+  /** Counts the changes, so that whoever remembers something of the record can tell that it is the same. */
+  readonly version: number
+}
+
+/** How often and when a key was last used: a record of its own, so that counting never touches the key's. */
+export interface KeyUse {
+  readonly uses: number
+  readonly lastUsedAt: number
+}
+
+/** What may be shown of a key. */
+export type KeyView = Omit<KeyRecord, 'hash' | 'previous' | 'version' | 'lifetimeMs' | 'status'> & {
+  readonly status: KeyStatus | 'expired'
+  /** Until when the secret before the rotation still works, if it does. */
+  readonly overlapUntil?: number
+  readonly uses: number
+  readonly lastUsedAt?: number
+}
+
+/** @throws Fault `FAULT_STORE` when it is not what we wrote: a damaged record denies. */
+export function readRecord(value: JsonValue, id: string): KeyRecord {
+  if (!isObject(value) || !isRecord(value) || value.id !== id) throw new Fault('FAULT_STORE', `The record of key ${id} is damaged`)
+  return value
+}
+
+function isRecord(value: JsonObject): value is JsonObject & KeyRecord {
+  return (
+    typeof value['hash'] === 'string' &&
+    typeof value['expiresAt'] === 'number' &&
+    typeof value['version'] === 'number' &&
+    (value['status'] === 'active' || value['status'] === 'revoked') &&
+    typeof value['lifetimeMs'] === 'number' &&
+    typeof value['name'] === 'string' &&
+    Array.isArray(value['roles']) &&
+    (value['allow'] === undefined || Array.isArray(value['allow'])) &&
+    (value['previous'] === undefined || isObject(value['previous']))
+  )
+}
+
+export function readUse(value: JsonValue | undefined): KeyUse {
+  if (!isObject(value) || typeof value['uses'] !== 'number' || typeof value['lastUsedAt'] !== 'number') return { uses: 0, lastUsedAt: 0 }
+  return { uses: value['uses'], lastUsedAt: value['lastUsedAt'] }
+}
+
+/** The record as JSON: what is undefined is not in it. */
+export function writeRecord(record: KeyRecord): JsonObject {
+  return { ...record, previous: record.previous === undefined ? undefined : { ...record.previous } }
+}
+
+export function viewOf(record: KeyRecord, use: KeyUse, now: number): KeyView {
+  const { hash: _hash, previous, version: _version, lifetimeMs: _lifetime, status, ...rest } = record
+  return {
+    ...rest,
+    status: status === 'active' && record.expiresAt <= now ? 'expired' : status,
+    ...(status === 'active' && previous !== undefined && previous.until > now ? { overlapUntil: previous.until } : {}),
+    uses: use.uses,
+    ...(use.uses === 0 ? {} : { lastUsedAt: use.lastUsedAt }),
+  }
+}
+
+/** Who a key is. @throws Fault `FAULT_STORE` when its allow-list cannot be read: a ceiling that is skipped would be none. */
+export function principalOf(record: Pick<KeyRecord, 'id' | 'name' | 'owner' | 'roles' | 'allow'>): Principal {
+  return {
+    kind: 'service',
+    issuer: 'key',
+    subject: record.id,
+    actors: [],
+    roles: record.roles,
+    ...(record.allow === undefined ? {} : { grants: record.allow.map((text) => readPattern(text, record.id)) }),
+    claims: { name: record.name, ...(record.owner === undefined ? {} : { owner: record.owner }) },
+  }
+}
+
+function readPattern(text: string, id: string): Pattern {
+  const pattern = parsePattern(text)
+  if (pattern === undefined) throw new Fault('FAULT_STORE', `The allow-list of key ${id} is damaged`)
+  return pattern
+}
