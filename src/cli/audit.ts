@@ -1,0 +1,159 @@
+/** `portcullis audit`: what happened, asked of the journal. */
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Question, queryEvents } from '../audit/query.ts'
+import { storeSource } from '../audit/verify.ts'
+import type { AuditEvent, Outcome } from '../core/event.ts'
+import { parseSpan } from '../core/time.ts'
+import { openConfig, withExisting } from './open.ts'
+import { stopSignal } from './serve.ts'
+import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
+import { note, plain, type Style, say, sayJson, styled, type Terminal, when } from './terminal.ts'
+import { addVerify } from './verify.ts'
+
+const OUTCOMES: readonly Outcome[] = ['permitted', 'would_deny', 'denied', 'failed', 'cancelled']
+/** How often `-f` looks for more: as fast as a person reads. */
+const FOLLOW_EVERY_MS = 250
+const TAIL_EVENTS = 20
+
+/** A point in time as it was written: an instant, or so long before now. */
+type Moment = { readonly at: number } | { readonly beforeMs: number }
+
+interface QueryOptions extends Shared {
+  readonly since?: Moment
+  readonly until?: Moment
+  readonly outcome?: Outcome
+  readonly principal?: string
+  readonly tool?: string
+  readonly method?: string
+  readonly denial?: string
+  readonly call?: string
+  readonly last?: number
+}
+
+interface TailOptions extends Shared {
+  readonly follow?: true
+  readonly lines: number
+}
+
+export function addAudit(program: Command, shell: Shell): void {
+  const audit = program.command('audit').description('the journal: what happened, and the proof that the record of it is whole')
+  examples(audit, 'portcullis audit tail -f', 'portcullis audit query --since 24h --outcome denied', 'portcullis audit verify')
+
+  const tail = audit
+    .command('tail')
+    .description('the newest events')
+    .option('-f, --follow', 'go on with what happens from now on')
+    .option('-n, --lines <count>', 'how many', readCount, TAIL_EVENTS)
+  examples(shared(tail), 'portcullis audit tail', 'portcullis audit tail -f --json')
+  tail.action((options: TailOptions) => tailEvents(options, shell))
+
+  const query = audit
+    .command('query')
+    .description('events that fit; all conditions must hold')
+    .option('--since <when>', 'a span before now (24h), or an instant (2026-11-21T08:00:00Z)', readMoment)
+    .option('--until <when>', 'likewise', readMoment)
+    .addOption(new Option('--outcome <outcome>', 'how the call ended').choices(OUTCOMES))
+    .option('--principal <who>', 'issuer#subject, such as key#4fQ0aZ81bYtR; * stands for any characters')
+    .option('--tool <tool>', 'server/tool or tool; * stands for any characters')
+    .option('--method <method>', 'such as tools/call')
+    .option('--denial <code>', 'why it was refused, such as forbidden or invalid_token')
+    .option('--call <id>', 'everything about one call')
+    .option('--last <count>', 'only the newest so many', readCount)
+  examples(
+    shared(query),
+    'portcullis audit query --since 24h --outcome denied',
+    "portcullis audit query --principal key#4fQ0aZ81bYtR --tool 'files/*' --json",
+  )
+  query.action((options: QueryOptions) => queryAll(options, shell))
+
+  addVerify(audit, shell)
+
+  const keep = audit
+    .command('export')
+    .description('the whole journal with its checkpoints, to be kept elsewhere; audit verify --file proves the copy')
+    .addOption(new Option('--format <format>', 'JSON lines').choices(['jsonl']).default('jsonl'))
+  examples(shared(keep), 'portcullis audit export > journal.jsonl', 'portcullis audit verify --file journal.jsonl')
+  keep.action((options: Shared) => exportAll(options, shell))
+}
+
+async function tailEvents(options: TailOptions, { terminal }: Shell): Promise<void> {
+  const stop = new AbortController()
+  const follow = options.follow === true ? { follow: { everyMs: FOLLOW_EVERY_MS, signal: stop.signal } } : {}
+  if (options.follow === true) void stopSignal().then(() => stop.abort())
+  await show({ last: options.lines, ...follow }, options, terminal)
+}
+
+async function queryAll(options: QueryOptions, { terminal }: Shell): Promise<void> {
+  const { config: _config, json: _json, since, until, ...rest } = options
+  const now = terminal.clock()
+  const question = {
+    ...rest,
+    ...(since === undefined ? {} : { since: instant(since, now) }),
+    ...(until === undefined ? {} : { until: instant(until, now) }),
+  }
+  const shown = await show(question, options, terminal)
+  if (shown === 0 && options.json !== true) note(terminal, 'nothing fits')
+}
+
+/** @returns how many events were shown. */
+async function show(question: Question, options: Shared, terminal: Terminal): Promise<number> {
+  let shown = 0
+  await withExisting(openConfig(options.config), terminal, async ({ store }) => {
+    for await (const { event } of queryEvents(store, question)) {
+      shown++
+      if (options.json === true) sayJson(terminal, event)
+      else say(terminal, lineOf(event, terminal))
+    }
+  })
+  return shown
+}
+
+async function exportAll(options: Shared, { terminal }: Shell): Promise<void> {
+  await withExisting(openConfig(options.config), terminal, async ({ store }) => {
+    const source = storeSource(store)
+    // Checkpoints last: what they vouch for is in the copy, also of a journal that is being written.
+    for await (const { value } of source.events()) await flushed(terminal, value)
+    for await (const { value } of source.checkpoints()) await flushed(terminal, value)
+  })
+}
+
+/** A slow reader slows the export down instead of filling the memory. */
+async function flushed(terminal: Terminal, value: unknown): Promise<void> {
+  if (terminal.output.write(`${JSON.stringify(value)}\n`)) return
+  await new Promise((resolve) => terminal.output.once('drain', resolve))
+}
+
+const STYLES: Readonly<Record<Outcome, Style>> = {
+  permitted: 'green',
+  would_deny: 'yellow',
+  denied: 'red',
+  failed: 'red',
+  cancelled: 'gray',
+}
+
+function lineOf(event: AuditEvent, terminal: Terminal): string {
+  const { at, type, outcome, principal, method, resource, denial, policies, detail, tookMs } = event
+  const what = type === 'call.ended' && outcome !== undefined ? outcome : type
+  const words = [
+    method ?? '',
+    resource === undefined ? '' : resource.kind === 'server' ? resource.server : `${resource.server}/${resource.name}`,
+    denial ?? '',
+    detail === undefined || detail === '' ? '' : `(${detail})`,
+    policies === undefined || policies.length === 0 ? '' : `by ${policies.join(', ')}`,
+    tookMs === undefined ? '' : `${tookMs.toFixed(1)} ms`,
+  ]
+  const head = outcome === undefined ? what.padEnd(17) : styled(terminal.output, STYLES[outcome], what.padEnd(17))
+  return `${when(at)}  ${head}  ${plain((principal ?? '-').padEnd(16))}  ${plain(words.filter((word) => word !== '').join('  '))}`
+}
+
+function instant(moment: Moment, now: number): number {
+  return 'at' in moment ? moment.at : now - moment.beforeMs
+}
+
+function readMoment(text: string): Moment {
+  const beforeMs = parseSpan(text)
+  if (beforeMs !== undefined) return { beforeMs }
+  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN
+  if (Number.isNaN(at)) throw new InvalidArgumentError('Write a span such as 24h, or an instant such as 2026-11-21T08:00:00Z.')
+  return { at }
+}

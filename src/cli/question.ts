@@ -1,0 +1,25 @@
+/** What the questions put to the law have in common: who is imagined, and how a remedy reads. */
+import type { Remedy } from '../core/decision.ts'
+import type { Principal } from '../core/principal.ts'
+
+/** Somebody who has one role and nothing else. */
+export function rolePrincipal(role: string): Principal {
+  return { kind: 'service', issuer: 'local', subject: `role:${role}`, actors: [], roles: [role], claims: {} }
+}
+
+export function remedyText(remedy: Remedy): string {
+  switch (remedy.kind) {
+    case 'authenticate':
+      return 'a credential'
+    case 'scope':
+      return `scope ${remedy.scopes.join(' ')}`
+    case 'step_up':
+      return `step-up ${remedy.acr}`
+    case 'approval':
+      return 'approval'
+    case 'wait':
+      return `waiting ${remedy.ms} ms`
+    case 'redact':
+      return `redacting ${remedy.labels.join(' ')}`
+  }
+}

@@ -1,0 +1,73 @@
+/** `portcullis run`: one stdio server, guarded over stdin and stdout, for a client that starts us in its place. */
+import type { Command } from 'commander'
+import type { CommandServer, Config, ServerConfig } from '../config/config.ts'
+import { serverOf } from '../config/load.ts'
+import { Fault } from '../core/denial.ts'
+import { openConfig } from './open.ts'
+import { stopSignal, warn } from './serve.ts'
+import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
+import { note, type Terminal } from './terminal.ts'
+
+/** What the server of a bare command line is called in policies. */
+const DEFAULT_NAME = 'server'
+const NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
+
+interface Options extends Shared {
+  readonly name?: string
+}
+
+export function addRun(program: Command, shell: Shell): void {
+  const command = program
+    .command('run')
+    .description("guard one stdio server over stdio; the caller's API key comes from the environment (MCP_API_KEY)")
+    .argument('[command...]', 'the server to start; without one, the server of the configuration that --name names')
+    .option('-n, --name <name>', `name of the server in policies (default: ${DEFAULT_NAME})`)
+    .passThroughOptions()
+  examples(
+    shared(command),
+    'MCP_API_KEY=mcp_… portcullis run --name files -- mcp-server-filesystem ./data',
+    'MCP_API_KEY=mcp_… portcullis run -c portcullis.yaml --name files',
+  )
+  command.action((words: readonly string[], options: Options) => run(words, options, shell))
+}
+
+async function run(words: readonly string[], options: Options, { terminal, version }: Shell): Promise<void> {
+  const written = openConfig(options.config)
+  const [name, server] = choose(words, options.name, written)
+  const config = quiet({ ...written, servers: { [name]: server } }, terminal)
+  // Loaded only here: the other commands start in half the time without it.
+  const { createGateway } = await import('../gateway/gateway.ts')
+  const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
+  try {
+    await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopSignal()])
+  } finally {
+    await gateway.close()
+  }
+}
+
+function choose(words: readonly string[], name: string | undefined, config: Config): readonly [string, ServerConfig] {
+  if (name !== undefined && !NAME.test(name)) throw misuse('--name takes lower-case letters, digits and "-", at most 64')
+  const [program, ...rest] = words
+  if (program !== undefined) return [name ?? DEFAULT_NAME, commandLine([program, ...rest], config.servers[name ?? DEFAULT_NAME])]
+  const names = Object.keys(config.servers)
+  const only = name ?? (names.length === 1 ? names[0] : undefined)
+  if (only === undefined) throw misuse('write the server to start after --, or name one of the configuration with --name')
+  const server = config.servers[only]
+  if (server === undefined) throw new Fault('FAULT_CONFIG', `servers: there is no server ${only}, expected one of ${names.join(', ')}`)
+  return [only, server]
+}
+
+/** What the configuration says of a server of this name also holds for the command line: its environment, its time-out. */
+function commandLine(words: readonly [string, ...string[]], configured: ServerConfig | undefined): CommandServer {
+  const server = serverOf(words, '.')
+  if (configured?.kind !== 'command') return server
+  return { ...configured, program: server.program, arguments: server.arguments, cwd: server.cwd }
+}
+
+/** Standard output carries MCP here, and nothing else may stand on it. */
+function quiet(config: Config, terminal: Terminal): Config {
+  if (config.audit.file !== 'stdout') return config
+  note(terminal, 'audit.file is stdout, which carries MCP here: events go to the journal only')
+  const { file: _stdout, ...audit } = config.audit
+  return { ...config, audit }
+}

@@ -1,0 +1,64 @@
+/** `portcullis serve`: the gateway, until it is told to stop. */
+import { once } from 'node:events'
+import type { Command } from 'commander'
+import { Fault } from '../core/denial.ts'
+import type { Gateway } from '../gateway/gateway.ts'
+import { openConfig } from './open.ts'
+import { examples, type Shared, type Shell, shared } from './shell.ts'
+import { note, plain, sayJson, styled, type Terminal } from './terminal.ts'
+
+export function addServe(program: Command, shell: Shell): void {
+  const command = program.command('serve').description('guard the servers of a configuration, over HTTP')
+  examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
+  command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies again.')
+  command.action((options: Shared) => serve(options, shell))
+}
+
+async function serve(options: Shared, { terminal, version }: Shell): Promise<void> {
+  const config = openConfig(options.config)
+  if (Object.keys(config.servers).length === 0) {
+    throw new Fault('FAULT_CONFIG', `${options.config ?? config.file}: servers: expected at least one, there is nothing to guard`)
+  }
+  // Loaded only here: the other commands start in half the time without it.
+  const { createGateway } = await import('../gateway/gateway.ts')
+  const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
+  try {
+    const { url, servers } = await gateway.listen()
+    if (options.json === true) sayJson(terminal, { url, servers })
+    else announce(terminal, version, url, servers, config.profile)
+    await untilStopped(gateway, terminal)
+  } finally {
+    await gateway.close()
+  }
+}
+
+/** To standard error: standard output may be carrying the audit log. */
+function announce(terminal: Terminal, version: string, url: string, servers: Readonly<Record<string, string>>, profile: string): void {
+  note(terminal, `${styled(terminal.errors, 'bold', 'portcullis')} ${version} listens on ${url}, profile ${profile}`)
+  for (const [name, endpoint] of Object.entries(servers)) note(terminal, `  ${name}  ${endpoint}`)
+}
+
+export function warn(terminal: Terminal, fault: Fault): void {
+  for (const line of fault.message.split('\n')) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${plain(line)}`)
+}
+
+async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void> {
+  const reload = (): void => {
+    gateway.reload().then(
+      (isTaken) => note(terminal, isTaken ? 'policies were read again' : 'policies were read again and not taken'),
+      (error: unknown) => note(terminal, `warning: ${plain(String(error))}`),
+    )
+  }
+  process.on('SIGHUP', reload)
+  await stopSignal()
+  process.off('SIGHUP', reload)
+  note(terminal, 'stopping; once more to stop at once')
+  // A second signal finds no listener and ends the process.
+}
+
+/** Resolves at the first SIGTERM or SIGINT. */
+export async function stopSignal(): Promise<void> {
+  const stop = new AbortController()
+  await Promise.race([once(process, 'SIGTERM', { signal: stop.signal }), once(process, 'SIGINT', { signal: stop.signal })])
+  stop.abort()
+}

@@ -1,0 +1,116 @@
+/** What every command shares: its options, its ending, and how a mistake is told with the next step. */
+import { type Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { Denial, Fault } from '../core/denial.ts'
+import { type Pattern, parsePattern } from '../core/pattern.ts'
+import { parseSpan } from '../core/time.ts'
+import { EXIT, type ExitCode, note, plain, styled, type Terminal } from './terminal.ts'
+
+export interface Shell {
+  readonly terminal: Terminal
+  readonly version: string
+  /** The code the program ends with. */
+  finish(code: ExitCode): void
+}
+
+export interface Shared {
+  readonly config?: string
+  readonly json?: true
+}
+
+/** The options that every command knows. */
+export function shared(command: Command): Command {
+  return command.option('-c, --config <file>', 'configuration file (default: portcullis.yaml)').option('--json', 'answer as JSON')
+}
+
+/** Lines of examples under the help of a command. */
+export function examples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nExamples:\n${lines.map((line) => `  $ ${line}`).join('\n')}`)
+}
+
+/** An option that may be given many times, each value read by `read`. */
+export function repeated<T>(flags: string, description: string, read: (text: string) => T): Option {
+  return new Option(flags, description).argParser((text: string, before: readonly T[]) => [...before, read(text)]).default([], 'none')
+}
+
+export function readSpan(text: string): number {
+  const ms = parseSpan(text)
+  if (ms === undefined) throw new InvalidArgumentError('Write a span such as 30m, 24h or 90d.')
+  return ms
+}
+
+export function readAllow(text: string): Pattern {
+  const pattern = parsePattern(text)
+  if (pattern === undefined) throw new InvalidArgumentError('Write a pattern such as get_*, files/read_* or *.')
+  return pattern
+}
+
+export function readRole(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/.test(text)) throw new InvalidArgumentError('Write a role such as user, as in access.roles.')
+  return text
+}
+
+export function readCount(text: string): number {
+  const count = Number(text)
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('Write a whole number from 1.')
+  return count
+}
+
+/** A usage mistake that no single option is guilty of. */
+export function misuse(message: string): CommanderError {
+  return new CommanderError(EXIT.usage, 'portcullis.usage', message)
+}
+
+/** Tells what went wrong, and what to do next. */
+export function tell(terminal: Terminal, error: unknown, json: boolean): ExitCode {
+  const { code, message, exit } = failureOf(error)
+  if (exit === EXIT.ok) return exit
+  // Commander has already told its own mistakes.
+  if (error instanceof CommanderError && code !== 'portcullis.usage') return exit
+  const lines = message.split('\n')
+  const next = nextStep(code, message)
+  if (json) note(terminal, JSON.stringify({ error: { code, message: lines, ...(next === undefined ? {} : { next }) } }))
+  else {
+    for (const line of lines) note(terminal, `${styled(terminal.errors, 'red', 'error')}: ${plain(line)}`)
+    if (next !== undefined) note(terminal, `  ${next}`)
+  }
+  return exit
+}
+
+interface Failure {
+  readonly code: string
+  readonly message: string
+  readonly exit: ExitCode
+}
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof CommanderError)
+    return { code: error.code, message: error.message, exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
+  if (error instanceof Fault)
+    return { code: error.code, message: error.message, exit: CONFIGURATION.has(error.code) ? EXIT.configuration : EXIT.refused }
+  if (error instanceof Denial) return { code: error.code, message: error.detail === '' ? error.message : error.detail, exit: EXIT.refused }
+  return { code: 'FAULT', message: error instanceof Error ? error.message : String(error), exit: EXIT.refused }
+}
+
+/** Faults that an operator mends in a file. */
+const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK'])
+
+function nextStep(code: string, message: string): string | undefined {
+  if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
+    return 'Make one with "portcullis init", or name it with -c FILE.'
+  if (message.includes('EADDRINUSE')) return 'Another program listens there. Stop it, or set another "listen" in the configuration.'
+  return NEXT[code]
+}
+
+const NEXT: Readonly<Record<string, string>> = {
+  FAULT_CONFIG: 'Correct the file and run "portcullis check".',
+  FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
+  FAULT_KEY: 'See "portcullis keys list".',
+  FAULT_STORE: 'See that the folder of "store" exists, may be written, and has space.',
+  FAULT_SINK: 'See "audit.file" in the configuration.',
+}
+
+export function readTool(text: string): string {
+  const pattern = parsePattern(text)
+  if (pattern?.server === undefined) throw new InvalidArgumentError('Write server/tool, such as files/read_file.')
+  return text
+}

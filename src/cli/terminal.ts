@@ -1,0 +1,98 @@
+/** Where a command speaks and listens: streams, colours, tables, and the codes it ends with. */
+import type { Readable, Writable } from 'node:stream'
+import { stripVTControlCharacters, styleText } from 'node:util'
+import type { Clock } from '../core/time.ts'
+
+/** What the shell is told. Scripts rely on these: they do not change. */
+export const EXIT = { ok: 0, refused: 1, usage: 2, configuration: 3 } as const
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
+
+export interface Terminal {
+  readonly input: Readable
+  /** What was asked for, and nothing else: it may be read by a program. */
+  readonly output: Writable
+  /** What a person is told beside it. */
+  readonly errors: Writable
+  readonly clock: Clock
+}
+
+export type Style = Parameters<typeof styleText>[0]
+
+/** One cell: its text, and how it looks on a terminal that has colours. */
+export type Cell = string | { readonly text: string; readonly style: Style }
+
+export function say(terminal: Terminal, text: string): void {
+  terminal.output.write(`${text}\n`)
+}
+
+export function note(terminal: Terminal, text: string): void {
+  terminal.errors.write(`${text}\n`)
+}
+
+/** One value as one line of JSON. */
+export function sayJson(terminal: Terminal, value: unknown): void {
+  terminal.output.write(`${JSON.stringify(value)}\n`)
+}
+
+/** Colours only where a person will see them: `styleText` asks the stream, NO_COLOR and FORCE_COLOR. */
+export function styled(stream: Writable, style: Style, text: string): string {
+  return styleText(style, text, { stream })
+}
+
+/**
+ * Text that came from elsewhere, fit for a terminal: what would move its cursor, change its colours
+ * or turn the direction of writing is shown as an escape.
+ */
+export function plain(text: string): string {
+  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
+
+/** Columns as wide as their widest cell; the last one is left ragged. */
+export function table(terminal: Terminal, header: readonly string[], rows: readonly (readonly Cell[])[]): void {
+  const lines = [header.map((text): Cell => ({ text, style: 'bold' })), ...rows]
+  const widths = header.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))))
+  for (const line of lines) {
+    const cells = line.map((cell, column) => {
+      const shown = typeof cell === 'string' ? plain(cell) : styled(terminal.output, cell.style, plain(cell.text))
+      const space = column === line.length - 1 ? 0 : (widths[column] ?? 0) - widthOf(cell)
+      return shown + ' '.repeat(space)
+    })
+    say(terminal, cells.join('  ').trimEnd())
+  }
+}
+
+function widthOf(cell: Cell): number {
+  return [...stripVTControlCharacters(plain(typeof cell === 'string' ? cell : cell.text))].length
+}
+
+/** An instant for people: UTC to the second. */
+export function when(at: number | undefined): string {
+  return at === undefined
+    ? '-'
+    : new Date(at)
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/\.\d+Z$/, 'Z')
+}
+
+/** A span for people: its two largest units. */
+export function howLong(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const
+  let rest = Math.max(0, ms)
+  const parts: string[] = []
+  for (const [unit, size] of units) {
+    const count = Math.floor(rest / size)
+    rest -= count * size
+    if (count > 0) parts.push(`${count}${unit}`)
+    if (parts.length === 2) break
+  }
+  return parts.length === 0 ? '0s' : parts.join(' ')
+}

@@ -1,0 +1,58 @@
+/** `portcullis audit verify`: the proof that the journal is whole, or the first bad record. */
+import { createPublicKey } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import type { Command } from 'commander'
+import { fileSource, storeSource, type Verdict, verifyJournal } from '../audit/verify.ts'
+import { Fault } from '../core/denial.ts'
+import { openConfig, withExisting } from './open.ts'
+import { examples, type Shared, type Shell, shared } from './shell.ts'
+import { EXIT, plain, say, sayJson, styled, type Terminal } from './terminal.ts'
+
+interface Options extends Shared {
+  readonly file?: string
+  readonly partial?: true
+  readonly against?: string
+}
+
+export function addVerify(audit: Command, shell: Shell): void {
+  const command = audit
+    .command('verify')
+    .description('prove that nothing was changed, removed, added or moved; exit code 1 names the first bad record')
+    .option('--file <file>', 'verify these lines (audit.file, audit export) instead of the store')
+    .option('--partial', 'the file is one of several: chains may begin before it and end behind it')
+    .option('--against <file>', 'also believe the checkpoints in these lines: shows a store that was cut or rolled back')
+  examples(
+    shared(command),
+    'portcullis audit verify',
+    'portcullis audit verify --against /mnt/elsewhere/audit.jsonl',
+    'portcullis audit verify --file audit.jsonl.1 --partial --json',
+  )
+  command.action((options: Options) => verify(options, shell))
+}
+
+async function verify(options: Options, { terminal, finish }: Shell): Promise<void> {
+  for (const file of [options.file, options.against]) {
+    if (file !== undefined && !existsSync(file)) throw new Fault('FAULT_FILE', `${file}: there is no such file`)
+  }
+  const verdict = await withExisting(openConfig(options.config), terminal, ({ store, keyring }) => {
+    const source = options.file === undefined ? storeSource(store) : fileSource(options.file)
+    return verifyJournal(source, createPublicKey(keyring.signingKey()), {
+      isPartial: options.partial === true,
+      ...(options.against === undefined ? {} : { anchors: fileSource(options.against) }),
+    })
+  })
+  if (options.json === true) sayJson(terminal, verdict)
+  else print(verdict, terminal)
+  finish(verdict.isSound ? EXIT.ok : EXIT.refused)
+}
+
+function print({ isSound, events, checkpoints, chains, flaw }: Verdict, terminal: Terminal): void {
+  if (isSound) {
+    const counts = `${events} events in ${chains.length} chains, ${checkpoints} checkpoints`
+    say(terminal, `${styled(terminal.output, 'green', 'ok')} the journal is whole: ${counts}`)
+  }
+  if (flaw === undefined) return
+  say(terminal, `${styled(terminal.output, 'red', 'broken')} ${flaw.reason}: ${plain(flaw.detail)}`)
+  const id = flaw.id === '' ? '' : `, id ${plain(flaw.id)}`
+  say(terminal, `  first bad record: position ${plain(flaw.position)}, chain ${plain(flaw.node)}, event ${flaw.seq}${id}`)
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { install } from './portcullis.ts'
+
+test('init writes a configuration and a policy folder that check accepts, and overwrites nothing', async (t) => {
+  const there = install(t)
+  assert.equal((await there.run(['init'])).code, 0)
+  const written = readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8')
+  const checked = await there.run(['check', '--json'])
+  assert.equal(checked.code, 0, checked.errors)
+  assert.equal(JSON.parse(checked.out).ok, true)
+  const again = await there.run(['init'])
+  assert.equal(again.code, 1)
+  assert.match(again.errors, /portcullis\.yaml.*is not overwritten/)
+  assert.equal(readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8'), written)
+})
+
+test('check tells mistakes of the configuration as file:line:column and ends with 3', async (t) => {
+  const there = install(t, 'listen: here\nprofil: strict\n')
+  const { code, errors } = await there.run(['check'])
+  assert.equal(code, 3)
+  assert.match(errors, /portcullis\.yaml:1:9: listen: expected host:port/)
+  assert.match(errors, /portcullis\.yaml:2:1: profil: unknown setting, did you mean profile\?/)
+  assert.match(errors, /portcullis check/)
+})
+
+test('check tells mistakes of a policy as file:line:column and ends with 3', async (t) => {
+  const there = install(t, 'access: { policies: policy/*.cedar }\n')
+  mkdirSync(join(there.folder, 'policy'))
+  there.write('policy/a.cedar', '@id("a")\npermit (principal, action, resource)\nwhen { resource.colour == "red" };\n')
+  const { code, errors } = await there.run(['check'])
+  assert.equal(code, 3)
+  assert.match(errors, /policy\/a\.cedar:3:\d+: /)
+  const json = await there.run(['policy', 'check', '--json'])
+  assert.equal(json.code, 3)
+  assert.equal(JSON.parse(json.errors).error.code, 'FAULT_POLICY')
+})
+
+test('without a configuration the next step is told', async (t) => {
+  const { code, errors } = await install(t).run(['check'])
+  assert.equal(code, 3)
+  assert.match(errors, /portcullis\.yaml: there is no such file/)
+  assert.match(errors, /portcullis init/)
+})
+
+test('check --schema prints the JSON Schema of the configuration', async (t) => {
+  const { code, out } = await install(t).run(['check', '--schema'])
+  assert.equal(code, 0)
+  assert.ok(Object.hasOwn(JSON.parse(out).properties, 'servers'))
+})
+
+test('a command line that is not understood ends with 2, help with 0 and the table of exit codes', async (t) => {
+  const there = install(t, '')
+  const [unknown, missing, help, version] = await Promise.all([
+    there.run(['nonsense']),
+    there.run(['keys', 'create']),
+    there.run(['--help']),
+    there.run(['--version']),
+  ])
+  assert.equal(unknown.code, 2)
+  assert.equal(missing.code, 2)
+  assert.match(missing.errors, /--name/)
+  assert.equal(help.code, 0)
+  assert.match(help.out, /Exit codes:/)
+  assert.equal(version.code, 0)
+  assert.match(version.out, /^\d+\.\d+\.\d+\n$/)
+})

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { CONFIG, type Installation, install } from './portcullis.ts'
+
+const issued = z.looseObject({ key: z.string(), id: z.string(), roles: z.array(z.string()), allow: z.array(z.string()).optional() })
+const listed = z.array(z.looseObject({ id: z.string(), status: z.string(), uses: z.number() }))
+const event = z.looseObject({ type: z.string(), principal: z.string(), by: z.string(), roles: z.array(z.string()) })
+
+async function create(there: Installation, ...args: readonly string[]): Promise<z.infer<typeof issued>> {
+  const { code, out, errors } = await there.run(['keys', 'create', '--name', 'ci', ...args, '--json'])
+  assert.equal(code, 0, errors)
+  return issued.parse(JSON.parse(out))
+}
+
+test('a key is made, listed, rotated and revoked, and each deed stands in the journal', async (t) => {
+  const there = install(t, CONFIG)
+  const made = await create(there, '--owner', 'ann', '--role', 'user', '--allow', 'secure/get_*', '--allow', 'list_*', '--expires', '30d')
+  assert.match(made.key, /^mcp_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}$/)
+  assert.deepEqual([made.roles, made.allow], [['user'], ['secure/get_*', 'list_*']])
+
+  const rotated = issued.parse(JSON.parse((await there.run(['keys', 'rotate', made.id, '--overlap', '1h', '--json'])).out))
+  assert.equal(rotated.id, made.id)
+  assert.notEqual(rotated.key, made.key)
+
+  assert.equal((await there.run(['keys', 'revoke', made.id])).code, 0)
+  const keys = listed.parse(JSON.parse((await there.run(['keys', 'list', '--json'])).out))
+  assert.deepEqual(
+    keys.map(({ id, status }) => [id, status]),
+    [[made.id, 'revoked']],
+  )
+
+  const { out } = await there.run(['audit', 'query', '--json'])
+  const events = out
+    .trim()
+    .split('\n')
+    .map((line) => event.parse(JSON.parse(line)))
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ['key.created', 'key.rotated', 'key.revoked'],
+  )
+  for (const { principal, by, roles } of events) {
+    assert.equal(principal, `key#${made.id}`)
+    assert.match(by, /^cli/)
+    assert.deepEqual(roles, ['user'])
+  }
+  assert.equal((await there.run(['audit', 'verify'])).code, 0)
+})
+
+test('a key is shown once: alone on standard output, and in no file', async (t) => {
+  const there = install(t, CONFIG)
+  const { out, errors } = await there.run(['keys', 'create', '--name', 'ci', '--role', 'user'])
+  assert.match(out, /^mcp_\w+\n$/)
+  assert.match(errors, /shown once/)
+  const secret = out.trim().slice(17, 49)
+  assert.ok(!errors.includes(secret))
+  const state = join(there.folder, '.portcullis')
+  for (const file of readdirSync(state)) assert.ok(!readFileSync(join(state, file), 'latin1').includes(secret), file)
+  for (const args of [
+    ['keys', 'list'],
+    ['keys', 'list', '--json'],
+    ['audit', 'export'],
+  ])
+    assert.ok(!(await there.run(args)).out.includes(secret))
+})
+
+test('what is not a key id is a usage mistake, and a pasted key is not repeated', async (t) => {
+  const there = install(t, CONFIG)
+  const made = await create(there, '--role', 'user')
+  const short = await there.run(['keys', 'revoke', 'abc'])
+  assert.equal(short.code, 2)
+  const unknown = await there.run(['keys', 'revoke', 'AAAAAAAAAAAA'])
+  assert.equal(unknown.code, 1)
+  assert.match(unknown.errors, /There is no key AAAAAAAAAAAA[\s\S]*keys list/)
+  const [span, pattern] = await Promise.all([
+    there.run(['keys', 'create', '--name', 'x', '--expires', 'soon']),
+    there.run(['keys', 'create', '--name', 'x', '--allow', '/']),
+  ])
+  assert.deepEqual([span.code, pattern.code], [2, 2])
+  const pasted = await there.run(['keys', 'rotate', made.key])
+  assert.equal(pasted.code, 2)
+  assert.match(pasted.errors, /give its id alone/)
+  assert.ok(!pasted.errors.includes(made.key.slice(17)))
+})
+
+test('a key can be revoked while a policy is broken', async (t) => {
+  const there = install(t, CONFIG)
+  const made = await create(there, '--role', 'user')
+  there.write('broken.cedar', 'permit (')
+  there.write('portcullis.yaml', `${CONFIG}  policies: broken.cedar\n`)
+  assert.equal((await there.run(['check'])).code, 3)
+  assert.equal((await there.run(['keys', 'revoke', made.id])).code, 0)
+})
+
+test('a store in memory has no keys to make from here', async (t) => {
+  const { code, errors } = await install(t, 'store: ":memory:"\n').run(['keys', 'list'])
+  assert.equal(code, 3)
+  assert.match(errors, /:memory: dies with its process/)
+})
+
+test('names that would move the cursor are shown as escapes', async (t) => {
+  const there = install(t, CONFIG)
+  await create(there, '--owner', '\u001b[2Jx')
+  const { out } = await there.run(['keys', 'list'])
+  assert.ok(!out.includes('\u001b'))
+  assert.ok(out.includes('\\u001b[2Jx'))
+})

@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { CONFIG, type Installation, install } from './portcullis.ts'
+
+const META = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
+  'io.modelcontextprotocol/clientCapabilities': {},
+}
+const listening = z.object({ url: z.string(), servers: z.record(z.string(), z.string()) })
+const issued = z.looseObject({ key: z.string(), id: z.string() })
+const tools = z.looseObject({ result: z.looseObject({ tools: z.array(z.looseObject({ name: z.string() })) }) })
+
+async function createKey(there: Installation, ...args: readonly string[]): Promise<z.infer<typeof issued>> {
+  return issued.parse(JSON.parse((await there.run(['keys', 'create', '--name', 'x', ...args, '--json'])).out))
+}
+
+function listTools(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
+  return fetch(url, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'tools/list',
+      ...headers,
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: META } }),
+  })
+}
+
+test('serve guards a server: a key opens it, a revoked key does not, and SIGTERM ends it in order', async (t) => {
+  const there = install(t, CONFIG)
+  const { key, id } = await createKey(there, '--role', 'user')
+  const gateway = there.start(['serve', '--json'])
+  const { servers } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{'))))
+  const url = servers['secure'] ?? ''
+
+  const open = await listTools(url, { 'x-api-key': key })
+  assert.equal(open.status, 200)
+  assert.deepEqual(
+    tools
+      .parse(await open.json())
+      .result.tools.map(({ name }) => name)
+      .sort(),
+    ['get_time', 'get_weather'],
+  )
+  assert.equal((await listTools(url, { authorization: `Bearer ${key}` })).status, 200)
+  assert.equal((await listTools(url, {})).status, 401)
+  assert.equal((await listTools(url, { 'x-api-key': key, authorization: `Bearer ${key}` })).status, 400)
+  assert.equal((await listTools(url, { 'x-api-key': `${key.slice(0, -1)}!` })).status, 401)
+  assert.equal((await listTools(`${url}?api_key=${key}`, { cookie: `key=${key}` })).status, 401)
+
+  assert.equal((await there.run(['keys', 'revoke', id])).code, 0)
+  assert.equal((await listTools(url, { 'x-api-key': key })).status, 401)
+
+  gateway.child.kill('SIGTERM')
+  const { code } = await gateway.ended
+  assert.equal(code, 0)
+  const verified = await there.run(['audit', 'verify', '--json'])
+  assert.equal(verified.code, 0, verified.out)
+  const denied = await there.run(['audit', 'query', '--outcome', 'denied', '--json'])
+  assert.equal(denied.out.trim().split('\n').length, 5)
+  assert.doesNotMatch(denied.out, new RegExp(key.slice(17, 49)))
+})
+
+test('serve without servers, and on a port that is taken, tells why', async (t) => {
+  const empty = await install(t, 'listen: 127.0.0.1:0\n').run(['serve'])
+  assert.equal(empty.code, 3)
+  assert.match(empty.errors, /servers: expected at least one/)
+
+  const first = install(t, CONFIG)
+  const { url } = listening.parse(JSON.parse(await first.start(['serve', '--json']).line((line) => line.startsWith('{'))))
+  const second = await install(t, CONFIG.replace('127.0.0.1:0', new URL(url).host)).run(['serve'])
+  assert.equal(second.code, 1)
+  assert.match(second.errors, /EADDRINUSE[\s\S]*Another program listens there/)
+})
+
+const HELLO = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+const INITIALIZE = `${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: HELLO })}\n`
+
+test('run guards one server over stdio with the key from the environment, and nothing else stands on standard output', async (t) => {
+  const there = install(t, `${CONFIG}audit: { file: stdout }\n`)
+  const { key } = await createKey(there, '--role', 'user')
+  const face = there.start(['run', '--name', 'secure'], { MCP_API_KEY: key })
+  face.child.stdin?.write(INITIALIZE)
+  assert.match(await face.line((line) => line.includes('"id":1')), /"serverInfo"/)
+  face.child.stdin?.end()
+  const { code, out, errors } = await face.ended
+  assert.equal(code, 0, errors)
+  for (const line of out.trim().split('\n')) assert.equal(JSON.parse(line).jsonrpc, '2.0')
+  assert.match(errors, /events go to the journal only/)
+})
+
+test('run takes a command line, and without a key every call is refused', async (t) => {
+  const there = install(t, CONFIG)
+  const { code, out } = await there.run(['run', '--', process.execPath, '-e', 'process.exit(9)'], { input: INITIALIZE })
+  assert.equal(code, 0)
+  const answer = JSON.parse(out)
+  assert.equal(answer.error.data.code, 'unauthenticated')
+})
+
+test('run needs to know what to run', async (t) => {
+  const there = install(t, CONFIG.replace('servers:', 'servers:\n  other: { url: "http://127.0.0.1:9/mcp" }'))
+  const [nothing, unknown] = await Promise.all([there.run(['run']), there.run(['run', '--name', 'nobody'])])
+  assert.equal(nothing.code, 2)
+  assert.equal(unknown.code, 3)
+  assert.match(unknown.errors, /there is no server nobody, expected one of other, secure/)
+})
+
+test('an edited copy of the journal is caught, and the first bad record is named', async (t) => {
+  const there = install(t, CONFIG)
+  await createKey(there, '--role', 'user')
+  await createKey(there, '--role', 'user')
+  const { out } = await there.run(['audit', 'export'])
+  const file = join(there.folder, 'journal.jsonl')
+  writeFileSync(file, out)
+  assert.equal((await there.run(['audit', 'verify', '--file', file])).code, 0)
+  writeFileSync(file, readFileSync(file, 'utf8').replace('"roles":["user"]', '"roles":["root"]'))
+  const broken = await there.run(['audit', 'verify', '--file', file])
+  assert.equal(broken.code, 1)
+  assert.match(broken.out, /broken edited[\s\S]*first bad record: position 1, chain cli-/)
+})
+
+test('tail -f shows what happens from then on, until it is stopped', async (t) => {
+  const there = install(t, CONFIG)
+  const first = await createKey(there)
+  const tail = there.start(['audit', 'tail', '-f', '--json'])
+  await tail.line((line) => line.includes(first.id))
+  const second = await createKey(there)
+  await tail.line((line) => line.includes(second.id))
+  tail.child.kill('SIGINT')
+  assert.equal((await tail.ended).code, 0)
+})
+
+test('the history of what never ran is told not to be there', async (t) => {
+  const { code, errors } = await install(t, CONFIG).run(['audit', 'tail'])
+  assert.equal(code, 1)
+  assert.match(errors, /nothing has run with this configuration yet/)
+})

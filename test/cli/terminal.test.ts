@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict'
+import { PassThrough } from 'node:stream'
+import { test } from 'node:test'
+import { main } from '../../src/cli/main.ts'
+import { tell } from '../../src/cli/shell.ts'
+import { howLong, plain, type Terminal, table, when } from '../../src/cli/terminal.ts'
+import { Denial, Fault } from '../../src/core/denial.ts'
+
+function createTerminal(): Terminal & { said(): string; told(): string } {
+  const output = new PassThrough()
+  const errors = new PassThrough()
+  const read = (stream: PassThrough): string => String(stream.read() ?? '')
+  return { input: new PassThrough(), output, errors, clock: () => 0, said: () => read(output), told: () => read(errors) }
+}
+
+test('columns are as wide as their widest cell, and colours stay on terminals', () => {
+  const terminal = createTerminal()
+  table(
+    terminal,
+    ['A', 'LONG'],
+    [
+      ['wide cell', { text: 'x', style: 'red' }],
+      ['é', 'y'],
+    ],
+  )
+  assert.equal(terminal.said(), 'A          LONG\nwide cell  x\né          y\n')
+})
+
+test('what would move the cursor or turn the text is shown as an escape', () => {
+  assert.equal(plain('a\u001b[31m\r\n\u202eb\u0085'), 'a\\u001b[31m\\u000d\\u000a\\u202eb\\u0085')
+  assert.equal(plain('Grüße ✔'), 'Grüße ✔')
+})
+
+test('instants and spans read well', () => {
+  assert.equal(when(Date.UTC(2026, 10, 21, 8, 0, 1, 5)), '2026-11-21 08:00:01Z')
+  assert.equal(when(undefined), '-')
+  assert.deepEqual([0, 999, 61_000, 86_400_000 * 2 + 5_000, 3_600_000].map(howLong), ['0s', '0s', '1m 1s', '2d 5s', '1h'])
+})
+
+test('every kind of failure has its exit code', () => {
+  const codes = [
+    new Fault('FAULT_CONFIG', 'x'),
+    new Fault('FAULT_POLICY', 'x'),
+    new Fault('FAULT_STORE', 'x'),
+    new Denial('forbidden'),
+    new Error('x'),
+    'x',
+  ]
+  assert.deepEqual(
+    codes.map((error) => tell(createTerminal(), error, false)),
+    [3, 3, 1, 1, 1, 1],
+  )
+})
+
+test('with --json a failure is one line of JSON with the next step', () => {
+  const terminal = createTerminal()
+  tell(terminal, new Fault('FAULT_CONFIG', 'a.yaml:1:2: x\na.yaml:3:4: y'), true)
+  assert.deepEqual(JSON.parse(terminal.told()), {
+    error: { code: 'FAULT_CONFIG', message: ['a.yaml:1:2: x', 'a.yaml:3:4: y'], next: 'Correct the file and run "portcullis check".' },
+  })
+})
+
+test('every command has help with examples and a way to answer as JSON', async () => {
+  const commands = ['serve', 'run', 'init', 'check', 'keys create', 'keys list', 'keys rotate', 'keys revoke']
+  const more = [
+    'policy show',
+    'policy check',
+    'policy explain',
+    'policy matrix',
+    'audit tail',
+    'audit query',
+    'audit verify',
+    'audit export',
+  ]
+  for (const command of [...commands, ...more]) {
+    const terminal = createTerminal()
+    assert.equal(await main([...command.split(' '), '--help'], terminal), 0)
+    const help = terminal.said()
+    assert.match(help, /Examples:\n {2}\$ /, command)
+    assert.match(help, /--json/, command)
+  }
+})
