@@ -1,0 +1,244 @@
+/** The Store in one file, or in memory (node:sqlite, WAL). Several processes may share the file. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { Fault } from '../core/denial.ts'
+import { canonical, type JsonValue } from '../core/json.ts'
+import type { Clock } from '../core/time.ts'
+import { chargeCells } from './gcra.ts'
+import { faultOf } from './sqlite-fault.ts'
+import { SqliteLogs } from './sqlite-logs.ts'
+import { openDatabase } from './sqlite-schema.ts'
+import type { Cell, Charge, Line, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
+
+export interface SqliteOptions {
+  readonly clock: Clock
+  /** Largest size of the file; writes beyond it are refused with `FAULT_STORE`. */
+  readonly maxBytes?: number
+}
+
+const PAGE_RECORDS = 1_000
+/** Longest key: ten times what any shape of `keys.ts` needs, and a tenth of what would spill out of a page. */
+const KEY_MAX_CHARS = 4_096
+/** Once in so many writes a batch of what has expired is removed: more than one write can bring, so it never piles up. */
+const SWEEP_EVERY = 64
+const SWEEP_BATCH = 256
+/** Full cells are kept this long: a clock that is set back by less finds them, and gives no token twice. */
+const SWEEP_GRACE_MS = 3_600_000
+
+/**
+ * Opens the store, making the file and its folder on first use.
+ * @param path a file, or `:memory:` for one that dies with its handle
+ * @throws Fault `FAULT_STORE`
+ */
+export function openSqlite(path: string, options: SqliteOptions): Store {
+  try {
+    return new SqliteStore(openDatabase(path, options.maxBytes), path, options.clock)
+  } catch (error) {
+    throw faultOf(error, path)
+  }
+}
+
+type Statements = ReturnType<typeof prepareAll>
+
+class SqliteStore implements Store {
+  readonly #database: DatabaseSync
+  readonly #path: string
+  readonly #clock: Clock
+  readonly #statements: Statements
+  readonly #logs: SqliteLogs
+  #writes = 0
+  #sweptTo = ''
+
+  constructor(database: DatabaseSync, path: string, clock: Clock) {
+    this.#database = database
+    this.#path = path
+    this.#clock = clock
+    this.#statements = prepareAll(database)
+    this.#logs = new SqliteLogs(database)
+  }
+
+  async get(key: string): Promise<JsonValue | undefined> {
+    try {
+      const row = this.#statements.get.get(checkKey(key))
+      if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
+      return JSON.parse(String(row['value'])) as JsonValue // what `put` wrote
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async put(key: string, value: JsonValue, options: PutOptions = {}): Promise<boolean> {
+    try {
+      checkKey(key)
+      const now = Math.floor(this.#clock())
+      this.#sweepSometimes(now)
+      const text = canonical(value)
+      const expires = options.expiresAt === undefined ? null : checkInstant(options.expiresAt)
+      const written = this.#putOne(key, text, expires, options, now)
+      return written > 0
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async take(key: string): Promise<JsonValue | undefined> {
+    try {
+      const row = this.#statements.take.get(checkKey(key))
+      if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
+      return JSON.parse(String(row['value'])) as JsonValue // what `put` wrote
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async list(prefix: string, page: Page = {}): Promise<readonly Stored[]> {
+    try {
+      const end = successor(checkKey(prefix))
+      const after = checkKey(page.after ?? '')
+      const limit = page.limit ?? PAGE_RECORDS
+      const now = Math.floor(this.#clock())
+      const { listAll, listTo } = this.#statements
+      const rows = end === undefined ? listAll.all(prefix, after, now, limit) : listTo.all(prefix, after, now, limit, end)
+      return rows.map((row) => ({
+        key: String(row['key']),
+        value: JSON.parse(String(row['value'])) as JsonValue, // what `put` wrote
+        ...(typeof row['expires'] === 'number' && { expiresAt: row['expires'] }),
+      }))
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async charge(cells: readonly Cell[], now: number): Promise<Charge> {
+    try {
+      this.#sweepSometimes(Math.floor(this.#clock()))
+      return this.#write(() => {
+        const { arrivals, ...charge } = chargeCells(cells, (key) => this.#arrivalOf(key), now)
+        for (const [key, arrival] of arrivals) this.#statements.setCell.run(checkKey(key), arrival)
+        return charge
+      })
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async append(log: string, lines: readonly JsonValue[] | Written): Promise<void> {
+    try {
+      const texts = 'texts' in lines ? lines.texts : lines.map((line) => JSON.stringify(line))
+      if (texts.length > 0) this.#write(() => this.#logs.append(checkKey(log), texts))
+    } catch (error) {
+      this.#logs.forget()
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async read(log: string, stretch: Stretch = {}): Promise<readonly Line[]> {
+    try {
+      return this.#logs.read(checkKey(log), stretch)
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  #putOne(key: string, text: string, expires: number | null, options: PutOptions, now: number): number {
+    const { put, putAbsent, putIf } = this.#statements
+    if (options.onlyIf === undefined) {
+      const done = options.onlyIfAbsent === true ? putAbsent.run(key, text, expires, now) : put.run(key, text, expires)
+      return Number(done.changes)
+    }
+    // Both conditions at once can never hold.
+    if (options.onlyIfAbsent === true) return 0
+    return Number(putIf.run(text, expires, key, canonical(options.onlyIf), now).changes)
+  }
+
+  #arrivalOf(key: string): number | undefined {
+    const arrival = this.#statements.getCell.get(checkKey(key))?.['arrival']
+    return arrival === undefined ? undefined : Number(arrival)
+  }
+
+  /** Runs `work` as the only writer; whatever it throws undoes it. */
+  #write<Result>(work: () => Result): Result {
+    const { begin, commit, rollback } = this.#statements
+    begin.run()
+    try {
+      const result = work()
+      commit.run()
+      return result
+    } catch (error) {
+      // On a full disk SQLite may have rolled back by itself.
+      if (this.#database.isTransaction) rollback.run()
+      throw error
+    }
+  }
+
+  #sweepSometimes(now: number): void {
+    if (++this.#writes % SWEEP_EVERY !== 0) return
+    const { sweepRecords, cellsFrom, dropCell } = this.#statements
+    sweepRecords.run(now, SWEEP_BATCH)
+    const full = (now - SWEEP_GRACE_MS) * 1_000
+    const rows = cellsFrom.all(this.#sweptTo, SWEEP_BATCH)
+    for (const row of rows) {
+      if (Number(row['arrival']) < full) dropCell.run(row['key'] ?? '', full)
+    }
+    this.#sweptTo = rows.length < SWEEP_BATCH ? '' : String(rows.at(-1)?.['key'] ?? '')
+  }
+}
+
+/** Every statement, prepared once. Each single statement is atomic by itself, on any number of processes. */
+function prepareAll(database: DatabaseSync) {
+  const prepare = (sql: string): StatementSync => database.prepare(sql)
+  const live = 'key >= ?1 and key > ?2 and (expires is null or expires > ?3)'
+  return {
+    begin: prepare('begin immediate'),
+    commit: prepare('commit'),
+    rollback: prepare('rollback'),
+    get: prepare('select value, expires from record where key = ?'),
+    put: prepare(
+      'insert into record (key, value, expires) values (?, ?, ?) on conflict (key) do update set value = excluded.value, expires = excluded.expires',
+    ),
+    putAbsent: prepare(
+      `insert into record (key, value, expires) values (?1, ?2, ?3)
+       on conflict (key) do update set value = excluded.value, expires = excluded.expires where record.expires <= ?4`,
+    ),
+    putIf: prepare('update record set value = ?1, expires = ?2 where key = ?3 and value = ?4 and (expires is null or expires > ?5)'),
+    take: prepare('delete from record where key = ? returning value, expires'),
+    listAll: prepare(`select key, value, expires from record where ${live} order by key limit ?4`),
+    listTo: prepare(`select key, value, expires from record where ${live} and key < ?5 order by key limit ?4`),
+    getCell: prepare('select arrival from cell where key = ?'),
+    setCell: prepare('insert into cell (key, arrival) values (?, ?) on conflict (key) do update set arrival = excluded.arrival'),
+    sweepRecords: prepare('delete from record where key in (select key from record where expires <= ? limit ?)'),
+    cellsFrom: prepare('select key, arrival from cell where key > ? order by key limit ?'),
+    dropCell: prepare('delete from cell where key = ? and arrival < ?'),
+  }
+}
+
+function isExpired(expires: unknown, clock: Clock): boolean {
+  return typeof expires === 'number' && expires <= clock()
+}
+
+/** SQLite keeps text as UTF-8, in which two ill-formed texts could become one key. */
+function checkKey(key: string): string {
+  if (key.length > KEY_MAX_CHARS) throw new Fault('FAULT_STORE', `A key is longer than ${KEY_MAX_CHARS} characters`)
+  if (!key.isWellFormed()) throw new Fault('FAULT_STORE', 'A key has lone surrogates; build keys with keys.ts')
+  return key
+}
+
+function checkInstant(at: number): number {
+  if (!Number.isFinite(at)) throw new Fault('FAULT_STORE', `A record cannot expire at ${at}`)
+  return Math.floor(at)
+}
+
+/** The first text, in code point order, behind all that start with `prefix`; undefined when there is none. */
+function successor(prefix: string): string | undefined {
+  const points = Array.from(prefix)
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    const point = last.codePointAt(0) ?? 0
+    if (point === 0x10ffff) continue
+    // Surrogates are no characters: behind U+D7FF comes U+E000.
+    return points.join('') + String.fromCodePoint(point === 0xd7ff ? 0xe000 : point + 1)
+  }
+  return undefined
+}
