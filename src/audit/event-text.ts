@@ -1,0 +1,85 @@
+/** An AuditEvent as text, in the canonical form of RFC 8785: equal to `canonical()` of core/json.ts, which a property test holds it to. */
+import type { AuditEvent, Entry } from '../core/event.ts'
+import type { Finding } from '../core/finding.ts'
+import { canonical } from '../core/json.ts'
+
+/** What the journal adds to an entry. */
+export type Seal = Pick<AuditEvent, 'id' | 'at' | 'node' | 'seq' | 'previous'>
+
+type Shapes = NonNullable<Entry['arguments']>
+type Ordered = { readonly [Name in keyof AuditEvent]-?: AuditEvent[Name] | undefined }
+
+/**
+ * The canonical text of the event that `entry` becomes under `seal`. Members that AuditEvent does not know are left out.
+ * `JSON.stringify` writes members in the order in which they stand, so they stand sorted here and one call writes them: every call of a
+ * gateway is written, and this is four times faster than sorting.
+ */
+export function eventText(entry: Entry, seal: Seal): string {
+  const { resource, findings } = entry
+  const shapes = entry.arguments
+  const order = shapes === undefined ? 'sorted' : orderOf(shapes)
+  const ordered: Ordered = {
+    action: entry.action,
+    address: entry.address,
+    agent: entry.agent,
+    arguments: shapes !== undefined && order === 'unsorted' ? sorted(shapes) : shapes,
+    argumentsHash: entry.argumentsHash,
+    at: seal.at,
+    by: entry.by,
+    call: entry.call,
+    client: entry.client,
+    denial: entry.denial,
+    detail: entry.detail,
+    era: entry.era,
+    findings: findings === undefined || findings.length === 0 ? findings : findings.map(orderedFinding),
+    id: seal.id,
+    kind: entry.kind,
+    law: entry.law,
+    method: entry.method,
+    node: seal.node,
+    outcome: entry.outcome,
+    policies: entry.policies,
+    previous: seal.previous,
+    principal: entry.principal,
+    resource: resource && { kind: resource.kind, name: resource.name, server: resource.server },
+    revision: entry.revision,
+    roles: entry.roles,
+    seq: seal.seq,
+    tenant: entry.tenant,
+    tookMs: entry.tookMs,
+    trace: entry.trace,
+    transport: entry.transport,
+    type: entry.type,
+  }
+  const text = JSON.stringify(ordered)
+  return order === 'numbered' ? canonical(JSON.parse(text)) : text
+}
+
+/** The event itself, for those who read members. */
+export function eventOf(entry: Entry, seal: Seal): AuditEvent {
+  return { ...entry, id: seal.id, at: seal.at, node: seal.node, seq: seal.seq, previous: seal.previous }
+}
+
+function orderedFinding({ detector, label, pointer, span }: Finding): Finding {
+  return span === undefined ? { detector, label, pointer } : { detector, label, pointer, span: [span[0], span[1]] }
+}
+
+type Order = 'sorted' | 'unsorted' | 'numbered'
+
+/** How names stand. `numbered`: one could be an array index, which ECMAScript puts first whatever is done. */
+function orderOf(shapes: Shapes): Order {
+  let order: Order = 'sorted'
+  let previous = ''
+  for (const name in shapes) {
+    const first = name.charCodeAt(0)
+    if (first >= 0x30 && first <= 0x39) return 'numbered'
+    if (name < previous) order = 'unsorted'
+    previous = name
+  }
+  return order
+}
+
+function sorted(shapes: Shapes): Shapes {
+  const names = Object.keys(shapes).sort()
+  return Object.fromEntries(names.map((name) => [name, shapes[name] ?? '']))
+}

@@ -1,0 +1,250 @@
+/** The journal: seals each event to the one before, appends events in groups, signs where the chain stands, and tells the sinks. */
+import type { KeyObject } from 'node:crypto'
+import { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import { digest } from '../core/json.ts'
+import { sha256 } from '../core/secret.ts'
+import type { Clock } from '../core/time.ts'
+import { LOGS } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import { checkpointText, signCheckpoint } from './checkpoint.ts'
+import { isEvent } from './event.ts'
+import { eventOf, eventText, type Seal } from './event-text.ts'
+import type { History } from './history.ts'
+import { Neighbours } from './neighbours.ts'
+import { Fanout, type Sink, type Told } from './sinks.ts'
+
+export interface JournalOptions {
+  readonly store: Store
+  readonly clock: Clock
+  /** Makes UUIDv7s. */
+  readonly ids: () => string
+  /** Who writes: `gateway`, `cli`, a host's name. Each journal makes a chain of its own from it, so that processes never share one. */
+  readonly node: string
+  readonly sinks: readonly Sink[]
+  /** At most this long is an event without a checkpoint behind it. */
+  readonly checkpointMs: number
+  /** Ed25519, private. */
+  readonly signingKey: KeyObject
+  /** Told of what refuses nothing: a sink that fails, a checkpoint that could not be written. */
+  readonly onFault: (fault: Fault) => void
+}
+
+export interface Journal extends History {
+  /** The name of this chain: `<node>-<12 hex digits>`, new with every start. */
+  readonly node: string
+  /** Signs where the chain stands, unless nothing came since the last time. @throws Fault `FAULT_STORE` */
+  checkpoint(): Promise<void>
+  /** Writes what waits and a last checkpoint, then closes the sinks. Later writes are refused. */
+  close(): Promise<void>
+  /** How many lines each sink has lost, by its name. */
+  lost(): ReadonlyMap<string, number>
+}
+
+/** Events that may wait for one append: as many as a slow store can take in a second; the next are refused. */
+const WAITING_MAX = 8_192
+/** Lines read at a time when looking for its own last one: mostly it is among the newest. */
+const SETTLE_LINES = 128
+
+export function createJournal(options: JournalOptions): Journal {
+  return new ChainJournal(options)
+}
+
+/** Events of one turn of the event loop. They stand or fall together. */
+interface Group {
+  readonly entries: Entry[]
+  readonly ids: string[]
+  readonly times: number[]
+  readonly done: PromiseWithResolvers<void>
+}
+
+class ChainJournal implements Journal {
+  readonly node: string
+  readonly #options: JournalOptions
+  readonly #neighbours: Neighbours
+  readonly #fanout: Fanout
+  #group: Group | undefined
+  /** Appends and checkpoints take turns. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #lastAt = 0
+  #seq = 0
+  #head = ''
+  /** Checkpoints written, and the event that the last one covers. */
+  #count = 0
+  #signedSeq = 0
+  /** An append failed, so the log must be asked where the chain stands. */
+  #isUnsure = false
+  #isClosed = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(options: JournalOptions) {
+    this.node = `${options.node}-${options.ids().slice(-12)}`
+    this.#options = options
+    this.#neighbours = new Neighbours(options.store, this.node)
+    this.#fanout = new Fanout(options.sinks, options.onFault)
+  }
+
+  write(entry: Entry): Promise<void> {
+    if (this.#isClosed) return Promise.reject(new Fault('FAULT_STORE', 'The journal is closed; nothing more can be recorded'))
+    const group = this.#group ?? this.#openGroup()
+    if (group.entries.length >= WAITING_MAX) {
+      return Promise.reject(new Fault('FAULT_STORE', `${WAITING_MAX} events wait for the store; it is too slow for this load`))
+    }
+    // Within a chain time does not run backwards, whatever is done to the clock.
+    this.#lastAt = Math.max(this.#lastAt, this.#options.clock())
+    group.entries.push(entry)
+    group.ids.push(this.#options.ids())
+    group.times.push(this.#lastAt)
+    return group.done.promise
+  }
+
+  checkpoint(): Promise<void> {
+    return this.#inTurn(() => this.#checkpoint())
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#inTurn(() => this.#append())
+    if (this.#count > 0) await this.#inTurn(() => this.#checkpointOrTell(true))
+    clearTimeout(this.#timer)
+    await this.#fanout.close()
+  }
+
+  lost(): ReadonlyMap<string, number> {
+    return this.#fanout.lost
+  }
+
+  #openGroup(): Group {
+    const group = { entries: [], ids: [], times: [], done: Promise.withResolvers<void>() }
+    this.#group = group
+    // After the sockets that are ready in this turn were read: all that they bring goes into one append.
+    setImmediate(() => void this.#inTurn(() => this.#append()))
+    return group
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #append(): Promise<void> {
+    const group = this.#group
+    if (group === undefined) return
+    this.#group = undefined
+    try {
+      // The chain's birth certificate, in front of its first event: a chain that nobody signed for did not come from here.
+      if (this.#count === 0) await this.#sign()
+      if (this.#isUnsure) await this.#settle()
+      await this.#seal(group)
+    } catch (error) {
+      group.done.reject(faultOf(error))
+      return
+    }
+    group.done.resolve()
+    if (this.#signedSeq === 0) await this.#checkpointOrTell()
+    this.#arm()
+  }
+
+  /** The chain in memory moves on only when the store has answered, so a failed group leaves it where it was. */
+  async #seal(group: Group): Promise<void> {
+    const { store, sinks } = this.#options
+    const texts: string[] = []
+    const seals: Seal[] = []
+    let seq = this.#seq
+    let head = this.#head
+    for (const [index, entry] of group.entries.entries()) {
+      const seal = { id: group.ids[index] ?? '', at: group.times[index] ?? 0, node: this.node, seq: ++seq, previous: head }
+      const text = eventText(entry, seal)
+      head = sha256(text)
+      texts.push(text)
+      seals.push(seal)
+    }
+    this.#isUnsure = true
+    await store.append(LOGS.audit, { texts })
+    this.#isUnsure = false
+    this.#seq = seq
+    this.#head = head
+    if (sinks.length > 0) this.#fanout.tell(toldOf(group.entries, seals, texts))
+  }
+
+  async #checkpoint(): Promise<void> {
+    if (this.#seq > this.#signedSeq) await this.#sign()
+  }
+
+  async #checkpointOrTell(isLast = false): Promise<void> {
+    try {
+      await (isLast ? this.#sign(true) : this.#checkpoint())
+    } catch (error) {
+      this.#options.onFault(faultOf(error))
+    }
+  }
+
+  async #sign(closed = false): Promise<void> {
+    const { store, clock, signingKey } = this.#options
+    if (this.#isUnsure) await this.#settle()
+    await this.#neighbours.look()
+    const chains = this.#neighbours.heads()
+    // One of ours may stand in the log although its writing seemed to fail.
+    const count = Math.max(this.#count, this.#neighbours.ownCount) + 1
+    const checkpoint = signCheckpoint(
+      { type: 'checkpoint', node: this.node, seq: this.#seq, head: this.#head, count, at: clock(), chains, closed },
+      signingKey,
+    )
+    const text = checkpointText(checkpoint)
+    await store.append(LOGS.checkpoints, { texts: [text] })
+    this.#count = count
+    this.#signedSeq = checkpoint.seq
+    this.#neighbours.forget()
+    this.#fanout.tell([{ kind: 'checkpoint', checkpoint, text }])
+  }
+
+  #arm(): void {
+    if (this.#timer !== undefined || this.#isClosed || this.#seq === this.#signedSeq) return
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      void this.#inTurn(() => this.#checkpointOrTell()).then(() => this.#arm())
+    }, this.#options.checkpointMs)
+    this.#timer.unref()
+  }
+
+  /** A store that failed to answer may yet have kept the group; then the chain goes on behind it. */
+  async #settle(): Promise<void> {
+    const after = this.#neighbours.bornAfter
+    let before: string | undefined
+    for (;;) {
+      const lines = await this.#options.store.read(LOGS.audit, {
+        last: SETTLE_LINES,
+        ...(after !== undefined && { after }),
+        ...(before !== undefined && { before }),
+      })
+      const own = lines.findLast((line) => isEvent(line.value) && line.value.node === this.node)
+      if (own !== undefined && isEvent(own.value)) {
+        this.#seq = own.value.seq
+        this.#head = digest(own.value)
+      }
+      before = lines[0]?.position
+      if (own !== undefined || before === undefined) break
+    }
+    this.#isUnsure = false
+  }
+}
+
+function toldOf(entries: readonly Entry[], seals: readonly Seal[], texts: readonly string[]): readonly Told[] {
+  const told: Told[] = []
+  for (const [index, entry] of entries.entries()) {
+    const seal = seals[index]
+    const text = texts[index]
+    if (seal !== undefined && text !== undefined) told.push({ kind: 'event', event: eventOf(entry, seal), text })
+  }
+  return told
+}
+
+function faultOf(error: unknown): Fault {
+  if (error instanceof Fault) return error
+  return new Fault('FAULT_STORE', `The journal could not be written: ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  })
+}

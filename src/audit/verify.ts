@@ -1,0 +1,106 @@
+/** Re-reads a journal and proves that nothing was changed, removed, added or moved; or names the first bad record. */
+import type { KeyObject } from 'node:crypto'
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { isObject, type JsonValue } from '../core/json.ts'
+import { LOGS } from '../store/keys.ts'
+import type { Line, Store } from '../store/store.ts'
+import { type ChainCount, Chains, type Flaw } from './chain.ts'
+import { Claims } from './claims.ts'
+
+export interface Verdict {
+  readonly isSound: boolean
+  readonly events: number
+  readonly checkpoints: number
+  readonly chains: readonly ChainCount[]
+  /** The first bad record; absent when sound. */
+  readonly flaw?: Flaw
+}
+
+/** A journal that can be read more than once: in a store, or as exported lines. */
+export interface Source {
+  events(): AsyncIterable<Line>
+  checkpoints(after?: string): AsyncIterable<Line>
+}
+
+export interface VerifyOptions {
+  /** Lines that a sink kept elsewhere: their checkpoints are believed too, and show a store that was cut or rolled back. */
+  readonly anchors?: Source
+  /** The source is one of several rotated files: chains may begin anywhere, and other chains may be elsewhere. */
+  readonly isPartial?: boolean
+}
+
+const PAGE_LINES = 1_000
+
+/**
+ * Constant memory but for a line per checkpoint and chain. May run while the journal is written.
+ * @param publicKey Ed25519, of the key that signs checkpoints
+ */
+export async function verifyJournal(source: Source, publicKey: KeyObject, options: VerifyOptions = {}): Promise<Verdict> {
+  const isPartial = options.isPartial ?? false
+  const claims = new Claims(publicKey)
+  let after: string | undefined
+  for await (const { position, value } of source.checkpoints()) {
+    claims.take(position, value, !isPartial)
+    after = position
+  }
+  if (options.anchors !== undefined) {
+    for await (const { position, value } of options.anchors.checkpoints()) claims.take(position, value, false)
+  }
+  const chains = new Chains(claims, isPartial)
+  for await (const { position, value } of source.events()) chains.take(position, value)
+  if (chains.unknown().length > 0) {
+    // A journal may have been opened since its checkpoints were read.
+    for await (const { value } of source.checkpoints(after)) claims.takeLate(value)
+  }
+  const flaw = chains.end() ?? claims.flaw
+  const counted = { events: chains.events, checkpoints: claims.checkpoints, chains: chains.counts() }
+  return flaw === undefined ? { isSound: true, ...counted } : { isSound: false, ...counted, flaw }
+}
+
+export function storeSource(store: Store): Source {
+  return { events: () => readLog(store, LOGS.audit), checkpoints: (after) => readLog(store, LOGS.checkpoints, after) }
+}
+
+/** Exported lines, events and checkpoints mixed; a line's position is its number. `open` is called for each reading. */
+export function linesSource(open: () => AsyncIterable<string>): Source {
+  async function* pick(isWanted: (value: JsonValue) => boolean, after = 0): AsyncGenerator<Line> {
+    let number = 0
+    for await (const text of open()) {
+      const value = parseLine(text)
+      if (++number > after && isWanted(value)) yield { position: String(number), value }
+    }
+  }
+  return {
+    events: () => pick((value) => !isMarked(value)),
+    checkpoints: (after) => pick(isMarked, after === undefined ? 0 : Number(after)),
+  }
+}
+
+/** The lines of a file that a sink wrote. */
+export function fileSource(path: string): Source {
+  return linesSource(() => createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY }))
+}
+
+async function* readLog(store: Store, log: string, from?: string): AsyncGenerator<Line> {
+  let after = from
+  for (;;) {
+    const lines = await store.read(log, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
+    yield* lines
+    after = lines.at(-1)?.position
+    if (after === undefined) return
+  }
+}
+
+function isMarked(value: JsonValue): boolean {
+  return isObject(value) && value['type'] === 'checkpoint'
+}
+
+/** A line that is no JSON is nobody's event, and is reported as such. */
+function parseLine(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue // the type of whatever JSON.parse returns
+  } catch {
+    return null
+  }
+}

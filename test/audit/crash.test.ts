@@ -1,0 +1,75 @@
+/** Killing a writer at any moment loses nothing that it acknowledged, and leaves a journal that verifies. */
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { it } from 'node:test'
+import { queryEvents } from '../../src/audit/query.ts'
+import { storeSource, verifyJournal } from '../../src/audit/verify.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
+import { KEYS, makeFolder } from './fixture.ts'
+
+const ROUNDS = 6
+const KEY = KEYS.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url')
+
+/** Runs a writer; kills it after so many acknowledged lines, in the middle of whatever it does then. */
+async function runWriter(
+  path: string,
+  name: string,
+  limits: { readonly killAfter?: number; readonly count?: number },
+): Promise<readonly string[]> {
+  const count = limits.count === undefined ? '' : String(limits.count)
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), path, name, KEY, count], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const ended = new Promise((resolve) => child.on('close', resolve))
+  const acknowledged: string[] = []
+  for await (const line of createInterface({ input: child.stdout })) {
+    acknowledged.push(line)
+    if (acknowledged.length === limits.killAfter) child.kill('SIGKILL')
+  }
+  await ended
+  assert.ok(acknowledged.length >= (limits.killAfter ?? 0))
+  return acknowledged
+}
+
+it('keeps every acknowledged event of writers that are killed at random moments, and verifies after each', async (context) => {
+  const path = join(makeFolder(context), 'a.db')
+  const acknowledged: string[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const killAfter = randomInt(1, 1_500)
+    acknowledged.push(...(await runWriter(path, `w${round}`, { killAfter })))
+    const store = openSqlite(path, { clock: Date.now })
+    const written = new Set<string>()
+    for await (const { event } of queryEvents(store)) written.add(event.call ?? '')
+    const lost = acknowledged.filter((call) => !written.has(call))
+    assert.deepEqual(lost, [], `killed after ${killAfter}`)
+    const verdict = await verifyJournal(storeSource(store), KEYS.publicKey)
+    assert.equal(verdict.flaw, undefined, `killed after ${killAfter}`)
+    assert.equal(verdict.events, written.size)
+    await store.close()
+  }
+})
+
+it('verifies when two processes write at once and one of them is killed', async (context) => {
+  const path = join(makeFolder(context), 'a.db')
+  const writers = [runWriter(path, 'left', { count: 1_600 }), runWriter(path, 'right', { killAfter: randomInt(1, 800) })]
+  const acknowledged = (await Promise.all(writers)).flat()
+  const store = openSqlite(path, { clock: Date.now })
+  const verdict = await verifyJournal(storeSource(store), KEYS.publicKey)
+  assert.equal(verdict.flaw, undefined)
+  assert.deepEqual(verdict.chains.map(({ isClosed }) => isClosed).sort(), [false, true])
+  const nodes = new Set<string>()
+  const written = new Set<string>()
+  for await (const { event } of queryEvents(store)) {
+    nodes.add(event.node)
+    written.add(event.call ?? '')
+  }
+  assert.equal(nodes.size, 2)
+  assert.deepEqual(
+    acknowledged.filter((call) => !written.has(call)),
+    [],
+  )
+  await store.close()
+})
