@@ -1,0 +1,148 @@
+/** A Denial as wire: JSON-RPC error, HTTP status, challenge (RFC 6750, RFC 9470) and Retry-After, by era. Poor outside: nothing that only an operator may know. */
+import type { Body, Call, RequestId } from '../core/call.ts'
+import type { Remedy } from '../core/decision.ts'
+import { DENIALS, type Denial, type DenialCode } from '../core/denial.ts'
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import { errorResponse } from './message.ts'
+import { REVISIONS } from './revision.ts'
+
+/** What a refusal needs to know that is not in the denial. */
+export interface Challenge {
+  /** URL of the protected resource metadata (RFC 9728 §5.1). */
+  readonly resourceMetadata?: string | undefined
+  readonly realm?: string | undefined
+  /** For `missing_capability`: the capabilities that are needed (2026-07-28, Error Codes). */
+  readonly requiredCapabilities?: JsonObject | undefined
+}
+
+export interface Refusal {
+  readonly status: number
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Body
+}
+
+const DEFAULT_REALM = 'mcp'
+
+/** What to wait when nobody says: long enough not to be a loop, short enough not to be noticed. */
+const DEFAULT_WAIT_MS = 1_000
+
+/**
+ * Refusals that a client of the revisions with `initialize` must see as HTTP: flaws of form, credentials, sessions, limits.
+ * All others go in-band, with 200: there a 404 says that the session died, and bridges hang on other statuses.
+ */
+const LEGACY_HTTP: ReadonlySet<DenialCode> = new Set<DenialCode>([
+  'malformed',
+  'unparseable',
+  'header_mismatch',
+  'unsupported_revision',
+  'invalid_envelope',
+  'ambiguous_credentials',
+  'foreign_host',
+  'unauthenticated',
+  'invalid_token',
+  'step_up_required',
+  'insufficient_scope',
+  'foreign_origin',
+  'no_route',
+  'no_session',
+  'http_method',
+  'not_acceptable',
+  'slow_request',
+  'too_large',
+  'media_type',
+  'rate_limited',
+  'unavailable',
+])
+
+/** Other client errors on the probe make clients fall back to `initialize` (SDK 2.4): for them a discovery is told to come again. */
+const DISCOVER_4XX: ReadonlySet<number> = new Set([400, 401, 403])
+
+/** The denial as a JSON-RPC error; without `id` for a notification, or when none could be read. */
+export function refusalBody(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Body {
+  const row = DENIALS[denial.code]
+  return errorResponse(idOf(call), row.rpc, row.message, dataOf(denial, call, challenge))
+}
+
+/** The denial as an HTTP response. `Allow` of a 405 is the edge's to add. */
+export function refuse(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Refusal {
+  const status = statusOf(denial, call)
+  const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+  if (status === 401 || denial.code === 'insufficient_scope') headers['www-authenticate'] = challengeOf(denial, challenge)
+  if (status === 429 || status === 503) headers['retry-after'] = String(Math.max(1, Math.ceil(waitOf(denial.remedies) / 1_000)))
+  return { status, headers, body: refusalBody(denial, call, challenge) }
+}
+
+function statusOf(denial: Denial, call: Call | undefined): number {
+  const { status } = DENIALS[denial.code]
+  if (call?.method === 'server/discover' && status < 500 && !DISCOVER_4XX.has(status)) return 503
+  const inBand = call !== undefined && call.origin.era === 'legacy' && idOf(call) !== undefined && call.message.body.method !== undefined
+  return inBand && !LEGACY_HTTP.has(denial.code) ? 200 : status
+}
+
+function idOf(call: Call | undefined): RequestId | undefined {
+  // The id of a response is that of a request of the server's: an error under it would answer nothing.
+  return call === undefined || call.method.startsWith('$') ? undefined : call.message.body.id
+}
+
+function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): JsonObject {
+  const data: Record<string, JsonValue> = { code: denial.code }
+  const shown = denial.remedies.map(shownRemedy)
+  if (shown.length > 0) data['remedies'] = shown
+  if (denial.code === 'unsupported_revision') {
+    data['supported'] = [...REVISIONS].reverse()
+    data['requested'] = call?.origin.revision ?? ''
+  }
+  if (denial.code === 'missing_capability' && challenge.requiredCapabilities !== undefined) {
+    data['requiredCapabilities'] = challenge.requiredCapabilities
+  }
+  return data
+}
+
+function shownRemedy(remedy: Remedy): JsonObject {
+  switch (remedy.kind) {
+    case 'scope':
+      return { kind: remedy.kind, scopes: remedy.scopes }
+    case 'step_up':
+      return { kind: remedy.kind, acr: remedy.acr }
+    case 'wait':
+      return { kind: remedy.kind, ms: remedy.ms }
+    case 'authenticate':
+    case 'approval':
+    case 'redact':
+      return { kind: remedy.kind }
+  }
+}
+
+/** The longest of the waits: after a shorter one the answer would be no again. */
+function waitOf(remedies: readonly Remedy[]): number {
+  const waits = remedies.flatMap((remedy) => (remedy.kind === 'wait' ? [remedy.ms] : []))
+  return waits.length === 0 ? DEFAULT_WAIT_MS : Math.max(...waits)
+}
+
+/** RFC 6750 §3.1 and RFC 9470 §3; no code when no credential was presented. */
+const CHALLENGE_ERRORS: Partial<Record<DenialCode, string>> = {
+  invalid_token: 'invalid_token',
+  insufficient_scope: 'insufficient_scope',
+  step_up_required: 'insufficient_user_authentication',
+}
+
+function challengeOf(denial: Denial, challenge: Challenge): string {
+  const parameters = [`realm=${quoted(challenge.realm ?? DEFAULT_REALM)}`]
+  const error = CHALLENGE_ERRORS[denial.code]
+  if (error !== undefined) parameters.push(`error=${quoted(error)}`, `error_description=${quoted(DENIALS[denial.code].message)}`)
+  const scopes = new Set(denial.remedies.flatMap((remedy) => (remedy.kind === 'scope' ? remedy.scopes : [])).filter(isScope))
+  if (scopes.size > 0) parameters.push(`scope=${quoted([...scopes].join(' '))}`)
+  const levels = denial.remedies.flatMap((remedy) => (remedy.kind === 'step_up' ? [remedy.acr] : []))
+  if (levels.length > 0) parameters.push(`acr_values=${quoted(levels.join(' '))}`)
+  if (challenge.resourceMetadata !== undefined) parameters.push(`resource_metadata=${quoted(challenge.resourceMetadata)}`)
+  return `Bearer ${parameters.join(', ')}`
+}
+
+/** A scope token (RFC 6749 §3.3). */
+const isScope = (scope: string): boolean => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)
+
+/** A quoted-string (RFC 9110 §5.6.4); what no header value may hold is left out. */
+function quoted(text: string): string {
+  return `"${text.replaceAll(/[^\x20-\x7e]/g, '').replaceAll(/["\\]/g, '\\$&')}"`
+}

@@ -1,0 +1,164 @@
+/** refuse.ts: every code on every era, poor outside. */
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import type { Call } from '../../src/core/call.ts'
+import type { Remedy } from '../../src/core/decision.ts'
+import { DENIALS, Denial, type DenialCode } from '../../src/core/denial.ts'
+import { parseCall } from '../../src/mcp/parse.ts'
+import { refusalBody, refuse } from '../../src/mcp/refuse.ts'
+import { bytes, echo, envelope, META, modern, parseLegacy, parseModern } from './envelope.ts'
+
+const CODES = Object.keys(DENIALS) as DenialCode[] // the keys of the closed table
+const modernCall = parseModern(echo())
+const legacyCall = parseLegacy({ jsonrpc: '2.0', id: 'l', method: 'tools/call', params: { name: 'echo' } })
+const legacyNotification = parseLegacy({ jsonrpc: '2.0', method: 'notifications/initialized' })
+const discover = parseModern({ jsonrpc: '2.0', id: 'd', method: 'server/discover', params: { _meta: META } })
+const REMEDIES: readonly Remedy[] = [
+  { kind: 'scope', scopes: ['a:read', 'b:write'] },
+  { kind: 'step_up', acr: 'urn:mfa' },
+  { kind: 'wait', ms: 2_500 },
+  { kind: 'approval', id: 'secret-id' },
+  { kind: 'redact', labels: ['secret'] },
+  { kind: 'authenticate' },
+]
+const rich = (code: DenialCode) =>
+  new Denial(code, {
+    detail: 'the-detail',
+    policies: ['the-policy'],
+    findings: [{ label: 'the-label', detector: 'd', pointer: '/x' }],
+    remedies: REMEDIES,
+    cause: new Error('the-cause'),
+  })
+
+const IN_BAND = [
+  'approval_required',
+  'content_blocked',
+  'forbidden',
+  'unknown_method',
+  'not_found',
+  'invalid_arguments',
+  'upstream_failed',
+  'timeout',
+  'missing_capability',
+]
+
+for (const code of CODES) {
+  describe(code, () => {
+    test('is the status and the error of the table for a modern request', () => {
+      const { status, body } = refuse(new Denial(code), modernCall)
+      assert.equal(status, DENIALS[code].status)
+      assert.equal(body.id, 1)
+      assert.equal(body.error?.code, DENIALS[code].rpc)
+      assert.equal(body.error?.message, DENIALS[code].message)
+    })
+    test('is told in-band to a legacy request unless the status matters', () => {
+      const { status, body } = refuse(new Denial(code), legacyCall)
+      assert.equal(status, IN_BAND.includes(code) ? 200 : DENIALS[code].status)
+      assert.equal(body.id, 'l')
+    })
+    test('keeps its status for a notification and before a body was read', () => {
+      for (const call of [legacyNotification, undefined]) {
+        const { status, body } = refuse(new Denial(code), call)
+        assert.equal(status, DENIALS[code].status)
+        assert.ok(!('id' in body))
+      }
+    })
+    test('tells no policy, finding, detail, cause or approval', () => {
+      for (const call of [modernCall, legacyCall, undefined] as (Call | undefined)[]) {
+        const text = JSON.stringify(refuse(rich(code), call, { resourceMetadata: 'https://x/y' }))
+        for (const inside of ['the-detail', 'the-policy', 'the-label', 'the-cause', 'secret-id', 'secret"'])
+          assert.ok(!text.includes(inside))
+        assert.ok(text.includes('a:read'))
+      }
+    })
+    test('never sends a client of server/discover back to initialize', () => {
+      const { status } = refuse(new Denial(code), discover)
+      assert.ok([400, 401, 403].includes(status) || status >= 500)
+    })
+    test('challenges on 401 and asks for patience on 429 and 503', () => {
+      const { status, headers } = refuse(new Denial(code), modernCall)
+      assert.equal(headers['www-authenticate'] !== undefined, status === 401 || code === 'insufficient_scope')
+      assert.equal(headers['retry-after'], status === 429 || status === 503 ? '1' : undefined)
+      assert.equal(headers['content-type'], 'application/json')
+      assert.equal(headers['cache-control'], 'no-store')
+    })
+  })
+}
+
+describe('challenges', () => {
+  const challenge = { resourceMetadata: 'https://mcp.example/.well-known/oauth-protected-resource/mcp', realm: 'files' }
+  const of = (denial: Denial) => refuse(denial, modernCall, challenge).headers['www-authenticate']
+  test('say nothing of a token that was not presented', () => {
+    assert.equal(of(new Denial('unauthenticated')), `Bearer realm="files", resource_metadata="${challenge.resourceMetadata}"`)
+  })
+  test('name invalid_token, and the level that a step-up needs', () => {
+    assert.match(of(new Denial('invalid_token')) ?? '', /error="invalid_token"/)
+    const stepUp = of(new Denial('step_up_required', { remedies: [{ kind: 'step_up', acr: 'urn:mfa' }] }))
+    assert.match(stepUp ?? '', /error="insufficient_user_authentication".*acr_values="urn:mfa"/)
+  })
+  test('list all scopes of all remedies once, and none that is no scope', () => {
+    const remedies: readonly Remedy[] = [
+      { kind: 'scope', scopes: ['a', 'b', 'x" y', 'ü'] },
+      { kind: 'scope', scopes: ['b', 'c'] },
+    ]
+    const { status, headers } = refuse(new Denial('insufficient_scope', { remedies }), legacyCall, challenge)
+    assert.equal(status, 403)
+    assert.match(headers['www-authenticate'] ?? '', /error="insufficient_scope".*scope="a b c"/)
+  })
+  test('cannot be broken out of', () => {
+    const header = refuse(new Denial('unauthenticated'), undefined, { realm: 'a"b\\c\r\nX: 1\u00e9' }).headers['www-authenticate']
+    assert.equal(header, 'Bearer realm="a\\"b\\\\cX: 1"')
+  })
+})
+
+describe('data', () => {
+  test('of an unsupported revision name what is spoken and what was asked', () => {
+    const call = parseLegacy({ jsonrpc: '2.0', id: 1, method: 'ping' }, {}, '2024-11-05')
+    assert.ok(call.flaw)
+    const { status, body } = refuse(call.flaw, call)
+    assert.equal(status, 400)
+    const data = {
+      code: 'unsupported_revision',
+      supported: ['2026-07-28', '2025-11-25', '2025-06-18', '2025-03-26'],
+      requested: '2024-11-05',
+    }
+    assert.deepEqual(body.error?.data, data)
+  })
+  test('of a missing capability name it', () => {
+    const body = refusalBody(new Denial('missing_capability'), modernCall, { requiredCapabilities: { elicitation: {} } })
+    assert.deepEqual(body.error?.data, { code: 'missing_capability', requiredCapabilities: { elicitation: {} } })
+  })
+  test('show of a remedy its kind and what a client needs', () => {
+    const shown = [
+      { kind: 'scope', scopes: ['a:read', 'b:write'] },
+      { kind: 'step_up', acr: 'urn:mfa' },
+      { kind: 'wait', ms: 2_500 },
+      { kind: 'approval' },
+      { kind: 'redact' },
+      { kind: 'authenticate' },
+    ]
+    assert.deepEqual(refusalBody(rich('forbidden'), modernCall).error?.data, { code: 'forbidden', remedies: shown })
+  })
+})
+
+test('the longest wait is rounded up to seconds', () => {
+  const denial = new Denial('rate_limited', {
+    remedies: [
+      { kind: 'wait', ms: 100 },
+      { kind: 'wait', ms: 2_001 },
+    ],
+  })
+  assert.equal(refuse(denial, modernCall).headers['retry-after'], '3')
+  assert.equal(refuse(denial, discover).status, 503)
+  assert.equal(refuse(denial, discover).headers['retry-after'], '3')
+})
+test("a refused answer of a client carries no id: it is the server's", () => {
+  const call = parseLegacy({ jsonrpc: '2.0', id: 5, result: {} }, { session: 's' })
+  const { status, body } = refuse(new Denial('forbidden'), call)
+  assert.deepEqual([status, 'id' in body], [403, false])
+})
+test('the id of a refused batch is not guessed', () => {
+  const call = parseCall(bytes([echo()]), envelope({ headers: modern('tools/call', 'echo') }))
+  assert.ok(call.flaw)
+  assert.equal(refuse(call.flaw, call).body.id, undefined)
+})
