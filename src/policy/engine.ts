@@ -1,0 +1,95 @@
+/** The engine: one law in force, replaced whole or not at all. With its room, all of the house that knows Cedar. */
+import { randomUUID } from 'node:crypto'
+import { formatPolicies, type StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs'
+import type { Decision, Query } from '../core/decision.ts'
+import type { Clock } from '../core/time.ts'
+import { placeOf } from './check.ts'
+import { type Compiled, compile, type Rules } from './compile.ts'
+import { createDecider, type Decider } from './decide.ts'
+import type { Law } from './law.ts'
+import type { Policy } from './load.ts'
+
+export interface Engine extends Law {
+  /** Puts other rules in force. @throws Fault `FAULT_POLICY`; then the rules before stay in force. */
+  replace(rules: Rules): void
+  /** The law in force as Cedar text, with where each policy stands: `policy show`. */
+  describe(): string
+  /** The decision with its grounds: `policy explain`. */
+  explain(query: Query): Explanation
+}
+
+export interface Explanation {
+  readonly decision: Decision
+  /** The determining policies. */
+  readonly policies: readonly { readonly id: string; readonly place: string; readonly text: string }[]
+  /** What Cedar was shown: the query as far as the law can see it. */
+  readonly question: Pick<StatefulAuthorizationCall, 'principal' | 'action' | 'resource' | 'context' | 'entities'>
+}
+
+interface InForce {
+  readonly law: Compiled
+  readonly strict: Decider
+  readonly lenient: Decider
+}
+
+/** @throws Fault `FAULT_POLICY` with every mistake as `file:line:column: …`, a line each. */
+export function createEngine(rules: Rules, clock: Clock): Engine {
+  // Two names for the life of the engine, used in turn: Cedar never forgets a name, and the law in force is not touched until the next one stands.
+  const name = randomUUID()
+  const enact = (next: Rules, slot: string): InForce => {
+    const law = compile(next, slot)
+    const strict = createDecider(law.strict, clock)
+    return { law, strict, lenient: law.lenient === law.strict ? strict : createDecider(law.lenient, clock) }
+  }
+  const [even, odd] = [`${name}/0`, `${name}/1`] as const
+  let inForce = enact(rules, even)
+
+  return {
+    get revision() {
+      return inForce.law.strict.revision
+    },
+    decide: (query) => inForce.strict.decide(query),
+    isVisible(query) {
+      const { effect, remedies } = inForce.lenient.decide(query)
+      return effect === 'permit' || remedies.length > 0
+    },
+    replace(next) {
+      inForce = enact(next, inForce.law.strict.slot === even ? odd : even)
+    },
+    describe: () => describe(inForce.law),
+    explain: (query) => explain(query, inForce),
+  }
+}
+
+function describe({ policies, access, strict }: Compiled): string {
+  const roles = [...access.roles].map(([role, rights]) => {
+    const inherited = [...rights.roles].filter((other) => other !== role).map((other) => `Role::${JSON.stringify(other)}`)
+    const permissions = [...rights.permissions].map((permission) => `Permission::${JSON.stringify(permission)}`)
+    return `// Role::${JSON.stringify(role)} in [${[...inherited, ...permissions].join(', ')}]`
+  })
+  const rules = [...policies.values()].map((policy) => `// ${placeOf(policy)}\n${formatted(policy)}`)
+  return [`// The law in force, revision ${strict.revision}`, roles.join('\n'), ...rules]
+    .filter((part) => part !== '')
+    .join('\n\n')
+    .concat('\n')
+}
+
+/** A policy from a file is shown as it was written. */
+function formatted({ text, place }: Policy): string {
+  if (place !== undefined) return text
+  const answer = formatPolicies({ policyText: text, lineWidth: 120, indentWidth: 2 })
+  return answer.type === 'success' ? answer.formatted_policy.trimEnd() : text
+}
+
+function explain(query: Query, { law, strict }: InForce): Explanation {
+  const decision = strict.decide(query)
+  const { principal, action, resource, context, entities } = strict.question(query)
+  return {
+    decision,
+    policies: decision.policies.flatMap((id) => {
+      const policy = law.policies.get(id)
+      return policy === undefined ? [] : [{ id, place: placeOf(policy), text: formatted(policy) }]
+    }),
+    question: { principal, action, resource, context, entities },
+  }
+}
