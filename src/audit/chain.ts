@@ -15,6 +15,7 @@ export type Reason =
   | 'checkpoint_deleted'
   | 'checkpoint_repeated'
   | 'checkpoint_contradicts'
+  | 'head_missing'
 
 /** The first bad record. */
 export interface Flaw {
@@ -62,14 +63,17 @@ export class Chains {
   readonly #claims: Claims
   /** A rotated file: chains may begin anywhere, and other chains be elsewhere. */
   readonly #isPartial: boolean
+  /** Every open chain must have a sealed head. */
+  readonly #hasHeads: boolean
   readonly #chains = new Map<string, Chain>()
   #doubt: Doubt | undefined
   #flaw: Flaw | undefined
   events = 0
 
-  constructor(claims: Claims, isPartial: boolean) {
+  constructor(claims: Claims, isPartial: boolean, hasHeads: boolean) {
     this.#claims = claims
     this.#isPartial = isPartial
+    this.#hasHeads = hasHeads
   }
 
   take(position: string, value: JsonValue): void {
@@ -93,7 +97,7 @@ export class Chains {
   /** After the last line. @returns the first flaw, undefined when there is none */
   end(): Flaw | undefined {
     if (this.#doubt !== undefined) this.#note(settle(this.#doubt))
-    this.#flaw ??= this.#strangers() ?? this.#missing()
+    this.#flaw ??= this.#strangers() ?? this.#missing() ?? this.#beheaded()
     return this.#flaw
   }
 
@@ -146,6 +150,20 @@ export class Chains {
     const first = node === undefined ? undefined : this.#chains.get(node)?.first
     if (node === undefined || first === undefined) return undefined
     return { reason: 'inserted', node, seq: first.seq, id: first.id, position: first.position, detail: 'nobody signed for this chain' }
+  }
+
+  /** Open chains without a sealed head. */
+  headless(): readonly string[] {
+    if (!this.#hasHeads) return []
+    return [...this.#chains.keys()].filter((node) => !this.#claims.isSealed(node) && this.#claims.closedAt(node) === undefined)
+  }
+
+  /** A head that was taken away, so that the tail could be changed. */
+  #beheaded(): Flaw | undefined {
+    const node = this.headless()[0]
+    const last = node === undefined ? undefined : this.#chains.get(node)?.last
+    if (node === undefined || last === undefined) return undefined
+    return flawAt('head_missing', node, last, 'it is open and has no head that this journal sealed, so nothing vouches for its last events')
   }
 
   /** A cut tail: somebody signed for more than there is. */

@@ -10,6 +10,7 @@ export class Claims {
   readonly #top = new Map<string, number>()
   readonly #closedAt = new Map<string, number>()
   readonly #counts = new Map<string, number>()
+  readonly #sealed = new Set<string>()
   checkpoints = 0
   flaw: Flaw | undefined
 
@@ -37,9 +38,27 @@ export class Claims {
     for (const chain of value.chains) this.#claim(chain, position)
   }
 
+  /** Takes a sealed head. What the journal's key did not seal vouches for nothing. */
+  takeHead(position: string, head: Head | undefined): void {
+    if (head === undefined) return
+    this.#sealed.add(head.node)
+    this.#claim(head, position)
+  }
+
+  /** Whether somebody sealed where the chain stands now. */
+  isSealed(node: string): boolean {
+    return this.#sealed.has(node)
+  }
+
   /** Takes a checkpoint that came while events were read: it vouches for a new chain, and is held against nothing. */
   takeLate(value: JsonValue): void {
-    if (isCheckpoint(value) && isSigned(value, this.#key) && !this.#top.has(value.node)) this.#top.set(value.node, 0)
+    if (!isCheckpoint(value) || !isSigned(value, this.#key)) return
+    if (!this.#top.has(value.node)) this.#top.set(value.node, 0)
+    if (value.closed) this.#closedAt.set(value.node, value.seq)
+  }
+
+  takeLateHead(head: Head | undefined): void {
+    if (head !== undefined) this.#sealed.add(head.node)
   }
 
   /** The digest that event `seq` of a chain must have; undefined when nobody signed for just that one. */

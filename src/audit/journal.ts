@@ -5,11 +5,12 @@ import type { Entry } from '../core/event.ts'
 import { digest } from '../core/json.ts'
 import { sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
-import { LOGS } from '../store/keys.ts'
+import { KEYS, LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { checkpointText, signCheckpoint } from './checkpoint.ts'
 import { isEvent } from './event.ts'
 import { eventOf, eventText, type Seal } from './event-text.ts'
+import { sealHead } from './head.ts'
 import type { History } from './history.ts'
 import { Neighbours } from './neighbours.ts'
 import { Fanout, type Sink, type Told } from './sinks.ts'
@@ -26,6 +27,8 @@ export interface JournalOptions {
   readonly checkpointMs: number
   /** Ed25519, private. */
   readonly signingKey: KeyObject
+  /** Seals the head of the chain with each append: 32 bytes, for this purpose only. */
+  readonly headKey: KeyObject
   /** Told of what refuses nothing: a sink that fails, a checkpoint that could not be written. */
   readonly onFault: (fault: Fault) => void
 }
@@ -150,7 +153,7 @@ class ChainJournal implements Journal {
 
   /** The chain in memory moves on only when the store has answered, so a failed group leaves it where it was. */
   async #seal(group: Group): Promise<void> {
-    const { store, sinks } = this.#options
+    const { store, sinks, headKey } = this.#options
     const texts: string[] = []
     const seals: Seal[] = []
     let seq = this.#seq
@@ -163,7 +166,7 @@ class ChainJournal implements Journal {
       seals.push(seal)
     }
     this.#isUnsure = true
-    await store.append(LOGS.audit, { texts })
+    await store.append(LOGS.audit, { texts, record: sealHead({ node: this.node, seq, head }, headKey) })
     this.#isUnsure = false
     this.#seq = seq
     this.#head = head
@@ -199,6 +202,8 @@ class ChainJournal implements Journal {
     this.#signedSeq = checkpoint.seq
     this.#neighbours.forget()
     this.#fanout.tell([{ kind: 'checkpoint', checkpoint, text }])
+    // The signature vouches for the end from now on.
+    if (closed) await store.take(KEYS.chainHead(this.node))
   }
 
   #arm(): void {

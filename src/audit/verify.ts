@@ -3,10 +3,11 @@ import type { KeyObject } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isObject, type JsonValue } from '../core/json.ts'
-import { LOGS } from '../store/keys.ts'
+import { KEYS, LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { type ChainCount, Chains, type Flaw } from './chain.ts'
 import { Claims } from './claims.ts'
+import { openHead } from './head.ts'
 
 export interface Verdict {
   readonly isSound: boolean
@@ -21,6 +22,8 @@ export interface Verdict {
 export interface Source {
   events(): AsyncIterable<Line>
   checkpoints(after?: string): AsyncIterable<Line>
+  /** Sealed heads of the chains that are open; only a store has them. */
+  heads?(): AsyncIterable<Line>
 }
 
 export interface VerifyOptions {
@@ -28,6 +31,8 @@ export interface VerifyOptions {
   readonly anchors?: Source
   /** The source is one of several rotated files: chains may begin anywhere, and other chains may be elsewhere. */
   readonly isPartial?: boolean
+  /** The key that seals heads; without it they are not looked at. */
+  readonly headKey?: KeyObject
 }
 
 const PAGE_LINES = 1_000
@@ -47,11 +52,17 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
   if (options.anchors !== undefined) {
     for await (const { position, value } of options.anchors.checkpoints()) claims.take(position, value, false)
   }
-  const chains = new Chains(claims, isPartial)
+  const { headKey } = options
+  const heads = headKey === undefined ? undefined : source.heads
+  if (headKey !== undefined && heads !== undefined) {
+    for await (const { position, value } of heads()) claims.takeHead(position, openHead(value, headKey))
+  }
+  const chains = new Chains(claims, isPartial, heads !== undefined)
   for await (const { position, value } of source.events()) chains.take(position, value)
-  if (chains.unknown().length > 0) {
-    // A journal may have been opened since its checkpoints were read.
+  if (chains.unknown().length > 0 || chains.headless().length > 0) {
+    // A journal may have been opened, or closed, since its checkpoints and heads were read.
     for await (const { value } of source.checkpoints(after)) claims.takeLate(value)
+    if (headKey !== undefined && heads !== undefined) for await (const { value } of heads()) claims.takeLateHead(openHead(value, headKey))
   }
   const flaw = chains.end() ?? claims.flaw
   const counted = { events: chains.events, checkpoints: claims.checkpoints, chains: chains.counts() }
@@ -59,7 +70,11 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
 }
 
 export function storeSource(store: Store): Source {
-  return { events: () => readLog(store, LOGS.audit), checkpoints: (after) => readLog(store, LOGS.checkpoints, after) }
+  return {
+    events: () => readLog(store, LOGS.audit),
+    checkpoints: (after) => readLog(store, LOGS.checkpoints, after),
+    heads: () => readHeads(store),
+  }
 }
 
 /** Exported lines, events and checkpoints mixed; a line's position is its number. `open` is called for each reading. */
@@ -80,6 +95,16 @@ export function linesSource(open: () => AsyncIterable<string>): Source {
 /** The lines of a file that a sink wrote. */
 export function fileSource(path: string): Source {
   return linesSource(() => createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY }))
+}
+
+async function* readHeads(store: Store): AsyncGenerator<Line> {
+  let after: string | undefined
+  for (;;) {
+    const page = await store.list(KEYS.chainHeads, after === undefined ? {} : { after })
+    for (const { key, value } of page) yield { position: key, value }
+    after = page.at(-1)?.key
+    if (after === undefined) return
+  }
 }
 
 async function* readLog(store: Store, log: string, from?: string): AsyncGenerator<Line> {

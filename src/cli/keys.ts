@@ -3,11 +3,12 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
 import type { Entry } from '../core/event.ts'
 import type { Pattern } from '../core/pattern.ts'
-import { nameOf } from '../core/principal.ts'
+import { nameOf, SERVICE_ROLE } from '../core/principal.ts'
+import type { Records } from '../guard/create.ts'
 import type { IssuedKey } from '../identity/api-key.ts'
 import { type KeyView, principalOf } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
-import { openConfig, operator, type Records, withRecords } from './open.ts'
+import { openConfig, operator, withRecords } from './open.ts'
 import { examples, misuse, readAllow, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, howLong, note, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
 
@@ -94,7 +95,7 @@ function show({ key, text }: IssuedKey, { json }: Shared, terminal: Terminal): v
 }
 
 function advise(config: Config, key: KeyView, terminal: Terminal): void {
-  const unknown = key.roles.filter((role) => !Object.hasOwn(config.access.roles, role))
+  const unknown = key.roles.filter((role) => role !== SERVICE_ROLE && !Object.hasOwn(config.access.roles, role))
   if (unknown.length > 0)
     note(
       terminal,
@@ -103,7 +104,7 @@ function advise(config: Config, key: KeyView, terminal: Terminal): void {
   if (key.roles.length === 0)
     note(
       terminal,
-      `${styled(terminal.errors, 'yellow', 'note')}: it has no role, so it may do only what a policy permits to Principal::"key#${key.id}"`,
+      `${styled(terminal.errors, 'yellow', 'note')}: it has no role and no allow-list, so it may do only what a policy permits to Principal::"key#${key.id}"`,
     )
 }
 

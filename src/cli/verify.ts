@@ -1,5 +1,5 @@
 /** `portcullis audit verify`: the proof that the journal is whole, or the first bad record. */
-import { createPublicKey } from 'node:crypto'
+import { createPublicKey, createSecretKey } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { fileSource, storeSource, type Verdict, verifyJournal } from '../audit/verify.ts'
@@ -38,6 +38,7 @@ async function verify(options: Options, { terminal, finish }: Shell): Promise<vo
     const source = options.file === undefined ? storeSource(store) : fileSource(options.file)
     return verifyJournal(source, createPublicKey(keyring.signingKey()), {
       isPartial: options.partial === true,
+      headKey: createSecretKey(keyring.key('journal-head')),
       ...(options.against === undefined ? {} : { anchors: fileSource(options.against) }),
     })
   })

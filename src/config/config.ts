@@ -24,6 +24,7 @@ export interface CommandServer {
   readonly cwd: string
   readonly timeoutMs: number
   readonly shared: boolean
+  readonly roots: boolean
   readonly maxProcesses: number
   readonly idleMs: number
 }
@@ -146,7 +147,7 @@ export function commandServer(
   [program, ...rest]: readonly [string, ...string[]],
   directory: string,
   environment: Environment,
-  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'cwd' | 'shared' | 'maxProcesses' | 'idle'>,
+  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle'>,
 ): CommandServer {
   const inherited = INHERITED.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
   return {
@@ -157,6 +158,7 @@ export function commandServer(
     cwd: resolve(directory, written.cwd ?? '.'),
     timeoutMs: written.timeout,
     shared: written.shared ?? false,
+    roots: written.roots ?? false,
     maxProcesses: written.maxProcesses ?? PROCESSES_MAX,
     idleMs: written.idle ?? PROCESS_IDLE_MS,
   }

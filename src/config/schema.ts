@@ -11,7 +11,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
 
 /** Of the server's own settings these belong to a command alone. */
-const COMMAND_ONLY = ['env', 'cwd', 'shared', 'maxProcesses', 'idle'] as const
+const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle'] as const
 
 const server = z
   .strictObject(
@@ -27,6 +27,9 @@ const server = z
         .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
       cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
       timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
+      roots: flag()
+        .optional()
+        .describe('Whether callers may tell it folders of theirs (roots). Many servers open what they are told. Default false.'),
       shared: flag()
         .optional()
         .describe('One process for everybody. Only for servers that keep nothing about their callers. Default false.'),

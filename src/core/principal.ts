@@ -27,6 +27,9 @@ export function nameOf(principal: Pick<Principal, 'issuer' | 'subject'>): string
   return `${principal.issuer}#${principal.subject}`
 }
 
+/** The role of a key that was given none: what its own allow-list names is what it may do. */
+export const SERVICE_ROLE = 'service'
+
 /** What a request presents to say who it is from, still unbelieved. */
 export interface Credential {
   readonly scheme: 'api-key' | 'bearer'

@@ -1,8 +1,9 @@
 /** API keys: made, listed, rotated with overlap, revoked for every process at once, and recognised. */
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { Denial, Fault } from '../core/denial.ts'
+import type { JsonValue } from '../core/json.ts'
 import type { Pattern } from '../core/pattern.ts'
-import type { Credential, Principal } from '../core/principal.ts'
+import { type Credential, type Principal, SERVICE_ROLE } from '../core/principal.ts'
 import { isEqual, keyedHash, Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
@@ -31,6 +32,7 @@ export interface KeyOptions {
 export interface KeyRequest {
   readonly name: string
   readonly owner?: string
+  /** Empty beside an allow-list: then the list is all that the key may do. */
   readonly roles: readonly string[]
   /** Ceiling; empty or absent: none, its roles say it all. */
   readonly allow?: readonly Pattern[]
@@ -60,6 +62,7 @@ export class ApiKeys implements Scheme {
   readonly #uses: KeyUses
   /** Principals by key id: the record is read each time, only what was made of the same version of it is used again. */
   readonly #remembered = new Map<string, Remembered>()
+  readonly #understood = new Map<string, { readonly found: JsonValue; readonly record: KeyRecord }>()
   /** Stands in for a record that is not there, so that an unknown id costs what a known one costs. */
   readonly #decoy: string
 
@@ -153,13 +156,24 @@ export class ApiKeys implements Scheme {
 
   async #recognise(key: KeyText): Promise<Principal> {
     const found = await this.#options.store.get(KEYS.keyRecord(key.id))
-    const record = found === undefined ? (JSON.parse(this.#decoy) as KeyRecord) : readRecord(found, key.id) // the decoy is ours
+    const record = this.#read(found, key.id)
     const now = this.#options.clock()
     const principal = this.#recall(record, key) ?? this.#verify(record, key, found !== undefined, now)
     if (record.status === 'revoked') throw refused(`key ${key.id} is revoked`)
     if (record.expiresAt <= now) throw refused(`key ${key.id} has expired`)
     this.#uses.count(key.id, now)
     return principal
+  }
+
+  /** What was read, understood; a store may answer the very same value for an unchanged record, and then it is understood already. */
+  #read(found: JsonValue | undefined, id: string): KeyRecord {
+    if (found === undefined) return JSON.parse(this.#decoy) as KeyRecord // the decoy is ours
+    const known = this.#understood.get(id)
+    if (known?.found === found) return known.record
+    const record = readRecord(found, id)
+    if (this.#understood.size >= REMEMBERED_MAX) this.#understood.clear()
+    this.#understood.set(id, { found, record })
+    return record
   }
 
   /** Every comparison is made before any is looked at: what is wrong must not show in the time. */
@@ -213,7 +227,7 @@ export class ApiKeys implements Scheme {
       id: key.id,
       name: request.name,
       ...(request.owner === undefined ? {} : { owner: request.owner }),
-      roles: request.roles,
+      roles: request.roles.length === 0 && (request.allow?.length ?? 0) > 0 ? [SERVICE_ROLE] : request.roles,
       ...(request.allow === undefined || request.allow.length === 0 ? {} : { allow: request.allow.map(({ text }) => text) }),
       createdAt: now,
       createdBy: request.createdBy,

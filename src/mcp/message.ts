@@ -53,7 +53,7 @@ export function bytesOf(message: Message): Uint8Array {
 }
 
 /** Longest id or progress token: a client's own counter or UUID fits many times. */
-export const ID_MAX_CHARS = 256
+const ID_MAX_CHARS = 256
 
 /** A string of bounded length or an integer that every reader reads alike. */
 export function isId(value: JsonValue | undefined): value is RequestId {

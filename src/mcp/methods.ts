@@ -3,7 +3,6 @@ import type { Action, ResourceKind } from '../core/call.ts'
 
 /** Revisions spoken here, oldest first. */
 export const REVISIONS = ['2025-03-26', '2025-06-18', '2025-11-25', '2026-07-28'] as const
-export type Revision = (typeof REVISIONS)[number]
 
 /** `ref`: `ref.name` of a prompt or `ref.uri` of a resource template (`completion/complete`). */
 export type NameSource = 'name' | 'uri' | 'taskId' | 'ref'

@@ -2,10 +2,10 @@
 import { Denial } from '../core/denial.ts'
 
 /** Twice what the specification recommends (1 to 128): servers in the field have longer ones, none this long. */
-export const NAME_MAX_CHARS = 256
+const NAME_MAX_CHARS = 256
 
 /** Linux's longest path (PATH_MAX); a longer URI is data, not a name. */
-export const URI_MAX_CHARS = 4096
+const URI_MAX_CHARS = 4096
 
 /** Control, format (zero-width, bidi), unassigned, private, separators, and what renderers ignore. */
 const INVISIBLE = /[\p{C}\p{Z}\p{Default_Ignorable_Code_Point}]/u

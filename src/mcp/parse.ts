@@ -10,8 +10,6 @@ import { argumentsOf, checkFilter, resourceOf } from './resource.ts'
 import * as revision from './revision.ts'
 import { MEMBERS_MAX, scan } from './scan.ts'
 
-export { DEPTH_MAX, MEMBERS_MAX } from './scan.ts'
-
 /** All that is known of a message but the message. */
 export interface Envelope {
   /** Ours, a UUIDv7. */

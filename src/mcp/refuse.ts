@@ -4,7 +4,7 @@ import type { Remedy } from '../core/decision.ts'
 import { DENIALS, type Denial, type DenialCode } from '../core/denial.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
 import { errorResponse } from './message.ts'
-import { REVISIONS } from './revision.ts'
+import { MODERN_REVISIONS } from './revision.ts'
 
 /** What a refusal needs to know that is not in the denial. */
 export interface Challenge {
@@ -90,7 +90,7 @@ function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): J
   const shown = denial.remedies.map(shownRemedy)
   if (shown.length > 0) data['remedies'] = shown
   if (denial.code === 'unsupported_revision') {
-    data['supported'] = [...REVISIONS].reverse()
+    data['supported'] = [...MODERN_REVISIONS]
     data['requested'] = call?.origin.revision ?? ''
   }
   if (denial.code === 'missing_capability' && challenge.requiredCapabilities !== undefined) {

@@ -7,8 +7,7 @@ import type { MethodRow } from './methods.ts'
 import { REVISIONS } from './methods.ts'
 import { decodeHeaderValue } from './sentinel.ts'
 
-export { REVISIONS, type Revision } from './methods.ts'
-export { decodeHeaderValue, encodeHeaderValue } from './sentinel.ts'
+export { encodeHeaderValue } from './sentinel.ts'
 
 /** The newest revision of each era. */
 export const LATEST_MODERN = '2026-07-28'
@@ -53,7 +52,7 @@ export interface Settled {
 export type Standing = Pick<Origin, 'era' | 'revision'>
 
 export const isModern = (revision: string): boolean => MODERN_REVISIONS.includes(revision)
-export const isLegacy = (revision: string): boolean => LEGACY_REVISIONS.includes(revision)
+const isLegacy = (revision: string): boolean => LEGACY_REVISIONS.includes(revision)
 
 /** The value of a header, without surrounding blanks; several values never equal one. */
 export function headerOf(headers: Headers, name: string): string | undefined {

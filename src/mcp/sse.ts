@@ -15,7 +15,7 @@ export interface SseEvent {
 }
 
 /** A result of ten mebibytes is more than any model reads. */
-export const EVENT_MAX_BYTES = 10 * 1024 * 1024
+const EVENT_MAX_BYTES = 10 * 1024 * 1024
 
 const CR = 0x0d
 const LF = 0x0a

@@ -67,7 +67,7 @@ export function createDecider(law: Prepared, clock: Clock): Decider {
 function keyOf({ query, known, thing, ceilings, at }: Asked, { reads }: Prepared, views: Views): string {
   const { action, context } = query
   const inputs = views.inputs(thing.view, action)
-  let key = `${known.view.id} ${thing.view.id} ${action}${ceilings.granted ? ' g' : ''}`
+  let key = `${known.view.id} ${thing.view.id} ${action}${ceilings.granted ? ' g' : ''}${ceilings.listed ? ' l' : ''}`
   // The scopes that a challenge would name belong to the answer.
   if (!ceilings.scoped) key += ` s${JSON.stringify(thing.listed)}`
   if (context.approved && reads.attributes.has('context.approved')) key += ' a'

@@ -40,6 +40,7 @@ const OF_RESOURCE: Told<keyof typeof RESOURCE | 'uri', { readonly resource: Reso
 const OF_CONTEXT: Told<keyof typeof CONTEXT, { readonly context: Query['context'] } & Circumstances> = {
   approved: ({ context }) => context.approved,
   granted: ({ ceilings }) => ceilings.granted,
+  listed: ({ ceilings }) => ceilings.listed,
   scoped: ({ ceilings }) => ceilings.scoped,
   findings: ({ context }) => set(context.findings.map((finding) => finding.label)),
   input: () => ({ __entity: INPUT }),
@@ -81,6 +82,8 @@ export interface InputRead {
 export interface Ceilings {
   /** Its allow-list covers the resource. */
   readonly granted: boolean
+  /** Its allow-list names the resource; without a list it names nothing. */
+  readonly listed: boolean
   /** Its scopes open the resource. */
   readonly scoped: boolean
 }

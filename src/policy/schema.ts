@@ -61,6 +61,8 @@ export const CONTEXT = {
   approved: FLAG,
   /** The allow-list of the credential covers the resource, or it has none. */
   granted: FLAG,
+  /** The credential has an allow-list, and it names the resource. */
+  listed: FLAG,
   /** The scopes of the credential open the resource, or it knows none, or none is asked for. */
   scoped: FLAG,
   /** Labels of what was found in the payload. */

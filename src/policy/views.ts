@@ -118,15 +118,17 @@ export function ceilingsOf({ grants, scopes }: Principal, known: Known, thing: T
   if (grants === undefined && scopes === undefined) return NO_CEILINGS
   const remembered = known.reach.get(thing)
   if (remembered !== undefined) return remembered
+  const listed = grants?.some((pattern) => isReached(pattern, thing.resource)) ?? false
   const ceilings = {
-    granted: grants === undefined || grants.some((pattern) => isReached(pattern, thing.resource)),
+    granted: grants === undefined || listed,
+    listed,
     scoped: scopes === undefined || thing.scopes.size === 0 || scopes.some((scope) => thing.scopes.has(scope)),
   }
   if (thing.resource.name.length <= NAME_MAX_CHARS) known.reach.set(thing, ceilings)
   return ceilings
 }
 
-const NO_CEILINGS: Ceilings = { granted: true, scoped: true }
+const NO_CEILINGS: Ceilings = { granted: true, listed: false, scoped: true }
 
 /** A server and its tasks are reached by whoever reaches anything on it; the id of a task is no name to write patterns for. */
 function isReached(pattern: Pattern, { kind, server, name }: Resource): boolean {

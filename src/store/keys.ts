@@ -25,6 +25,9 @@ export const KEYS = {
   /** When and how often a key was used: apart from its record, so that counting never revives a revoked key. */
   keyUse: (id: string): string => keyOf('key-use', id),
   keyUses: 'key-use/',
+  /** Where a chain of the journal stands. */
+  chainHead: (node: string): string => keyOf('chain', node),
+  chainHeads: 'chain/',
   /** Who began a task of a server's. */
   taskOwner: (server: string, id: string): string => keyOf('task', server, id),
 } as const

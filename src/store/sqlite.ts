@@ -23,6 +23,9 @@ const SWEEP_EVERY = 64
 const SWEEP_BATCH = 256
 /** Full cells are kept this long: a clock that is set back by less finds them, and gives no token twice. */
 const SWEEP_GRACE_MS = 3_600_000
+/** Values that are kept as parsed: at most 8 MiB of text. */
+const PARSED_MAX = 4_096
+const PARSED_MAX_CHARS = 2_048
 
 /**
  * Opens the store, making the file and its folder on first use.
@@ -48,6 +51,8 @@ class SqliteStore implements Store {
   #writes = 0
   #sweptTo = ''
 
+  readonly #parsed = new Map<string, { readonly text: string; readonly value: JsonValue }>()
+
   constructor(database: DatabaseSync, path: string, clock: Clock) {
     this.#database = database
     this.#path = path
@@ -60,10 +65,20 @@ class SqliteStore implements Store {
     try {
       const row = this.#statements.get.get(checkKey(key))
       if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
-      return JSON.parse(String(row['value'])) as JsonValue // what `put` wrote
+      return this.#parse(key, String(row['value']))
     } catch (error) {
       throw faultOf(error, this.#path)
     }
+  }
+
+  /** The text is read anew each time; only what it says is remembered. One value for one text, so that callers can tell by identity. */
+  #parse(key: string, text: string): JsonValue {
+    const known = this.#parsed.get(key)
+    if (known?.text === text) return known.value
+    const value = JSON.parse(text) as JsonValue // what `put` wrote
+    if (this.#parsed.size >= PARSED_MAX) this.#parsed.clear()
+    if (text.length <= PARSED_MAX_CHARS) this.#parsed.set(key, { text, value })
+    return value
   }
 
   async put(key: string, value: JsonValue, options: PutOptions = {}): Promise<boolean> {
@@ -124,7 +139,12 @@ class SqliteStore implements Store {
   async append(log: string, lines: readonly JsonValue[] | Written): Promise<void> {
     try {
       const texts = 'texts' in lines ? lines.texts : lines.map((line) => JSON.stringify(line))
-      if (texts.length > 0) this.#write(() => this.#logs.append(checkKey(log), texts))
+      const record = 'texts' in lines ? lines.record : undefined
+      if (texts.length === 0) return
+      this.#write(() => {
+        this.#logs.append(checkKey(log), texts)
+        if (record !== undefined) this.#statements.put.run(checkKey(record.key), canonical(record.value), null)
+      })
     } catch (error) {
       this.#logs.forget()
       throw faultOf(error, this.#path)

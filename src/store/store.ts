@@ -57,6 +57,13 @@ export interface Stretch extends Page {
 /** Lines that are JSON text already, each one value: whoever had to write it for its digest need not have it written twice. */
 export interface Written {
   readonly texts: readonly string[]
+  /** Put in the same transaction, whatever was there: with the lines or not at all. */
+  readonly record?: Record
+}
+
+export interface Record {
+  readonly key: string
+  readonly value: JsonValue
 }
 
 /** A line of a log and where it stands. Positions of one log increase and sort as text. */

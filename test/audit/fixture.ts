@@ -1,5 +1,5 @@
 /** A journal on a real store, and the tools of somebody who wants to change history. */
-import { generateKeyPairSync } from 'node:crypto'
+import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,7 @@ import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 
 export const START_AT = 1_790_000_000_000
+export const HEAD_KEY = createSecretKey(Buffer.alloc(32, 9))
 export const KEYS = generateKeyPairSync('ed25519')
 
 export function makeFolder(context: TestContext): string {
@@ -46,6 +47,7 @@ export function makeDesk(context: TestContext, options: { readonly maxBytes?: nu
       sinks: [],
       checkpointMs: 3_600_000,
       signingKey: KEYS.privateKey,
+      headKey: HEAD_KEY,
       onFault: (fault) => faults.push(fault),
       ...more,
     })

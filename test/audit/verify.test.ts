@@ -12,7 +12,7 @@ import { fileSink } from '../../src/audit/sinks.ts'
 import { fileSource, linesSource, storeSource, type Verdict, verifyJournal } from '../../src/audit/verify.ts'
 import { canonical, digest, type JsonObject } from '../../src/core/json.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { type Desk, entryOf, KEYS, makeDesk, makeFolder, START_AT, tamper, writeMany } from './fixture.ts'
+import { type Desk, entryOf, HEAD_KEY, KEYS, makeDesk, makeFolder, START_AT, tamper, writeMany } from './fixture.ts'
 
 const EVENTS = 12
 
@@ -362,3 +362,49 @@ function rechain(database: DatabaseSync, table: string, from: number): void {
     previous = digest(changed)
   }
 }
+
+/** A journal that is still open, or whose writer was killed: its last events have no checkpoint behind them. */
+const withHeads = { headKey: HEAD_KEY }
+
+it('finds nothing wrong with an open journal, and needs no head of a closed one', async (context) => {
+  for (const isClosed of [false, true]) {
+    const desk = await makeJournal(context, isClosed)
+    assert.equal((await verifyJournal(storeSource(desk.store), KEYS.publicKey, withHeads)).isSound, true)
+  }
+})
+
+it('names the very last event of an open journal when it was edited', async (context) => {
+  const desk = await makeJournal(context, false)
+  tamper(desk.path, (database, table) => change(database, table, EVENTS, (event) => ({ ...event, outcome: 'denied' })))
+  assert.equal((await verify(desk)).isSound, true, 'the chain alone cannot see it')
+  const { reason, seq } = await flawOf(desk, withHeads)
+  assert.deepEqual([reason, seq], ['edited', EVENTS])
+})
+
+it('finds the tail of an open journal cut, by one event or by many', async (context) => {
+  for (const left of [EVENTS - 1, 2]) {
+    const desk = await makeJournal(context, false)
+    tamper(desk.path, (database, table) => void database.prepare(`delete from ${table} where position > ?`).run(left))
+    const { reason, seq } = await flawOf(desk, withHeads)
+    assert.deepEqual([reason, seq], ['truncated', left + 1])
+  }
+})
+
+it('finds a head that was taken away, forged, or set back', async (context) => {
+  const gone = await makeJournal(context, false)
+  await gone.store.take(`chain/${gone.node}`)
+  assert.equal((await flawOf(gone, withHeads)).reason, 'head_missing')
+
+  const forged = await makeJournal(context, false)
+  await forged.store.put(`chain/${forged.node}`, { node: forged.node, seq: 1, head: 'x', seal: 'y' })
+  assert.equal((await flawOf(forged, withHeads)).reason, 'head_missing')
+
+  const back = makeDesk(context)
+  const journal = back.open()
+  await writeMany(journal, 1, 3)
+  const old = (await back.store.get(`chain/${journal.node}`)) ?? null
+  await writeMany(journal, 4, EVENTS)
+  await back.store.put(`chain/${journal.node}`, old)
+  tamper(back.path, (database, table) => change(database, table, 3, (event) => ({ ...event, outcome: 'denied' })))
+  assert.equal((await flawOf(back, withHeads)).reason, 'edited')
+})

@@ -1,5 +1,5 @@
 /** A process that writes to a journal for ever, and prints each event's number once it is acknowledged. It is there to be killed. */
-import { createPrivateKey } from 'node:crypto'
+import { createPrivateKey, createSecretKey } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createJournal } from '../../src/audit/journal.ts'
 import { createIds } from '../../src/core/id.ts'
@@ -14,6 +14,7 @@ const journal = createJournal({
   node: name,
   sinks: [],
   checkpointMs: 5,
+  headKey: createSecretKey(Buffer.alloc(32, 9)),
   signingKey: createPrivateKey({ key: Buffer.from(key, 'base64url'), format: 'der', type: 'pkcs8' }),
   onFault: (fault) => writeSync(2, `${fault.message}\n`),
 })

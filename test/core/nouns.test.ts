@@ -1,14 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { inspect } from 'node:util'
-import { Denial, DENIALS } from '../../src/core/denial.ts'
+import { DENIALS, Denial } from '../../src/core/denial.ts'
 import { createIds } from '../../src/core/id.ts'
 import { isEqual, keyedHash, Secret } from '../../src/core/secret.ts'
 import { parseSize, parseSpan } from '../../src/core/time.ts'
 
 test('a secret does not show in any way that things are printed', () => {
   const secret = new Secret('hunter2')
-  const shown = [String(secret), `${secret}`, JSON.stringify({ secret }), inspect({ secret }, { depth: 9, showHidden: true }), Object.keys(secret).join()]
+  const shown = [
+    String(secret),
+    `${secret}`,
+    JSON.stringify({ secret }),
+    inspect({ secret }, { depth: 9, showHidden: true }),
+    Object.keys(secret).join(),
+  ]
   for (const text of shown) assert.equal(text.includes('hunter2'), false)
   assert.equal(secret.reveal(), 'hunter2')
 })

@@ -17,7 +17,8 @@ test('a pattern without a server is for every server, one with a server for that
 })
 
 test('without a star a name matches itself alone, in its very case', () => {
-  for (const other of ['get', 'get_xy', 'Get_x', 'get_x ', ' get_x', 'get_x\u200b', '']) assert.equal(covers('get_x', 'files', other), false)
+  for (const other of ['get', 'get_xy', 'Get_x', 'get_x ', ' get_x', 'get_x\u200b', ''])
+    assert.equal(covers('get_x', 'files', other), false)
 })
 
 test('a star is no prefix match: what stands behind it must be there', () => {
@@ -43,7 +44,13 @@ test('globs agree with the regular expression that says the same', () => {
   const texts = fc.string({ unit: fc.constantFrom('a', 'b', '.'), maxLength: 12 })
   fc.assert(
     fc.property(letters, texts, (glob, text) => {
-      const expression = new RegExp(`^${glob.split('*').map((part) => part.replaceAll('.', '\\.')).join('.*')}$`, 's')
+      const expression = new RegExp(
+        `^${glob
+          .split('*')
+          .map((part) => part.replaceAll('.', '\\.'))
+          .join('.*')}$`,
+        's',
+      )
       assert.equal(isLike(glob, text), expression.test(text))
     }),
   )

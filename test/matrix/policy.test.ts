@@ -58,6 +58,8 @@ const PRINCIPALS: Readonly<Record<string, Principal>> = {
   'writer through robot': aPrincipal({ subject: 'eve', roles: ['writer'], actors: ['robot'] }),
   admin: aPrincipal({ subject: 'eve', roles: ['admin'] }),
   'key writer *': key(['writer'], '*'),
+  'key service files/read_*': key(['service'], 'files/read_*'),
+  'key service, no list': aPrincipal({ kind: 'service', issuer: 'key', subject: 'k1', roles: ['service'] }),
   'key writer files/read_*': key(['writer'], 'files/read_*'),
   'key writer get_*': key(['writer'], 'get_*'),
   'key writer, none': key(['writer']),
