@@ -1,0 +1,212 @@
+/** Listeners on `node:http`: their limits, what they refuse before a handler sees it, and how they drain. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { isIP, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/** Where no other host is told: reachable from this machine only. */
+const LOOPBACK = '127.0.0.1'
+
+export interface ListenLimits {
+  /** From the first byte of a request to the end of its headers, milliseconds. Slow headers are how few hold many connections. */
+  readonly headersTimeoutMs: number
+  /** From the first byte of a request to the last of its body, milliseconds. */
+  readonly requestTimeoutMs: number
+  /** How long an idle connection is kept, milliseconds. Longer than the usual minute of a balancer in front, or it meets closed sockets. */
+  readonly keepAliveTimeoutMs: number
+  /** All header fields of a request together, bytes. */
+  readonly maxHeaderBytes: number
+  /** Header fields of a request. Node drops what is over its own count without a word; here such a request is refused (431). */
+  readonly maxHeaders: number
+  /** Connections at once. */
+  readonly maxConnections: number
+  /** Connections at once from one address; of IPv6, from one /64. Raise it where a proxy stands in front. */
+  readonly maxConnectionsPerAddress: number
+}
+
+const LISTEN_LIMITS: ListenLimits = {
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 65_000,
+  maxHeaderBytes: 16 * 1024,
+  maxHeaders: 100,
+  maxConnections: 4096,
+  maxConnectionsPerAddress: 512,
+}
+
+/** Node looks for slow requests only this often; its default of 30 s would make the timeouts above four times as long. */
+const CHECK_MS = 1_000
+
+export interface ListenOptions {
+  /** Default: loopback. */
+  readonly host?: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly limits?: Partial<ListenLimits>
+}
+
+export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
+
+export interface Listener {
+  readonly host: string
+  readonly port: number
+  /** `http://host:port`, with brackets around an IPv6 address. */
+  readonly url: string
+  /** Connections open now. */
+  connections(): number
+  /** Accepts nobody new, tells everybody `connection: close`, waits for what is in flight, ends the rest after `graceMs`. */
+  close(graceMs: number): Promise<void>
+}
+
+/**
+ * Listens, and answers once the port is bound.
+ * @throws Error of `node:net` (`EADDRINUSE`, `EACCES`, …) when it cannot be bound.
+ */
+export async function listen(options: ListenOptions, handler: RequestHandler): Promise<Listener> {
+  const limits = { ...LISTEN_LIMITS, ...options.limits }
+  const server = createServer({
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+    connectionsCheckingInterval: Math.min(CHECK_MS, limits.headersTimeoutMs, limits.requestTimeoutMs),
+    // Java's client offers h2c on every request; RFC 9110 §7.8 lets a server ignore an offer, and ignoring it serves them.
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
+  })
+  // One more than the limit, so that too many can be told from just enough.
+  server.maxHeadersCount = limits.maxHeaders + 1
+  server.maxConnections = limits.maxConnections
+  const drain = createDrain(server)
+  guardConnections(server, limits.maxConnectionsPerAddress)
+  refuseTheRest(server, drain.answering)
+  server.on('request', (request, response) => {
+    drain.begin(response)
+    if (request.rawHeaders.length > 2 * limits.maxHeaders) {
+      response.writeHead(431, { connection: 'close' }).end()
+      return
+    }
+    handler(request, response)
+  })
+  await bind(server, options.host ?? LOOPBACK, options.port)
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new TypeError('A listener has a host and a port.')
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
+  return {
+    host: address.address,
+    port: address.port,
+    url: `http://${host}:${address.port}`,
+    connections: drain.connections,
+    close: drain.close,
+  }
+}
+
+function bind(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host, port }, () => {
+      server.removeListener('error', reject)
+      resolve()
+    })
+  })
+}
+
+/** One client must not take every connection: the ones over its share are closed unanswered. */
+function guardConnections(server: Server, maxPerAddress: number): void {
+  const open = new Map<string, number>()
+  server.on('connection', (socket: Socket) => {
+    const key = neighbourhood(socket.remoteAddress ?? '')
+    const count = (open.get(key) ?? 0) + 1
+    if (count > maxPerAddress) {
+      socket.destroy()
+      return
+    }
+    open.set(key, count)
+    socket.once('close', () => {
+      const left = (open.get(key) ?? 1) - 1
+      if (left === 0) open.delete(key)
+      else open.set(key, left)
+    })
+  })
+}
+
+/** What is counted as one address: an IPv4 address, or the /64 that one IPv6 subscriber is given whole (RFC 6177). */
+export function neighbourhood(address: string): string {
+  const mapped = address.startsWith('::ffff:') ? address.slice(7) : address
+  if (isIP(mapped) !== 6) return mapped
+  const [head = '', tail] = (mapped.split('%')[0] ?? '').split('::')
+  const before = head === '' ? [] : head.split(':')
+  const after = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
+  return [...before, ...Array.from({ length: zeros }, () => '0'), ...after].slice(0, 4).join(':')
+}
+
+/** What never reaches a handler is answered with a bare status, and the connection ends. */
+function refuseTheRest(server: Server, answering: (socket: Duplex) => boolean): void {
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    // Bytes in the middle of an answer would be read as part of it.
+    if (!socket.writable || answering(socket)) socket.destroy()
+    else refuse(socket, CLIENT_ERRORS[error.code ?? ''] ?? '400 Bad Request')
+  })
+  server.on('upgrade', (_request, socket) => refuse(socket, '400 Bad Request'))
+  server.on('connect', (_request, socket) => refuse(socket, '405 Method Not Allowed'))
+}
+
+const CLIENT_ERRORS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.once('error', () => socket.destroy())
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
+}
+
+interface Drain {
+  begin(response: ServerResponse): void
+  /** Whether an answer to this socket has begun. */
+  answering(socket: Duplex): boolean
+  connections(): number
+  close(graceMs: number): Promise<void>
+}
+
+function createDrain(server: Server): Drain {
+  const inFlight = new Set<ServerResponse>()
+  const open = new Set<Socket>()
+  let isClosing = false
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  function ended(this: ServerResponse): void {
+    inFlight.delete(this)
+    // A connection whose answer had begun before the drain was never told to close.
+    if (isClosing) server.closeIdleConnections()
+  }
+  return {
+    begin(response) {
+      inFlight.add(response)
+      response.once('close', ended)
+      if (isClosing) response.setHeader('connection', 'close')
+    },
+    answering(socket) {
+      for (const response of inFlight) if (response.socket === socket && response.headersSent) return true
+      return false
+    },
+    connections: () => [...open].filter((socket) => !socket.destroyed).length,
+    close(graceMs) {
+      isClosing = true
+      // Node takes a connection that has never said anything for a busy one.
+      for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+      for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
+      const patience = setTimeout(() => server.closeAllConnections(), graceMs)
+      return new Promise((resolve) => {
+        // Its only error says that it was not listening any more, which is what is wanted.
+        server.close(() => {
+          clearTimeout(patience)
+          resolve()
+        })
+      })
+    },
+  }
+}
