@@ -1,0 +1,61 @@
+/** The few words of the protocol that connections to servers need: `_meta` keys, revisions, and guards. */
+import type { Body, Message, RequestId } from '../core/call.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
+import { errorResponse } from '../mcp/message.ts'
+
+/** The modern revision that is spoken to servers. */
+export const MODERN = '2026-07-28'
+/** The legacy revision that is offered to servers. */
+export const LEGACY = '2025-11-25'
+
+export const META = {
+  revision: 'io.modelcontextprotocol/protocolVersion',
+  capabilities: 'io.modelcontextprotocol/clientCapabilities',
+  client: 'io.modelcontextprotocol/clientInfo',
+  logLevel: 'io.modelcontextprotocol/logLevel',
+  server: 'io.modelcontextprotocol/serverInfo',
+  subscription: 'io.modelcontextprotocol/subscriptionId',
+} as const
+
+/** The methods that may be asked in several legs (basic/patterns/mrtr); in the legacy revisions, those during which a server asks the client something. */
+export const ROUND_TRIP: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])
+
+export const METHOD_NOT_FOUND = -32601
+export const INVALID_PARAMS = -32602
+/** HeaderMismatch, MissingRequiredClientCapability, UnsupportedProtocolVersion: only a modern server knows these. */
+export const MODERN_ERRORS: ReadonlySet<number> = new Set([-32020, -32021, -32022])
+
+/** Who we say we are: `clientInfo`. */
+export interface Implementation {
+  readonly name: string
+  readonly version: string
+}
+
+/** Whether it is one JSON-RPC 2.0 message: exactly one of request, notification, result, error. */
+export function isBody(value: unknown): value is Body {
+  if (!isObject(value) || value['jsonrpc'] !== '2.0') return false
+  const { id, method, params, result, error } = value
+  if (id !== undefined && typeof id !== 'number' && typeof id !== 'string') return false
+  if (method !== undefined)
+    return typeof method === 'string' && (params === undefined || isObject(params)) && result === undefined && error === undefined
+  if (id === undefined) return false
+  if (error === undefined) return isObject(result)
+  return result === undefined && isObject(error) && typeof error['code'] === 'number' && typeof error['message'] === 'string'
+}
+
+export function isRequestId(value: unknown): value is RequestId {
+  return typeof value === 'number' || typeof value === 'string'
+}
+
+export function metaOf(body: Body): JsonObject | undefined {
+  const meta = body.params?.['_meta']
+  return isObject(meta) ? meta : undefined
+}
+
+/** The answer to a request of the server's that nobody can answer. */
+export function refusalOf(id: RequestId): Message {
+  return { body: errorResponse(id, METHOD_NOT_FOUND, 'Method not found.') }
+}
+
+/** From talkative to silent (RFC 5424 §6.2.1). */
+export const LOG_LEVELS: readonly string[] = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
