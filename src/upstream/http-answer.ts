@@ -1,0 +1,67 @@
+/** What an upstream's HTTP answer is: its media type, its JSON, and whose response it carries. */
+import { isBody } from '../bridge/wire.ts'
+import type { Body, RequestId } from '../core/call.ts'
+import { isObject, type JsonValue } from '../core/json.ts'
+import { DEPTH_MAX, type ScanRules, scan } from '../mcp/scan.ts'
+
+/** Whether a Content-Type names the media type, parameters aside (RFC 9110 §8.3.1). */
+export function isMedia(type: unknown, media: string): boolean {
+  if (type === media) return true
+  if (typeof type !== 'string') return false
+  const end = type.indexOf(';')
+  return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase() === media
+}
+
+/** A body of 10 MiB may hold more; by then it is an attack on whoever builds the objects. */
+const MEMBERS_MAX = 1_000_000
+const RULES: ScanRules = { maxDepth: DEPTH_MAX, maxMembers: MEMBERS_MAX, exactNumbers: false }
+
+/**
+ * Undefined: not JSON in UTF-8, or JSON that two readers may read differently.
+ * The bytes are sent on as they came, so what is judged here must be what the caller will read.
+ */
+export function parseBytes(bytes: Buffer): JsonValue | undefined {
+  try {
+    return parseText(scan(bytes, RULES))
+  } catch {
+    return undefined
+  }
+}
+
+/** Undefined: not JSON. */
+export function parseText(text: string): JsonValue | undefined {
+  try {
+    // `JSON.parse` makes nothing else than JSON.
+    return JSON.parse(text) as JsonValue
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Whether a value is one message a server may send over HTTP. An array (a batch) is none.
+ * An error may lack its id, or have `null`: then the request could not be read that far (JSON-RPC 2.0 §5).
+ */
+export function isMessage(value: JsonValue | undefined): value is Body {
+  if (isBody(value)) return true
+  if (!isObject(value) || value['method'] !== undefined || (value['id'] ?? null) !== null) return false
+  return isBody({ ...value, id: 0 }) && value['error'] !== undefined
+}
+
+/** The response under our id; undefined when it answers another request. An error without an id is said of the request that was posted. */
+export function ownResponse(body: Body, id: RequestId | undefined): Body | undefined {
+  if (body.id === id) return body
+  const said: JsonValue | undefined = body.id
+  return (said ?? null) === null && body.error !== undefined && id !== undefined ? { ...body, id } : undefined
+}
+
+/** What undici says of a connection that the other side had closed while it was idle. */
+const STALE: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
+
+export function isStale(error: Error): boolean {
+  return STALE.has(codeOf(error))
+}
+
+export function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : error.name
+}

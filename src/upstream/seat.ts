@@ -1,0 +1,144 @@
+/** One running server and the conversation with it. */
+import type { Schedule } from '../bridge/alarm.ts'
+import { type Ask, createAsk } from '../bridge/ask.ts'
+import { Bridge } from '../bridge/bridge.ts'
+import type { Strays } from '../bridge/strays.ts'
+import type { Implementation } from '../bridge/wire.ts'
+import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Clock } from '../core/time.ts'
+import { Child, type ChildSpec } from './child.ts'
+import { Muffler, Quarantine } from './noise.ts'
+import { StdioPeer } from './stdio-peer.ts'
+
+export interface SeatSpec extends ChildSpec {
+  /** The server's name in the configuration. */
+  readonly name: string
+  readonly timeoutMs: number
+  readonly maxTimeoutMs: number
+  readonly shared: boolean
+}
+
+export interface SeatDeps {
+  readonly clock: Clock
+  readonly schedule: Schedule
+  /** What a child may inherit from; only PATH, HOME, LANG and TMPDIR are taken. */
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** For the journal. */
+  readonly onEvent: (entry: Entry) => void
+  /** What the server writes to stderr, escaped and capped. */
+  readonly onText: (server: string, text: string) => void
+  /** Who we say we are. */
+  readonly versionInfo: Implementation
+}
+
+export class Seat {
+  readonly owner: string | undefined
+  readonly peer: StdioPeer
+  readonly ask: Ask
+  readonly startedAt: number
+  /** The session on it, whose stream keeps it in use. */
+  strays: Strays | undefined
+  /** The handshake has been made, or none is needed. */
+  isReady = false
+  /** What it tells everybody reaches everybody. */
+  isFannedOut = false
+  readonly #spec: SeatSpec
+  readonly #deps: SeatDeps
+  readonly #child: Child
+  #bridge: Bridge | undefined
+  #handshake: Promise<void> | undefined
+
+  /**
+   * Starts the server.
+   * @param owner `issuer#subject`; undefined: everybody's.
+   * @throws Denial `upstream_failed` when it cannot even be tried.
+   */
+  constructor(spec: SeatSpec, deps: SeatDeps, owner: string | undefined, onExit: (seat: Seat, wanted: boolean) => void) {
+    this.#spec = spec
+    this.#deps = deps
+    this.owner = owner
+    this.startedAt = deps.clock()
+    const quarantine = new Quarantine((detail) => this.tell('upstream.noise', detail))
+    const muffler = new Muffler((text) => deps.onText(spec.name, text), deps.clock)
+    const handlers = {
+      onValue: (value: unknown, bytes: number) => this.peer.take(value, bytes),
+      onNoise: () => quarantine.drop('line that is no JSON'),
+      onTooLong: (id: number | undefined) => {
+        quarantine.drop('line that is too long')
+        this.peer.spoil(id, `the answer is over ${spec.maxLineBytes} bytes`)
+      },
+      onText: (chunk: Buffer) => muffler.say(chunk),
+      onExit: (reason: string, wanted: boolean) => {
+        const denial = new Denial('upstream_failed', { detail: `the server ended: ${reason}` })
+        this.#bridge?.fail(denial)
+        this.peer.fail(denial)
+        this.tell('upstream.stopped', reason)
+        onExit(this, wanted)
+      },
+    }
+    try {
+      this.#child = new Child(spec, deps.environment, handlers, deps.schedule)
+    } catch (cause) {
+      throw new Denial('upstream_failed', { detail: 'the server cannot be started', cause })
+    }
+    this.peer = new StdioPeer(this.#child, {
+      clock: deps.clock,
+      schedule: deps.schedule,
+      timeoutMs: spec.timeoutMs,
+      maxTimeoutMs: spec.maxTimeoutMs,
+      relate: !spec.shared,
+      onDrop: (kind) => quarantine.drop(kind),
+    })
+    this.ask = createAsk(this.peer)
+    this.tell('upstream.started', `process ${this.#child.pid ?? 'none'}`)
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  /** Somebody waits for something here. */
+  get isBusy(): boolean {
+    return this.peer.inflight > 0 || (this.#bridge?.waiting ?? 0) > 0 || this.strays?.isOpen === true
+  }
+
+  /** The bridge for modern callers. @param declared the same for all who come here. */
+  bridge(declared: JsonObject): Bridge {
+    this.#bridge ??= new Bridge(this.peer, { client: this.#deps.versionInfo, declared, schedule: this.#deps.schedule })
+    return this.#bridge
+  }
+
+  /** Makes the handshake, once for all who wait for it. */
+  ready(handshake: () => Promise<void>): Promise<void> {
+    this.#handshake ??= handshake().then(
+      () => {
+        this.isReady = true
+      },
+      (error: unknown) => {
+        this.#handshake = undefined
+        throw error
+      },
+    )
+    return this.#handshake
+  }
+
+  close(): Promise<void> {
+    this.#bridge?.close()
+    return this.peer.close()
+  }
+
+  tell(type: 'upstream.started' | 'upstream.stopped' | 'upstream.noise', detail: string): void {
+    const { name } = this.#spec
+    const resource = { kind: 'server', server: name, name } as const
+    this.#deps.onEvent({
+      type,
+      transport: 'stdio',
+      resource,
+      detail,
+      by: 'gateway',
+      ...(this.owner === undefined ? {} : { principal: this.owner }),
+    })
+  }
+}
