@@ -1,0 +1,127 @@
+/** openHouse(): the one place where parts are chosen. */
+import { createSecretKey } from 'node:crypto'
+import { globSync, mkdirSync } from 'node:fs'
+import { dirname, relative } from 'node:path'
+import { createJournal, type Journal } from '../audit/journal.ts'
+import { describeArguments } from '../audit/record.ts'
+import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
+import { type Config, IN_MEMORY } from '../config/config.ts'
+import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
+import { Fault } from '../core/denial.ts'
+import { createIds } from '../core/id.ts'
+import type { Clock } from '../core/time.ts'
+import { ApiKeys } from '../identity/api-key.ts'
+import { createAuthenticator } from '../identity/authenticate.ts'
+import type { Rules } from '../policy/compile.ts'
+import { createEngine, type Engine } from '../policy/engine.ts'
+import { readPolicies } from '../policy/load.ts'
+import { openSqlite } from '../store/sqlite.ts'
+import type { Store } from '../store/store.ts'
+import type { Stations } from './guard.ts'
+import { createStateSeal } from './state.ts'
+import { createStations } from './stations.ts'
+
+/** The memory of an installation. It can be opened without the law, so that a key can be revoked while a policy is broken. */
+export interface Records {
+  readonly store: Store
+  readonly keyring: Keyring
+  readonly journal: Journal
+  readonly keys: ApiKeys
+  close(): Promise<void>
+}
+
+/** Everything that stands behind the line, and the line's stations. */
+export interface House extends Records {
+  readonly config: Config
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly law: Engine
+  readonly stations: Stations
+}
+
+export interface HouseOptions {
+  /** Who writes into the journal: `gateway`, `cli`. */
+  readonly node: string
+  /** Told of what refuses nothing: a sink that fails, a policy that was not taken. */
+  readonly onFault: (fault: Fault) => void
+  readonly clock?: Clock
+  /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
+  readonly stdout?: boolean
+}
+
+/** @throws Fault when the store or the key file cannot be opened. */
+export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true }: HouseOptions): Records {
+  const store = openStore(config, clock)
+  const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
+  const { checkpointMs } = config.audit
+  const journal = createJournal({
+    store,
+    clock,
+    ids: createIds(clock),
+    node,
+    sinks: sinksOf(config, stdout),
+    checkpointMs,
+    signingKey: keyring.signingKey(),
+    headKey: createSecretKey(keyring.key('journal-head')),
+    onFault,
+  })
+  const { prefix, expiresMs } = config.authentication.apiKeys
+  const keys = new ApiKeys({ store, hashKey: keyring.key('api-key'), clock, prefix, expiresMs })
+  const close = async (): Promise<void> => {
+    await keys.flush()
+    await journal.close()
+    await store.close()
+  }
+  return { store, keyring, journal, keys, close }
+}
+
+/** @throws Fault when the law or the records cannot be opened: then nothing starts. */
+export function openHouse(config: Config, options: HouseOptions): House {
+  const clock = options.clock ?? Date.now
+  const law = createEngine(readLaw(config), clock)
+  const records = openRecords(config, options)
+  const { store, keyring, journal, keys } = records
+  const { anonymous } = config.authentication
+  const argumentsKey = createSecretKey(keyring.key('arguments'))
+  const stations = createStations({
+    authenticate: createAuthenticator([keys], anonymous === undefined ? {} : { anonymous }),
+    law,
+    history: journal,
+    store,
+    seal: createStateSeal(keyring.key('request-state'), clock),
+    describe: (args) => describeArguments(args, argumentsKey),
+    profile: config.profile,
+    clock,
+    maxCalls: config.limits.calls.total,
+    rootless: new Set(
+      Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),
+    ),
+  })
+  return { ...records, config, clock, newId: createIds(clock), law, stations }
+}
+
+/** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */
+export function readLaw(config: Config): Rules {
+  const { policies, ...access } = config.access
+  const paths = [...new Set(policies.flatMap((glob) => found(glob)))].sort()
+  return { access, files: readPolicies(paths, (path) => relative(config.directory, String(path))) }
+}
+
+/** A path without a wildcard that is not there is a mistake; a wildcard may find nothing. */
+function found(glob: string): readonly string[] {
+  const paths = globSync(glob)
+  if (paths.length === 0 && !/[*?[{]/.test(glob)) throw new Fault('FAULT_POLICY', `${glob}: no such policy file`)
+  return paths
+}
+
+function openStore(config: Config, clock: Clock): Store {
+  if (config.store !== IN_MEMORY) mkdirSync(dirname(config.store), { recursive: true, mode: 0o700 })
+  return openSqlite(config.store, { clock })
+}
+
+function sinksOf(config: Config, stdout: boolean): readonly Sink[] {
+  const { file } = config.audit
+  if (file === undefined) return []
+  if (file !== 'stdout') return [fileSink(file)]
+  return stdout ? [streamSink('stdout', process.stdout)] : []
+}

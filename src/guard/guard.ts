@@ -1,0 +1,78 @@
+/** The line. Every call, embedded or proxied, walks `pass()` from top to bottom; there is no other way in. */
+import type { Call, Message } from '../core/call.ts'
+import type { Decision } from '../core/decision.ts'
+import { Denial } from '../core/denial.ts'
+import type { Finding } from '../core/finding.ts'
+import type { Credential, Principal } from '../core/principal.ts'
+import { isResponse } from '../mcp/message.ts'
+
+/** What has become known on the way. Only the line writes it; stations answer, they do not annotate. */
+export interface Trail {
+  principal?: Principal
+  decision?: Decision
+  findings: Finding[]
+  denial?: Denial
+  /** There was room for it. */
+  admitted?: boolean
+  /** The call was let through to the server. */
+  begun?: boolean
+  /** The server answered the whole call; `failed` when with an error. */
+  answered?: 'ok' | 'failed'
+}
+
+/** Lets a call be done: an upstream, or the handler that is guarded. */
+export type Forward = (call: Call, principal: Principal) => AsyncIterable<Message>
+
+/** The steps of the line. Each either answers or throws a Denial. */
+export interface Stations {
+  /** Is there room? What is admitted is let go by `end`. */
+  admit(call: Call): void
+  identify(credentials: readonly Credential[], call: Call): Principal | Promise<Principal>
+  /** Takes back what we sealed into an earlier answer to this principal. */
+  reopen(call: Call, principal: Principal): Call
+  /** States facts; never refuses. */
+  inspect(call: Call): readonly Finding[]
+  /** Returns; never throws but a Fault. */
+  decide(principal: Principal, call: Call, findings: readonly Finding[]): Decision
+  enforce(decision: Decision, principal: Principal, call: Call): void | Promise<void>
+  /** What of the call may be asked, where a part of it may not: the call itself, or a narrower one. */
+  narrow(call: Call, principal: Principal): Call
+  begin(call: Call, trail: Trail): Promise<void>
+  /** What may leave, and in which form. */
+  release(message: Message, principal: Principal, call: Call): Message | undefined | Promise<Message | undefined>
+  end(call: Call, trail: Trail): Promise<void>
+}
+
+/**
+ * Walks one call down the line and yields what may leave.
+ * @throws Denial always, whatever went wrong: a fault denies.
+ */
+export async function* pass(house: Stations, call: Call, credentials: readonly Credential[], forward: Forward): AsyncGenerator<Message> {
+  const trail: Trail = { findings: [] }
+  try {
+    house.admit(call) // is there room at the door?                                               503
+    trail.admitted = true
+    const principal = await house.identify(credentials, call) // who asks?                       401
+    trail.principal = principal
+    if (call.flaw !== undefined) throw call.flaw // is it well formed? (told only to the known)   400
+    const asked = house.reopen(call, principal) // does it bring back what we sealed?             400
+    trail.findings.push(...house.inspect(asked)) // what does it carry?                           facts
+    const decision = house.decide(principal, asked, trail.findings) // what is the law?           a value
+    trail.decision = decision
+    await house.enforce(decision, principal, asked) // obey it                                    403
+    const permitted = house.narrow(asked, principal) // only what may be asked is asked
+    await house.begin(permitted, trail) // write it down first                                    503
+    trail.begun = true
+    for await (const message of forward(permitted, principal)) {
+      const released = await house.release(message, principal, permitted) // may this leave?
+      if (isResponse(message.body)) trail.answered = message.body.error === undefined ? 'ok' : 'failed'
+      if (released !== undefined) yield released
+    }
+    if (call.message.body.id === undefined || call.method === '$stream') trail.answered ??= 'ok'
+  } catch (error) {
+    trail.denial = Denial.from(error)
+    throw trail.denial
+  } finally {
+    await house.end(call, trail) // always, however it ended
+  }
+}

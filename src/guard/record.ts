@@ -1,0 +1,55 @@
+/** What a walked call has come to, in the words of history. */
+import { callEntry, type Description } from '../audit/record.ts'
+import type { Call } from '../core/call.ts'
+import type { Entry, Outcome } from '../core/event.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
+import { nameOf } from '../core/principal.ts'
+import type { Trail } from './guard.ts'
+
+/** Names and shapes of arguments, and their keyed hash: never their text. */
+export type Describe = (args: JsonObject) => Description
+
+/** Refusals that say that the server failed, not that the caller was refused. */
+const FAILURES = new Set(['upstream_failed', 'timeout', 'unavailable', 'no_session'])
+
+function outcomeOf(trail: Trail): Outcome {
+  const denial = trail.denial
+  if (denial !== undefined) return trail.begun === true && FAILURES.has(denial.code) ? 'failed' : 'denied'
+  if (trail.answered === undefined) return 'cancelled'
+  if (trail.answered === 'failed') return 'failed'
+  return trail.decision?.effect === 'forbid' ? 'would_deny' : 'permitted'
+}
+
+/** The one decision record of a call, however it ended. */
+export function endedEntry(call: Call, trail: Trail, now: number, describe: Describe): Entry {
+  const { principal, decision, denial, findings } = trail
+  const trace = traceOf(call)
+  return callEntry('call.ended', call, {
+    outcome: outcomeOf(trail),
+    findings,
+    ...(principal === undefined ? {} : { principal, description: describe(call.arguments) }),
+    ...(decision === undefined ? {} : { decision }),
+    ...(denial === undefined ? {} : { denial }),
+    ...(trace === undefined ? {} : { trace }),
+    tookMs: now - call.receivedAt,
+  })
+}
+
+/** That it was let through, and by whom it was asked. The rest is in its end. */
+export function begunEntry(call: Call, trail: Trail): Entry {
+  const { principal } = trail
+  return {
+    type: 'call.begun',
+    call: call.id,
+    method: call.method,
+    resource: call.resource,
+    ...(principal === undefined ? {} : { principal: nameOf(principal) }),
+  }
+}
+
+/** The trace id of a W3C `traceparent` in `_meta`, if it has the form. */
+function traceOf(call: Call): string | undefined {
+  const meta = call.message.body.params?.['_meta']
+  const parent = isObject(meta) ? meta['traceparent'] : undefined
+  return typeof parent === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(parent) ? parent.slice(3, 35) : undefined
+}

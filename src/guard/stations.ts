@@ -1,0 +1,185 @@
+/** The steps of the line, made from the rooms that stand behind them. */
+import type { History } from '../audit/history.ts'
+import type { Action, Call, Resource } from '../core/call.ts'
+import type { Decision } from '../core/decision.ts'
+import { Denial, type DenialCode } from '../core/denial.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
+import type { Credential, Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import { META, metaOf } from '../mcp/revision.ts'
+import type { Law } from '../policy/law.ts'
+import type { Store } from '../store/store.ts'
+import type { Stations } from './guard.ts'
+import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
+import { begunEntry, type Describe, endedEntry } from './record.ts'
+import { withoutRoots } from './roots.ts'
+import type { StateSeal } from './state.ts'
+import { mayTell, narrowListen } from './subscriptions.ts'
+import { TaskOwners } from './tasks.ts'
+
+/** `observe`: nothing but authentication refuses; what the law would have denied is recorded. */
+export type Profile = 'observe' | 'standard' | 'strict'
+
+export interface Parts {
+  readonly authenticate: (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
+  readonly law: Law
+  readonly history: History
+  readonly store: Store
+  readonly seal: StateSeal
+  readonly describe: Describe
+  readonly profile: Profile
+  readonly clock: Clock
+  /** Calls under way at once. */
+  readonly maxCalls: number
+  /** Servers that are told no roots. */
+  readonly rootless: ReadonlySet<string>
+}
+
+/** How long to wait when every place is taken: a call takes milliseconds, a crowd of them a second. */
+const FULL_WAIT_MS = 1_000
+
+export function createStations(parts: Parts): Stations {
+  const { law, history, seal, clock, rootless } = parts
+  const observing = parts.profile === 'observe'
+  const tasks = new TaskOwners(parts.store, clock)
+  let underway = 0
+  const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
+    law.decide({ principal, action, resource, context: NOTHING_CARRIED })
+  const permits = (principal: Principal) => (action: Action, resource: Resource) =>
+    observing || ask(principal, action, resource).effect === 'permit'
+  const visibleTo =
+    (principal: Principal): Visible =>
+    (action, resource) =>
+      observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED })
+
+  return {
+    admit: () => {
+      if (underway >= parts.maxCalls) {
+        throw new Denial('unavailable', {
+          detail: `limits.calls.total (${parts.maxCalls}) is reached`,
+          remedies: [{ kind: 'wait', ms: FULL_WAIT_MS }],
+        })
+      }
+      underway++
+    },
+    identify: parts.authenticate,
+    reopen: seal.reopen,
+    inspect: () => NO_FINDINGS,
+    decide: (principal, call, findings) =>
+      law.decide({
+        principal,
+        action: call.action,
+        resource: call.resource,
+        context: { approved: false, findings, input: call.arguments },
+      }),
+    enforce: (decision, principal, call) => {
+      if (decision.effect === 'forbid' && !observing) throw refusal(decision, call, visibleTo(principal))
+      return call.resource.kind === 'task' ? tasks.check(call, principal) : undefined
+    },
+    narrow: (call, principal) => {
+      const listening = narrowListen(call, permits(principal))
+      return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
+    },
+    begin: (call, trail) => history.write(begunEntry(call, trail)),
+    release: (message, principal, call) => {
+      const { body } = message
+      if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
+      if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
+      if (body.result === undefined) return message
+      checkReceipt(ask(principal, 'receive', call.resource), observing)
+      const filtered = call.action === 'list' ? filterList(message, call.method, call.resource.server, visibleTo(principal)) : message
+      switch (kindOfResult(body.result, call)) {
+        case 'complete':
+          return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered
+        case 'input_required':
+          checkInputRequests(body.result, call)
+          return seal.seal(message, principal, call)
+        case 'task':
+          return tasks.remember(message, call, principal).then(() => message)
+      }
+    },
+    end: (call, trail) => {
+      if (trail.admitted === true) underway--
+      return history.write(endedEntry(call, trail, clock(), parts.describe))
+    },
+  }
+}
+
+const NO_FINDINGS = [] as const
+const NOTHING_CARRIED = { approved: false, findings: NO_FINDINGS, input: {} } as const
+
+/** How a forbid is told: by the remedy that would help; what the caller may not know of answers like what does not exist. */
+function refusal(decision: Decision, call: Call, visible: Visible): Denial {
+  const inside = {
+    policies: decision.policies,
+    remedies: decision.remedies,
+    detail: decision.policies.length === 0 ? 'nothing permits it' : 'forbidden by policy',
+  }
+  const first = decision.remedies[0]
+  if (first !== undefined) return new Denial(CODE_OF_REMEDY[first.kind], inside)
+  if (HIDING.has(call.resource.kind) && !visible(call.action, call.resource)) return new Denial('not_found', inside)
+  return new Denial('forbidden', inside)
+}
+
+const HIDING = new Set<Resource['kind']>(['tool', 'prompt', 'resource'])
+const CODE_OF_REMEDY: Readonly<Record<Decision['remedies'][number]['kind'], DenialCode>> = {
+  authenticate: 'unauthenticated',
+  scope: 'insufficient_scope',
+  step_up: 'step_up_required',
+  approval: 'approval_required',
+  wait: 'rate_limited',
+  redact: 'content_blocked',
+}
+
+/** The law is asked once more on the way out: what was done may still not be received. */
+function checkReceipt(decision: Decision, observing: boolean): void {
+  if (decision.effect === 'permit' || observing) return
+  throw new Denial('content_blocked', { policies: decision.policies, detail: 'forbidden by policy on the way out' })
+}
+
+/** What a result is, in the words of its era. @throws Denial for what no revision defines, or the caller did not declare. */
+function kindOfResult(result: JsonObject, call: Call): 'complete' | 'input_required' | 'task' {
+  if (call.origin.era === 'legacy') return call.method === 'tools/call' && isObject(result['task']) ? 'task' : 'complete'
+  switch (result['resultType']) {
+    case undefined:
+    case 'complete':
+      return 'complete'
+    case 'input_required':
+      return 'input_required'
+    case 'task': {
+      const extensions = declaredBy(call)['extensions']
+      if (!isObject(extensions) || extensions[TASKS] === undefined)
+        throw new Denial('upstream_failed', { detail: 'a task for a caller that did not declare the extension' })
+      return 'task'
+    }
+    default:
+      throw new Denial('upstream_failed', { detail: 'a resultType that no revision defines' })
+  }
+}
+
+const TASKS = 'io.modelcontextprotocol/tasks'
+
+function declaredBy(call: Call): JsonObject {
+  const declared = metaOf(call.message.body.params)?.[META.clientCapabilities]
+  return isObject(declared) ? declared : {}
+}
+
+/** The capability a caller must have declared for each request that a server may put to it (2026-07-28, basic/patterns/mrtr). */
+const CAPABILITY_OF: Readonly<Record<string, string>> = {
+  'elicitation/create': 'elicitation',
+  'sampling/createMessage': 'sampling',
+  'roots/list': 'roots',
+}
+
+function checkInputRequests(result: JsonObject, call: Call): void {
+  const requests = result['inputRequests']
+  if (!isObject(requests)) return
+  const declared = declaredBy(call)
+  for (const request of Object.values(requests)) {
+    const method = isObject(request) ? request['method'] : undefined
+    const capability = typeof method === 'string' ? CAPABILITY_OF[method] : undefined
+    if (capability === undefined) throw new Denial('upstream_failed', { detail: 'an input request that no revision defines' })
+    if (declared[capability] === undefined)
+      throw new Denial('missing_capability', { detail: `the server asks for ${capability}, which the caller did not declare` })
+  }
+}

@@ -1,0 +1,43 @@
+/** Whose task it is: an id names a task and proves nothing, so it is bound to who began it (SEP-2663; 2025-11-25, basic/utilities/tasks). */
+import type { Call, Message } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
+import { isObject } from '../core/json.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import { KEYS } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+
+/** A task without a life of its own is remembered so long. */
+const TASK_TTL_MS = 24 * 60 * 60_000
+
+export class TaskOwners {
+  readonly #store: Store
+  readonly #clock: Clock
+
+  constructor(store: Store, clock: Clock) {
+    this.#store = store
+    this.#clock = clock
+  }
+
+  /** Remembers the owner of a task that an answer brings. */
+  async remember(message: Message, call: Call, principal: Principal): Promise<void> {
+    const result = message.body.result
+    const task = result === undefined ? undefined : isObject(result['task']) ? result['task'] : result
+    const id = task?.['taskId']
+    if (typeof id !== 'string') throw new Denial('upstream_failed', { detail: 'a task without an id' })
+    const ttl = task?.['ttlMs'] ?? task?.['ttl']
+    const lifeMs = typeof ttl === 'number' && ttl > 0 ? ttl : TASK_TTL_MS
+    const key = KEYS.taskOwner(call.resource.server, id)
+    const isNew = await this.#store.put(key, nameOf(principal), { expiresAt: this.#clock() + lifeMs, onlyIfAbsent: true })
+    // A server that hands out one id twice would hand one caller's task to another.
+    if (!isNew && (await this.#store.get(key)) !== nameOf(principal))
+      throw new Denial('upstream_failed', { detail: 'a task id that belongs to somebody else' })
+  }
+
+  /** Somebody else's task answers like one that never was. @throws Denial `forbidden`. */
+  async check(call: Call, principal: Principal): Promise<void> {
+    const owner = await this.#store.get(KEYS.taskOwner(call.resource.server, call.resource.name))
+    if (owner !== nameOf(principal))
+      throw new Denial('forbidden', { detail: owner === undefined ? 'unknown task' : 'a task of another principal' })
+  }
+}
