@@ -1,0 +1,120 @@
+/** An HTTP answer: one JSON object, or a stream of Server-Sent Events, whichever the messages turn out to need. */
+import type { ServerResponse } from 'node:http'
+import type { Call, Message } from '../core/call.ts'
+import type { Denial } from '../core/denial.ts'
+import { isResponse } from '../mcp/message.ts'
+import { type Challenge, refusalBody, refuse } from '../mcp/refuse.ts'
+import { encodeControl, encodeEvent, SSE_KEEP_ALIVE } from '../mcp/sse.ts'
+
+/** A comment on silent streams so often that no proxy in between gives up; under the usual 30 s idle time-outs. */
+const HEARTBEAT_MS = 15_000
+/** Unsent bytes at which a reader counts as stuck and its stream is cut. */
+const UNREAD_MAX_BYTES = 16 * 1024 * 1024
+/** Up to here one write of a copy is cheaper than two writes. */
+const AS_TEXT_MAX_BYTES = 16 * 1024
+
+/** As an event, at the place where it stood in a stream that can be resumed. */
+function eventOf(message: Message): string | Uint8Array {
+  const { event } = message
+  if (event?.isEmpty !== true) return encodeEvent(message, event?.id)
+  return event.id === undefined && event.retryMs === undefined ? SSE_KEEP_ALIVE : encodeControl(event)
+}
+
+/** Errors of a server's that have an HTTP status of their own (2026-07-28, basic/transports/streamable-http). */
+const STATUS_OF_ERROR: ReadonlyMap<number, number> = new Map([
+  [-32601, 404],
+  [-32020, 400],
+  [-32021, 400],
+  [-32022, 400],
+])
+
+export class Answer {
+  readonly #res: ServerResponse
+  readonly #extra: readonly string[]
+  /** The response proper is held back until the call has been written down as ended. */
+  #held: Message | undefined
+  #heartbeat: NodeJS.Timeout | undefined
+  sessionId: string | undefined
+  /** Whether the caller reads errors of the protocol from the status too. Older ones take a 404 for the end of their session. */
+  isModern = false
+
+  /** @param extra raw header names and values sent on every answer (CORS). */
+  constructor(res: ServerResponse, extra: readonly string[]) {
+    this.#res = res
+    this.#extra = extra
+  }
+
+  /** Opens the stream now: for calls that wait for events. */
+  open(): void {
+    if (this.#res.headersSent) return
+    this.#res.writeHead(200, [...this.#headers(), 'Content-Type', 'text/event-stream', 'X-Accel-Buffering', 'no'])
+    this.#res.flushHeaders()
+    this.#heartbeat = setInterval(() => this.#write(SSE_KEEP_ALIVE), HEARTBEAT_MS).unref()
+  }
+
+  take(message: Message): void {
+    if (isResponse(message.body) && this.#held === undefined) {
+      this.#held = message
+      return
+    }
+    this.open()
+    this.#write(eventOf(message))
+  }
+
+  /** Everything is written down: let the response go. */
+  finish(): void {
+    clearInterval(this.#heartbeat)
+    const message = this.#held
+    if (this.#res.headersSent) {
+      if (message !== undefined) this.#write(eventOf(message))
+      this.#res.end()
+      return
+    }
+    if (message === undefined) {
+      this.#res.writeHead(202, [...this.#headers(), 'Content-Length', '0']).end()
+      return
+    }
+    const status = (this.isModern ? STATUS_OF_ERROR.get(message.body.error?.code ?? 0) : undefined) ?? 200
+    const head = ['Content-Type', 'application/json', 'Content-Length']
+    if (message.bytes === undefined) {
+      const text = JSON.stringify(message.body)
+      this.#res.writeHead(status, [...this.#headers(), ...head, String(Buffer.byteLength(text))]).end(text)
+      return
+    }
+    this.#res.writeHead(status, [...this.#headers(), ...head, String(message.bytes.length)])
+    // Node writes head and body at once when both are text, and Latin-1 text is any bytes, one for one.
+    if (message.bytes.length <= AS_TEXT_MAX_BYTES)
+      this.#res.end(Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.byteLength).toString('latin1'), 'latin1')
+    else this.#res.end(message.bytes)
+  }
+
+  /** A refusal, as status and body while nothing was sent, later as the last event of the stream. */
+  refuse(denial: Denial, call: Call | undefined, challenge: Challenge, headers: Readonly<Record<string, string>> = {}): void {
+    clearInterval(this.#heartbeat)
+    if (this.#res.headersSent) {
+      if (call?.message.body.id !== undefined) this.#write(encodeEvent({ body: refusalBody(denial, call) }))
+      this.#res.end()
+      return
+    }
+    const refusal = refuse(denial, call, challenge)
+    const bytes = Buffer.from(JSON.stringify(refusal.body))
+    const raw = [...this.#extra, ...Object.entries({ ...refusal.headers, ...headers }).flat(), 'Content-Length', String(bytes.length)]
+    this.#res.writeHead(refusal.status, raw).end(bytes)
+  }
+
+  #headers(): string[] {
+    const headers = ['Cache-Control', 'no-store', ...this.#extra]
+    // On a stream the headers go before the answer is known; a session that was refused is then unknown when it is used.
+    if (this.sessionId !== undefined && this.#held?.body.error === undefined) headers.push('Mcp-Session-Id', this.sessionId)
+    return headers
+  }
+
+  #write(chunk: string | Uint8Array): void {
+    if (this.#res.writableEnded || this.#res.destroyed) return
+    if (this.#res.writableLength > UNREAD_MAX_BYTES) {
+      this.#res.destroy()
+      return
+    }
+    this.#res.write(chunk)
+  }
+}

@@ -1,0 +1,191 @@
+/** The gateway's edge on raw `node:http`: a request in, a Call down the line, an answer out. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { History } from '../audit/history.ts'
+import type { Call } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import type { Clock } from '../core/time.ts'
+import { pass, type Stations } from '../guard/guard.ts'
+import { readCredentials } from '../identity/presented.ts'
+import { bodilessCall, type Envelope, parseCall } from '../mcp/parse.ts'
+import { Answer } from './answer.ts'
+import type { Door } from './door.ts'
+import { mediaFlaw, readBody } from './intake.ts'
+import type { Relay } from './relay.ts'
+import { newSessionId } from './session.ts'
+import { isWaiting } from './streams.ts'
+
+export interface Route {
+  readonly server: string
+  readonly relay: Relay
+}
+
+export interface EdgeParts {
+  readonly house: Stations
+  readonly history: History
+  readonly door: Door
+  /** By exact path. */
+  readonly routes: ReadonlyMap<string, Route>
+  readonly maxBytes: number
+  readonly parsing: Envelope['limits']
+  readonly clock: Clock
+  readonly newId: () => string
+  readonly isHealthy: () => boolean
+  /** Aborted when the gateway is about to stop: streams that wait for events end. */
+  readonly stopping: AbortSignal
+}
+
+/** One request and the answer to it. */
+interface Exchange {
+  readonly route: Route
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly answer: Answer
+  readonly stop: AbortController
+}
+
+export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => {
+    let cors: readonly string[]
+    try {
+      cors = parts.door.check(req)
+    } catch (error) {
+      void turnAway(parts, req, new Answer(res, []), Denial.from(error))
+      return
+    }
+    const path = pathOf(req.url ?? '')
+    const route = parts.routes.get(path)
+    if (route !== undefined) {
+      serve(parts, { route, req, res, answer: new Answer(res, cors), stop: new AbortController() })
+    } else if (path === '/health') {
+      health(parts, req, res)
+    } else {
+      void turnAway(parts, req, new Answer(res, cors), new Denial('no_route', { detail: 'no server at this path' }))
+    }
+  }
+}
+
+/** The raw path: nothing is decoded or resolved, so no spelling of a path is another path. */
+function pathOf(url: string): string {
+  const query = url.indexOf('?')
+  return query === -1 ? url : url.slice(0, query)
+}
+
+function health(parts: EdgeParts, req: IncomingMessage, res: ServerResponse): void {
+  if (req.method !== 'GET' && req.method !== 'HEAD') {
+    void turnAway(parts, req, new Answer(res, []), new Denial('http_method', { detail: `${req.method} /health` }), { Allow: 'GET, HEAD' })
+    return
+  }
+  const healthy = parts.isHealthy()
+  const body = JSON.stringify({ status: healthy ? 'ok' : 'unavailable' })
+  res.writeHead(healthy ? 200 : 503, {
+    'Content-Type': 'application/json',
+    'Content-Length': String(body.length),
+    'Cache-Control': 'no-store',
+  })
+  res.end(req.method === 'HEAD' ? undefined : body)
+}
+
+function serve(parts: EdgeParts, exchange: Exchange): void {
+  const { req, res } = exchange
+  switch (req.method) {
+    case 'POST':
+      void post(parts, exchange)
+      return
+    case 'GET':
+    case 'DELETE':
+      if (req.headers['mcp-session-id'] === undefined) break
+      void walk(parts, exchange, bodilessCall(req.method === 'GET' ? '$stream' : '$end', envelopeOf(parts, exchange)))
+      return
+    case 'OPTIONS':
+      res.writeHead(204, [...parts.door.preflight(req)]).end()
+      return
+    default:
+  }
+  void turnAway(parts, req, exchange.answer, new Denial('http_method', { detail: `${req.method} without a session` }), { Allow: 'POST' })
+}
+
+async function post(parts: EdgeParts, exchange: Exchange): Promise<void> {
+  const envelope = envelopeOf(parts, exchange)
+  let bytes: Uint8Array
+  try {
+    bytes = await readBody(exchange.req, parts.maxBytes)
+  } catch (error) {
+    // What is left of the body is not read: the connection cannot be used again.
+    await turnAway(parts, exchange.req, exchange.answer, Denial.from(error), { Connection: 'close' })
+    return
+  }
+  const call = parseCall(bytes, envelope)
+  const flaw = mediaFlaw(exchange.req)
+  await walk(parts, exchange, flaw === undefined ? call : { ...call, flaw })
+}
+
+/** A user agent is for the log; longer ones tell nothing more. */
+const AGENT_MAX_CHARS = 256
+
+function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
+  const { headers, socket } = exchange.req
+  const session = headers['mcp-session-id']
+  const lastEventId = headers['last-event-id']
+  return {
+    id: parts.newId(),
+    server: exchange.route.server,
+    transport: 'http',
+    headers,
+    receivedAt: parts.clock(),
+    signal: exchange.stop.signal,
+    limits: parts.parsing,
+    ...(socket.remoteAddress === undefined ? {} : { address: socket.remoteAddress }),
+    ...(headers['user-agent'] === undefined ? {} : { agent: headers['user-agent'].slice(0, AGENT_MAX_CHARS) }),
+    ...(typeof session === 'string' ? { session } : {}),
+    ...(typeof lastEventId === 'string' ? { lastEventId } : {}),
+  }
+}
+
+/** Walks the call down the line and writes out what comes. */
+async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise<void> {
+  const { route, answer, stop, res } = exchange
+  const call = parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId() } : parsed
+  if (call !== parsed) answer.sessionId = call.session
+  answer.isModern = call.origin.era === 'modern'
+  const abort = (): void => stop.abort()
+  // A legacy caller that goes away has not cancelled (2025-11-25, basic/utilities/cancellation); a modern one has, and streams end in both.
+  if (call.origin.era === 'modern' || call.method === '$stream') res.on('close', () => res.writableFinished || abort())
+  try {
+    const messages = pass(parts.house, call, readCredentials(exchange.req.rawHeaders), (asked, principal) => {
+      const relayed = route.relay(asked, principal, stop)
+      if (!isWaiting(asked)) return relayed
+      parts.stopping.addEventListener('abort', abort, { once: true })
+      return relayed
+    })
+    for await (const message of messages) answer.take(message)
+    answer.finish()
+  } catch (error) {
+    answer.refuse(Denial.from(error), call, {})
+  } finally {
+    parts.stopping.removeEventListener('abort', abort)
+  }
+}
+
+/** A refusal before there was a call: written down like every other. It stands even when it cannot be written. */
+async function turnAway(
+  parts: EdgeParts,
+  req: IncomingMessage,
+  answer: Answer,
+  denial: Denial,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  const agent = req.headers['user-agent']?.slice(0, AGENT_MAX_CHARS)
+  const entry: Entry = {
+    type: 'call.ended',
+    outcome: 'denied',
+    call: parts.newId(),
+    transport: 'http',
+    denial: denial.code,
+    detail: denial.detail,
+    ...(req.socket.remoteAddress === undefined ? {} : { address: req.socket.remoteAddress }),
+    ...(agent === undefined ? {} : { agent }),
+  }
+  await parts.history.write(entry).catch(() => undefined)
+  answer.refuse(denial, undefined, {}, headers)
+}

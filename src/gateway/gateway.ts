@@ -1,0 +1,183 @@
+/** The gateway: the line with upstream servers behind it, and a table of routes in front. */
+import type { Readable, Writable } from 'node:stream'
+import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import { type House, openHouse } from '../guard/create.ts'
+import { environmentCredentials } from '../identity/environment.ts'
+import { type Listener, listen } from '../net/serve.ts'
+import { createHttpUpstream } from '../upstream/http.ts'
+import { createStdioUpstream } from '../upstream/stdio.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { createDoor } from './door.ts'
+import { createEdge, type Route } from './edge.ts'
+import { createRelay } from './relay.ts'
+import { Sessions } from './session.ts'
+import { serveStdio } from './stdio-face.ts'
+import { Streams } from './streams.ts'
+import { type Watcher, watchLaw } from './watch.ts'
+
+/** How often idle sessions are looked for. */
+const SWEEP_MS = 30_000
+
+export interface GatewayOptions {
+  /** Our version, told to servers as `clientInfo`. */
+  readonly version: string
+  /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
+  readonly onFault: (fault: Fault) => void
+  /** What a server writes to its standard error, escaped and capped. Default: it is dropped. */
+  readonly onText?: (server: string, text: string) => void
+}
+
+export interface Gateway {
+  readonly house: House
+  /** Binds the listener. Answers the URL of each server's endpoint by its name. */
+  listen(): Promise<Endpoints>
+  /** Serves one client over stdin and stdout, until it closes its side. */
+  serveStdio(server: string, input: Readable, output: Writable): Promise<void>
+  /** Reads the law again. Answers whether the new one is in force. */
+  reload(): Promise<boolean>
+  /** Stops accepting, waits for what is under way, ends every process and closes the store. */
+  close(): Promise<void>
+}
+
+export interface Endpoints {
+  /** Where the listener is bound: `http://127.0.0.1:8080`. */
+  readonly url: string
+  readonly servers: Readonly<Record<string, string>>
+}
+
+/** @throws Fault when the house cannot be opened: then nothing starts. */
+export function createGateway(config: Config, options: GatewayOptions): Gateway {
+  const house = openHouse(config, { node: 'gateway', onFault: options.onFault })
+  return new RunningGateway(house, options)
+}
+
+class RunningGateway implements Gateway {
+  readonly house: House
+  readonly #options: GatewayOptions
+  readonly #upstreams: ReadonlyMap<string, Upstream>
+  readonly #sessions: Sessions
+  readonly #streams: Streams
+  readonly #watcher: Watcher
+  readonly #sweep: NodeJS.Timeout
+  readonly #stopping = new AbortController()
+  #listener: Listener | undefined
+
+  constructor(house: House, options: GatewayOptions) {
+    const { config, clock } = house
+    this.house = house
+    this.#options = options
+    this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
+    this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
+    this.#streams = new Streams(config.limits.streams.perPrincipal)
+    this.#watcher = watchLaw(house, options.onFault)
+    this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
+  }
+
+  async listen(): Promise<Endpoints> {
+    const { config, journal, law } = this.house
+    const { limits } = config
+    let edge: ReturnType<typeof createEdge> | undefined
+    const listener = await listen(
+      {
+        host: config.listen.host,
+        port: config.listen.port,
+        limits: {
+          headersTimeoutMs: limits.request.headerTimeoutMs,
+          requestTimeoutMs: limits.request.timeoutMs,
+          keepAliveTimeoutMs: limits.connections.idleMs,
+          maxHeaderBytes: limits.request.maxHeaderBytes,
+          maxConnections: limits.connections.total,
+          maxConnectionsPerAddress: limits.connections.perAddress,
+        },
+      },
+      (req, res) => edge?.(req, res),
+    )
+    this.#listener = listener
+    const publicUrl = publicUrlOf(config, listener.port)
+    const routes = this.#routes()
+    edge = this.#edge(publicUrl, routes)
+    await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
+    const servers = Object.fromEntries(
+      [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
+    )
+    return { url: listener.url, servers }
+  }
+
+  async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
+    const { config, stations, clock, newId, journal, law } = this.house
+    const upstream = this.#upstreams.get(server)
+    if (upstream === undefined) throw new RangeError(`No server ${server}`)
+    await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
+    const face = {
+      house: stations,
+      server,
+      relay: createRelay(upstream, this.#sessions, this.#streams),
+      credentials: environmentCredentials(config.authentication.environment.value),
+      maxBytes: config.limits.request.maxBytes,
+      parsing: { maxDepth: config.limits.request.maxDepth },
+      clock,
+      newId,
+    }
+    await serveStdio(face, input, output)
+  }
+
+  reload(): Promise<boolean> {
+    return this.#watcher.reload()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep)
+    this.#watcher.close()
+    this.#stopping.abort()
+    await this.#listener?.close(this.house.config.limits.drainMs)
+    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
+    await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
+    await this.house.close()
+  }
+
+  #routes(): ReadonlyMap<string, Route> {
+    const routes = new Map<string, Route>()
+    for (const [server, upstream] of this.#upstreams) {
+      const route = { server, relay: createRelay(upstream, this.#sessions, this.#streams) }
+      routes.set(`/mcp/${server}`, route)
+      if (this.#upstreams.size === 1) routes.set('/mcp', route)
+    }
+    return routes
+  }
+
+  #edge(publicUrl: string, routes: ReadonlyMap<string, Route>): ReturnType<typeof createEdge> {
+    const { config, stations, journal, clock, newId } = this.house
+    return createEdge({
+      house: stations,
+      history: journal,
+      door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
+      routes,
+      maxBytes: config.limits.request.maxBytes,
+      parsing: { maxDepth: config.limits.request.maxDepth },
+      clock,
+      newId,
+      isHealthy: () => true,
+      stopping: this.#stopping.signal,
+    })
+  }
+
+  #openUpstream(name: string): Upstream {
+    const { config, clock, journal } = this.house
+    const server = config.servers[name]
+    if (server === undefined) throw new RangeError(`No server ${name}`)
+    // What an upstream does of itself is told, but refuses nothing: the store's own refusal comes with the next call.
+    const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
+    const deps = { clock, versionInfo: { name: 'portcullis', version: this.#options.version }, onEvent }
+    const { maxBytes } = config.limits.response
+    if (server.kind === 'url')
+      return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
+    const { kind: _kind, roots: _roots, program, arguments: rest, ...spec } = server
+    const { onText } = this.#options
+    return createStdioUpstream(
+      { name, command: [program, ...rest], maxLineBytes: maxBytes, ...spec },
+      { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
+    )
+  }
+}

@@ -1,0 +1,69 @@
+/** What happens behind the law: the call goes to its server, and sessions are kept on the way. */
+import type { Call, Message, RequestId } from '../core/call.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import type { Session, Sessions } from './session.ts'
+import { isWaiting, type Streams } from './streams.ts'
+
+/** Forwards a permitted call. `stop` aborts it: from the edge when the caller has gone, from here when the session cancels it. */
+export type Relay = (call: Call, principal: Principal, stop: AbortController) => AsyncIterable<Message>
+
+export function createRelay(upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
+  return (call, principal, stop) => {
+    if (isWaiting(call)) return streams.count(nameOf(principal), forward(call, principal, stop))
+    return forward(call, principal, stop)
+  }
+
+  function forward(call: Call, principal: Principal, stop: AbortController): AsyncIterable<Message> {
+    if (call.origin.era === 'modern') return upstream.forward(call, principal)
+    if (call.method === 'initialize') return initialize(upstream, sessions, call, principal)
+    const session = sessions.claim(call.session, nameOf(principal), call.resource.server)
+    if (call.method === 'notifications/cancelled') return cancel(session, call)
+    if (call.method === '$end') {
+      sessions.end(session.id)
+      return NOTHING
+    }
+    const id = call.message.body.id
+    if (call.method === '$stream') return running(upstream.forward(call, principal), session, STREAM_KEY, stop)
+    return id === undefined || call.method === '$response'
+      ? upstream.forward(call, principal)
+      : running(upstream.forward(call, principal), session, id, stop)
+  }
+}
+
+/** Where the GET stream stands among the running requests: no JSON-RPC id of ours or theirs has a NUL. */
+const STREAM_KEY = '\u0000stream'
+
+const NOTHING: AsyncIterable<Message> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+}
+
+/** The edge proposed the session's id; it comes alive only when the server has accepted the handshake. */
+async function* initialize(upstream: Upstream, sessions: Sessions, call: Call, principal: Principal): AsyncIterable<Message> {
+  const session = sessions.open(call.session ?? '', nameOf(principal), call.resource.server)
+  let accepted = false
+  try {
+    for await (const message of upstream.forward(call, principal)) {
+      accepted ||= message.body.result !== undefined
+      yield message
+    }
+  } finally {
+    if (!accepted) sessions.end(session.id)
+  }
+}
+
+/** Cancels what this session runs, and nothing else (2025-11-25, basic/utilities/cancellation). */
+function cancel(session: Session, call: Call): AsyncIterable<Message> {
+  const requestId = call.message.body.params?.['requestId']
+  if (typeof requestId === 'string' || typeof requestId === 'number') session.running.get(requestId)?.abort()
+  return NOTHING
+}
+
+async function* running(messages: AsyncIterable<Message>, session: Session, id: RequestId, stop: AbortController): AsyncIterable<Message> {
+  session.running.set(id, stop)
+  try {
+    yield* messages
+  } finally {
+    if (session.running.get(id) === stop) session.running.delete(id)
+  }
+}

@@ -1,0 +1,62 @@
+/** Policy files are read again when they change: whole or not at all, without a restart. */
+import { type FSWatcher, watch } from 'node:fs'
+import { dirname } from 'node:path'
+import { Denial, Fault } from '../core/denial.ts'
+import { type House, readLaw } from '../guard/create.ts'
+
+/** Editors write a file in several steps; the law is read once they are done. */
+const SETTLE_MS = 100
+
+export interface Watcher {
+  /** Reads the law again now. Answers whether the new one is in force. */
+  reload(): Promise<boolean>
+  close(): void
+}
+
+/** @param onFault told why a law was not taken; the one before stays in force. */
+export function watchLaw(house: House, onFault: (fault: Fault) => void): Watcher {
+  let timer: NodeJS.Timeout | undefined
+  const reload = async (): Promise<boolean> => {
+    const before = house.law.revision
+    try {
+      house.law.replace(readLaw(house.config))
+    } catch (error) {
+      const fault = error instanceof Fault ? error : new Fault('FAULT_POLICY', Denial.from(error).detail, { cause: error })
+      onFault(fault)
+      await house.journal.write({ type: 'policy.rejected', law: before, detail: fault.message })
+      return false
+    }
+    if (house.law.revision !== before)
+      await house.journal.write({ type: 'policy.loaded', law: house.law.revision, detail: `was ${before}` })
+    return true
+  }
+  const soon = (): void => {
+    clearTimeout(timer)
+    timer = setTimeout(
+      () => void reload().catch((error: unknown) => onFault(new Fault('FAULT_STORE', Denial.from(error).detail))),
+      SETTLE_MS,
+    ).unref()
+  }
+  const watchers = foldersOf(house.config.access.policies).flatMap((folder) => watchFolder(folder, soon, onFault))
+  return {
+    reload,
+    close: () => {
+      clearTimeout(timer)
+      for (const watcher of watchers) watcher.close()
+    },
+  }
+}
+
+/** The fixed part of each glob: what is below it may change. */
+function foldersOf(globs: readonly string[]): readonly string[] {
+  return [...new Set(globs.map((glob) => dirname(glob.replace(/[*?[{].*$/s, 'x'))))]
+}
+
+function watchFolder(folder: string, onChange: () => void, onFault: (fault: Fault) => void): readonly FSWatcher[] {
+  try {
+    return [watch(folder, { recursive: true, persistent: false }, onChange).on('error', onChange)]
+  } catch (error) {
+    onFault(new Fault('FAULT_POLICY', `${folder} cannot be watched, so changes of policies need SIGHUP: ${Denial.from(error).detail}`))
+    return []
+  }
+}

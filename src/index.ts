@@ -1,0 +1,10 @@
+/** The public surface of the package. */
+export type { Config } from './config/config.ts'
+export { loadConfig, parseConfig } from './config/load.ts'
+export type { Action, Call, Message, Origin, Resource } from './core/call.ts'
+export type { Decision, Obligation, Query, Remedy } from './core/decision.ts'
+export { DENIALS, Denial, type DenialCode, Fault } from './core/denial.ts'
+export type { AuditEvent, Outcome } from './core/event.ts'
+export type { Finding } from './core/finding.ts'
+export type { Principal } from './core/principal.ts'
+export { createGateway, type Endpoints, type Gateway, type GatewayOptions } from './gateway/gateway.ts'
