@@ -1,0 +1,131 @@
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|memory|stations`. */
+import { parseArgs } from 'node:util'
+import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
+import type { Run } from './load.ts'
+import { median, type Row, showMemory, showRows, showStations } from './report.ts'
+import { measureStations } from './stations.ts'
+import { bridges, proxies, type Setting, type Variant } from './variants.ts'
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' } },
+})
+
+const LEVELS = [1, 8, 64]
+const ROUNDS = values.quick ? 3 : 7
+const ROUND_MS = values.quick ? 250 : 700
+/** A program of a hundred files is compiled for speed after some ten thousand calls; the figures are those of a gateway that has run for a while. */
+const WARM_UP_MS = values.quick ? 3_000 : 8_000
+/** More than any variant reaches in a round: the time ends it. */
+const ROUND_REQUESTS = 200_000
+const MEMORY_CALLS = values.quick ? 40_000 : 200_000
+const MEMORY_STEPS = 10
+
+const say = (text: string): void => {
+  if (!values.json) console.log(text)
+}
+
+interface Tally {
+  readonly runs: Run[]
+  cpuUs: number
+}
+
+async function measure(load: Load, { name, request, pid }: Variant, connections: number, ms: number, tally?: Tally): Promise<void> {
+  const before = cpuUs(pid)
+  const run = await load.run({ ...request, connections, ms, requests: ROUND_REQUESTS })
+  if (run.failed > 0) throw new Error(`${name}: ${run.failed} of ${run.requests} calls failed: ${run.failure}`)
+  const after = cpuUs(pid)
+  tally?.runs.push(run)
+  if (tally !== undefined && before !== undefined && after !== undefined) tally.cpuUs += after - before
+}
+
+/** Every round visits every variant, and each round starts with another one, so that a slow moment of the machine hits them all alike. */
+async function compare(load: Load, { variants }: Setting, yardstick: string): Promise<readonly Row[]> {
+  for (const variant of variants) await measure(load, variant, 64, WARM_UP_MS)
+  const rows: Row[] = []
+  for (const connections of LEVELS) {
+    const tallies = variants.map((): Tally => ({ runs: [], cpuUs: 0 }))
+    for (let round = 0; round < ROUNDS; round++) {
+      for (let turn = 0; turn < variants.length; turn++) {
+        const index = (round + turn) % variants.length
+        const variant = variants[index]
+        if (variant !== undefined) await measure(load, variant, connections, ROUND_MS, tallies[index])
+      }
+    }
+    const base = tallies[variants.findIndex(({ name }) => name === yardstick)]?.runs ?? []
+    for (const [index, { name }] of variants.entries()) {
+      const { runs, cpuUs: used } = tallies[index] ?? { runs: [], cpuUs: 0 }
+      const rate = (run: Run): number => run.requests / run.seconds
+      rows.push({
+        name,
+        connections,
+        perSecond: median(runs.map(rate)),
+        ratio: median(runs.map((run, round) => rate(run) / (base[round] === undefined ? Number.NaN : rate(base[round])))),
+        medianUs: median(runs.map((run) => run.medianUs)),
+        addedUs: median(runs.map((run, round) => run.medianUs - (base[round]?.medianUs ?? Number.NaN))),
+        p99Us: median(runs.map((run) => run.p99Us)),
+        cpuUs: used / runs.reduce((sum, run) => sum + run.requests, 0),
+      })
+    }
+  }
+  return rows
+}
+
+/** Resident memory of the gateway over many calls, after a warm-up. */
+async function watchMemory(load: Load, { variants }: Setting): Promise<readonly number[]> {
+  const portcullis = variants.find(({ name }) => name === 'Portcullis')
+  if (portcullis === undefined) return []
+  const samples: number[] = []
+  for (let step = 0; step <= MEMORY_STEPS; step++) {
+    const run = await load.run({ ...portcullis.request, connections: 64, ms: 600_000, requests: MEMORY_CALLS / MEMORY_STEPS })
+    if (run.failed > 0) throw new Error(`${run.failed} calls failed: ${run.failure}`)
+    const mib = residentMib(portcullis.pid)
+    if (mib !== undefined) samples.push(mib)
+  }
+  return samples
+}
+
+const wanted = (part: string): boolean => values.only === undefined || values.only === part
+
+async function main(load: Load): Promise<void> {
+  const report: Record<string, unknown> = { node: process.version, rounds: ROUNDS, roundMs: ROUND_MS }
+  if (wanted('proxies') || wanted('memory')) {
+    const setting = await proxies(load)
+    try {
+      if (wanted('proxies')) {
+        const rows = await compare(load, setting, 'bare Node proxy')
+        report['proxies'] = rows
+        say(showRows('In front of an HTTP server: a 400-byte tools/call', 'bare Node proxy', rows))
+      }
+      if (wanted('memory')) {
+        const samples = await watchMemory(load, setting)
+        report['memoryMib'] = samples
+        say(showMemory(MEMORY_CALLS, samples))
+      }
+    } finally {
+      await setting.end()
+    }
+  }
+  if (wanted('bridges')) {
+    const setting = await bridges(load)
+    try {
+      const rows = await compare(load, setting, 'mcp-proxy to stdio')
+      report['bridges'] = rows
+      say(showRows('In front of a stdio server: a 400-byte tools/call', 'mcp-proxy to stdio', rows))
+    } finally {
+      await setting.end()
+    }
+  }
+  if (wanted('stations')) {
+    const stations = await measureStations(values.quick)
+    report['stations'] = stations
+    say(showStations(stations))
+  }
+  if (values.json) console.log(JSON.stringify(report, undefined, 2))
+}
+
+const load = startLoad()
+try {
+  await main(load)
+} finally {
+  await load.end()
+}

@@ -1,0 +1,65 @@
+/** Figures as a reader wants them: medians, ratios, tables. */
+
+export interface Row {
+  readonly name: string
+  readonly connections: number
+  readonly perSecond: number
+  /** Throughput against the yardstick's of the same round; median over the rounds. */
+  readonly ratio: number
+  readonly medianUs: number
+  /** Median latency over the yardstick's of the same round. */
+  readonly addedUs: number
+  readonly p99Us: number
+  /** CPU time of the measured process for one request; NaN where it cannot be read. */
+  readonly cpuUs: number
+}
+
+export interface Station {
+  readonly name: string
+  readonly us: number
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right)
+  const middle = sorted.length >> 1
+  if (sorted.length === 0) return Number.NaN
+  return sorted.length % 2 === 1 ? (sorted[middle] ?? 0) : ((sorted[middle - 1] ?? 0) + (sorted[middle] ?? 0)) / 2
+}
+
+function table(head: readonly string[], lines: readonly (readonly string[])[]): string {
+  const widths = head.map((title, column) => Math.max(title.length, ...lines.map((line) => line[column]?.length ?? 0)))
+  const show = (cells: readonly string[]): string =>
+    cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ')
+  return [show(head), widths.map((width) => '-'.repeat(width)).join('  '), ...lines.map(show)].join('\n')
+}
+
+const whole = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(0))
+
+export function showRows(title: string, yardstick: string, rows: readonly Row[]): string {
+  const head = ['', 'connections', 'calls/s', `ratio to ${yardstick}`, 'median µs', 'added µs', 'p99 µs', 'CPU µs/call']
+  const lines = rows.map((row) => [
+    row.name,
+    String(row.connections),
+    whole(row.perSecond),
+    row.ratio.toFixed(2),
+    whole(row.medianUs),
+    whole(row.addedUs),
+    whole(row.p99Us),
+    whole(row.cpuUs),
+  ])
+  return `\n${title}\n${table(head, lines)}`
+}
+
+export function showMemory(calls: number, samples: readonly number[]): string {
+  if (samples.length === 0) return '\nMemory: not readable on this system'
+  const half = samples.slice(Math.floor(samples.length / 2))
+  const growth = (half.at(-1) ?? 0) - (half[0] ?? 0)
+  return `\nMemory of the gateway over ${calls} calls, MiB: ${samples.map(whole).join(' ')}; second half: ${growth >= 0 ? '+' : ''}${growth.toFixed(1)}`
+}
+
+export function showStations(stations: readonly Station[]): string {
+  return `\nCost of each station, one call\n${table(
+    ['', 'µs'],
+    stations.map(({ name, us }) => [name, us.toFixed(2)]),
+  )}`
+}

@@ -1,0 +1,113 @@
+/** What each station costs: the real ones, with a store in a file, called in a loop. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseConfig } from '../src/config/load.ts'
+import type { Call } from '../src/core/call.ts'
+import type { Credential, Principal } from '../src/core/principal.ts'
+import type { Secret } from '../src/core/secret.ts'
+import { type House, openHouse } from '../src/guard/create.ts'
+import { pass } from '../src/guard/guard.ts'
+import { parseCall, parseMessage } from '../src/mcp/parse.ts'
+import type { Station } from './report.ts'
+import { answer, TOOL } from './servers/answer.ts'
+import { BODY, HEADERS } from './variants.ts'
+
+/** As many calls wait for the journal at once as the widest level of the benchmark has connections. */
+const AT_ONCE = 64
+const LIMITS = { maxDepth: 64 }
+const BATCHES = 7
+
+const CONFIG = JSON.stringify({
+  servers: { bench: { url: 'http://127.0.0.1:1/mcp' } },
+  access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
+})
+
+/** Microseconds for one of `count` turns: the quickest of several batches, because whatever else the machine does can only add. */
+async function timed(count: number, turn: (index: number) => unknown): Promise<number> {
+  let best = Number.POSITIVE_INFINITY
+  let index = 0
+  for (let batch = 0; batch < BATCHES; batch++) {
+    const startedAt = performance.now()
+    for (const end = index + count; index < end; index++) {
+      const result = turn(index)
+      if (result instanceof Promise) await result
+    }
+    best = Math.min(best, (1000 * (performance.now() - startedAt)) / count)
+  }
+  return best
+}
+
+/** The same, many at once. */
+async function timedTogether(count: number, turn: () => Promise<unknown>): Promise<number> {
+  const rounds = Math.ceil(count / AT_ONCE)
+  return (await timed(rounds, () => Promise.all(Array.from({ length: AT_ONCE }, turn)))) / AT_ONCE
+}
+
+async function measure(house: House, key: Secret, count: number): Promise<readonly Station[]> {
+  const { stations, law } = house
+  const bytes = Buffer.from(BODY)
+  const answered = Buffer.from(answer(BODY))
+  const signal = new AbortController().signal
+  const credentials: readonly Credential[] = [{ scheme: 'api-key', secret: key }]
+  const read = (): Call =>
+    parseCall(bytes, {
+      id: house.newId(),
+      server: 'bench',
+      transport: 'http',
+      headers: HEADERS,
+      receivedAt: house.clock(),
+      signal,
+      limits: LIMITS,
+    })
+  const call = read()
+  if (call.flaw !== undefined) throw call.flaw
+  const principal: Principal = await stations.identify(credentials, call)
+  const decision = stations.decide(principal, call, [])
+  const message = parseMessage(answered, LIMITS)
+  const trail = { findings: [], principal, decision }
+  const record = async (): Promise<void> => {
+    await stations.begin(call, { ...trail })
+    await stations.end(call, { ...trail, answered: 'ok' })
+  }
+  async function* forward(): AsyncGenerator<typeof message> {
+    yield message
+  }
+  const walk = async (): Promise<void> => {
+    for await (const _ of pass(stations, read(), credentials, forward)) {
+      // What may leave is not written anywhere: the line alone is measured.
+    }
+  }
+  const unknown = (index: number): unknown =>
+    law.decide({
+      principal,
+      action: 'call',
+      resource: { kind: 'tool', server: 'bench', name: `${TOOL}-${index}` },
+      context: { approved: false, findings: [], input: {} },
+    })
+  return [
+    { name: 'parse a request, headers held against the body', us: await timed(count, read) },
+    { name: 'identify: an API key', us: await timed(count, () => stations.identify(credentials, call)) },
+    { name: 'decide, remembered', us: await timed(count, () => stations.decide(principal, call, [])) },
+    { name: 'decide, a tool not met before', us: await timed(Math.ceil(count / 20), unknown) },
+    { name: 'enforce', us: await timed(count, () => stations.enforce(decision, principal, call)) },
+    { name: 'parse an answer', us: await timed(count, () => parseMessage(answered, LIMITS)) },
+    { name: 'release', us: await timed(count, () => stations.release(message, principal, call)) },
+    { name: `record begin and end, ${AT_ONCE} calls at once`, us: await timedTogether(count, record) },
+    { name: 'record begin and end, one call at a time', us: await timed(Math.ceil(count / 10), record) },
+    { name: `the whole line, ${AT_ONCE} calls at once`, us: await timedTogether(count, walk) },
+  ]
+}
+
+export async function measureStations(isQuick: boolean): Promise<readonly Station[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-stations-'))
+  const config = parseConfig(CONFIG, { file: join(folder, 'portcullis.yaml'), environment: {} })
+  const house = openHouse(config, { node: 'bench', onFault: (fault) => console.error(fault) })
+  try {
+    const { text } = await house.keys.create({ name: 'bench', roles: ['bench'], createdBy: 'bench' })
+    return await measure(house, text, isQuick ? 1_000 : 5_000)
+  } finally {
+    await house.close()
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

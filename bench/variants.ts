@@ -1,0 +1,163 @@
+/** What is compared: each variant is a running server, the request it is asked, and the process that is charged for it. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type Child, freePort, type Load, ROOT, start, startServer, waitFor, which } from './children.ts'
+import type { Job } from './load.ts'
+import { padded, REVISION, TOOL } from './servers/answer.ts'
+
+export interface Variant {
+  readonly name: string
+  readonly request: Omit<Job, 'connections' | 'ms' | 'requests'>
+  /** Whose CPU time and memory are read. */
+  readonly pid: number
+}
+
+export interface Setting {
+  readonly variants: readonly Variant[]
+  end(): Promise<void>
+}
+
+export const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'mcp-protocol-version': REVISION,
+  'mcp-method': 'tools/call',
+  'mcp-name': TOOL,
+}
+
+export const BODY = padded((text) => ({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'tools/call',
+  params: {
+    name: TOOL,
+    arguments: { text },
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': REVISION,
+      'io.modelcontextprotocol/clientInfo': { name: 'bench', version: '1.0.0' },
+      'io.modelcontextprotocol/clientCapabilities': {},
+    },
+  },
+}))
+
+const variant = (name: string, port: number, path: string, pid: number, headers: Readonly<Record<string, string>> = {}): Variant => ({
+  name,
+  request: { port, path, headers: { ...HEADERS, ...headers }, body: BODY },
+  pid,
+})
+
+/** What has been started, to be ended in reverse. */
+class Stack {
+  readonly #ends: (() => Promise<void> | void)[] = []
+  add(end: () => Promise<void> | void): void {
+    this.#ends.push(end)
+  }
+  keep<T extends { end(): Promise<void> }>(thing: T): T {
+    this.add(() => thing.end())
+    return thing
+  }
+  async end(): Promise<void> {
+    for (const end of this.#ends.splice(0).reverse()) await end()
+  }
+}
+
+function scratch(stack: Stack): string {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
+  stack.add(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** nginx as a reverse proxy with kept connections, in one process; undefined when it is not installed. */
+async function startNginx(stack: Stack, upstream: number): Promise<(Child & { readonly port: number }) | undefined> {
+  const program = which('nginx')
+  if (program === undefined) return undefined
+  const folder = scratch(stack)
+  const port = await freePort()
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`).join(' ')
+  const configuration = `daemon off; master_process off; pid ${folder}/pid; error_log ${folder}/error.log;
+    events { worker_connections 1024; }
+    http { access_log off; ${temporary}
+      upstream one { server 127.0.0.1:${upstream}; keepalive 64; }
+      server { listen 127.0.0.1:${port}; keepalive_requests 1000000000;
+        location / { proxy_pass http://one; proxy_http_version 1.1; proxy_set_header Connection ""; } } }`
+  writeFileSync(join(folder, 'nginx.conf'), configuration)
+  return { ...stack.keep(start('nginx', [program, '-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')])), port }
+}
+
+/** The gateway as an operator runs it: a file for its store, an API key, the law, the journal. */
+async function startPortcullis(stack: Stack, server: object): Promise<Child & { readonly port: number; readonly key: string }> {
+  const folder = scratch(stack)
+  const port = await freePort()
+  const configuration = {
+    listen: `127.0.0.1:${port}`,
+    servers: { bench: server },
+    access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
+  }
+  const file = join(folder, 'portcullis.yaml')
+  writeFileSync(file, JSON.stringify(configuration))
+  const cli = join(ROOT, 'src/cli/main.ts')
+  const printed = execFileSync(process.execPath, [cli, 'keys', 'create', '-c', file, '--name', 'bench', '--role', 'bench', '--json'], {
+    encoding: 'utf8',
+  })
+  const created: unknown = JSON.parse(printed)
+  const key = typeof created === 'object' && created !== null && 'key' in created ? String(created.key) : ''
+  return { ...stack.keep(start('portcullis', [process.execPath, cli, 'serve', '-c', file], { cwd: folder })), port, key }
+}
+
+async function settle(stack: Stack, load: Load, variants: readonly Variant[]): Promise<Setting> {
+  for (const { name, request } of variants) await waitFor(name, load, request)
+  return { variants, end: () => stack.end() }
+}
+
+async function build(make: (stack: Stack) => Promise<Setting>): Promise<Setting> {
+  const stack = new Stack()
+  try {
+    return await make(stack)
+  } catch (error) {
+    await stack.end()
+    throw error
+  }
+}
+
+/** In front of one HTTP server: nothing, a bare Node proxy, nginx, Portcullis. */
+export function proxies(load: Load): Promise<Setting> {
+  return build(async (stack) => {
+    const upstream = stack.keep(await startServer('http-upstream.ts'))
+    const bare = stack.keep(await startServer('reverse-proxy.ts', String(upstream.port)))
+    const nginx = await startNginx(stack, upstream.port)
+    const portcullis = await startPortcullis(stack, { url: `http://127.0.0.1:${upstream.port}/mcp` })
+    return settle(stack, load, [
+      variant('direct', upstream.port, '/mcp', upstream.pid),
+      variant('bare Node proxy', bare.port, '/mcp', bare.pid),
+      ...(nginx === undefined ? [] : [variant('nginx', nginx.port, '/mcp', nginx.pid)]),
+      variant('Portcullis', portcullis.port, '/mcp/bench', portcullis.pid, { 'x-api-key': portcullis.key }),
+    ])
+  })
+}
+
+/** HTTP in front of one stdio server: mcp-proxy, Portcullis; and beside them a server on the official SDK, which has nothing in front. */
+export function bridges(load: Load): Promise<Setting> {
+  return build(async (stack) => {
+    const command = [process.execPath, join(import.meta.dirname, 'servers/stdio-upstream.ts')]
+    const sdk = stack.keep(await startServer('sdk-server.ts'))
+    const port = await freePort()
+    const mcpProxy = [
+      join(ROOT, 'node_modules/mcp-proxy/dist/bin/mcp-proxy.mjs'),
+      '--port',
+      String(port),
+      '--host',
+      '127.0.0.1',
+      '--server',
+      'stream',
+    ]
+    const bridge = stack.keep(start('mcp-proxy', [process.execPath, ...mcpProxy, '--', ...command]))
+    const portcullis = await startPortcullis(stack, { command, shared: true })
+    return settle(stack, load, [
+      variant('SDK v2 server, direct', sdk.port, '/mcp', sdk.pid),
+      variant('mcp-proxy to stdio', port, '/mcp', bridge.pid),
+      variant('Portcullis to stdio', portcullis.port, '/mcp/bench', portcullis.pid, { 'x-api-key': portcullis.key }),
+    ])
+  })
+}
