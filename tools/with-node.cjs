@@ -1,0 +1,73 @@
+// Runs a program on the pinned Node.js, after setting up whatever is missing. Old syntax on purpose: it must start on any Node.js.
+//   node tools/with-node.cjs [--no-setup] <node arguments…>      NODE_BIN=/path/to/node chooses another runtime.
+'use strict'
+var childProcess = require('child_process')
+var path = require('path')
+var tty = require('tty')
+var setup = require('./setup.cjs')
+
+var MINIMUM = [24, 0]
+
+function isNewEnough(version) {
+  var parts = version.split('.')
+  return +parts[0] > MINIMUM[0] || (+parts[0] === MINIMUM[0] && +parts[1] >= MINIMUM[1])
+}
+
+/** The runtime that package-lock.json pins for this platform, or null: other platforms bring their own. */
+function pinned() {
+  var platform = process.platform === 'win32' ? 'win' : process.platform
+  try {
+    var manifest = require.resolve('node-' + platform + '-' + process.arch + '/package.json')
+    return path.join(path.dirname(manifest), require(manifest).bin.node)
+  } catch (_) {
+    return null
+  }
+}
+
+function choose() {
+  if (process.env.NODE_BIN) return process.env.NODE_BIN
+  var bin = pinned()
+  if (bin) return bin
+  if (isNewEnough(process.versions.node)) return process.execPath
+  console.error(
+    'Node.js >= ' + MINIMUM.join('.') + ' is needed, this is ' + process.version +
+      '. Run "npm ci" without --omit=optional, or install a newer Node.js.'
+  )
+  process.exit(1)
+}
+
+/** PATH with the chosen runtime and the installed commands in front, so that children find the same ones. */
+function environment(bin) {
+  var env = Object.assign({}, process.env)
+  var key = Object.keys(env).filter(function (name) { return name.toUpperCase() === 'PATH' })[0] || 'PATH'
+  var commands = path.join(setup.root, 'node_modules', '.bin')
+  env[key] = [path.dirname(bin), commands, env[key] || ''].join(path.delimiter)
+  return env
+}
+
+function run(args) {
+  var bin = choose()
+  var child = childProcess.spawn(bin, args, { stdio: 'inherit', env: environment(bin) })
+  // A terminal sends its Ctrl-C to the child as well: passed on, it would arrive twice.
+  var atTerminal = tty.isatty(0)
+  var signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
+  signals.forEach(function (signal) {
+    process.on(signal, function () {
+      if (!(atTerminal && signal === 'SIGINT')) child.kill(signal)
+    })
+  })
+  child.on('error', function (error) {
+    console.error(String(error))
+    process.exit(1)
+  })
+  child.on('exit', function (code, signal) {
+    if (!signal) process.exit(code === null ? 1 : code)
+    signals.forEach(function (name) { process.removeAllListeners(name) })
+    process.kill(process.pid, signal)
+  })
+}
+
+var args = process.argv.slice(2)
+if (args[0] === '--no-setup') args.shift()
+else setup.run()
+run(args)
