@@ -11,6 +11,7 @@ import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
 import type { Stations } from './guard.ts'
 import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
+import { Mirrors } from './mirrors.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { withoutRoots } from './roots.ts'
 import type { StateSeal } from './state.ts'
@@ -42,6 +43,7 @@ export function createStations(parts: Parts): Stations {
   const { law, history, seal, clock, rootless } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
+  const mirrors = new Mirrors()
   let underway = 0
   const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
     law.decide({ principal, action, resource, context: NOTHING_CARRIED })
@@ -77,6 +79,7 @@ export function createStations(parts: Parts): Stations {
       return call.resource.kind === 'task' ? tasks.check(call, principal) : undefined
     },
     narrow: (call, principal) => {
+      mirrors.check(call)
       const listening = narrowListen(call, permits(principal))
       return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
     },
@@ -87,7 +90,8 @@ export function createStations(parts: Parts): Stations {
       if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
       if (body.result === undefined) return message
       checkReceipt(ask(principal, 'receive', call.resource), observing)
-      const filtered = call.action === 'list' ? filterList(message, call.method, call.resource.server, visibleTo(principal)) : message
+      const listed = call.method === 'tools/list' && call.origin.era === 'modern' ? mirrors.learn(message, call.resource.server) : message
+      const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visibleTo(principal)) : listed
       switch (kindOfResult(body.result, call)) {
         case 'complete':
           return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered

@@ -1,6 +1,6 @@
 /** Arguments that a tool wants repeated as `Mcp-Param-*` headers, for callers whose revision does not know them (2026-07-28, `x-mcp-header`). */
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { encodeHeaderValue, HEADER } from '../mcp/revision.ts'
+import { encodeHeaderValue, HEADER } from './revision.ts'
 
 /** Deeper arguments are not looked for. */
 const DEPTH_MAX = 16

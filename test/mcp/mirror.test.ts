@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
-import { mirrored, mirrorsOf } from '../../src/upstream/http-mirror.ts'
+import { mirrored, mirrorsOf } from '../../src/mcp/mirror.ts'
 
 const schema = (properties: JsonObject): JsonValue => ({ type: 'object', properties })
 const marked = (name: JsonValue, type: JsonValue = 'string'): JsonObject => ({ type, 'x-mcp-header': name })

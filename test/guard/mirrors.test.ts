@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Denial } from '../../src/core/denial.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { Mirrors } from '../../src/guard/mirrors.ts'
+import { aCall, aResult } from '../fixtures/nouns.ts'
+
+const tool = (name: string, properties: JsonObject): JsonObject => ({ name, inputSchema: { type: 'object', properties } })
+const REGION = { region: { type: 'string', 'x-mcp-header': 'Region' }, count: { type: 'integer', 'x-mcp-header': 'Count' } }
+
+function known(): Mirrors {
+  const mirrors = new Mirrors()
+  mirrors.learn(aResult({ tools: [tool('query', REGION)] }), 'files')
+  return mirrors
+}
+
+function isMismatch(error: unknown): boolean {
+  return error instanceof Denial && error.code === 'header_mismatch'
+}
+
+test('a header that repeats the argument passes: as text, encoded, or as the same number', () => {
+  const mirrors = known()
+  mirrors.check(
+    aCall({ tool: 'query', arguments: { region: 'us', count: 42 }, mirrored: { 'mcp-param-region': 'us', 'mcp-param-count': '42.0' } }),
+  )
+  mirrors.check(aCall({ tool: 'query', arguments: { region: '世界' }, mirrored: { 'mcp-param-region': '=?base64?5LiW55WM?=' } }))
+  mirrors.check(aCall({ tool: 'query', arguments: { region: null } }))
+})
+
+test('a header that says something else, is missing, too many, or wrongly encoded is refused', () => {
+  const mirrors = known()
+  const wrong: readonly (readonly [JsonObject, Record<string, string>])[] = [
+    [{ region: 'us' }, { 'mcp-param-region': 'eu' }],
+    [{ region: 'us' }, {}],
+    [{}, { 'mcp-param-region': 'us' }],
+    [{ region: 'us' }, { 'mcp-param-region': '=?base64?!?=' }],
+    [{ count: 42 }, { 'mcp-param-count': '43' }],
+    [{ region: 'US' }, { 'mcp-param-region': 'us' }],
+  ]
+  for (const [args, mirrored] of wrong) assert.throws(() => mirrors.check(aCall({ tool: 'query', arguments: args, mirrored })), isMismatch)
+})
+
+test("another server's tool of the same name, an unknown tool and stdio know no such headers", () => {
+  const mirrors = known()
+  mirrors.check(aCall({ tool: 'query', resource: { kind: 'tool', server: 'other', name: 'query' }, arguments: { region: 'us' } }))
+  mirrors.check(aCall({ tool: 'never_listed', arguments: { region: 'us' }, mirrored: { 'mcp-param-region': 'eu' } }))
+  mirrors.check(
+    aCall({ tool: 'query', arguments: { region: 'us' }, origin: { transport: 'stdio', era: 'modern', revision: '2026-07-28' } }),
+  )
+})
+
+test('a tool whose annotation is not valid is left out, and the others stay', () => {
+  const bad = tool('bad', { a: { type: 'number', 'x-mcp-header': 'A' } })
+  const list = new Mirrors().learn(aResult({ tools: [bad, tool('good', REGION)] }), 'files')
+  assert.deepEqual(list.body.result?.['tools'], [tool('good', REGION)])
+})
