@@ -3,7 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { digest } from '../core/json.ts'
-import { sha256 } from '../core/secret.ts'
+import { type KeyedHash, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -27,8 +27,8 @@ export interface JournalOptions {
   readonly checkpointMs: number
   /** Ed25519, private. */
   readonly signingKey: KeyObject
-  /** Seals the head of the chain with each append: 32 bytes, for this purpose only. */
-  readonly headKey: KeyObject
+  /** Seals the head of the chain with each append: of a key for this purpose only. */
+  readonly headHash: KeyedHash
   /** Told of what refuses nothing: a sink that fails, a checkpoint that could not be written. */
   readonly onFault: (fault: Fault) => void
 }
@@ -36,6 +36,8 @@ export interface JournalOptions {
 export interface Journal extends History {
   /** The name of this chain: `<node>-<12 hex digits>`, new with every start. */
   readonly node: string
+  /** The last append failed: nothing can be recorded, so nothing is done. */
+  readonly isFailing: boolean
   /** Signs where the chain stands, unless nothing came since the last time. @throws Fault `FAULT_STORE` */
   checkpoint(): Promise<void>
   /** Writes what waits and a last checkpoint, then closes the sinks. Later writes are refused. */
@@ -77,6 +79,7 @@ class ChainJournal implements Journal {
   #signedSeq = 0
   /** An append failed, so the log must be asked where the chain stands. */
   #isUnsure = false
+  #isFailing = false
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
 
@@ -99,6 +102,10 @@ class ChainJournal implements Journal {
     group.ids.push(this.#options.ids())
     group.times.push(this.#lastAt)
     return group.done.promise
+  }
+
+  get isFailing(): boolean {
+    return this.#isFailing
   }
 
   checkpoint(): Promise<void> {
@@ -142,7 +149,9 @@ class ChainJournal implements Journal {
       if (this.#count === 0) await this.#sign()
       if (this.#isUnsure) await this.#settle()
       await this.#seal(group)
+      this.#isFailing = false
     } catch (error) {
+      this.#isFailing = true
       group.done.reject(faultOf(error))
       return
     }
@@ -153,7 +162,7 @@ class ChainJournal implements Journal {
 
   /** The chain in memory moves on only when the store has answered, so a failed group leaves it where it was. */
   async #seal(group: Group): Promise<void> {
-    const { store, sinks, headKey } = this.#options
+    const { store, sinks, headHash } = this.#options
     const texts: string[] = []
     const seals: Seal[] = []
     let seq = this.#seq
@@ -166,7 +175,7 @@ class ChainJournal implements Journal {
       seals.push(seal)
     }
     this.#isUnsure = true
-    await store.append(LOGS.audit, { texts, record: sealHead({ node: this.node, seq, head }, headKey) })
+    await store.append(LOGS.audit, { texts, record: sealHead({ node: this.node, seq, head }, headHash) })
     this.#isUnsure = false
     this.#seq = seq
     this.#head = head

@@ -1,5 +1,4 @@
 /** What the line knows of a call, as an entry of the journal: names and shapes, never the text of an argument, never a credential. */
-import type { KeyObject } from 'node:crypto'
 import type { Call } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import type { Denial } from '../core/denial.ts'
@@ -7,7 +6,7 @@ import type { Entry, EventType, Outcome } from '../core/event.ts'
 import type { Finding } from '../core/finding.ts'
 import { canonical, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
-import { keyedHash } from '../core/secret.ts'
+import type { KeyedHash } from '../core/secret.ts'
 
 /** Longest name of a tool, prompt or resource that is written whole; URIs are the longest of them. */
 const NAME_MAX_CHARS = 1_024
@@ -41,15 +40,15 @@ export interface Known {
   readonly trace?: string
 }
 
-/** Describes arguments without their text. `key`: 32 bytes, for this purpose only. */
-export function describeArguments(values: JsonObject, key: Uint8Array | KeyObject): Description {
+/** Describes arguments without their text. `keyedHash`: of a key for this purpose only. */
+export function describeArguments(values: JsonObject, keyedHash: KeyedHash): Description {
   const names = Object.keys(values).filter((name) => values[name] !== undefined)
-  if (names.length === 0) return { arguments: {}, argumentsHash: keyedHash(key, '{}') }
+  if (names.length === 0) return { arguments: {}, argumentsHash: keyedHash('{}') }
   const shapes: (readonly [string, string])[] = names.slice(0, ARGUMENTS_MAX).map((name) => [nameText(name), shapeOf(values[name] ?? null)])
   if (names.length > ARGUMENTS_MAX) shapes.push(['…', `${names.length - ARGUMENTS_MAX} more`])
   // Sorted, because the journal writes them so and would have to sort them again.
   shapes.sort(([left], [right]) => (left < right ? -1 : 1))
-  return { arguments: Object.fromEntries(shapes), argumentsHash: keyedHash(key, canonical(values)) }
+  return { arguments: Object.fromEntries(shapes), argumentsHash: keyedHash(canonical(values)) }
 }
 
 /** The entry of a call at its beginning or at its end. */

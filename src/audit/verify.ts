@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isObject, type JsonValue } from '../core/json.ts'
+import type { KeyedHash } from '../core/secret.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { type ChainCount, Chains, type Flaw } from './chain.ts'
@@ -31,8 +32,8 @@ export interface VerifyOptions {
   readonly anchors?: Source
   /** The source is one of several rotated files: chains may begin anywhere, and other chains may be elsewhere. */
   readonly isPartial?: boolean
-  /** The key that seals heads; without it they are not looked at. */
-  readonly headKey?: KeyObject
+  /** What seals heads; without it they are not looked at. */
+  readonly headHash?: KeyedHash
 }
 
 const PAGE_LINES = 1_000
@@ -52,17 +53,17 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
   if (options.anchors !== undefined) {
     for await (const { position, value } of options.anchors.checkpoints()) claims.take(position, value, false)
   }
-  const { headKey } = options
-  const heads = headKey === undefined ? undefined : source.heads
-  if (headKey !== undefined && heads !== undefined) {
-    for await (const { position, value } of heads()) claims.takeHead(position, openHead(value, headKey))
+  const { headHash } = options
+  const heads = headHash === undefined ? undefined : source.heads
+  if (headHash !== undefined && heads !== undefined) {
+    for await (const { position, value } of heads()) claims.takeHead(position, openHead(value, headHash))
   }
   const chains = new Chains(claims, isPartial, heads !== undefined)
   for await (const { position, value } of source.events()) chains.take(position, value)
   if (chains.unknown().length > 0 || chains.headless().length > 0) {
     // A journal may have been opened, or closed, since its checkpoints and heads were read.
     for await (const { value } of source.checkpoints(after)) claims.takeLate(value)
-    if (headKey !== undefined && heads !== undefined) for await (const { value } of heads()) claims.takeLateHead(openHead(value, headKey))
+    if (headHash !== undefined && heads !== undefined) for await (const { value } of heads()) claims.takeLateHead(openHead(value, headHash))
   }
   const flaw = chains.end() ?? claims.flaw
   const counted = { events: chains.events, checkpoints: claims.checkpoints, chains: chains.counts() }

@@ -2,12 +2,13 @@
 import type { Body } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { Signal } from '../core/signal.ts'
 import { isRequest, isResponse, requestBody, resultResponse } from '../mcp/message.ts'
 import type { Peer } from './peer.ts'
 import { refusalOf } from './wire.ts'
 
 /** @throws Denial of the peer's; `upstream_failed` when there was no answer. An error of the server's is an answer. */
-export type Ask = (method: string, params?: JsonObject, signal?: AbortSignal) => Promise<Body>
+export type Ask = (method: string, params?: JsonObject, signal?: Signal) => Promise<Body>
 
 export function createAsk(peer: Peer): Ask {
   let count = 0

@@ -5,12 +5,13 @@ import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { isRequest, isResponse, notificationBody, requestBody, resultResponse } from '../mcp/message.ts'
+import { LATEST_LEGACY, META } from '../mcp/revision.ts'
 import type { Alarm, Schedule } from './alarm.ts'
 import { type Ask, answerAlone, createAsk } from './ask.ts'
 import { Listens } from './listens.ts'
 import type { Peer } from './peer.ts'
 import { discoverResult, isLoud, mayAsk, parseInitialize, type ServerFacts, toLegacyParams, toModernAnswer } from './translate.ts'
-import { type Implementation, LEGACY, LOG_LEVELS, META, metaOf, ROUND_TRIP, refusalOf } from './wire.ts'
+import { type Implementation, LOG_LEVELS, metaOf, ROUND_TRIP, refusalOf } from './wire.ts'
 
 /** Long enough for a person to answer a form; then the call is cancelled at the server. */
 export const HELD_MS = 5 * 60_000
@@ -98,7 +99,7 @@ export class Bridge {
       yield* this.#listens.listen(call, facts)
       return
     }
-    if (!BRIDGED.has(call.method)) throw new Denial('unknown_method', { detail: `${call.method} has no counterpart in ${LEGACY}` })
+    if (!BRIDGED.has(call.method)) throw new Denial('unknown_method', { detail: `${call.method} has no counterpart in ${LATEST_LEGACY}` })
     const wanted = metaOf(call.message.body)?.[META.logLevel]
     const level = wanted === undefined ? undefined : await this.#setLevel(wanted, facts)
     const held =
@@ -128,7 +129,7 @@ export class Bridge {
 
   async #initialize(): Promise<ServerFacts> {
     const { client, declared } = this.#options
-    const answer = await this.#ask('initialize', { protocolVersion: LEGACY, capabilities: declared, clientInfo: { ...client } })
+    const answer = await this.#ask('initialize', { protocolVersion: LATEST_LEGACY, capabilities: declared, clientInfo: { ...client } })
     const facts = parseInitialize(answer.result)
     if (facts === undefined) {
       const cause = answer.error === undefined ? undefined : { code: answer.error.code }

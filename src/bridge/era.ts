@@ -2,16 +2,17 @@
 import type { Body, Era } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { JsonObject } from '../core/json.ts'
+import { LATEST_MODERN, META } from '../mcp/revision.ts'
 import type { Schedule } from './alarm.ts'
 import type { Ask } from './ask.ts'
-import { type Implementation, META, MODERN, MODERN_ERRORS } from './wire.ts'
+import { type Implementation, MODERN_ERRORS } from './wire.ts'
 
 /** A server that has not said anything by then is spoken to as legacy; if it was only slow to start, its answer to `initialize` tells. */
 const PROBE_MS = 5_000
 
 /** The `_meta` of a modern request of our own. */
 function envelope(client: Implementation, capabilities: JsonObject = {}): JsonObject {
-  return { [META.revision]: MODERN, [META.capabilities]: capabilities, [META.client]: { ...client } }
+  return { [META.protocolVersion]: LATEST_MODERN, [META.clientCapabilities]: capabilities, [META.clientInfo]: { ...client } }
 }
 
 /** @throws Denial `upstream_failed` when the server ended instead of answering. */

@@ -3,10 +3,10 @@ import type { Body, Call, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { notificationBody, resultResponse } from '../mcp/message.ts'
+import { META } from '../mcp/revision.ts'
 import type { Ask } from './ask.ts'
 import { Mailbox } from './mailbox.ts'
 import type { ServerFacts } from './translate.ts'
-import { META } from './wire.ts'
 
 /** Subscriptions open at once on one connection. */
 const LISTENS_MAX = 256
@@ -62,7 +62,10 @@ export class Listens {
       }
       if (call.signal.aborted) return
       yield {
-        body: notificationBody('notifications/subscriptions/acknowledged', { _meta: { [META.subscription]: id }, notifications: honoured }),
+        body: notificationBody('notifications/subscriptions/acknowledged', {
+          _meta: { [META.subscriptionId]: id },
+          notifications: honoured,
+        }),
       }
       yield* box
     } finally {
@@ -78,7 +81,7 @@ export class Listens {
       const isTheirs = typeof uri === 'string' ? uris.has(uri) : methods.has(body.method ?? '')
       if (!isTheirs || body.method === undefined) continue
       // Nothing else is in these (schema), and nothing else of the server's is let through without having been asked for.
-      const params = { ...(uri === undefined ? {} : { uri }), _meta: { [META.subscription]: id } }
+      const params = { ...(uri === undefined ? {} : { uri }), _meta: { [META.subscriptionId]: id } }
       box.push({ body: notificationBody(body.method, params) })
     }
   }
@@ -91,7 +94,7 @@ export class Listens {
   /** Ends all of them in good order. */
   close(): void {
     for (const { box, id } of this.#open)
-      box.finish({ body: resultResponse(id, { resultType: 'complete', _meta: { [META.subscription]: id } }) })
+      box.finish({ body: resultResponse(id, { resultType: 'complete', _meta: { [META.subscriptionId]: id } }) })
   }
 
   async #subscribe(listen: Listen, uris: readonly string[]): Promise<readonly string[]> {

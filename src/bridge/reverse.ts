@@ -2,8 +2,10 @@
 import type { Body, Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import type { Signal } from '../core/signal.ts'
 import { isResponse, requestBody, resultResponse } from '../mcp/message.ts'
 import { methodRow, REVISIONS } from '../mcp/methods.ts'
+import { LATEST_LEGACY, LATEST_MODERN, META } from '../mcp/revision.ts'
 import type { Schedule } from './alarm.ts'
 import { type Ask, createAsk } from './ask.ts'
 import { HELD_MS } from './bridge.ts'
@@ -11,7 +13,7 @@ import { isModernAnswer } from './era.ts'
 import type { Peer } from './peer.ts'
 import type { Strays } from './strays.ts'
 import { picked, SERVED_CAPABILITIES } from './translate.ts'
-import { type Implementation, LEGACY, LOG_LEVELS, META, MODERN, metaOf } from './wire.ts'
+import { type Implementation, LOG_LEVELS, metaOf } from './wire.ts'
 
 /** Legs of one call; a server that asks more than this asks for ever. */
 const LEGS_MAX = 16
@@ -74,11 +76,11 @@ export class Reverse {
       throw new Denial('upstream_failed', { detail: `server/discover: ${answer.error?.message ?? 'no DiscoverResult'}` })
     this.#capabilities = isObject(result['capabilities']) ? picked(result['capabilities'], SERVED_CAPABILITIES) : {}
     const meta = result['_meta']
-    const info = isObject(meta) ? meta[META.server] : undefined
+    const info = isObject(meta) ? meta[META.serverInfo] : undefined
     const isKnown =
-      typeof protocolVersion === 'string' && protocolVersion !== MODERN && REVISIONS.some((revision) => revision === protocolVersion)
+      typeof protocolVersion === 'string' && protocolVersion !== LATEST_MODERN && REVISIONS.some((revision) => revision === protocolVersion)
     return {
-      protocolVersion: isKnown ? protocolVersion : LEGACY,
+      protocolVersion: isKnown ? protocolVersion : LATEST_LEGACY,
       capabilities: this.#capabilities,
       serverInfo: isObject(info) ? info : { name: 'server', version: '0' },
       ...(typeof result['instructions'] === 'string' ? { instructions: result['instructions'] } : {}),
@@ -105,8 +107,8 @@ export class Reverse {
         await this.#subscribe(body.method, body.params?.['uri'])
         break
       default:
-        if (methodRow(body.method)?.revisions.has(MODERN) !== true)
-          throw new Denial('unknown_method', { detail: `${body.method} has no counterpart in ${MODERN}` })
+        if (methodRow(body.method)?.revisions.has(LATEST_MODERN) !== true)
+          throw new Denial('unknown_method', { detail: `${body.method} has no counterpart in ${LATEST_MODERN}` })
         yield* this.#legs(call)
         return
     }
@@ -151,7 +153,7 @@ export class Reverse {
   }
 
   /** Asks the client something on the stream of its own request. @returns undefined when it has gone, or does not answer in time. */
-  async *#question(method: string, params: JsonValue | undefined, signal: AbortSignal): AsyncGenerator<Message, Body | undefined> {
+  async *#question(method: string, params: JsonValue | undefined, signal: Signal): AsyncGenerator<Message, Body | undefined> {
     const id = `portcullis-question-${++this.#count}`
     const answered = new Promise<Body | undefined>((resolve) => this.#questions.set(id, resolve))
     const leave = (): void => this.#questions.get(id)?.(undefined)
@@ -230,6 +232,6 @@ export class Reverse {
 
   #envelope(): JsonObject {
     const level = this.#level === undefined ? {} : { [META.logLevel]: this.#level }
-    return { [META.revision]: MODERN, [META.capabilities]: this.#declared, [META.client]: this.#client, ...level }
+    return { [META.protocolVersion]: LATEST_MODERN, [META.clientCapabilities]: this.#declared, [META.clientInfo]: this.#client, ...level }
   }
 }

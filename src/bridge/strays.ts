@@ -1,5 +1,6 @@
 /** What a server says to a session outside of any request: to its open stream, else kept, a little, until there is one. */
 import type { Message } from '../core/call.ts'
+import type { Signal } from '../core/signal.ts'
 import { Mailbox } from './mailbox.ts'
 
 /** The first message of a `$stream`: the server has accepted it, and has said nothing yet. Before it, a refusal can still be told as one. */
@@ -21,7 +22,7 @@ export class Strays {
   }
 
   /** `$stream`: yields `STANDING`, then what is said, until the signal aborts. */
-  async *stream(signal: AbortSignal): AsyncGenerator<Message> {
+  async *stream(signal: Signal): AsyncGenerator<Message> {
     if (signal.aborted) return
     const box = new Mailbox()
     const stop = (): void => box.end()

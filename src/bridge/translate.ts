@@ -3,14 +3,15 @@ import type { Body, RequestId } from '../core/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { errorResponse, resultResponse } from '../mcp/message.ts'
 import { methodRow } from '../mcp/methods.ts'
-import { INVALID_PARAMS, LOG_LEVELS, META, MODERN, metaOf } from './wire.ts'
+import { LATEST_MODERN, META } from '../mcp/revision.ts'
+import { INVALID_PARAMS, LOG_LEVELS, metaOf } from './wire.ts'
 
 /** Legacy: a resource that does not exist. */
 const RESOURCE_NOT_FOUND = -32002
 /** Legacy: the user has to visit a URL first. */
 const URL_ELICITATION_REQUIRED = -32042
 const MISSING_CAPABILITY = -32021
-const ENVELOPE = new Set<string>([META.revision, META.capabilities, META.client, META.logLevel])
+const ENVELOPE = new Set<string>([META.protocolVersion, META.clientCapabilities, META.clientInfo, META.logLevel])
 /** The capabilities of a server that can be served across the eras. */
 export const SERVED_CAPABILITIES = ['tools', 'prompts', 'resources', 'completions', 'logging'] as const
 
@@ -41,7 +42,7 @@ export function parseInitialize(result: JsonObject | undefined): ServerFacts | u
 export function discoverResult(facts: ServerFacts): JsonObject {
   const capabilities = picked(facts.capabilities, SERVED_CAPABILITIES)
   const instructions = facts.instructions === undefined ? {} : { instructions: facts.instructions }
-  return toModernResult({ supportedVersions: [MODERN], capabilities, ...instructions }, 'server/discover', facts)
+  return toModernResult({ supportedVersions: [LATEST_MODERN], capabilities, ...instructions }, 'server/discover', facts)
 }
 
 /** A modern request without what only modern servers know. */
@@ -61,7 +62,7 @@ export function toLegacyParams(body: Body): JsonObject | undefined {
 
 function toModernResult(result: JsonObject, method: string, facts: ServerFacts): JsonObject {
   const meta = result['_meta']
-  const _meta = { ...(isObject(meta) ? meta : {}), [META.server]: facts.info }
+  const _meta = { ...(isObject(meta) ? meta : {}), [META.serverInfo]: facts.info }
   if (methodRow(method)?.cacheable === true) return { ...result, resultType: 'complete', ttlMs: 0, cacheScope: 'private', _meta }
   return { ...result, resultType: 'complete', _meta }
 }
@@ -93,7 +94,7 @@ function urlElicitation(id: RequestId, data: JsonValue | undefined, declared: Js
 
 /** What a modern caller declared, in the words of a legacy `initialize`: only what we can carry, and only flags. */
 export function declaredBy(body: Body): JsonObject {
-  const capabilities = metaOf(body)?.[META.capabilities]
+  const capabilities = metaOf(body)?.[META.clientCapabilities]
   if (!isObject(capabilities)) return {}
   const declared: Record<string, JsonValue> = {}
   const { elicitation, sampling, roots } = capabilities

@@ -1,21 +1,7 @@
-/** The few words of the protocol that connections to servers need: `_meta` keys, revisions, and guards. */
+/** The few words of the protocol that connections to servers need: methods, codes and guards. */
 import type { Body, Message, RequestId } from '../core/call.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { errorResponse } from '../mcp/message.ts'
-
-/** The modern revision that is spoken to servers. */
-export const MODERN = '2026-07-28'
-/** The legacy revision that is offered to servers. */
-export const LEGACY = '2025-11-25'
-
-export const META = {
-  revision: 'io.modelcontextprotocol/protocolVersion',
-  capabilities: 'io.modelcontextprotocol/clientCapabilities',
-  client: 'io.modelcontextprotocol/clientInfo',
-  logLevel: 'io.modelcontextprotocol/logLevel',
-  server: 'io.modelcontextprotocol/serverInfo',
-  subscription: 'io.modelcontextprotocol/subscriptionId',
-} as const
 
 /** The methods that may be asked in several legs (basic/patterns/mrtr); in the legacy revisions, those during which a server asks the client something. */
 export const ROUND_TRIP: ReadonlySet<string> = new Set(['tools/call', 'prompts/get', 'resources/read'])

@@ -1,9 +1,10 @@
 /** `portcullis audit verify`: the proof that the journal is whole, or the first bad record. */
-import { createPublicKey, createSecretKey } from 'node:crypto'
+import { createPublicKey } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { fileSource, storeSource, type Verdict, verifyJournal } from '../audit/verify.ts'
 import { Fault } from '../core/denial.ts'
+import { createKeyedHash } from '../core/secret.ts'
 import { openConfig, withExisting } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, plain, say, sayJson, styled, type Terminal } from './terminal.ts'
@@ -38,7 +39,7 @@ async function verify(options: Options, { terminal, finish }: Shell): Promise<vo
     const source = options.file === undefined ? storeSource(store) : fileSource(options.file)
     return verifyJournal(source, createPublicKey(keyring.signingKey()), {
       isPartial: options.partial === true,
-      headKey: createSecretKey(keyring.key('journal-head')),
+      headHash: createKeyedHash(keyring.key('journal-head')),
       ...(options.against === undefined ? {} : { anchors: fileSource(options.against) }),
     })
   })

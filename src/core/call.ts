@@ -1,6 +1,7 @@
 /** One MCP message put as a question: who may do what to which thing. */
 import type { Denial } from './denial.ts'
 import type { JsonObject, JsonValue } from './json.ts'
+import type { Signal } from './signal.ts'
 
 export const ACTIONS = ['list', 'call', 'read', 'get', 'complete', 'listen', 'control', 'receive'] as const
 export type Action = (typeof ACTIONS)[number]
@@ -70,7 +71,7 @@ export interface Call {
   /** Milliseconds since the epoch. */
   readonly receivedAt: number
   /** Aborted when the caller has gone or cancelled. */
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** Our session id, in the revisions that have sessions. Never authentication. */
   readonly session?: string
   /** `mcp-param-*` headers, lower case, as received: passed on, never decided on. */

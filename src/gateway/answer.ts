@@ -74,18 +74,19 @@ export class Answer {
       this.#res.writeHead(202, [...this.#headers(), 'Content-Length', '0']).end()
       return
     }
-    const status = (this.isModern ? STATUS_OF_ERROR.get(message.body.error?.code ?? 0) : undefined) ?? 200
-    const head = ['Content-Type', 'application/json', 'Content-Length']
-    if (message.bytes === undefined) {
-      const text = JSON.stringify(message.body)
-      this.#res.writeHead(status, [...this.#headers(), ...head, String(Buffer.byteLength(text))]).end(text)
-      return
-    }
-    this.#res.writeHead(status, [...this.#headers(), ...head, String(message.bytes.length)])
+    this.#send(message)
+  }
+
+  /** The response is the whole answer. */
+  #send({ body, bytes }: Message): void {
+    const status = (this.isModern && body.error !== undefined ? STATUS_OF_ERROR.get(body.error.code) : undefined) ?? 200
+    const content = bytes ?? Buffer.from(JSON.stringify(body))
+    const headers = this.#headers()
+    headers.push('Content-Type', 'application/json', 'Content-Length', String(content.length))
+    this.#res.writeHead(status, headers)
     // Node writes head and body at once when both are text, and Latin-1 text is any bytes, one for one.
-    if (message.bytes.length <= AS_TEXT_MAX_BYTES)
-      this.#res.end(Buffer.from(message.bytes.buffer, message.bytes.byteOffset, message.bytes.byteLength).toString('latin1'), 'latin1')
-    else this.#res.end(message.bytes)
+    if (content.length > AS_TEXT_MAX_BYTES) this.#res.end(content)
+    else this.#res.end(Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('latin1'), 'latin1')
   }
 
   /** A refusal, as status and body while nothing was sent, later as the last event of the stream. */

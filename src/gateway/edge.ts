@@ -4,6 +4,7 @@ import type { History } from '../audit/history.ts'
 import type { Call } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
+import { Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import { pass, type Stations } from '../guard/guard.ts'
 import { readCredentials } from '../identity/presented.ts'
@@ -41,7 +42,7 @@ interface Exchange {
   readonly req: IncomingMessage
   readonly res: ServerResponse
   readonly answer: Answer
-  readonly stop: AbortController
+  readonly stop: Stop
 }
 
 export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: ServerResponse) => void {
@@ -56,7 +57,7 @@ export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: Server
     const path = pathOf(req.url ?? '')
     const route = parts.routes.get(path)
     if (route !== undefined) {
-      serve(parts, { route, req, res, answer: new Answer(res, cors), stop: new AbortController() })
+      serve(parts, { route, req, res, answer: new Answer(res, cors), stop: new Stop() })
     } else if (path === '/health') {
       health(parts, req, res)
     } else {
@@ -133,12 +134,12 @@ function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
     transport: 'http',
     headers,
     receivedAt: parts.clock(),
-    signal: exchange.stop.signal,
+    signal: exchange.stop,
     limits: parts.parsing,
-    ...(socket.remoteAddress === undefined ? {} : { address: socket.remoteAddress }),
-    ...(headers['user-agent'] === undefined ? {} : { agent: headers['user-agent'].slice(0, AGENT_MAX_CHARS) }),
-    ...(typeof session === 'string' ? { session } : {}),
-    ...(typeof lastEventId === 'string' ? { lastEventId } : {}),
+    address: socket.remoteAddress,
+    agent: headers['user-agent']?.slice(0, AGENT_MAX_CHARS),
+    session: typeof session === 'string' ? session : undefined,
+    lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
   }
 }
 
@@ -151,19 +152,17 @@ async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise
   const abort = (): void => stop.abort()
   // A legacy caller that goes away has not cancelled (2025-11-25, basic/utilities/cancellation); a modern one has, and streams end in both.
   if (call.origin.era === 'modern' || call.method === '$stream') res.on('close', () => res.writableFinished || abort())
+  const waits = isWaiting(call)
+  if (waits) parts.stopping.addEventListener('abort', abort, { once: true })
   try {
-    const messages = pass(parts.house, call, readCredentials(exchange.req.rawHeaders), (asked, principal) => {
-      const relayed = route.relay(asked, principal, stop)
-      if (!isWaiting(asked)) return relayed
-      parts.stopping.addEventListener('abort', abort, { once: true })
-      return relayed
-    })
+    const credentials = readCredentials(exchange.req.rawHeaders)
+    const messages = pass(parts.house, call, credentials, (asked, principal) => route.relay(asked, principal, stop))
     for await (const message of messages) answer.take(message)
     answer.finish()
   } catch (error) {
     answer.refuse(Denial.from(error), call, {})
   } finally {
-    parts.stopping.removeEventListener('abort', abort)
+    if (waits) parts.stopping.removeEventListener('abort', abort)
   }
 }
 

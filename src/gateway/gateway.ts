@@ -158,7 +158,7 @@ class RunningGateway implements Gateway {
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,
       newId,
-      isHealthy: () => true,
+      isHealthy: () => !journal.isFailing,
       stopping: this.#stopping.signal,
     })
   }

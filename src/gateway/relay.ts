@@ -1,12 +1,13 @@
 /** What happens behind the law: the call goes to its server, and sessions are kept on the way. */
 import type { Call, Message, RequestId } from '../core/call.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
+import type { Stop } from '../core/signal.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { Session, Sessions } from './session.ts'
 import { isWaiting, type Streams } from './streams.ts'
 
 /** Forwards a permitted call. `stop` aborts it: from the edge when the caller has gone, from here when the session cancels it. */
-export type Relay = (call: Call, principal: Principal, stop: AbortController) => AsyncIterable<Message>
+export type Relay = (call: Call, principal: Principal, stop: Pick<Stop, 'abort'>) => AsyncIterable<Message>
 
 export function createRelay(upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
   return (call, principal, stop) => {
@@ -14,7 +15,7 @@ export function createRelay(upstream: Upstream, sessions: Sessions, streams: Str
     return forward(call, principal, stop)
   }
 
-  function forward(call: Call, principal: Principal, stop: AbortController): AsyncIterable<Message> {
+  function forward(call: Call, principal: Principal, stop: Pick<Stop, 'abort'>): AsyncIterable<Message> {
     if (call.origin.era === 'modern') return upstream.forward(call, principal)
     if (call.method === 'initialize') return initialize(upstream, sessions, call, principal)
     const session = sessions.claim(call.session, nameOf(principal), call.resource.server)
@@ -59,7 +60,12 @@ function cancel(session: Session, call: Call): AsyncIterable<Message> {
   return NOTHING
 }
 
-async function* running(messages: AsyncIterable<Message>, session: Session, id: RequestId, stop: AbortController): AsyncIterable<Message> {
+async function* running(
+  messages: AsyncIterable<Message>,
+  session: Session,
+  id: RequestId,
+  stop: Pick<Stop, 'abort'>,
+): AsyncIterable<Message> {
   session.running.set(id, stop)
   try {
     yield* messages

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import type { Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 
 export interface Session {
@@ -11,7 +12,7 @@ export interface Session {
   readonly server: string
   lastUsedAt: number
   /** Requests under way, so that `notifications/cancelled` finds them. */
-  readonly running: Map<RequestId, AbortController>
+  readonly running: Map<RequestId, Pick<Stop, 'abort'>>
 }
 
 export interface SessionLimits {

@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { Call, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Credential } from '../core/principal.ts'
+import { type Signal, Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import { pass, type Stations } from '../guard/guard.ts'
 import { bytesOf } from '../mcp/message.ts'
@@ -39,9 +40,9 @@ export async function serveStdio(parts: FaceParts, input: Readable, output: Writ
 class Face {
   readonly #parts: FaceParts
   readonly #output: Writable
-  readonly #running = new Map<RequestId, AbortController>()
+  readonly #running = new Map<RequestId, Stop>()
   readonly #walks = new Set<Promise<void>>()
-  readonly #streams = new AbortController()
+  readonly #streams = new Stop()
   /** Settled by an accepted `initialize`; a connection does not change its era (2026-07-28, basic/versioning). */
   #session: string | undefined
 
@@ -51,8 +52,8 @@ class Face {
   }
 
   accept(line: Uint8Array): void {
-    const stop = new AbortController()
-    const parsed = parseCall(line, this.#envelope(stop.signal))
+    const stop = new Stop()
+    const parsed = parseCall(line, this.#envelope(stop))
     const call = parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId() } : parsed
     this.#start(call, stop)
   }
@@ -67,12 +68,12 @@ class Face {
     while (this.#walks.size > 0) await Promise.all(this.#walks)
   }
 
-  #start(call: Call, stop: AbortController): void {
+  #start(call: Call, stop: Stop): void {
     const walk = this.#walk(call, stop).finally(() => this.#walks.delete(walk))
     this.#walks.add(walk)
   }
 
-  async #walk(call: Call, stop: AbortController): Promise<void> {
+  async #walk(call: Call, stop: Stop): Promise<void> {
     const id = call.message.body.id
     if (id !== undefined) this.#running.set(id, stop)
     try {
@@ -83,14 +84,14 @@ class Face {
         if (message.event?.isEmpty !== true) this.#write(message)
       }
     } catch (error) {
-      if (id !== undefined && !stop.signal.aborted) this.#write({ body: refusalBody(Denial.from(error), call) })
+      if (id !== undefined && !stop.aborted) this.#write({ body: refusalBody(Denial.from(error), call) })
     } finally {
       if (id !== undefined && this.#running.get(id) === stop) this.#running.delete(id)
     }
   }
 
   /** On stdio cancelling is a message in both eras. */
-  #forward(call: Call, principal: Parameters<Relay>[1], stop: AbortController): AsyncIterable<Message> {
+  #forward(call: Call, principal: Parameters<Relay>[1], stop: Stop): AsyncIterable<Message> {
     if (call.method === 'notifications/cancelled' && call.origin.era === 'modern') {
       const requestId = call.message.body.params?.['requestId']
       if (typeof requestId === 'string' || typeof requestId === 'number') this.#running.get(requestId)?.abort()
@@ -102,10 +103,10 @@ class Face {
   #open(call: Call): void {
     if (call.session === undefined) return
     this.#session = call.session
-    this.#start(bodilessCall('$stream', this.#envelope(this.#streams.signal)), this.#streams)
+    this.#start(bodilessCall('$stream', this.#envelope(this.#streams)), this.#streams)
   }
 
-  #envelope(signal: AbortSignal): Envelope {
+  #envelope(signal: Signal): Envelope {
     const { server, parsing, clock, newId } = this.#parts
     return {
       id: newId(),

@@ -1,5 +1,4 @@
 /** openHouse(): the one place where parts are chosen. */
-import { createSecretKey } from 'node:crypto'
 import { globSync, mkdirSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { createJournal, type Journal } from '../audit/journal.ts'
@@ -9,6 +8,7 @@ import { type Config, IN_MEMORY } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
+import { createKeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
@@ -62,7 +62,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     sinks: sinksOf(config, stdout),
     checkpointMs,
     signingKey: keyring.signingKey(),
-    headKey: createSecretKey(keyring.key('journal-head')),
+    headHash: createKeyedHash(keyring.key('journal-head')),
     onFault,
   })
   const { prefix, expiresMs } = config.authentication.apiKeys
@@ -82,14 +82,14 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const records = openRecords(config, options)
   const { store, keyring, journal, keys } = records
   const { anonymous } = config.authentication
-  const argumentsKey = createSecretKey(keyring.key('arguments'))
+  const hashArguments = createKeyedHash(keyring.key('arguments'))
   const stations = createStations({
     authenticate: createAuthenticator([keys], anonymous === undefined ? {} : { anonymous }),
     law,
     history: journal,
     store,
     seal: createStateSeal(keyring.key('request-state'), clock),
-    describe: (args) => describeArguments(args, argumentsKey),
+    describe: (args) => describeArguments(args, hashArguments),
     profile: config.profile,
     clock,
     maxCalls: config.limits.calls.total,

@@ -49,10 +49,9 @@ export interface IssuedKey {
 
 /** What was made of one version of a record. */
 interface Remembered {
+  readonly id: string
   readonly version: number
   readonly hash: string
-  /** SHA-256 of the secret that was found to have this hash, at a tenth of the keyed hash's cost; empty while only the previous one came. */
-  readonly proof: string
   readonly principal: Principal
 }
 
@@ -60,8 +59,10 @@ export class ApiKeys implements Scheme {
   readonly #options: KeyOptions
   readonly #hashKey: KeyObject
   readonly #uses: KeyUses
-  /** Principals by key id: the record is read each time, only what was made of the same version of it is used again. */
+  /** By key id: one principal for one version of a record. */
   readonly #remembered = new Map<string, Remembered>()
+  /** By the SHA-256 of the text of a key that was found to be its current one: a tenth of the price of finding it again. */
+  readonly #proved = new Map<string, Remembered>()
   readonly #understood = new Map<string, { readonly found: JsonValue; readonly record: KeyRecord }>()
   /** Stands in for a record that is not there, so that an unknown id costs what a known one costs. */
   readonly #decoy: string
@@ -144,9 +145,8 @@ export class ApiKeys implements Scheme {
   authenticate(credential: Credential): Promise<Principal> | undefined {
     const text = credential.secret.reveal()
     if (credential.scheme === 'bearer' && !isKeyLike(this.#options.prefix, text)) return undefined
-    const key = parseKey(this.#options.prefix, text)
-    if (key === undefined) throw refused('the API key is malformed')
-    return this.#recognise(key)
+    const proved = this.#proved.get(sha256(text))
+    return proved === undefined ? this.#recognise(text) : this.#recogniseAgain(proved, text)
   }
 
   /** Writes the counts that wait. Never rejects. */
@@ -154,14 +154,28 @@ export class ApiKeys implements Scheme {
     return this.#uses.flush()
   }
 
-  async #recognise(key: KeyText): Promise<Principal> {
+  async #recognise(text: string): Promise<Principal> {
+    const key = parseKey(this.#options.prefix, text)
+    if (key === undefined) throw refused('the API key is malformed')
     const found = await this.#options.store.get(KEYS.keyRecord(key.id))
     const record = this.#read(found, key.id)
+    const principal = this.#verify(record, key, found !== undefined)
+    return this.#admit(record, principal)
+  }
+
+  /** The record is read each time; only what was made of the very same version of it is used again. */
+  async #recogniseAgain(proved: Remembered, text: string): Promise<Principal> {
+    const { id, version, hash, principal } = proved
+    const record = this.#read(await this.#options.store.get(KEYS.keyRecord(id)), id)
+    return record.version === version && record.hash === hash ? this.#admit(record, principal) : this.#recognise(text)
+  }
+
+  /** The key is the right one; is it still good? */
+  #admit({ id, status, expiresAt }: KeyRecord, principal: Principal): Principal {
     const now = this.#options.clock()
-    const principal = this.#recall(record, key) ?? this.#verify(record, key, found !== undefined, now)
-    if (record.status === 'revoked') throw refused(`key ${key.id} is revoked`)
-    if (record.expiresAt <= now) throw refused(`key ${key.id} has expired`)
-    this.#uses.count(key.id, now)
+    if (status === 'revoked') throw refused(`key ${id} is revoked`)
+    if (expiresAt <= now) throw refused(`key ${id} has expired`)
+    this.#uses.count(id, now)
     return principal
   }
 
@@ -177,31 +191,28 @@ export class ApiKeys implements Scheme {
   }
 
   /** Every comparison is made before any is looked at: what is wrong must not show in the time. */
-  #verify(record: KeyRecord, key: KeyText, isKnown: boolean, now: number): Principal {
+  #verify(record: KeyRecord, key: KeyText, isKnown: boolean): Principal {
+    const now = this.#options.clock()
     const hash = this.#hash(key)
     const isCurrent = isEqual(hash, record.hash)
     const isPrevious = isEqual(hash, record.previous?.hash ?? record.hash) && record.previous !== undefined && record.previous.until > now
     if (!isKnown) throw refused(`no key has the id ${key.id}`)
     if (!isCurrent && !isPrevious) throw refused(`the secret of key ${key.id} is wrong, or was rotated away`)
-    return this.#remember(record, isCurrent ? sha256(key.secret) : '')
-  }
-
-  /** The principal, if this very secret was found to be the current one of this very record, which was read just now. */
-  #recall(record: KeyRecord, key: KeyText): Principal | undefined {
-    const known = this.#remembered.get(record.id)
-    const isProved = isEqual(sha256(key.secret), known?.proof ?? '')
-    return isProved && known?.version === record.version && known.hash === record.hash ? known.principal : undefined
+    const remembered = this.#remember(record)
+    if (this.#proved.size >= REMEMBERED_MAX) this.#proved.clear()
+    if (isCurrent) this.#proved.set(sha256(writeKey(this.#options.prefix, key)), remembered)
+    return remembered.principal
   }
 
   /** One principal as long as the record does not change: others may remember things by it. */
-  #remember(record: KeyRecord, proof: string): Principal {
+  #remember(record: KeyRecord): Remembered {
     const { id, version, hash } = record
-    const last = this.#remembered.get(id)
-    const known = last?.version === version && last.hash === hash ? last : undefined
+    const known = this.#remembered.get(id)
+    if (known?.version === version && known.hash === hash) return known
+    const fresh = { id, version, hash, principal: principalOf(record) }
     if (this.#remembered.size >= REMEMBERED_MAX) this.#remembered.clear()
-    const principal = known?.principal ?? principalOf(record)
-    this.#remembered.set(id, { version, hash, principal, proof: proof === '' ? (known?.proof ?? '') : proof })
-    return principal
+    this.#remembered.set(id, fresh)
+    return fresh
   }
 
   /** Compare-and-set: of two changes at once neither is lost. */

@@ -26,16 +26,18 @@ export function createAuthenticator(schemes: readonly Scheme[], { anonymous }: A
     const [credential, another] = credentials
     // Which of two was believed would be a guess, and two readers could guess differently.
     if (another !== undefined) throw new Denial('ambiguous_credentials', { detail: `${credentials.length} credentials were presented` })
-    if (credential !== undefined) return ask(schemes, credential, call)
+    if (credential !== undefined) return ask(schemes, 0, credential, call)
     if (nobody !== undefined) return nobody
     throw new Denial('unauthenticated', { detail: 'no credential was presented', remedies: [{ kind: 'authenticate' }] })
   }
 }
 
-async function ask(schemes: readonly Scheme[], credential: Credential, call: Call): Promise<Principal> {
-  for (const scheme of schemes) {
-    const principal = await scheme.authenticate(credential, call)
-    if (principal !== undefined) return principal
+/** From the scheme at `from` on. A scheme that need not wait makes nobody wait: it is asked for every call. */
+function ask(schemes: readonly Scheme[], from: number, credential: Credential, call: Call): Principal | Promise<Principal> {
+  for (let at = from; at < schemes.length; at++) {
+    const answer = schemes[at]?.authenticate(credential, call)
+    if (answer instanceof Promise) return answer.then((principal) => principal ?? ask(schemes, at + 1, credential, call))
+    if (answer !== undefined) return answer
   }
   throw new Denial('invalid_token', { detail: 'the credential is of no kind that is known here', remedies: [{ kind: 'authenticate' }] })
 }

@@ -2,6 +2,7 @@
 import type { Body, Call, Era, Message, Origin } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import type { Signal } from '../core/signal.ts'
 import { checkMetaKeys, checkParamsKeys } from './keys.ts'
 import { checkBody, isId } from './message.ts'
 import type { InternalMethod, MethodRow } from './methods.ts'
@@ -24,7 +25,7 @@ export interface Envelope {
   /** Absent on stdio: then there are no rules about headers. */
   readonly headers?: revision.Headers | undefined
   readonly receivedAt: number
-  readonly signal: AbortSignal
+  readonly signal: Signal
   readonly limits: { readonly maxDepth: number; readonly maxMembers?: number | undefined }
   /** What `initialize` settled on a connection without headers. */
   readonly forcedEra?: Era | undefined

@@ -4,6 +4,7 @@ import type { Remedy } from '../core/decision.ts'
 import { DENIALS, type Denial, type DenialCode } from '../core/denial.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
 import { errorResponse } from './message.ts'
+import { REVISIONS } from './methods.ts'
 import { MODERN_REVISIONS } from './revision.ts'
 
 /** What a refusal needs to know that is not in the denial. */
@@ -90,7 +91,8 @@ function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): J
   const shown = denial.remedies.map(shownRemedy)
   if (shown.length > 0) data['remedies'] = shown
   if (denial.code === 'unsupported_revision') {
-    data['supported'] = [...MODERN_REVISIONS]
+    // What a discovery would offer; to a client that cannot discover, everything.
+    data['supported'] = call?.origin.era === 'modern' ? [...MODERN_REVISIONS] : [...REVISIONS].reverse()
     data['requested'] = call?.origin.revision ?? ''
   }
   if (denial.code === 'missing_capability' && challenge.requiredCapabilities !== undefined) {

@@ -72,7 +72,7 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
     this.#controller.resume()
   }
 
-  /** The signal aborted (EventTarget calls this: no closure for each call). */
+  /** The signal aborted: the exchange is its own listener, so no closure is made for each call. */
   handleEvent(): void {
     if (!this.isOver) this.abandon()
   }

@@ -2,6 +2,7 @@
 import { METHOD_NOT_FOUND } from '../bridge/wire.ts'
 import type { Body, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import type { Signal } from '../core/signal.ts'
 import { notificationBody } from '../mcp/message.ts'
 import { HEADER } from '../mcp/revision.ts'
 import { Exchange } from './http-exchange.ts'
@@ -25,7 +26,7 @@ export interface LinkOptions {
 /** A request by how it may be treated. */
 export interface Request {
   readonly message: Message
-  readonly signal: AbortSignal
+  readonly signal: Signal
   readonly isIdempotent: boolean
 }
 
@@ -46,7 +47,7 @@ export class LegacyLink {
   }
 
   /** `initialize`. @param otherwise asked when the upstream refuses. */
-  open(message: Message, signal: AbortSignal, otherwise?: Plan['otherwise']): Exchange {
+  open(message: Message, signal: Signal, otherwise?: Plan['otherwise']): Exchange {
     this.#initialize = message.body
     this.#upstreamId = undefined
     this.#revision = ''
@@ -70,12 +71,12 @@ export class LegacyLink {
   }
 
   /** A notification, or the answer to a request of the upstream's. Yields nothing. */
-  send(message: Message, signal: AbortSignal): Exchange {
+  send(message: Message, signal: Signal): Exchange {
     return this.#exchange({ ...this.#post(message, signal, false, true), otherwise: this.#whenLost(undefined) })
   }
 
   /** The GET stream. @throws (on iteration) Denial `http_method` when the upstream has none. */
-  stream(signal: AbortSignal, lastEventId?: string): Exchange {
+  stream(signal: Signal, lastEventId?: string): Exchange {
     const build = (): Plan => ({
       method: 'GET',
       headers: this.#headers('GET'),
@@ -119,7 +120,7 @@ export class LegacyLink {
     return legacyHeaders(this.#options.preamble, method, { revision: this.#revision, upstreamId: this.#upstreamId })
   }
 
-  #post(message: Message, signal: AbortSignal, isIdempotent: boolean, isNotice = false): Plan {
+  #post(message: Message, signal: Signal, isIdempotent: boolean, isNotice = false): Plan {
     return {
       method: 'POST',
       headers: this.#headers('POST'),

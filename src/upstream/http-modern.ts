@@ -1,13 +1,14 @@
 /** A server of the newer revisions, spoken to on behalf of a session of an older one: each request stands for itself. */
 import type { Peer } from '../bridge/peer.ts'
-import { MODERN, metaOf } from '../bridge/wire.ts'
+import { metaOf } from '../bridge/wire.ts'
 import type { Body, Message } from '../core/call.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { abortSignalOf, type Signal } from '../core/signal.ts'
 import { requestBody } from '../mcp/message.ts'
-import { META } from '../mcp/revision.ts'
+import { type Mirror, mirrored, mirrorsOf } from '../mcp/mirror.ts'
+import { LATEST_MODERN, META } from '../mcp/revision.ts'
 import { Exchange } from './http-exchange.ts'
 import { modernHeaders, type Preamble } from './http-headers.ts'
-import { type Mirror, mirrored, mirrorsOf } from './http-mirror.ts'
 import type { Wire } from './http-plan.ts'
 
 const HEADER_MISMATCH = -32020
@@ -26,9 +27,9 @@ export class ModernPeer implements Peer {
     this.#preamble = preamble
   }
 
-  async *request(message: Message, signal: AbortSignal): AsyncGenerator<Message, undefined> {
+  async *request(message: Message, signal: Signal): AsyncGenerator<Message, undefined> {
     const { body } = message
-    const stop = AbortSignal.any([signal, this.#closing.signal])
+    const stop = AbortSignal.any([abortSignalOf(signal), this.#closing.signal])
     const isCall = body.method === 'tools/call'
     for await (const told of this.#exchange(body, stop)) {
       if (!isCall || told.body.error?.code !== HEADER_MISMATCH || !(await this.#learn(body, stop))) {
@@ -55,13 +56,13 @@ export class ModernPeer implements Peer {
     return Promise.resolve()
   }
 
-  #exchange(body: Body, signal: AbortSignal): Exchange {
+  #exchange(body: Body, signal: Signal): Exchange {
     const { name, arguments: args } = body.params ?? {}
     const mirrors = body.method === 'tools/call' && typeof name === 'string' ? this.#mirrors.get(name) : undefined
     const params = mirrors !== undefined && isObject(args) ? mirrored(mirrors, args) : undefined
     return new Exchange(this.#wire, {
       method: 'POST',
-      headers: modernHeaders(this.#preamble, MODERN, body, params),
+      headers: modernHeaders(this.#preamble, LATEST_MODERN, body, params),
       body: JSON.stringify(body),
       era: 'modern',
       signal,
@@ -72,7 +73,7 @@ export class ModernPeer implements Peer {
   }
 
   /** @returns whether there is something new to repeat the call with. */
-  async #learn(call: Body, signal: AbortSignal): Promise<boolean> {
+  async #learn(call: Body, signal: Signal): Promise<boolean> {
     const name = call.params?.['name']
     if (typeof name !== 'string') return false
     let cursor: JsonObject = {}
@@ -98,7 +99,7 @@ export class ModernPeer implements Peer {
 function envelopeOf(call: Body): JsonObject {
   const meta = metaOf(call) ?? {}
   return {
-    [META.protocolVersion]: MODERN,
+    [META.protocolVersion]: LATEST_MODERN,
     [META.clientCapabilities]: meta[META.clientCapabilities] ?? {},
     [META.clientInfo]: meta[META.clientInfo],
   }

@@ -5,6 +5,7 @@ import { STANDING } from '../bridge/strays.ts'
 import { type Implementation, isRequestId, metaOf, refusalOf } from '../bridge/wire.ts'
 import type { Body, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import { abortSignalOf, type Signal } from '../core/signal.ts'
 import { resultResponse } from '../mcp/message.ts'
 import type { Preamble } from './http-headers.ts'
 import { LegacyLink } from './http-link.ts'
@@ -55,7 +56,7 @@ export class HttpPeer implements Peer {
     return this.#inflight
   }
 
-  async *request(message: Message, signal: AbortSignal): AsyncGenerator<Message, undefined> {
+  async *request(message: Message, signal: Signal): AsyncGenerator<Message, undefined> {
     this.#inflight++
     try {
       yield* this.#run(message, signal)
@@ -64,9 +65,9 @@ export class HttpPeer implements Peer {
     }
   }
 
-  async *#run(message: Message, signal: AbortSignal): AsyncGenerator<Message, undefined> {
+  async *#run(message: Message, signal: Signal): AsyncGenerator<Message, undefined> {
     const wireId = this.#nextId++
-    const both = AbortSignal.any([signal, this.#closing.signal])
+    const both = AbortSignal.any([abortSignalOf(signal), this.#closing.signal])
     const out = { body: outward(message.body, wireId) }
     const isOpening = message.body.method === 'initialize'
     const first = isOpening
@@ -175,7 +176,7 @@ function inward(body: Body, asked: Body, wireId: number): Body {
 }
 
 /** Waits, or until the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: Signal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   if (signal.aborted) return Promise.resolve()
   const done = (): void => {

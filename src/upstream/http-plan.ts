@@ -2,6 +2,7 @@
 import type { Dispatcher } from 'undici'
 import type { Body, Era, Message, RequestId } from '../core/call.ts'
 import type { Denial } from '../core/denial.ts'
+import type { Signal } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Deadlines } from './http-deadline.ts'
 
@@ -35,7 +36,7 @@ export interface Plan {
   readonly headers: string[]
   readonly body?: Uint8Array | string
   readonly era: Era
-  readonly signal: AbortSignal
+  readonly signal: Signal
   /** The request's id: its response is the last message. Undefined: no response is due. */
   readonly id: RequestId | undefined
   /** Stays open for as long as the caller listens. */

@@ -1,7 +1,8 @@
 /** Ids and progress tokens between an asker's own words and those on the wire. */
-import { META, metaOf, ROUND_TRIP } from '../bridge/wire.ts'
+import { metaOf, ROUND_TRIP } from '../bridge/wire.ts'
 import type { Body, RequestId } from '../core/call.ts'
-import type { JsonObject } from '../core/json.ts'
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import { META } from '../mcp/revision.ts'
 
 export function isRoundTrip(asked: Body): boolean {
   return ROUND_TRIP.has(asked.method ?? '')
@@ -13,6 +14,21 @@ export function isCallOfClient(asked: Body): boolean {
 
 export function wantsLog(asked: Body): boolean {
   return metaOf(asked)?.[META.logLevel] !== undefined
+}
+
+/** Our id of the subscription that a notification belongs to. */
+export function subscriptionOf(body: Body): JsonValue | undefined {
+  return metaOf(body)?.[META.subscriptionId]
+}
+
+/** A notification of a subscription, under its asker's own id. */
+export function toldTo(body: Body, id: RequestId | undefined): Body {
+  return { ...body, params: { ...body.params, _meta: { ...metaOf(body), [META.subscriptionId]: id } } }
+}
+
+/** How a subscription ends. */
+export function lastOf(id: RequestId | undefined): JsonObject {
+  return { resultType: 'complete', _meta: { [META.subscriptionId]: id } }
 }
 
 /** A request as it goes out: under our id, which also serves as progress token. */
@@ -30,5 +46,5 @@ export function inward(body: Body, asked: Body): Body {
   const result: JsonObject = body.result ?? {}
   if (asked.method !== 'subscriptions/listen') return { jsonrpc: '2.0', id, result }
   const meta = result['_meta']
-  return { jsonrpc: '2.0', id, result: { ...result, _meta: { ...(typeof meta === 'object' ? meta : {}), [META.subscription]: id } } }
+  return { jsonrpc: '2.0', id, result: { ...result, _meta: { ...(typeof meta === 'object' ? meta : {}), [META.subscriptionId]: id } } }
 }

@@ -2,15 +2,15 @@
 import type { Alarm, Schedule } from '../bridge/alarm.ts'
 import { Mailbox } from '../bridge/mailbox.ts'
 import type { Peer } from '../bridge/peer.ts'
-import { isBody, isRequestId, META, metaOf, refusalOf } from '../bridge/wire.ts'
-import type { Body, Era, Message, RequestId } from '../core/call.ts'
+import { isBody, isRequestId, metaOf, refusalOf } from '../bridge/wire.ts'
+import type { Body, Call, Era, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
 import { notificationBody, resultResponse } from '../mcp/message.ts'
 import type { Wire } from './child.ts'
 import { Questions } from './questions.ts'
-import { inward, isCallOfClient, isRoundTrip, outward, wantsLog } from './remap.ts'
+import { inward, isCallOfClient, isRoundTrip, lastOf, outward, subscriptionOf, toldTo, wantsLog } from './remap.ts'
 
 /** Requests under way at once on one connection. */
 export const INFLIGHT_MAX = 1024
@@ -37,7 +37,7 @@ interface Asked {
   readonly asker: string
   readonly token: RequestId | undefined
   readonly box: Mailbox
-  readonly signal: AbortSignal
+  readonly signal: Call['signal']
   readonly onAbort: () => void
   readonly startedAt: number
   alarm: Alarm | undefined
@@ -70,7 +70,7 @@ export class StdioPeer implements Peer {
    * @param asker whose ids these are, so that a `notifications/cancelled` finds its own.
    * @throws Denial `upstream_failed` when the connection has ended, `unavailable` when it takes no more.
    */
-  request(message: Message, signal: AbortSignal, asker = ''): AsyncIterableIterator<Message> {
+  request(message: Message, signal: Call['signal'], asker = ''): AsyncIterableIterator<Message> {
     if (this.#closed !== undefined) throw this.#closed
     if (this.#asked.size >= INFLIGHT_MAX || this.#wire.isStuck) {
       throw new Denial('unavailable', { detail: 'the server has too much to do', remedies: [{ kind: 'wait', ms: RETRY_MS }] })
@@ -226,10 +226,9 @@ export class StdioPeer implements Peer {
         return
       default:
     }
-    const asked = this.#find(metaOf(body)?.[META.subscription])
+    const asked = this.#find(subscriptionOf(body))
     if (asked === undefined) this.#stray({ body }, bytes)
-    else
-      this.#deliver(asked, { ...body, params: { ...body.params, _meta: { ...metaOf(body), [META.subscription]: asked.body.id } } }, bytes)
+    else this.#deliver(asked, toldTo(body, asked.body.id), bytes)
   }
 
   #progress(body: Body, bytes: number): void {
@@ -255,7 +254,7 @@ export class StdioPeer implements Peer {
       return
     }
     this.#settle(asked)
-    asked.box.finish({ body: resultResponse(asked.body.id, { resultType: 'complete', _meta: { [META.subscription]: asked.body.id } }) })
+    asked.box.finish({ body: resultResponse(asked.body.id, lastOf(asked.body.id)) })
   }
 
   #deliver(asked: Asked, body: Body, bytes: number): void {

@@ -1,5 +1,5 @@
 /** A journal on a real store, and the tools of somebody who wants to change history. */
-import { createSecretKey, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,11 +9,12 @@ import { createJournal, type Journal, type JournalOptions } from '../../src/audi
 import type { Fault } from '../../src/core/denial.ts'
 import type { Entry } from '../../src/core/event.ts'
 import { createIds } from '../../src/core/id.ts'
+import { createKeyedHash } from '../../src/core/secret.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 
 export const START_AT = 1_790_000_000_000
-export const HEAD_KEY = createSecretKey(Buffer.alloc(32, 9))
+export const HEAD_HASH = createKeyedHash(Buffer.alloc(32, 9))
 export const KEYS = generateKeyPairSync('ed25519')
 
 export function makeFolder(context: TestContext): string {
@@ -47,7 +48,7 @@ export function makeDesk(context: TestContext, options: { readonly maxBytes?: nu
       sinks: [],
       checkpointMs: 3_600_000,
       signingKey: KEYS.privateKey,
-      headKey: HEAD_KEY,
+      headHash: HEAD_HASH,
       onFault: (fault) => faults.push(fault),
       ...more,
     })

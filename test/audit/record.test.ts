@@ -6,9 +6,10 @@ import { callEntry, describeArguments, type Known } from '../../src/audit/record
 import type { Call } from '../../src/core/call.ts'
 import { Denial } from '../../src/core/denial.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { createKeyedHash } from '../../src/core/secret.ts'
 import { makeDesk, START_AT } from './fixture.ts'
 
-const KEY = new Uint8Array(32).fill(7)
+const KEY = createKeyedHash(new Uint8Array(32).fill(7))
 
 const CALL: Call = {
   id: '0199a9b5-7c3e-7abc-8def-0123456789ab',
@@ -40,7 +41,7 @@ it('hashes equal arguments equally, whatever their order, and only for who has t
   const hashOf = (values: JsonObject, key = KEY): string => describeArguments(values, key).argumentsHash
   assert.equal(hashOf({ a: 1, b: { c: 2, d: 3 } }), hashOf({ b: { d: 3, c: 2 }, a: 1 }))
   assert.notEqual(hashOf({ a: 1 }), hashOf({ a: 2 }))
-  assert.notEqual(hashOf({ a: 1 }), hashOf({ a: 1 }, new Uint8Array(32)))
+  assert.notEqual(hashOf({ a: 1 }), hashOf({ a: 1 }, createKeyedHash(new Uint8Array(32))))
   assert.equal(hashOf({}), hashOf({}))
   assert.match(hashOf({}), /^[-_0-9A-Za-z]{43}$/)
 })

@@ -12,7 +12,7 @@ import { fileSink } from '../../src/audit/sinks.ts'
 import { fileSource, linesSource, storeSource, type Verdict, verifyJournal } from '../../src/audit/verify.ts'
 import { canonical, digest, type JsonObject } from '../../src/core/json.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { type Desk, entryOf, HEAD_KEY, KEYS, makeDesk, makeFolder, START_AT, tamper, writeMany } from './fixture.ts'
+import { type Desk, entryOf, HEAD_HASH, KEYS, makeDesk, makeFolder, START_AT, tamper, writeMany } from './fixture.ts'
 
 const EVENTS = 12
 
@@ -364,7 +364,7 @@ function rechain(database: DatabaseSync, table: string, from: number): void {
 }
 
 /** A journal that is still open, or whose writer was killed: its last events have no checkpoint behind them. */
-const withHeads = { headKey: HEAD_KEY }
+const withHeads = { headHash: HEAD_HASH }
 
 it('finds nothing wrong with an open journal, and needs no head of a closed one', async (context) => {
   for (const isClosed of [false, true]) {

@@ -1,8 +1,9 @@
 /** A process that writes to a journal for ever, and prints each event's number once it is acknowledged. It is there to be killed. */
-import { createPrivateKey, createSecretKey } from 'node:crypto'
+import { createPrivateKey } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { createJournal } from '../../src/audit/journal.ts'
 import { createIds } from '../../src/core/id.ts'
+import { createKeyedHash } from '../../src/core/secret.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 
 const [path = '', name = '', key = '', count = ''] = process.argv.slice(2)
@@ -14,7 +15,7 @@ const journal = createJournal({
   node: name,
   sinks: [],
   checkpointMs: 5,
-  headKey: createSecretKey(Buffer.alloc(32, 9)),
+  headHash: createKeyedHash(Buffer.alloc(32, 9)),
   signingKey: createPrivateKey({ key: Buffer.from(key, 'base64url'), format: 'der', type: 'pkcs8' }),
   onFault: (fault) => writeSync(2, `${fault.message}\n`),
 })

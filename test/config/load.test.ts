@@ -61,6 +61,7 @@ limits: { request: { maxBytes: 64KiB, timeout: 5s } }
     cwd: join(here, 'work'),
     timeoutMs: 30_000,
     shared: false,
+    roots: false,
     maxProcesses: 32,
     idleMs: 600_000,
   })

@@ -35,3 +35,11 @@ test('the canonical form is JSON of the same value', () => {
     fc.property(fc.jsonValue(), (value) => assert.deepEqual(JSON.parse(canonical(value as JsonValue)), JSON.parse(JSON.stringify(value)))),
   )
 })
+
+test('members that already stand in order, and those that only a sort brings there, are written alike', () => {
+  assert.equal(
+    canonical({ a: { b: [{ c: 1, d: undefined }] }, e: '\u2028' }),
+    canonical({ e: '\u2028', a: { b: [{ d: undefined, c: 1 }] } }),
+  )
+  assert.equal(canonical({ 9: 'nine', 10: 'ten' }), '{"10":"ten","9":"nine"}')
+})

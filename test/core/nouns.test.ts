@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { inspect } from 'node:util'
 import { DENIALS, Denial } from '../../src/core/denial.ts'
 import { createIds } from '../../src/core/id.ts'
-import { isEqual, keyedHash, Secret } from '../../src/core/secret.ts'
+import { createKeyedHash, isEqual, keyedHash, Secret } from '../../src/core/secret.ts'
 import { parseSize, parseSpan } from '../../src/core/time.ts'
 
 test('a secret does not show in any way that things are printed', () => {
@@ -25,6 +25,15 @@ test('texts of different length are compared without a throw and are not equal',
 
 test('a keyed hash depends on the key', () => {
   assert.notEqual(keyedHash(Buffer.alloc(32, 1), 'x'), keyedHash(Buffer.alloc(32, 2), 'x'))
+})
+
+test('a keyed hash by two one-shot hashes is the HMAC of the same key and text', () => {
+  for (const size of [0, 1, 31, 32, 63, 64]) {
+    const key = Buffer.alloc(size, 0xa5)
+    const fast = createKeyedHash(key)
+    for (const text of ['', 'x', 'Grüße 🦊', '\ud800', 'long '.repeat(10_000)]) assert.equal(fast(text), keyedHash(key, text))
+  }
+  assert.throws(() => createKeyedHash(Buffer.alloc(65)), RangeError)
 })
 
 test('a fault denies, and what it says stays inside', () => {

