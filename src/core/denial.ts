@@ -46,13 +46,23 @@ export const DENIALS = {
 
 export type DenialCode = keyof typeof DENIALS
 
-/** For the operator, never for the caller. */
+/** How possession of a key is to be proved (RFC 9449 §7.1, §9): the caller is told, or could not know. */
+export interface ProofChallenge {
+  readonly error: 'invalid_token' | 'invalid_dpop_proof' | 'use_dpop_nonce'
+  /** What a proof may be signed with. */
+  readonly algorithms: readonly string[]
+  /** To be used in the next proof. */
+  readonly nonce?: string
+}
+
+/** For the operator, never for the caller; but for the remedies and the challenge. */
 interface Inside {
   /** One sentence on what was wrong. */
   readonly detail?: string
   readonly remedies?: readonly Remedy[]
   readonly policies?: readonly string[]
   readonly findings?: readonly Finding[]
+  readonly challenge?: ProofChallenge
   readonly cause?: unknown
 }
 
@@ -64,6 +74,7 @@ export class Denial extends Error {
   readonly remedies: readonly Remedy[]
   readonly policies: readonly string[]
   readonly findings: readonly Finding[]
+  readonly challenge: ProofChallenge | undefined
 
   constructor(code: DenialCode, inside: Inside = {}) {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
@@ -72,6 +83,7 @@ export class Denial extends Error {
     this.remedies = inside.remedies ?? []
     this.policies = inside.policies ?? []
     this.findings = inside.findings ?? []
+    this.challenge = inside.challenge
   }
 
   /** The only place where an unknown error becomes an answer: a fault denies. */

@@ -32,6 +32,10 @@ export const SERVICE_ROLE = 'service'
 
 /** What a request presents to say who it is from, still unbelieved. */
 export interface Credential {
-  readonly scheme: 'api-key' | 'bearer'
+  readonly scheme: 'api-key' | 'bearer' | 'dpop'
   readonly secret: import('./secret.ts').Secret
+  /** Every `DPoP` header of the request, as received: proofs that the token is its own (RFC 9449 §4.1). */
+  readonly proofs?: readonly string[]
+  /** The certificate that the client proved to hold when the connection was made: SHA-256 of its DER, base64url (RFC 8705 §3.1). */
+  readonly certificate?: string
 }
