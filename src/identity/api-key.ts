@@ -144,7 +144,9 @@ export class ApiKeys implements Scheme {
   /** Not mine: undefined. @throws Denial `invalid_token`, the same to the caller whatever is wrong. */
   authenticate(credential: Credential): Promise<Principal> | undefined {
     const text = credential.secret.reveal()
-    if (credential.scheme === 'bearer' && !isKeyLike(this.#options.prefix, text)) return undefined
+    if (credential.scheme !== 'api-key' && !isKeyLike(this.#options.prefix, text)) return undefined
+    // Refused here, or a later scheme would show the key to whoever it asks about tokens.
+    if (credential.scheme === 'dpop') throw refused('an API key was presented as a bound token')
     const proved = this.#proved.get(sha256(text))
     return proved === undefined ? this.#recognise(text) : this.#recogniseAgain(proved, text)
   }

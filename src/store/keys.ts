@@ -28,8 +28,31 @@ export const KEYS = {
   /** Where a chain of the journal stands. */
   chainHead: (node: string): string => keyOf('chain', node),
   chainHeads: 'chain/',
+  /** What the authorization server remembers, by kind and keyed digest of its identifier; what it says is sealed. */
+  oauth: (kind: string, digest: string): string => keyOf('oauth', kind, digest),
+  /** What was issued under a grant, so that all of it can be ended at once. */
+  oauthIssued: (grant: string, kind: string, digest: string): string => keyOf('oauth-issued', grant, kind, digest),
+  oauthAllIssued: (grant: string): string => `${keyOf('oauth-issued', grant)}/`,
+  /** The signing keys of the authorization server, sealed. */
+  oauthSigningKeys: 'oauth-keys',
+  /** A local user. */
+  user: (name: string): string => keyOf('user', name),
+  users: 'user/',
+  /** Who signed in elsewhere, by the name of the provider and the subject there. */
+  foreignUser: (provider: string, subject: string): string => keyOf('foreign-user', provider, subject),
+  /** A client that an operator configured. */
+  client: (id: string): string => keyOf('client', id),
+  clients: 'client/',
   /** Who began a task of a server's. */
   taskOwner: (server: string, id: string): string => keyOf('task', server, id),
+  /** That a DPoP proof was used: the thumbprint of its key, the digest of its `jti`. */
+  proof: (thumbprint: string, id: string): string => keyOf('proof', thumbprint, id),
+  /** That a token was revoked, by the digest of what its issuer vouched for; it lies there as long as the token would have lived. */
+  revokedToken: (digest: string): string => keyOf('revoked', digest),
+  /** That every token of a family was revoked: all that came from one sign-in or one grant. */
+  revokedFamily: (issuer: string, family: string): string => keyOf('revoked-family', issuer, family),
+  /** A refresh token that may still be used, once. */
+  refreshToken: (digest: string): string => keyOf('refresh', digest),
 } as const
 
 export const LOGS = {

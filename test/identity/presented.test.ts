@@ -33,6 +33,21 @@ test('another scheme, or none, is a credential that nobody knows', () => {
   assert.deepEqual(read('X-API-Key', ''), ['api-key '])
 })
 
+test('a DPoP token is a credential, and its proofs come with it; a proof alone is none', () => {
+  const [credential, ...more] = readCredentials(['dpop', 'p1', 'Authorization', 'DPoP  t', 'DPoP', 'p2'])
+  assert.deepEqual([credential?.scheme, credential?.secret.reveal(), credential?.proofs], ['dpop', 't', ['p1', 'p2']])
+  assert.deepEqual(more, [])
+  assert.deepEqual(read('DPoP', 'p'), [])
+  assert.deepEqual(read('Authorization', 'DPoP t', 'Authorization', 'Bearer t'), ['dpop t', 'bearer t'])
+  assert.deepEqual(read('Authorization', 'dpop'), ['bearer '])
+})
+
+test('what the connection proved comes with the credential', () => {
+  const [credential] = readCredentials(['Authorization', 'Bearer t'], 'digest')
+  assert.equal(credential?.certificate, 'digest')
+  assert.deepEqual(readCredentials([], 'digest'), [])
+})
+
 test('node:http hands over repeated headers one by one', async (t) => {
   const seen: string[][] = []
   const server = createServer((incoming, answer) => {
