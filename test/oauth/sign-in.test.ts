@@ -1,0 +1,181 @@
+/** Sign-in at another OpenID provider, which is a real one of its own making. */
+import assert from 'node:assert/strict'
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { createServer } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { decodeJwt } from 'jose'
+import { type AdapterFactory, type AdapterPayload, Provider } from 'oidc-provider'
+import type { SignInOptions } from '../../src/oauth/options.ts'
+import { authorizeUrl, Browser, createWorld, listenAs, pkce, redeem, register, type World } from './world.ts'
+
+/** Of the provider: what it remembers, for as long as the test. */
+function keepInMemory(): AdapterFactory {
+  const kept = new Map<string, AdapterPayload>()
+  return (kind) => ({
+    upsert: async (id, payload) => void kept.set(`${kind} ${id}`, payload),
+    find: async (id) => kept.get(`${kind} ${id}`),
+    findByUid: async (uid) => [...kept.values()].find((payload) => payload.kind === kind && payload.uid === uid),
+    findByUserCode: async () => undefined,
+    consume: async (id) => void kept.set(`${kind} ${id}`, { ...kept.get(`${kind} ${id}`), consumed: 1 }),
+    destroy: async (id) => void kept.delete(`${kind} ${id}`),
+    revokeByGrantId: async () => undefined,
+  })
+}
+
+/** oidc-provider as it comes, with its development pages: any name signs in. */
+async function startProvider(t: TestContext, redirectUri: () => string): Promise<string> {
+  return listenAs(t, async (origin) => {
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+    const provider = new Provider(origin, {
+      jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), kty: 'RSA', use: 'sig', alg: 'RS256' }] },
+      cookies: { keys: [randomBytes(16).toString('hex')] },
+      claims: { openid: ['sub', 'groups'], profile: ['preferred_username'] },
+      findAccount: (_ctx, sub) => ({
+        accountId: sub,
+        claims: () => ({ sub, groups: ['staff'], preferred_username: `${sub}@example.com` }),
+      }),
+      conformIdTokenClaims: false,
+      pkce: { required: () => true },
+      ttl: { Interaction: 600, Session: 600, Grant: 600, AccessToken: 600, IdToken: 600 },
+      adapter: keepInMemory(),
+      features: { devInteractions: { enabled: true } },
+      clients: [{ client_id: 'portcullis', client_secret: 'a-secret-of-the-client', redirect_uris: [redirectUri()] }],
+    })
+    const callback = provider.callback()
+    return { handle: (request, response) => void callback(request, response) }
+  })
+}
+
+/** Both issuers know the other's address before either listens. */
+async function worldWithProvider(t: TestContext): Promise<World> {
+  const known = { callback: '' }
+  const provider: { origin?: string } = {}
+  const signIn: SignInOptions = {
+    name: 'Example',
+    get issuer() {
+      return provider.origin ?? ''
+    },
+    clientId: 'portcullis',
+    clientSecret: 'a-secret-of-the-client',
+    roles: { claim: 'groups', map: new Map([['staff', 'user']]) },
+  }
+  const world = await createWorld(t, { signIn: [signIn], fetch: (url, init) => fetch(url, init) })
+  known.callback = `${world.issuer}/signed-in`
+  provider.origin = await startProvider(t, () => known.callback)
+  return world
+}
+
+/** Through the development pages of the other provider, to the callback of ours, without opening it. */
+async function signInThere(start: URL, name: string): Promise<string> {
+  const browser = new Browser()
+  const jar = new Map<string, string>()
+  let url = start.href
+  let init: RequestInit = {}
+  for (let hop = 0; hop < 20; hop++) {
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { accept: 'text/html', cookie: [...jar].map((pair) => pair.join('=')).join('; ') },
+    })
+    for (const line of response.headers.getSetCookie()) {
+      const [pair = ''] = line.split(';')
+      jar.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
+    }
+    const location = response.headers.get('location')
+    if (location !== null) {
+      url = new URL(location, url).href
+      init = {}
+      if (new URL(url).pathname.endsWith('/signed-in')) return url
+      continue
+    }
+    const html = await response.text()
+    const action = /<form[^>]*action="([^"]*)"/.exec(html)?.[1] ?? ''
+    const prompt = /name="prompt" value="(\w+)"/.exec(html)?.[1] ?? 'login'
+    url = new URL(action, url).href
+    init = { method: 'POST', body: new URLSearchParams({ prompt, login: name, password: 'x' }) }
+  }
+  assert.fail(`never came back; ${browser.pages.length}`)
+}
+
+async function leave(world: World, client: string, browser: Browser, challenge = pkce()): Promise<URL> {
+  await browser.open(authorizeUrl(world, { client }, challenge))
+  const href = /<a class="button" href="([^"]+)"/.exec(browser.page.html)?.[1] ?? ''
+  const stop = new Error('left')
+  const response = await fetch(new URL(href, world.issuer), {
+    redirect: 'manual',
+    headers: { cookie: browser.cookies(new URL(href, world.issuer)) },
+  })
+  browser.keep(response, new URL(`${world.issuer}/signed-in`))
+  const location = response.headers.get('location')
+  if (location === null) throw stop
+  return new URL(location)
+}
+
+test('who signs in elsewhere is known by provider and subject, with the roles that are mapped', async (t) => {
+  const world = await worldWithProvider(t)
+  const client = await register(world)
+  const browser = new Browser()
+  const proof = pkce()
+  const start = await leave(world, client, browser, proof)
+  assert.equal(start.searchParams.get('code_challenge_method'), 'S256')
+  assert.ok(start.searchParams.get('nonce') && start.searchParams.get('state'))
+  await browser.open(await signInThere(start, 'carol'))
+  assert.match(browser.page.html, /carol@example\.com/)
+  const back = await browser.send({ action: 'allow' })
+  const { body } = await redeem(world, client, back?.searchParams.get('code') ?? '', proof.verifier)
+  const claims = decodeJwt(String(body['access_token']))
+  assert.deepEqual([claims.sub, claims['roles']], ['Example|carol', ['user']])
+  assert.ok(world.events.some(({ type, principal }) => type === 'oauth.signed_in' && principal === `${world.issuer}#Example|carol`))
+})
+
+test('an answer is good once, in the browser that asked, with the state that it asked with', async (t) => {
+  const world = await worldWithProvider(t)
+  const client = await register(world)
+  const browser = new Browser()
+  const answer = await signInThere(await leave(world, client, browser), 'carol')
+  const thief = new Browser()
+  await thief.open(answer)
+  assert.equal(thief.page.status, 400, 'another browser')
+  await browser.open(answer)
+  assert.equal(browser.page.status, 400, 'it is spent')
+  const again = new URL(await signInThere(await leave(world, client, browser), 'carol'))
+  again.searchParams.set('state', 'x'.repeat(43))
+  await browser.open(again.href)
+  assert.equal(browser.page.status, 400, 'a state that nobody sent')
+})
+
+test('an answer of another issuer, or with a code that is none, signs nobody in', async (t) => {
+  const world = await worldWithProvider(t)
+  const client = await register(world)
+  for (const change of [
+    (url: URL) => url.searchParams.set('iss', 'https://evil.example'),
+    (url: URL) => url.searchParams.set('code', 'nonsense'),
+    (url: URL) => url.searchParams.delete('iss'),
+  ]) {
+    const browser = new Browser()
+    const answer = new URL(await signInThere(await leave(world, client, browser), 'carol'))
+    change(answer)
+    await browser.open(answer.href)
+    assert.equal(browser.page.status, 401)
+    assert.ok(!browser.page.html.includes('value="allow"'))
+  }
+  assert.ok(!world.events.some(({ type }) => type === 'oauth.signed_in'))
+})
+
+test('a provider that does not answer is told as such, and the others still serve', async (t) => {
+  const dead = createServer()
+  await new Promise<void>((resolve) => dead.listen(0, '127.0.0.1', resolve))
+  const address = dead.address()
+  const port = typeof address === 'object' ? address?.port : 0
+  await new Promise((resolve) => dead.close(resolve))
+  const world = await createWorld(t, {
+    signIn: [{ name: 'Dead', issuer: `http://127.0.0.1:${port}`, clientId: 'x' }],
+    fetch: (url, init) => fetch(url, init),
+  })
+  const client = await register(world)
+  const browser = new Browser()
+  await browser.open(authorizeUrl(world, { client }, pkce()))
+  await browser.open(new URL(/<a class="button" href="([^"]+)"/.exec(browser.page.html)?.[1] ?? '', world.issuer).href)
+  assert.equal(browser.page.status, 502)
+  assert.match(browser.page.html, /name="password"/)
+})
