@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAudit } from './audit.ts'
 import { addCheck } from './check.ts'
+import { addClients } from './clients.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addPolicy } from './policy.ts'
@@ -10,8 +11,21 @@ import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
 import { type Shell, tell } from './shell.ts'
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
+import { addTokens } from './tokens.ts'
+import { addUsers } from './users.ts'
 
-const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [addServe, addRun, addInit, addCheck, addKeys, addPolicy, addAudit]
+const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
+  addServe,
+  addRun,
+  addInit,
+  addCheck,
+  addKeys,
+  addTokens,
+  addUsers,
+  addClients,
+  addPolicy,
+  addAudit,
+]
 
 const EXIT_CODES = `
 Exit codes:

@@ -92,7 +92,7 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Faults that an operator mends in a file. */
-const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK'])
+const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH'])
 
 function nextStep(code: string, message: string): string | undefined {
   if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
@@ -105,6 +105,9 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_CONFIG: 'Correct the file and run "portcullis check".',
   FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
   FAULT_KEY: 'See "portcullis keys list".',
+  FAULT_USER: 'See "portcullis users list".',
+  FAULT_CLIENT: 'See "portcullis clients list".',
+  FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
   FAULT_STORE: 'See that the folder of "store" exists, may be written, and has space.',
   FAULT_SINK: 'See "audit.file" in the configuration.',
 }

@@ -1,6 +1,8 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
+import { type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Environment, Path } from './source.ts'
 import type { Address } from './values.ts'
@@ -79,6 +81,9 @@ export interface Config {
     readonly apiKeys: { readonly prefix: string; readonly expiresMs: number }
     readonly environment: { readonly name: string; readonly value?: Secret }
     readonly anonymous?: { readonly roles: readonly string[] }
+    readonly issuers: readonly IssuerConfig[]
+    readonly jwtSecret?: Secret
+    readonly oauth?: OAuthConfig
   }
   readonly access: AccessConfig
   readonly limits: {
@@ -125,6 +130,9 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
         ...(credential === undefined || credential === '' ? {} : { value: new Secret(credential) }),
       },
       ...(authentication.anonymous === undefined ? {} : { anonymous: authentication.anonymous }),
+      issuers: authentication.issuers.map(settleIssuer),
+      ...(authentication.jwtSecret === undefined ? {} : { jwtSecret: authentication.jwtSecret }),
+      ...(authentication.oauth === undefined ? {} : { oauth: settleOAuth(authentication.oauth) }),
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits),
@@ -239,6 +247,8 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
       }
     }
   }
+  for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
+    found.push({ path: ['authentication', 'issuers', ...path], expected })
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
     if (server.env !== undefined && Object.hasOwn(server.env, variable)) {

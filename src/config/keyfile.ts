@@ -17,7 +17,15 @@ import { dirname } from 'node:path'
 import { Fault } from '../core/denial.ts'
 
 /** What keys are for. A key never serves two purposes. */
-export type Purpose = 'api-key' | 'arguments' | 'request-state' | 'journal' | 'journal-head'
+export type Purpose =
+  | 'api-key'
+  | 'arguments'
+  | 'request-state'
+  | 'journal'
+  | 'journal-head'
+  | 'dpop-nonce'
+  | 'oauth-cookies'
+  | 'oauth-sealing'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */

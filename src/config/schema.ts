@@ -1,5 +1,7 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { issuerSettings, jwtSecretSetting } from './issuers.ts'
+import { oauthSettings } from './oauth.ts'
 import { address, flag, hostName, httpUrl, list, origin, pattern, roleName, size, some, span, text, whole, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
@@ -68,13 +70,19 @@ const authentication = z.strictObject({
     .strictObject({ roles: list(roleName, 'role names', 1) })
     .optional()
     .describe('Roles of a call without a credential. Unless written, such a call is refused.'),
+  issuers: list(issuerSettings, 'issuers').prefault([]).describe('Whose access tokens are taken, beside our own.'),
+  oauth: oauthSettings.optional().describe('The embedded authorization server: people sign in here. Off unless written.'),
+  jwtSecret: jwtSecretSetting.optional(),
 })
+
+/** RFC 6749 §3.3, with the two things that are filled in. `offline_access` is no permission but a wish for refresh tokens (SEP-2207). */
+const SCOPE = /^(?!offline_access$)(\{name\}|\{server\}|[\x21\x23-\x5b\x5d-\x7a\x7c\x7e])+$/
 
 const needs = {
   permission: word(/^[A-Za-z0-9_.-]{1,64}:[A-Za-z0-9_.-]{1,64}$/, 'one permission such as files:read, without wildcards')
     .optional()
     .describe('The permission that opens it. Without one, only a policy does.'),
-  scope: some(text('a scope such as tools:read', 256), 'a scope')
+  scope: some(word(SCOPE, 'a scope such as tools:read or mcp:tool:{name}, without spaces'), 'a scope')
     .optional()
     .describe('A token that knows scopes must hold one of these; `{name}` and `{server}` are filled in.'),
 }
