@@ -4,11 +4,14 @@ import type { History } from '../audit/history.ts'
 import type { Call } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
+import type { Principal } from '../core/principal.ts'
 import { Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import { pass, type Stations } from '../guard/guard.ts'
 import { readCredentials } from '../identity/presented.ts'
+import { METADATA_MAX_AGE_S, type Resources } from '../identity/resource.ts'
 import { bodilessCall, type Envelope, parseCall } from '../mcp/parse.ts'
+import type { AuthorizationServer } from '../oauth/server.ts'
 import { Answer } from './answer.ts'
 import type { Door } from './door.ts'
 import { mediaFlaw, readBody } from './intake.ts'
@@ -32,6 +35,12 @@ export interface EdgeParts {
   readonly clock: Clock
   readonly newId: () => string
   readonly isHealthy: () => boolean
+  /** What servers say of themselves as protected resources, and what a refusal needs of that. */
+  readonly resources: Resources
+  /** The embedded authorization server, where there is one. */
+  readonly authorization?: Pick<AuthorizationServer, 'owns' | 'handle'>
+  /** Whether what a caller was recognised by is still good. */
+  readonly isStanding: (principal: Principal) => Promise<boolean>
   /** Aborted when the gateway is about to stop: streams that wait for events end. */
   readonly stopping: AbortSignal
 }
@@ -47,6 +56,15 @@ interface Exchange {
 
 export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
+    const path = pathOf(req.url ?? '')
+    if (parts.resources.documents.has(path)) {
+      metadata(parts, req, res, path)
+      return
+    }
+    if (parts.authorization?.owns(path) === true) {
+      parts.authorization.handle(req, res)
+      return
+    }
     let cors: readonly string[]
     try {
       cors = parts.door.check(req)
@@ -54,7 +72,6 @@ export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: Server
       void turnAway(parts, req, new Answer(res, []), Denial.from(error))
       return
     }
-    const path = pathOf(req.url ?? '')
     const route = parts.routes.get(path)
     if (route !== undefined) {
       serve(parts, { route, req, res, answer: new Answer(res, cors), stop: new Stop() })
@@ -85,6 +102,32 @@ function health(parts: EdgeParts, req: IncomingMessage, res: ServerResponse): vo
     'Cache-Control': 'no-store',
   })
   res.end(req.method === 'HEAD' ? undefined : body)
+}
+
+/** Protected resource metadata (RFC 9728): for anybody, and for the pages of any origin. */
+function metadata(parts: EdgeParts, req: IncomingMessage, res: ServerResponse, path: string): void {
+  const origin = ['Access-Control-Allow-Origin', '*']
+  if (req.method === 'OPTIONS') {
+    const headers = ['Access-Control-Allow-Methods', 'GET', 'Access-Control-Allow-Headers', 'mcp-protocol-version']
+    res.writeHead(204, [...origin, ...headers]).end()
+    return
+  }
+  if (req.method !== 'GET' && req.method !== 'HEAD') {
+    void turnAway(parts, req, new Answer(res, origin), new Denial('http_method', { detail: `${req.method} of metadata` }), {
+      Allow: 'GET, HEAD',
+    })
+    return
+  }
+  const body = Buffer.from(parts.resources.documents.get(path) ?? '')
+  const headers = [
+    'Content-Type',
+    'application/json',
+    'Content-Length',
+    String(body.length),
+    'Cache-Control',
+    `max-age=${METADATA_MAX_AGE_S}`,
+  ]
+  res.writeHead(200, [...origin, ...headers]).end(req.method === 'HEAD' ? undefined : body)
 }
 
 function serve(parts: EdgeParts, exchange: Exchange): void {
@@ -143,6 +186,9 @@ function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
   }
 }
 
+/** How long an open stream may outlive the credential that opened it. */
+const STANDING_MS = 5_000
+
 /** Walks the call down the line and writes out what comes. */
 async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise<void> {
   const { route, answer, stop, res } = exchange
@@ -153,15 +199,21 @@ async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise
   // A legacy caller that goes away has not cancelled (2025-11-25, basic/utilities/cancellation); a modern one has, and streams end in both.
   if (call.origin.era === 'modern' || call.method === '$stream') res.on('close', () => res.writableFinished || abort())
   const waits = isWaiting(call)
+  let watching: NodeJS.Timeout | undefined
   if (waits) parts.stopping.addEventListener('abort', abort, { once: true })
   try {
     const credentials = readCredentials(exchange.req.rawHeaders)
-    const messages = pass(parts.house, call, credentials, (asked, principal) => route.relay(asked, principal, stop))
+    const messages = pass(parts.house, call, credentials, (asked, principal) => {
+      if (waits) watching = setInterval(() => void parts.isStanding(principal).then((stands) => stands || abort()), STANDING_MS).unref()
+      return route.relay(asked, principal, stop)
+    })
     for await (const message of messages) answer.take(message)
     answer.finish()
   } catch (error) {
-    answer.refuse(Denial.from(error), call, {})
+    const denial = Denial.from(error)
+    answer.refuse(denial, call, parts.resources.challengeFor(pathOf(exchange.req.url ?? ''), denial, call.resource))
   } finally {
+    clearInterval(watching)
     if (waits) parts.stopping.removeEventListener('abort', abort)
   }
 }

@@ -5,10 +5,12 @@ import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import { environmentCredentials } from '../identity/environment.ts'
+import { createResources, type Resources } from '../identity/resource.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { type Authorization, openAuthorization } from './authorization.ts'
 import { createDoor } from './door.ts'
 import { createEdge, type Route } from './edge.ts'
 import { createRelay } from './relay.ts'
@@ -63,6 +65,7 @@ class RunningGateway implements Gateway {
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
   #listener: Listener | undefined
+  #authorization: Authorization | undefined
 
   constructor(house: House, options: GatewayOptions) {
     const { config, clock } = house
@@ -97,7 +100,17 @@ class RunningGateway implements Gateway {
     this.#listener = listener
     const publicUrl = publicUrlOf(config, listener.port)
     const routes = this.#routes()
-    edge = this.#edge(publicUrl, routes)
+    const { issuers, oauth } = config.authentication
+    const resources = createResources({
+      publicUrl,
+      servers: Object.keys(config.servers),
+      issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
+      tools: config.access.tools,
+      prompts: config.access.prompts,
+    })
+    if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
+    this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
+    edge = this.#edge(publicUrl, routes, resources)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
@@ -133,6 +146,7 @@ class RunningGateway implements Gateway {
     this.#stopping.abort()
     await this.#listener?.close(this.house.config.limits.drainMs)
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
+    await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
   }
@@ -147,13 +161,16 @@ class RunningGateway implements Gateway {
     return routes
   }
 
-  #edge(publicUrl: string, routes: ReadonlyMap<string, Route>): ReturnType<typeof createEdge> {
+  #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): ReturnType<typeof createEdge> {
     const { config, stations, journal, clock, newId } = this.house
     return createEdge({
       house: stations,
       history: journal,
       door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
       routes,
+      resources,
+      ...(this.#authorization === undefined ? {} : { authorization: this.#authorization.server }),
+      isStanding: this.house.isStanding,
       maxBytes: config.limits.request.maxBytes,
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,

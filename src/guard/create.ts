@@ -8,15 +8,18 @@ import { type Config, IN_MEMORY } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
+import type { Principal } from '../core/principal.ts'
 import { createKeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
+import type { TokenIssuer } from '../identity/bearer-token.ts'
 import type { Rules } from '../policy/compile.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
 import { readPolicies } from '../policy/load.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
+import { openAccessTokens } from './access-tokens.ts'
 import type { Stations } from './guard.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
@@ -37,6 +40,10 @@ export interface House extends Records {
   readonly newId: () => string
   readonly law: Engine
   readonly stations: Stations
+  /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
+  serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
+  /** Whether what a principal was recognised by is still good: for streams, which outlive the call that opened them. Who cannot be asked has not said yes. */
+  isStanding(principal: Principal): Promise<boolean>
 }
 
 export interface HouseOptions {
@@ -83,8 +90,20 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const { store, keyring, journal, keys } = records
   const { anonymous } = config.authentication
   const hashArguments = createKeyedHash(keyring.key('arguments'))
+  const newId = createIds(clock)
+  let audiencesOf: (server: string) => readonly string[] = () => []
+  const tokens = openAccessTokens({
+    config,
+    store,
+    keyring,
+    clock,
+    newId,
+    audiencesOf: (server) => audiencesOf(server),
+    onEvent: (entry) => void journal.write(entry).catch(() => undefined),
+  })
+  const schemes = tokens.scheme === undefined ? [keys] : [keys, tokens.scheme]
   const stations = createStations({
-    authenticate: createAuthenticator([keys], anonymous === undefined ? {} : { anonymous }),
+    authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
     law,
     history: journal,
     store,
@@ -97,7 +116,24 @@ export function openHouse(config: Config, options: HouseOptions): House {
       Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),
     ),
   })
-  return { ...records, config, clock, newId: createIds(clock), law, stations }
+  const close = async (): Promise<void> => {
+    await tokens.close()
+    await records.close()
+  }
+  const serveAt: House['serveAt'] = (next, own) => {
+    audiencesOf = next
+    if (own !== undefined) tokens.scheme?.trust(own)
+  }
+  const isStanding = async (principal: Principal): Promise<boolean> => {
+    try {
+      if (principal.issuer === 'key') return (await keys.find(principal.subject))?.status === 'active'
+      await tokens.scheme?.standing(principal)
+      return true
+    } catch {
+      return false
+    }
+  }
+  return { ...records, config, clock, newId, law, stations, serveAt, isStanding, close }
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */

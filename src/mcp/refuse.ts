@@ -12,6 +12,8 @@ export interface Challenge {
   /** URL of the protected resource metadata (RFC 9728 §5.1). */
   readonly resourceMetadata?: string | undefined
   readonly realm?: string | undefined
+  /** For a 401: the scopes to ask for at sign-in. Those of a 403 stand in the denial's remedies. */
+  readonly scopes?: readonly string[] | undefined
   /** For `missing_capability`: the capabilities that are needed (2026-07-28, Error Codes). */
   readonly requiredCapabilities?: JsonObject | undefined
 }
@@ -69,7 +71,8 @@ export function refusalBody(denial: Denial, call: Call | undefined, challenge: C
 export function refuse(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Refusal {
   const status = statusOf(denial, call)
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' }
-  if (status === 401 || denial.code === 'insufficient_scope') headers['www-authenticate'] = challengeOf(denial, challenge)
+  if (status === 401 || denial.code === 'insufficient_scope') headers['www-authenticate'] = challengesOf(denial, challenge)
+  if (denial.challenge?.nonce !== undefined) headers['dpop-nonce'] = denial.challenge.nonce
   if (status === 429 || status === 503) headers['retry-after'] = String(Math.max(1, Math.ceil(waitOf(denial.remedies) / 1_000)))
   return { status, headers, body: refusalBody(denial, call, challenge) }
 }
@@ -129,11 +132,20 @@ const CHALLENGE_ERRORS: Partial<Record<DenialCode, string>> = {
   step_up_required: 'insufficient_user_authentication',
 }
 
+/** One for each scheme that would do (RFC 9110 §11.6.1); the second where possession of a key is to be proved (RFC 9449 §7.1). */
+function challengesOf(denial: Denial, challenge: Challenge): string {
+  const bearer = challengeOf(denial, challenge)
+  const proof = denial.challenge
+  if (proof === undefined) return bearer
+  return `${bearer}, DPoP error=${quoted(proof.error)}, algs=${quoted(proof.algorithms.join(' '))}`
+}
+
 function challengeOf(denial: Denial, challenge: Challenge): string {
   const parameters = [`realm=${quoted(challenge.realm ?? DEFAULT_REALM)}`]
   const error = CHALLENGE_ERRORS[denial.code]
   if (error !== undefined) parameters.push(`error=${quoted(error)}`, `error_description=${quoted(DENIALS[denial.code].message)}`)
-  const scopes = new Set(denial.remedies.flatMap((remedy) => (remedy.kind === 'scope' ? remedy.scopes : [])).filter(isScope))
+  const needed = denial.remedies.flatMap((remedy) => (remedy.kind === 'scope' ? remedy.scopes : []))
+  const scopes = new Set((needed.length > 0 ? needed : (challenge.scopes ?? [])).filter(isScope))
   if (scopes.size > 0) parameters.push(`scope=${quoted([...scopes].join(' '))}`)
   const levels = denial.remedies.flatMap((remedy) => (remedy.kind === 'step_up' ? [remedy.acr] : []))
   if (levels.length > 0) parameters.push(`acr_values=${quoted(levels.join(' '))}`)

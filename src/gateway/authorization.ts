@@ -1,0 +1,78 @@
+/** The embedded authorization server, fitted into the gateway: what it issues tokens for, and how the gateway believes them. */
+import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { OAuthConfig } from '../config/oauth.ts'
+import type { House } from '../guard/create.ts'
+import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/bearer-issuer.ts'
+import type { TokenIssuer } from '../identity/bearer-token.ts'
+import type { Resources } from '../identity/resource.ts'
+import { createGuardedFetch } from '../net/fetch.ts'
+import type { ResourceOptions, ScopeOptions } from '../oauth/options.ts'
+import type { AuthorizationServer } from '../oauth/server.ts'
+
+const ALGORITHM = 'ES256'
+
+export interface Authorization {
+  readonly server: AuthorizationServer
+  /** Its tokens, as the resource server believes them: no request goes over the network for that. */
+  readonly issuer: TokenIssuer
+  close(): Promise<void>
+}
+
+/** @throws Fault `FAULT_OAUTH` when it cannot be run safely as configured: then nothing starts. */
+export async function openAuthorization(house: House, oauth: OAuthConfig, publicUrl: string, resources: Resources): Promise<Authorization> {
+  // Loaded only where it is used: it costs a third of a second.
+  const { createAuthorizationServer } = await import('../oauth/server.ts')
+  const { config, store, clock, keyring, journal } = house
+  const fetch = createGuardedFetch({
+    allowPrivate: oauth.signIn.filter((one) => one.allowPrivate).map(({ issuer }) => new URL(issuer).origin),
+  })
+  const scopes = scopesOf(house)
+  const offered = Object.keys(config.servers).flatMap((name) =>
+    resources.identifiersOf(name).map((identifier): readonly [string, ResourceOptions] => [identifier, { name, scopes }]),
+  )
+  const server = await createAuthorizationServer({
+    issuer: publicUrl,
+    resources: new Map(offered),
+    accessTokenMs: oauth.accessTokenMs,
+    refreshTokenMs: oauth.refreshTokenMs,
+    algorithm: ALGORITHM,
+    registration: oauth.registration,
+    localUsers: oauth.users === 'local',
+    signIn: oauth.signIn.map(({ clientSecret, roles, allowPrivate: _allow, ...rest }) => ({
+      ...rest,
+      ...(clientSecret === undefined ? {} : { clientSecret: clientSecret.reveal() }),
+      ...(roles === undefined ? {} : { roles: { claim: roles.claim, map: new Map(Object.entries(roles.map)) } }),
+    })),
+    assertions: [],
+    keys: { cookies: keyring.key('oauth-cookies'), sealing: keyring.key('oauth-sealing') },
+    store,
+    clock,
+    fetch: fetch.fetch,
+    onEvent: (entry) => journal.write(entry),
+  })
+  const issuer = createTokenIssuer(embeddedRules(publicUrl, oauth.accessTokenMs), [ALGORITHM], keysOf(server))
+  return { server, issuer, close: () => fetch.close() }
+}
+
+/** Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. */
+function scopesOf({ config }: House): readonly ScopeOptions[] {
+  const { tools, prompts } = config.access
+  const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
+  const names = new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
+  return [...names].sort().map((name) => ({ name, isDefault: true }))
+}
+
+/** The keys in this very process: read anew when one is asked for that is not known. */
+function keysOf(server: AuthorizationServer): KeySource {
+  const known = new Map<string, KeyObject>()
+  const read = async (kid: string): Promise<KeyObject | undefined> => {
+    const { keys } = await server.jwks()
+    known.clear()
+    for (const jwk of keys) if (typeof jwk['kid'] === 'string') known.set(jwk['kid'], createPublicKey({ key: jwk, format: 'jwk' }))
+    return known.get(kid)
+  }
+  return {
+    revision: 0,
+    keyFor: ({ kid }) => (kid === undefined ? undefined : (known.get(kid) ?? read(kid))),
+  }
+}

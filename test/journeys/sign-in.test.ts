@@ -1,0 +1,54 @@
+/** A person and an SDK client against a gateway that is its own authorization server: from nothing to a call, with nothing written by hand. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
+import { Secret } from '../../src/core/secret.ts'
+import { Accounts } from '../../src/oauth/accounts.ts'
+import { aGateway } from '../fixtures/gateway.ts'
+import { aBareUpstream, text } from '../fixtures/upstream.ts'
+import { Person } from '../oauth/person.ts'
+import { Browser, PASSWORD } from '../oauth/world.ts'
+
+test('discovery, registration, sign-in, consent, call and refresh, all through the gateway', async () => {
+  await using upstream = await aBareUpstream({ echo: (args) => text(String(args['message'])), purge: () => text('purged') })
+  await using house = await aGateway(`
+servers: { tools: { url: "${upstream.url}" } }
+authentication: { oauth: {} }
+access:
+  roles: { user: { permissions: ["*"] } }
+  tools:
+    echo: { permission: tools:use, scope: "tools:read" }
+    purge: { permission: tools:use, scope: "tools:write" }
+`)
+  const { store, clock } = house.gateway.house
+  await new Accounts(store, clock).add('alice', new Secret(PASSWORD), ['user'])
+  const person = new Person()
+  const browser = new Browser()
+  const url = new URL(`${house.url}/mcp/tools`)
+  const transport = (): StreamableHTTPClientTransport => new StreamableHTTPClientTransport(url, { authProvider: person })
+  const connect = async (): Promise<Client> => {
+    const client = new Client({ name: 'e2e', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
+    await client.connect(transport())
+    return client
+  }
+
+  await assert.rejects(connect(), UnauthorizedError)
+  await transport().finishAuth((await browser.agree(person.asked?.href ?? '')).searchParams)
+  const client = await connect()
+  assert.ok(JSON.stringify(await client.callTool({ name: 'echo', arguments: { message: 'hello' } })).includes('hello'))
+
+  const ended = (await house.events()).findLast((event) => event.type === 'call.ended' && event.resource?.name === 'echo')
+  assert.deepEqual([ended?.principal, ended?.outcome], [`${house.url}#alice`, 'permitted'])
+  assert.equal(
+    upstream.seen.some((seen) => JSON.stringify(seen).includes(person.kept?.access_token ?? 'none')),
+    false,
+  )
+
+  const before = person.kept
+  assert.ok(before?.refresh_token !== undefined)
+  person.saveTokens({ ...before, access_token: 'gone', token_type: 'Bearer' })
+  const renewed = await connect()
+  assert.notEqual(person.kept?.access_token, 'gone')
+  await renewed.close()
+  await client.close()
+})
