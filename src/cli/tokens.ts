@@ -9,6 +9,7 @@ import type { Records } from '../guard/create.ts'
 import { isJwtLike, parseJwt, TOKEN_MAX_CHARS } from '../identity/jwt.ts'
 import { Revocations, tokenDigest } from '../identity/revocation.ts'
 import { type Tokens, tokensOf } from '../identity/tokens.ts'
+import { SigningKeys } from '../oauth/keys.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, misuse, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, when } from './terminal.ts'
@@ -56,6 +57,13 @@ export function addTokens(program: Command, shell: Shell): void {
     .option('--remember <span>', 'how long to remember one that does not say until when it lives', readSpan, readSpan(UNKNOWN_LIFE))
   examples(shared(revoke), 'portcullis tokens revoke < token.txt')
   revoke.action((options: Shared & { readonly remember: number }) => revokeToken(options, shell))
+
+  const rotate = tokens
+    .command('rotate-keys')
+    .description('give the embedded authorization server a new signing key; the one before is published for the overlap')
+    .option('--overlap <span>', 'how long both are published (default: as long as an access token lives, which is the least)', readSpan)
+  examples(shared(rotate), 'portcullis tokens rotate-keys', 'portcullis tokens rotate-keys --overlap 1h')
+  rotate.action((options: Shared & { readonly overlap?: number }) => rotateKeys(options, shell))
 }
 
 function openTokens(config: Config, { store }: Records, { clock }: Terminal): Tokens | undefined {
@@ -131,6 +139,21 @@ async function revokeToken(options: Shared & { readonly remember: number }, { te
     await tell(records, { type: 'token.revoked', detail: `digest ${digest}` })
     if (options.json === true) sayJson(terminal, { digest })
     else say(terminal, 'the token is revoked: its next call is refused, on every process')
+  })
+}
+
+async function rotateKeys(options: Shared & { readonly overlap?: number }, { terminal }: Shell): Promise<void> {
+  const config = openConfig(options.config)
+  const { oauth } = config.authentication
+  if (oauth === undefined) throw new Fault('FAULT_CONFIG', 'authentication.oauth is not set, so there are no signing keys')
+  await withRecords(config, terminal, async (records) => {
+    const { store, keyring } = records
+    const keys = new SigningKeys({ store, clock: terminal.clock, sealingKey: keyring.key('oauth-sealing'), algorithm: 'ES256' })
+    // A token that was signed a moment ago must be verified to its end.
+    const { kid, signsFrom } = await keys.rotate(Math.max(options.overlap ?? 0, oauth.accessTokenMs))
+    await tell(records, { type: 'oauth.keys_rotated', detail: `key ${kid}` })
+    if (options.json === true) sayJson(terminal, { kid, signsFrom })
+    else say(terminal, `key ${kid} is published and signs from ${when(signsFrom)} on`)
   })
 }
 

@@ -47,3 +47,15 @@ test('a token is for a server that is there', async (t) => {
   assert.equal(code, 2)
   assert.match(errors, /no server nowhere/)
 })
+
+test('signing keys are rotated: the new one is told and written down, and without a server of our own there are none', async (t) => {
+  const there = install(t, `${CONFIG}\nauthentication: { oauth: {} }\n`)
+  const first = await there.run(['tokens', 'rotate-keys', '--json'])
+  const second = await there.run(['tokens', 'rotate-keys', '--overlap', '1h', '--json'])
+  assert.deepEqual([first.code, second.code], [0, 0], first.errors + second.errors)
+  const kidOf = (out: string): string => z.object({ kid: z.string() }).parse(JSON.parse(out)).kid
+  assert.notEqual(kidOf(first.out), kidOf(second.out))
+  const { out } = await there.run(['audit', 'query', '--json'])
+  assert.equal([...out.matchAll(/"type":"oauth\.keys_rotated"/g)].length, 2)
+  assert.equal((await install(t, CONFIG).run(['tokens', 'rotate-keys'])).code, 3)
+})
