@@ -1,6 +1,11 @@
 /** What `npm start` prints: the endpoints, the key, and lines to paste. */
 import { join } from 'node:path'
 
+export interface FirstUser {
+  readonly name: string
+  readonly password: string
+}
+
 export interface Started {
   readonly root: string
   readonly config: string
@@ -8,6 +13,8 @@ export interface Started {
   readonly servers: Readonly<Record<string, string>>
   /** The first key, this once; undefined when there was one before. */
   readonly key: string | undefined
+  /** The first user, this once; undefined when there was one before. */
+  readonly person: FirstUser | undefined
 }
 
 const REVISION = '2026-07-28'
@@ -40,6 +47,12 @@ function desktopEntry({ root, config }: Started, key: string): string {
   return JSON.stringify({ mcpServers: { files: entry } }, undefined, 2)
 }
 
+function signIn({ person, servers, config }: Started): readonly string[] {
+  const way = `  claude mcp add --transport http files ${servers['files'] ?? ''}`
+  if (person === undefined) return ['Or sign in with the browser, as somebody of:', `  ./bin/portcullis users list -c ${config}`, way]
+  return ['Or sign in with the browser; this user and password are shown this once:', `  ${person.name}   ${person.password}`, way]
+}
+
 export function describe(started: Started): string {
   const { config } = started
   const servers = Object.entries(started.servers)
@@ -57,6 +70,8 @@ export function describe(started: Started): string {
     ...servers.map(([name, endpoint]) => `  ${name.padEnd(8)} ${endpoint}`),
     '',
     ...shown,
+    '',
+    ...signIn(started),
     '',
     'curl:',
     `  ${curl(servers.at(-1)?.[1] ?? '', key)}`,

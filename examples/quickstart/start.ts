@@ -3,13 +3,16 @@ import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { isatty } from 'node:tty'
 import { z } from 'zod'
-import { describe } from './describe.ts'
+import { describe, type FirstUser } from './describe.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'src/cli/main.ts')
 const CONFIG = join(import.meta.dirname, 'portcullis.yaml')
 /** What the first key may do; `admin` would be too much for a key that is printed on a screen. */
 const FIRST_ROLE = 'user'
+const FIRST_USER = 'alice'
+const userList = z.array(z.object({ name: z.string() }))
+const user = z.object({ name: z.string(), password: z.string() })
 const keyList = z.array(z.object({ id: z.string() }))
 const issued = z.object({ key: z.string() })
 const listening = z.object({ servers: z.record(z.string(), z.string()) })
@@ -26,6 +29,12 @@ function portcullis<T>(shape: z.ZodType<T>, ...args: readonly string[]): T {
 function firstKey(): string | undefined {
   if (portcullis(keyList, 'keys', 'list').length > 0) return undefined
   return portcullis(issued, 'keys', 'create', '--name', 'first', '--role', FIRST_ROLE).key
+}
+
+/** The first person who may sign in, with a password that is shown this once. */
+function firstUser(): FirstUser | undefined {
+  if (portcullis(userList, 'users', 'list').length > 0) return undefined
+  return portcullis(user, 'users', 'add', FIRST_USER, '--role', FIRST_ROLE)
 }
 
 /** Starts the gateway; answers where it listens. */
@@ -50,5 +59,6 @@ function serve(): Promise<{ readonly servers: Readonly<Record<string, string>> }
 }
 
 const key = firstKey()
+const person = firstUser()
 const { servers } = await serve()
-console.log(describe({ root: ROOT, config: CONFIG, servers, key }))
+console.log(describe({ root: ROOT, config: CONFIG, servers, key, person }))
