@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { it } from 'node:test'
+import { it, type TestContext } from 'node:test'
 import { isCheckpoint } from '../../src/audit/checkpoint.ts'
 import { isEvent } from '../../src/audit/event.ts'
 import type { Sink, Told } from '../../src/audit/sinks.ts'
@@ -197,19 +197,25 @@ it('refuses on a disk that is really full, and recovers', async (context) => {
   }
 })
 
-it('goes on behind a group that the store kept although it failed to answer', async (context) => {
+/** A journal of three events whose store then keeps the fourth and fails to answer, until `isDeaf` is taken back. */
+async function makeUnanswered(context: TestContext) {
   const { store, open } = makeDesk(context)
-  let isDeaf = false
+  const line = { isDeaf: false }
   const lossy = withAppend(store, async (log, lines) => {
     await store.append(log, lines)
-    if (isDeaf) throw new Error('the answer was lost')
+    if (line.isDeaf) throw new Error('the answer was lost')
   })
   const journal = open({ store: lossy })
   await writeMany(journal, 1, 3)
-  isDeaf = true
+  line.isDeaf = true
   await assert.rejects(journal.write(entryOf(4)), { code: 'FAULT_STORE' })
+  return { store, journal, line }
+}
+
+it('goes on behind a group that the store kept although it failed to answer', async (context) => {
+  const { store, journal, line } = await makeUnanswered(context)
   await assert.rejects(journal.checkpoint(), /lost/)
-  isDeaf = false
+  line.isDeaf = false
   await writeMany(journal, 5, 6)
   await journal.close()
   assert.deepEqual(
@@ -220,17 +226,8 @@ it('goes on behind a group that the store kept although it failed to answer', as
 })
 
 it('signs at its close for a group that the store kept although it failed to answer', async (context) => {
-  const { store, open } = makeDesk(context)
-  let isDeaf = false
-  const lossy = withAppend(store, async (log, lines) => {
-    await store.append(log, lines)
-    if (isDeaf) throw new Error('the answer was lost')
-  })
-  const journal = open({ store: lossy })
-  await writeMany(journal, 1, 3)
-  isDeaf = true
-  await assert.rejects(journal.write(entryOf(4)), { code: 'FAULT_STORE' })
-  isDeaf = false
+  const { store, journal, line } = await makeUnanswered(context)
+  line.isDeaf = false
   await journal.close()
   const { flaw, chains } = await verifyJournal(storeSource(store), KEYS.publicKey)
   assert.equal(flaw, undefined)
