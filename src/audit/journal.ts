@@ -7,6 +7,7 @@ import { type KeyedHash, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import type { Turn } from '../store/turn.ts'
 import { checkpointText, signCheckpoint } from './checkpoint.ts'
 import { isEvent } from './event.ts'
 import { eventOf, eventText, type Seal } from './event-text.ts'
@@ -23,6 +24,8 @@ export interface JournalOptions {
   /** Who writes: `gateway`, `cli`, a host's name. Each journal makes a chain of its own from it, so that processes never share one. */
   readonly node: string
   readonly sinks: readonly Sink[]
+  /** When a group is closed: all that the sockets of one turn bring goes into one append. */
+  readonly turn: Turn
   /** At most this long is an event without a checkpoint behind it. */
   readonly checkpointMs: number
   /** Ed25519, private. */
@@ -129,8 +132,7 @@ class ChainJournal implements Journal {
   #openGroup(): Group {
     const group = { entries: [], ids: [], times: [], done: Promise.withResolvers<void>() }
     this.#group = group
-    // After the sockets that are ready in this turn were read: all that they bring goes into one append.
-    setImmediate(() => void this.#inTurn(() => this.#append()))
+    this.#options.turn.writes(() => void this.#inTurn(() => this.#append()))
     return group
   }
 

@@ -19,6 +19,7 @@ import { createEngine, type Engine } from '../policy/engine.ts'
 import { readPolicies } from '../policy/load.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
+import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import type { Stations } from './guard.ts'
 import { createStateSeal } from './state.ts'
@@ -58,7 +59,8 @@ export interface HouseOptions {
 
 /** @throws Fault when the store or the key file cannot be opened. */
 export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true }: HouseOptions): Records {
-  const store = openStore(config, clock)
+  const turn = new Turn()
+  const store = openStore(config, clock, turn)
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
   const { checkpointMs } = config.audit
   const journal = createJournal({
@@ -67,6 +69,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     ids: createIds(clock),
     node,
     sinks: sinksOf(config, stdout),
+    turn,
     checkpointMs,
     signingKey: keyring.signingKey(),
     headHash: createKeyedHash(keyring.key('journal-head')),
@@ -150,9 +153,9 @@ function found(glob: string): readonly string[] {
   return paths
 }
 
-function openStore(config: Config, clock: Clock): Store {
+function openStore(config: Config, clock: Clock, turn: Turn): Store {
   if (config.store !== IN_MEMORY) mkdirSync(dirname(config.store), { recursive: true, mode: 0o700 })
-  return openSqlite(config.store, { clock })
+  return openSqlite(config.store, { clock, turn })
 }
 
 function sinksOf(config: Config, stdout: boolean): readonly Sink[] {

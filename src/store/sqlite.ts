@@ -8,11 +8,14 @@ import { faultOf } from './sqlite-fault.ts'
 import { SqliteLogs } from './sqlite-logs.ts'
 import { openDatabase } from './sqlite-schema.ts'
 import type { Cell, Charge, Line, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
+import { Turn } from './turn.ts'
 
 export interface SqliteOptions {
   readonly clock: Clock
   /** Largest size of the file; writes beyond it are refused with `FAULT_STORE`. */
   readonly maxBytes?: number
+  /** When records are read: of one key once a turn, for all who asked. Default: one of its own. */
+  readonly turn?: Turn
 }
 
 const PAGE_RECORDS = 1_000
@@ -34,12 +37,13 @@ const PARSED_MAX_CHARS = 2_048
  */
 export function openSqlite(path: string, options: SqliteOptions): Store {
   try {
-    return new SqliteStore(openDatabase(path, options.maxBytes), path, options.clock)
+    return new SqliteStore(openDatabase(path, options.maxBytes), path, options.clock, options.turn ?? new Turn())
   } catch (error) {
     throw faultOf(error, path)
   }
 }
 
+type Asked = PromiseWithResolvers<JsonValue | undefined>
 type Statements = ReturnType<typeof prepareAll>
 
 class SqliteStore implements Store {
@@ -48,27 +52,47 @@ class SqliteStore implements Store {
   readonly #clock: Clock
   readonly #statements: Statements
   readonly #logs: SqliteLogs
+  readonly #turn: Turn
+  readonly #asked = new Map<string, Asked>()
   #writes = 0
   #sweptTo = ''
 
   readonly #parsed = new Map<string, { readonly text: string; readonly value: JsonValue }>()
 
-  constructor(database: DatabaseSync, path: string, clock: Clock) {
+  constructor(database: DatabaseSync, path: string, clock: Clock, turn: Turn) {
     this.#database = database
     this.#path = path
     this.#clock = clock
+    this.#turn = turn
     this.#statements = prepareAll(database)
     this.#logs = new SqliteLogs(database)
   }
 
-  async get(key: string): Promise<JsonValue | undefined> {
-    try {
-      const row = this.#statements.get.get(checkKey(key))
-      if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
-      return this.#parse(key, String(row['value']))
-    } catch (error) {
-      throw faultOf(error, this.#path)
+  /** One look-up costs several system calls, and under load all calls of a turn ask for the same few records. */
+  get(key: string): Promise<JsonValue | undefined> {
+    const known = this.#asked.get(key)
+    if (known !== undefined) return known.promise
+    const asked: Asked = Promise.withResolvers()
+    if (this.#asked.size === 0) this.#turn.reads(this.#answerAll)
+    this.#asked.set(key, asked)
+    return asked.promise
+  }
+
+  readonly #answerAll = (): void => {
+    for (const [key, asked] of this.#asked) {
+      try {
+        asked.resolve(this.#read(key))
+      } catch (error) {
+        asked.reject(faultOf(error, this.#path))
+      }
     }
+    this.#asked.clear()
+  }
+
+  #read(key: string): JsonValue | undefined {
+    const row = this.#statements.get.get(checkKey(key))
+    if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
+    return this.#parse(key, String(row['value']))
   }
 
   /** The text is read anew each time; only what it says is remembered. One value for one text, so that callers can tell by identity. */

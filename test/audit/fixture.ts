@@ -12,6 +12,7 @@ import { createIds } from '../../src/core/id.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
+import { Turn } from '../../src/store/turn.ts'
 
 export const START_AT = 1_790_000_000_000
 export const HEAD_HASH = createKeyedHash(Buffer.alloc(32, 9))
@@ -46,6 +47,7 @@ export function makeDesk(context: TestContext, options: { readonly maxBytes?: nu
       ids,
       node: 'test',
       sinks: [],
+      turn: new Turn(),
       checkpointMs: 3_600_000,
       signingKey: KEYS.privateKey,
       headHash: HEAD_HASH,

@@ -5,6 +5,7 @@ import { createJournal } from '../../src/audit/journal.ts'
 import { createIds } from '../../src/core/id.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import { Turn } from '../../src/store/turn.ts'
 
 const [path = '', name = '', key = '', count = ''] = process.argv.slice(2)
 const store = openSqlite(path, { clock: Date.now })
@@ -14,6 +15,7 @@ const journal = createJournal({
   ids: createIds(Date.now),
   node: name,
   sinks: [],
+  turn: new Turn(),
   checkpointMs: 5,
   headHash: createKeyedHash(Buffer.alloc(32, 9)),
   signingKey: createPrivateKey({ key: Buffer.from(key, 'base64url'), format: 'der', type: 'pkcs8' }),
