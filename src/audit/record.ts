@@ -28,34 +28,50 @@ export interface Description {
 
 /** What the line has found out by the time it writes. */
 export interface Known {
-  readonly principal?: Principal
-  readonly decision?: Decision
-  readonly denial?: Denial
+  readonly principal?: Principal | undefined
+  readonly decision?: Decision | undefined
+  readonly denial?: Denial | undefined
   readonly findings: readonly Finding[]
-  readonly description?: Description
+  readonly description?: Description | undefined
   /** Milliseconds from arrival to end. */
-  readonly tookMs?: number
-  readonly outcome?: Outcome
+  readonly tookMs?: number | undefined
+  readonly outcome?: Outcome | undefined
   /** W3C trace id. */
-  readonly trace?: string
+  readonly trace?: string | undefined
 }
 
 /** Describes arguments without their text. `keyedHash`: of a key for this purpose only. */
 export function describeArguments(values: JsonObject, keyedHash: KeyedHash): Description {
-  const names = Object.keys(values).filter((name) => values[name] !== undefined)
-  if (names.length === 0) return { arguments: {}, argumentsHash: keyedHash('{}') }
-  const shapes: (readonly [string, string])[] = names.slice(0, ARGUMENTS_MAX).map((name) => [nameText(name), shapeOf(values[name] ?? null)])
-  if (names.length > ARGUMENTS_MAX) shapes.push(['…', `${names.length - ARGUMENTS_MAX} more`])
+  const shapes: (readonly [string, string])[] = []
+  let more = 0
+  let isSorted = true
+  let before = ''
+  for (const name of Object.keys(values)) {
+    const value = values[name]
+    if (value === undefined) continue
+    if (shapes.length === ARGUMENTS_MAX) {
+      more++
+      continue
+    }
+    const shown = nameText(name)
+    if (shown < before) isSorted = false
+    before = shown
+    shapes.push([shown, shapeOf(value)])
+  }
+  if (more > 0) shapes.push(['…', `${more} more`])
   // Sorted, because the journal writes them so and would have to sort them again.
-  shapes.sort(([left], [right]) => (left < right ? -1 : 1))
+  if (!isSorted) shapes.sort(([left], [right]) => (left < right ? -1 : 1))
   return { arguments: Object.fromEntries(shapes), argumentsHash: keyedHash(canonical(values)) }
 }
 
+/** Written to member by member: spreading what may be absent costs a call more than all that it says. */
+type Draft = { -readonly [Member in keyof Entry]: Entry[Member] }
+
 /** The entry of a call at its beginning or at its end. */
 export function callEntry(type: Extract<EventType, 'call.begun' | 'call.ended'>, call: Call, known: Known): Entry {
-  const { principal, decision, denial, description } = known
+  const { decision, denial, description, findings } = known
   const { origin, resource } = call
-  return {
+  const entry: Draft = {
     type,
     call: call.id,
     method: cut(call.method, WORD_MAX_CHARS),
@@ -64,27 +80,35 @@ export function callEntry(type: Extract<EventType, 'call.begun' | 'call.ended'>,
     transport: origin.transport,
     era: origin.era,
     revision: cut(origin.revision, WORD_MAX_CHARS),
-    ...(origin.address !== undefined && { address: cut(origin.address, WORD_MAX_CHARS) }),
-    ...(origin.agent !== undefined && { agent: cut(origin.agent, WORD_MAX_CHARS) }),
-    ...(known.outcome !== undefined && { outcome: known.outcome }),
-    ...(principal !== undefined && principalMembers(principal)),
-    ...(description !== undefined && { arguments: description.arguments, argumentsHash: description.argumentsHash }),
-    ...(decision !== undefined && { policies: decision.policies, law: decision.revision }),
-    ...(denial !== undefined && { denial: denial.code, ...(denial.detail !== '' && { detail: cut(denial.detail, DETAIL_MAX_CHARS) }) }),
-    ...(known.findings.length > 0 && { findings: known.findings.slice(0, FINDINGS_MAX) }),
-    ...(known.tookMs !== undefined && { tookMs: known.tookMs }),
-    ...(known.trace !== undefined && { trace: cut(known.trace, WORD_MAX_CHARS) }),
   }
+  if (origin.address !== undefined) entry.address = cut(origin.address, WORD_MAX_CHARS)
+  if (origin.agent !== undefined) entry.agent = cut(origin.agent, WORD_MAX_CHARS)
+  if (known.outcome !== undefined) entry.outcome = known.outcome
+  if (known.principal !== undefined) nameWho(entry, known.principal)
+  if (description !== undefined) {
+    entry.arguments = description.arguments
+    entry.argumentsHash = description.argumentsHash
+  }
+  if (decision !== undefined) {
+    entry.policies = decision.policies
+    entry.law = decision.revision
+  }
+  if (denial !== undefined) {
+    entry.denial = denial.code
+    if (denial.detail !== '') entry.detail = cut(denial.detail, DETAIL_MAX_CHARS)
+  }
+  if (findings.length > 0) entry.findings = findings.slice(0, FINDINGS_MAX)
+  if (known.tookMs !== undefined) entry.tookMs = known.tookMs
+  if (known.trace !== undefined) entry.trace = cut(known.trace, WORD_MAX_CHARS)
+  return entry
 }
 
-function principalMembers(principal: Principal): Partial<Entry> {
-  return {
-    principal: cut(nameOf(principal), NAME_MAX_CHARS),
-    kind: principal.kind,
-    roles: principal.roles,
-    ...(principal.client !== undefined && { client: cut(principal.client, WORD_MAX_CHARS) }),
-    ...(principal.tenant !== undefined && { tenant: cut(principal.tenant, WORD_MAX_CHARS) }),
-  }
+function nameWho(entry: Draft, principal: Principal): void {
+  entry.principal = cut(nameOf(principal), NAME_MAX_CHARS)
+  entry.kind = principal.kind
+  entry.roles = principal.roles
+  if (principal.client !== undefined) entry.client = cut(principal.client, WORD_MAX_CHARS)
+  if (principal.tenant !== undefined) entry.tenant = cut(principal.tenant, WORD_MAX_CHARS)
 }
 
 function shapeOf(value: JsonValue): string {
@@ -96,6 +120,7 @@ function shapeOf(value: JsonValue): string {
 
 /** The name of an argument comes from the caller: printable ASCII of bounded length, whatever it was. */
 function nameText(name: string): string {
+  if (/^[ -~]{0,64}$/.test(name)) return name
   return cut(name, ARGUMENT_NAME_MAX_CHARS).replace(
     /[^ -~…]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

@@ -23,14 +23,14 @@ function outcomeOf(trail: Trail): Outcome {
 /** The one decision record of a call, however it ended. */
 export function endedEntry(call: Call, trail: Trail, now: number, describe: Describe): Entry {
   const { principal, decision, denial, findings } = trail
-  const trace = traceOf(call)
   return callEntry('call.ended', call, {
     outcome: outcomeOf(trail),
     findings,
-    ...(principal === undefined ? {} : { principal, description: describe(call.arguments) }),
-    ...(decision === undefined ? {} : { decision }),
-    ...(denial === undefined ? {} : { denial }),
-    ...(trace === undefined ? {} : { trace }),
+    principal,
+    description: principal === undefined ? undefined : describe(call.arguments),
+    decision,
+    denial,
+    trace: traceOf(call),
     tookMs: now - call.receivedAt,
   })
 }
