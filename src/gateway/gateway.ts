@@ -3,6 +3,7 @@ import type { Readable, Writable } from 'node:stream'
 import { type Config, publicUrlOf } from '../config/config.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
+import type { Clock } from '../core/time.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
@@ -29,6 +30,8 @@ export interface GatewayOptions {
   readonly onFault: (fault: Fault) => void
   /** What a server writes to its standard error, escaped and capped. Default: it is dropped. */
   readonly onText?: (server: string, text: string) => void
+  /** Default: the machine's. */
+  readonly clock?: Clock
 }
 
 export interface Gateway {
@@ -51,7 +54,8 @@ export interface Endpoints {
 
 /** @throws Fault when the house cannot be opened: then nothing starts. */
 export function createGateway(config: Config, options: GatewayOptions): Gateway {
-  const house = openHouse(config, { node: 'gateway', onFault: options.onFault })
+  const { onFault, clock } = options
+  const house = openHouse(config, { node: 'gateway', onFault, ...(clock === undefined ? {} : { clock }) })
   return new RunningGateway(house, options)
 }
 
