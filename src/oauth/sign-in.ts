@@ -5,6 +5,7 @@ import * as oidc from 'openid-client'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isEqual, keyedHash } from '../core/secret.ts'
 import { KEYS } from '../store/keys.ts'
+import { basicOf } from '../trust/introspection.ts'
 import type { ForeignUser } from './accounts.ts'
 import { type AuthorizationServerOptions, isLoopback, type SignInOptions, textClaim } from './options.ts'
 
@@ -127,7 +128,7 @@ export class SignIns {
       issuer,
       provider.clientId,
       undefined,
-      clientSecret === undefined ? oidc.None() : oidc.ClientSecretBasic(clientSecret),
+      clientSecret === undefined ? oidc.None() : clientSecretBasic(provider.clientId, clientSecret),
       {
         [oidc.customFetch]: (url, { body, headers, method, redirect, signal }) =>
           fetch(url, { headers, method, redirect, ...(body == null ? {} : { body }), ...(signal === undefined ? {} : { signal }) }),
@@ -151,6 +152,11 @@ export class SignIns {
   #place(kind: string, name: string): string {
     return KEYS.oauth(`sign-in-${kind}`, keyedHash(this.#key, name))
   }
+}
+
+/** The library's own also encodes `-`, `_` and `.`, which a provider that does not decode takes for another secret. */
+function clientSecretBasic(clientId: string, clientSecret: string): oidc.ClientAuth {
+  return (_server, _client, _body, headers) => headers.set('authorization', basicOf(clientId, clientSecret))
 }
 
 function userOf(provider: SignInOptions, claims: JsonObject): ForeignUser | undefined {

@@ -50,7 +50,7 @@ export function createIntrospection(
   const known = new Map<string, Answer>()
   const unknown = new Map<string, Answer>()
   const open = new Map<string, Promise<Introspected>>()
-  const authorization = basicOf(config.clientId, config.clientSecret)
+  const authorization = basicOf(config.clientId, config.clientSecret.reveal())
 
   const ask = async (token: string, digest: string): Promise<Introspected> => {
     const askedAt = clock()
@@ -88,10 +88,13 @@ export function createIntrospection(
   }
 }
 
-/** RFC 6749 §2.3.1: both are form-encoded before they are joined. */
-function basicOf(clientId: string, clientSecret: Secret): string {
+/**
+ * RFC 6749 §2.3.1: both are form-encoded before they are joined. The letters, digits and `*-._` stay as they are: most secrets are made
+ * of these, and then also a server that does not decode, of which there are many, reads what was meant.
+ */
+export function basicOf(clientId: string, clientSecret: string): string {
   const encode = (text: string): string => new URLSearchParams({ v: text }).toString().slice(2)
-  return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret.reveal())}`).toString('base64')}`
+  return `Basic ${Buffer.from(`${encode(clientId)}:${encode(clientSecret)}`).toString('base64')}`
 }
 
 /** RFC 6750 §2.1, b64token: nothing else can be an access token. */

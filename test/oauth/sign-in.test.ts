@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { decodeJwt } from 'jose'
 import { type AdapterFactory, type AdapterPayload, Provider } from 'oidc-provider'
 import type { SignInOptions } from '../../src/oauth/options.ts'
+import { passDevPages } from '../idp/dev-pages.ts'
 import { authorizeUrl, Browser, createWorld, listenAs, pkce, redeem, register, type World } from './world.ts'
 
 /** Of the provider: what it remembers, for as long as the test. */
@@ -47,7 +48,7 @@ async function startProvider(t: TestContext, redirectUri: () => string): Promise
 }
 
 /** Both issuers know the other's address before either listens. */
-async function worldWithProvider(t: TestContext): Promise<World> {
+async function worldWithProvider(t: TestContext, fetched: typeof fetch = fetch): Promise<World> {
   const known = { callback: '' }
   const provider: { origin?: string } = {}
   const signIn: SignInOptions = {
@@ -59,43 +60,15 @@ async function worldWithProvider(t: TestContext): Promise<World> {
     clientSecret: 'a-secret-of-the-client',
     roles: { claim: 'groups', map: new Map([['staff', 'user']]) },
   }
-  const world = await createWorld(t, { signIn: [signIn], fetch: (url, init) => fetch(url, init) })
+  const world = await createWorld(t, { signIn: [signIn], fetch: fetched })
   known.callback = `${world.issuer}/signed-in`
   provider.origin = await startProvider(t, () => known.callback)
   return world
 }
 
-/** Through the development pages of the other provider, to the callback of ours, without opening it. */
-async function signInThere(start: URL, name: string): Promise<string> {
-  const browser = new Browser()
-  const jar = new Map<string, string>()
-  let url = start.href
-  let init: RequestInit = {}
-  for (let hop = 0; hop < 20; hop++) {
-    const response = await fetch(url, {
-      ...init,
-      redirect: 'manual',
-      headers: { accept: 'text/html', cookie: [...jar].map((pair) => pair.join('=')).join('; ') },
-    })
-    for (const line of response.headers.getSetCookie()) {
-      const [pair = ''] = line.split(';')
-      jar.set(pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1))
-    }
-    const location = response.headers.get('location')
-    if (location !== null) {
-      url = new URL(location, url).href
-      init = {}
-      if (new URL(url).pathname.endsWith('/signed-in')) return url
-      continue
-    }
-    const html = await response.text()
-    const action = /<form[^>]*action="([^"]*)"/.exec(html)?.[1] ?? ''
-    const prompt = /name="prompt" value="(\w+)"/.exec(html)?.[1] ?? 'login'
-    url = new URL(action, url).href
-    init = { method: 'POST', body: new URLSearchParams({ prompt, login: name, password: 'x' }) }
-  }
-  assert.fail(`never came back; ${browser.pages.length}`)
-}
+/** To the callback of ours, without opening it. */
+const signInThere = (start: URL, name: string): Promise<string> =>
+  passDevPages(start.href, name, (url) => url.pathname.endsWith('/signed-in'))
 
 async function leave(world: World, client: string, browser: Browser, challenge = pkce()): Promise<URL> {
   await browser.open(authorizeUrl(world, { client }, challenge))
@@ -126,6 +99,19 @@ test('who signs in elsewhere is known by provider and subject, with the roles th
   const claims = decodeJwt(String(body['access_token']))
   assert.deepEqual([claims.sub, claims['roles']], ['Example|carol', ['user']])
   assert.ok(world.events.some(({ type, principal }) => type === 'oauth.signed_in' && principal === `${world.issuer}#Example|carol`))
+})
+
+test('we name ourselves there in letters that are read alike with and without decoding (RFC 6749 §2.3.1)', async (t) => {
+  const said: (string | null)[] = []
+  const world = await worldWithProvider(t, (url, init) => {
+    said.push(new Headers(init?.headers).get('authorization'))
+    return fetch(url, init)
+  })
+  const browser = new Browser()
+  await browser.open(await signInThere(await leave(world, await register(world), browser), 'carol'))
+  assert.match(browser.page.html, /carol@example\.com/)
+  const credentials = said.filter((one) => one !== null).map((one) => Buffer.from(one.replace('Basic ', ''), 'base64').toString())
+  assert.deepEqual(credentials, ['portcullis:a-secret-of-the-client'])
 })
 
 test('an answer is good once, in the browser that asked, with the state that it asked with', async (t) => {
