@@ -1,10 +1,12 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|memory|stations`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|memory|tokens|stations`. */
 import { parseArgs } from 'node:util'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
-import { median, type Row, showMemory, showRows, showStations } from './report.ts'
+import { median, type Row, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
 import { measureStations } from './stations.ts'
-import { bridges, proxies, type Setting, type Variant } from './variants.ts'
+import { measureIssuing } from './token-endpoint.ts'
+import { measureRecognition } from './tokens.ts'
+import { bridges, credentials, proxies, type Setting, type Variant } from './variants.ts'
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' } },
@@ -39,10 +41,10 @@ async function measure(load: Load, { name, request, pid }: Variant, connections:
 }
 
 /** Every round visits every variant, and each round starts with another one, so that a slow moment of the machine hits them all alike. */
-async function compare(load: Load, { variants }: Setting, yardstick: string): Promise<readonly Row[]> {
+async function compare(load: Load, { variants }: Setting, yardstick: string, levels = LEVELS): Promise<readonly Row[]> {
   for (const variant of variants) await measure(load, variant, 64, WARM_UP_MS)
   const rows: Row[] = []
-  for (const connections of LEVELS) {
+  for (const connections of levels) {
     const tallies = variants.map((): Tally => ({ runs: [], cpuUs: 0 }))
     for (let round = 0; round < ROUNDS; round++) {
       for (let turn = 0; turn < variants.length; turn++) {
@@ -84,6 +86,22 @@ async function watchMemory(load: Load, { variants }: Setting): Promise<readonly 
   return samples
 }
 
+/** What a caller costs by how they are known: in this process, at a gateway, and where tokens are issued. */
+async function watchTokens(load: Load, report: Record<string, unknown>): Promise<void> {
+  const recognition = await measureRecognition(values.quick)
+  say(showRecognition(recognition))
+  const setting = await credentials(load)
+  try {
+    const rows = await compare(load, setting, 'API key', [64])
+    say(showRows('Known by a credential that was seen before: a 400-byte tools/call', 'API key', rows))
+    const issued = await measureIssuing(setting.issuing, ROUNDS, ROUND_MS, WARM_UP_MS / 3)
+    say(showIssued(issued))
+    report['tokens'] = { recognition, rows, issued }
+  } finally {
+    await setting.end()
+  }
+}
+
 const wanted = (part: string): boolean => values.only === undefined || values.only === part
 
 async function main(load: Load): Promise<void> {
@@ -115,6 +133,7 @@ async function main(load: Load): Promise<void> {
       await setting.end()
     }
   }
+  if (wanted('tokens')) await watchTokens(load, report)
   if (wanted('stations')) {
     const stations = await measureStations(values.quick)
     report['stations'] = stations

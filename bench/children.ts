@@ -1,6 +1,6 @@
 /** Starts and ends the processes that are measured, and reads what they cost. */
 import { type ChildProcess, execFileSync, fork, type SpawnOptions, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import type { Job, Run } from './load.ts'
@@ -104,8 +104,18 @@ const procFile = (pid: number, file: string): string | undefined => {
   }
 }
 
-/** CPU time that a process has used, microseconds; undefined where there is no /proc. */
+function threadsOf(pid: number): readonly string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`)
+  } catch {
+    return []
+  }
+}
+
+/** CPU time that a process has used, microseconds: to the nanosecond where the kernel says so of each thread. Undefined where there is no /proc. */
 export function cpuUs(pid: number): number | undefined {
+  const threads = threadsOf(pid).map((thread) => Number(procFile(pid, `task/${thread}/schedstat`)?.split(' ')[0]))
+  if (threads.length > 0 && threads.every(Number.isFinite)) return threads.reduce((sum, ns) => sum + ns, 0) / 1000
   const text = procFile(pid, 'stat')
   if (text === undefined) return undefined
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

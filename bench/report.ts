@@ -19,6 +19,23 @@ export interface Station {
   readonly us: number
 }
 
+/** How somebody is recognised. */
+export interface Recognition {
+  readonly name: string
+  readonly cpuUs: number
+  /** To the first of the same round; median over the rounds. */
+  readonly ratio: number
+}
+
+/** How a token is issued. */
+export interface Issued {
+  readonly name: string
+  readonly connections: number
+  readonly perSecond: number
+  readonly medianUs: number
+  readonly cpuUs: number
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right)
   const middle = sorted.length >> 1
@@ -61,5 +78,19 @@ export function showStations(stations: readonly Station[]): string {
   return `\nCost of each station, one call\n${table(
     ['', 'µs'],
     stations.map(({ name, us }) => [name, us.toFixed(2)]),
+  )}`
+}
+
+export function showRecognition(rows: readonly Recognition[]): string {
+  return `\nCPU time to know a caller, one at a time\n${table(
+    ['', 'CPU µs', `ratio to ${rows[0]?.name}`],
+    rows.map(({ name, cpuUs, ratio }) => [name, cpuUs.toFixed(1), ratio.toFixed(2)]),
+  )}`
+}
+
+export function showIssued(rows: readonly Issued[]): string {
+  return `\nThe token endpoint, ${rows[0]?.connections} connections\n${table(
+    ['', 'tokens/s', 'median µs', 'CPU µs/token'],
+    rows.map(({ name, perSecond, medianUs, cpuUs }) => [name, whole(perSecond), whole(medianUs), whole(cpuUs)]),
   )}`
 }

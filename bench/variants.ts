@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { PASSWORD, REDIRECT } from '../test/oauth/world.ts'
 import { type Child, freePort, type Load, ROOT, start, startServer, waitFor, which } from './children.ts'
+import { startIssuer } from './issuer.ts'
 import type { Job } from './load.ts'
 import { padded, REVISION, TOOL } from './servers/answer.ts'
 
@@ -86,24 +88,33 @@ async function startNginx(stack: Stack, upstream: number): Promise<(Child & { re
   return { ...stack.keep(start('nginx', [program, '-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')])), port }
 }
 
-/** The gateway as an operator runs it: a file for its store, an API key, the law, the journal. */
-async function startPortcullis(stack: Stack, server: object): Promise<Child & { readonly port: number; readonly key: string }> {
+interface Portcullis extends Child {
+  readonly port: number
+  readonly key: string
+  /** Runs `portcullis … --json` on its configuration, and answers what it printed. */
+  command(args: readonly string[], input?: string): Readonly<Record<string, unknown>>
+}
+
+/** The gateway as an operator runs it: a file for its store, an API key, the law, the journal. @param more of its configuration */
+async function startPortcullis(stack: Stack, server: object, more: object = {}): Promise<Portcullis> {
   const folder = scratch(stack)
   const port = await freePort()
   const configuration = {
     listen: `127.0.0.1:${port}`,
     servers: { bench: server },
     access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
+    ...more,
   }
   const file = join(folder, 'portcullis.yaml')
   writeFileSync(file, JSON.stringify(configuration))
   const cli = join(ROOT, 'src/cli/main.ts')
-  const printed = execFileSync(process.execPath, [cli, 'keys', 'create', '-c', file, '--name', 'bench', '--role', 'bench', '--json'], {
-    encoding: 'utf8',
-  })
-  const created: unknown = JSON.parse(printed)
-  const key = typeof created === 'object' && created !== null && 'key' in created ? String(created.key) : ''
-  return { ...stack.keep(start('portcullis', [process.execPath, cli, 'serve', '-c', file], { cwd: folder })), port, key }
+  const command = (args: readonly string[], input = ''): Readonly<Record<string, unknown>> => {
+    const printed = execFileSync(process.execPath, [cli, ...args, '-c', file, '--json'], { encoding: 'utf8', input })
+    const said: unknown = JSON.parse(printed)
+    return typeof said === 'object' && said !== null ? { ...said } : {}
+  }
+  const key = String(command(['keys', 'create', '--name', 'bench', '--role', 'bench'])['key'])
+  return { ...stack.keep(start('portcullis', [process.execPath, cli, 'serve', '-c', file], { cwd: folder })), port, key, command }
 }
 
 async function settle(stack: Stack, load: Load, variants: readonly Variant[]): Promise<Setting> {
@@ -111,7 +122,7 @@ async function settle(stack: Stack, load: Load, variants: readonly Variant[]): P
   return { variants, end: () => stack.end() }
 }
 
-async function build(make: (stack: Stack) => Promise<Setting>): Promise<Setting> {
+async function build<T extends Setting>(make: (stack: Stack) => Promise<T>): Promise<T> {
   const stack = new Stack()
   try {
     return await make(stack)
@@ -160,4 +171,75 @@ export function bridges(load: Load): Promise<Setting> {
       variant('Portcullis to stdio', portcullis.port, '/mcp/bench', portcullis.pid, { 'x-api-key': portcullis.key }),
     ])
   })
+}
+
+/** A gateway that issues tokens itself, and where they are asked for. */
+export interface Issuing {
+  readonly url: string
+  readonly port: number
+  readonly pid: number
+  readonly resource: string
+  readonly machine: { readonly id: string; readonly secret: string }
+  /** A public client, for people. */
+  readonly app: string
+}
+
+/** One gateway, called with an API key and with tokens that it knows: of another issuer, and of its own. */
+export function credentials(load: Load): Promise<Setting & { readonly issuing: Issuing }> {
+  return build(async (stack) => {
+    const issuer = stack.keep(await startIssuer())
+    const upstream = stack.keep(await startServer('http-upstream.ts'))
+    const trusted = { issuer: issuer.url, allowPrivate: true, roles: { claim: 'roles', map: { bench: 'bench' } } }
+    const portcullis = await startPortcullis(
+      stack,
+      { url: `http://127.0.0.1:${upstream.port}/mcp` },
+      {
+        authentication: { issuers: [trusted], oauth: { accessToken: '1h' } },
+        access: {
+          roles: { bench: { permissions: ['bench:call'] } },
+          tools: { 'bench/*': { permission: 'bench:call', scope: 'bench:use' } },
+        },
+      },
+    )
+    const { port, pid, key, command } = portcullis
+    const url = `http://127.0.0.1:${port}`
+    const resource = `${url}/mcp/bench`
+    const machine = command('clients add --name machine --grant client-credentials --scope bench:use --role bench'.split(' '))
+    const app = command([
+      'clients',
+      'add',
+      '--name',
+      'app',
+      '--grant',
+      'authorization-code',
+      '--grant',
+      'refresh-token',
+      '--redirect-uri',
+      REDIRECT,
+      '--public',
+    ])
+    command(['users', 'add', 'alice', '--role', 'bench', '--password-stdin'], `${PASSWORD}\n`)
+    const bearer = (name: string, token: string): Variant => variant(name, port, '/mcp/bench', pid, { authorization: `Bearer ${token}` })
+    const byKey = variant('API key', port, '/mcp/bench', pid, { 'x-api-key': key })
+    await waitFor(byKey.name, load, byKey.request)
+    const issuing = {
+      url,
+      port,
+      pid,
+      resource,
+      machine: { id: String(machine['id']), secret: String(machine['client_secret']) },
+      app: String(app['id']),
+    }
+    const own = await tokenFor(issuing)
+    const variants = [byKey, bearer('a token of another issuer', issuer.token('ES256', resource).text), bearer('a token of its own', own)]
+    return { ...(await settle(stack, load, variants)), issuing }
+  })
+}
+
+async function tokenFor({ url, resource, machine: { id, secret } }: Issuing): Promise<string> {
+  const headers = { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
+  const body = new URLSearchParams({ grant_type: 'client_credentials', resource })
+  const said: unknown = await (await fetch(`${url}/token`, { method: 'POST', headers, body })).json()
+  if (typeof said === 'object' && said !== null && 'access_token' in said) return String(said.access_token)
+  throw new Error(`the token endpoint said ${JSON.stringify(said)}`)
 }
