@@ -1,5 +1,5 @@
 /** Issuers for the tests of this room: real keys, real key sets, tokens signed by hand so that anything can be wrong with them. */
-import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto'
+import { constants, createHmac, generateKeyPairSync, type KeyObject, privateEncrypt, sign } from 'node:crypto'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import type { KeySource } from '../../src/identity/bearer-issuer.ts'
 import { ALGS, type Alg } from '../../src/trust/jwk.ts'
@@ -102,6 +102,11 @@ export function signWith(
   if (key === 'ed') return sign(null, bytes, privateKey)
   const pss = alg.startsWith('PS') ? { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: 32 } : {}
   return sign(`sha${alg.slice(2)}`, bytes, { key: privateKey, dsaEncoding, ...pss })
+}
+
+/** What RSA makes of a padded text, whatever its padding is. */
+export function rawSignature(key: 'rsa', padded: Buffer): Buffer {
+  return privateEncrypt({ key: PAIRS[key].privateKey, padding: constants.RSA_NO_PADDING }, padded)
 }
 
 export function hmac(secret: string | Uint8Array, signed: string): Buffer {
