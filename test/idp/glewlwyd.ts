@@ -33,6 +33,8 @@ export interface Glewlwyd extends ForeignProvider {
   /** The person's browser: what its sign-in page would have made of name and password, and that they agreed to the client. */
   signIn(name: string, client: string, scope: string): Promise<string>
   readonly secret: string
+  /** Signs with another key from now on, and publishes no other. */
+  rotate(): Promise<void>
   /** Without a resource it writes scopes where the audience belongs. */
   machineToken(resource?: string): Promise<string>
 }
@@ -63,9 +65,9 @@ database = { type = "sqlite3"; path = "${folder}/database" }
 }
 
 /** Its OpenID plugin: RSA, RFC 9068 and RFC 8707 as it does them, and what each user's groups are in every token. */
-function pluginOf(issuer: string): JsonObject {
+function pluginOf(issuer: string, kid: string): JsonObject {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const key = { ...privateKey.export({ format: 'jwk' }), kid: 'glewlwyd-1', alg: 'RS256', use: 'sig' }
+  const key = { ...privateKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' }
   return {
     module: 'oidc',
     name: 'oidc',
@@ -163,7 +165,7 @@ export async function startGlewlwyd(): Promise<Glewlwyd> {
   const administrator = new Session(base)
   await administrator.send('POST', '/auth', ADMINISTRATOR)
   await administrator.send('POST', '/scope', { name: 'tools:read', display_name: 'Read', description: 'Reading', password_required: false })
-  await administrator.send('POST', '/mod/plugin', pluginOf(issuer))
+  await administrator.send('POST', '/mod/plugin', pluginOf(issuer, 'glewlwyd-1'))
   const person = { email: '', password: PASSWORD, enabled: true, scope: ['openid', 'tools:read'] }
   await administrator.send('POST', '/user', { ...person, username: 'ann', name: 'Ann', groups: ['staff'] })
   await administrator.send('POST', '/user', { ...person, username: 'ben', name: 'Ben', groups: ['guests'] })
@@ -200,6 +202,10 @@ export async function startGlewlwyd(): Promise<Glewlwyd> {
     async serve(resources) {
       await addClient('machine', ['client_credentials'], [], resources)
       await addClient('app', ['code'], [CALLBACK], resources)
+    },
+    async rotate() {
+      await administrator.send('PUT', '/mod/plugin/oidc', pluginOf(issuer, 'glewlwyd-2'))
+      await administrator.send('PUT', '/mod/plugin/oidc/reset', {})
     },
     addClient: (id, redirectUri) => addClient(id, ['code'], [redirectUri]),
     signIn,
