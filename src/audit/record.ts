@@ -90,7 +90,7 @@ export function callEntry(type: Extract<EventType, 'call.begun' | 'call.ended'>,
     entry.argumentsHash = description.argumentsHash
   }
   if (decision !== undefined) {
-    entry.policies = decision.policies
+    entry.policies = policiesOf(decision, denial)
     entry.law = decision.revision
   }
   if (denial !== undefined) {
@@ -101,6 +101,11 @@ export function callEntry(type: Extract<EventType, 'call.begun' | 'call.ended'>,
   if (known.tookMs !== undefined) entry.tookMs = known.tookMs
   if (known.trace !== undefined) entry.trace = cut(known.trace, WORD_MAX_CHARS)
   return entry
+}
+
+/** Those that determined the end: of an answer that may not leave, the ones that kept it, not those that had let the call in. */
+function policiesOf(decision: Decision, denial: Denial | undefined): readonly string[] {
+  return denial === undefined || denial.policies.length === 0 ? decision.policies : denial.policies
 }
 
 function nameWho(entry: Draft, principal: Principal): void {

@@ -129,6 +129,13 @@ it('tells who asked for what, what the law said, and how it ended', () => {
   })
 })
 
+it('names the policies that refused, also where others had let the call in', () => {
+  const decision = { effect: 'permit', policies: ['lets-in'], obligations: [], remedies: [], revision: 'r1' } as const
+  const of = (denial: Denial) => callEntry('call.ended', CALL, { findings: [], decision, denial }).policies
+  assert.deepEqual(of(new Denial('content_blocked', { policies: ['keeps'] })), ['keeps'])
+  assert.deepEqual(of(new Denial('timeout')), ['lets-in'])
+})
+
 it('cuts what a caller may make as long as it likes', () => {
   const call: Call = {
     ...CALL,
