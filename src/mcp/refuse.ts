@@ -79,7 +79,8 @@ export function refuse(denial: Denial, call: Call | undefined, challenge: Challe
 
 function statusOf(denial: Denial, call: Call | undefined): number {
   const { status } = DENIALS[denial.code]
-  if (call?.method === 'server/discover' && status < 500 && !DISCOVER_4XX.has(status)) return 503
+  const isProbe = call?.method === 'server/discover' && call.origin.era === 'modern'
+  if (isProbe && status < 500 && !DISCOVER_4XX.has(status)) return 503
   const inBand = call !== undefined && call.origin.era === 'legacy' && idOf(call) !== undefined && call.message.body.method !== undefined
   return inBand && !LEGACY_HTTP.has(denial.code) ? 200 : status
 }

@@ -85,6 +85,13 @@ for (const code of CODES) {
   })
 }
 
+test('a discovery asked for in a session is an unknown method, and nothing to come again for', () => {
+  const body = { jsonrpc: '2.0', id: 'd', method: 'server/discover' } as const
+  const call: Call = { ...legacyCall, method: 'server/discover', message: { body } }
+  const { status, headers } = refuse(new Denial('unknown_method'), call)
+  assert.deepEqual([status, headers['retry-after']], [200, undefined])
+})
+
 describe('challenges', () => {
   const challenge = { resourceMetadata: 'https://mcp.example/.well-known/oauth-protected-resource/mcp', realm: 'files' }
   const of = (denial: Denial) => refuse(denial, modernCall, challenge).headers['www-authenticate']
