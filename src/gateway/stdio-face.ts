@@ -6,8 +6,8 @@ import type { Credential } from '../core/principal.ts'
 import { type Signal, Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import { pass, type Stations } from '../guard/guard.ts'
-import { bytesOf } from '../mcp/message.ts'
-import { bodilessCall, type Envelope, parseCall } from '../mcp/parse.ts'
+import { bytesOf, isResponse } from '../mcp/message.ts'
+import { bodilessCall, type Envelope, flawedCall, parseCall } from '../mcp/parse.ts'
 import { refusalBody } from '../mcp/refuse.ts'
 import { LineReader } from '../upstream/lines.ts'
 import type { Relay } from './relay.ts'
@@ -28,12 +28,20 @@ export interface FaceParts {
 /** Serves until the client closes its side and what was under way has ended. */
 export async function serveStdio(parts: FaceParts, input: Readable, output: Writable): Promise<void> {
   const face = new Face(parts, output)
+  let isEndless = false
+  const refuse = (): void => face.refuse(new Denial('too_large', { detail: `a line is over limits.request.maxBytes (${parts.maxBytes})` }))
   const lines = new LineReader(parts.maxBytes, {
     onLine: (line) => face.accept(line),
-    onTooLong: () => face.refuse(new Denial('too_large', { detail: `a line is over limits.request.maxBytes (${parts.maxBytes})` })),
-    onEndless: () => input.destroy(),
+    onTooLong: refuse,
+    onEndless: () => {
+      isEndless = true
+      refuse()
+    },
   })
-  for await (const chunk of input) lines.read(Buffer.from(chunk))
+  for await (const chunk of input) {
+    lines.read(Buffer.from(chunk))
+    if (isEndless) break
+  }
   await face.drain()
 }
 
@@ -58,9 +66,10 @@ class Face {
     this.#start(call, stop)
   }
 
-  /** What cannot be told to belong to any request. */
+  /** A line that was not read: it walks the line all the same, so that its caller is known and history has it. */
   refuse(denial: Denial): void {
-    this.#write({ body: refusalBody(denial, undefined) })
+    const stop = new Stop()
+    this.#start(flawedCall(denial, this.#envelope(stop)), stop)
   }
 
   async drain(): Promise<void> {
@@ -76,15 +85,19 @@ class Face {
   async #walk(call: Call, stop: Stop): Promise<void> {
     const id = call.message.body.id
     if (id !== undefined) this.#running.set(id, stop)
+    let response: Message | undefined
     try {
       for await (const message of pass(this.#parts.house, call, this.#parts.credentials, (asked, principal) =>
         this.#forward(asked, principal, stop),
       )) {
-        if (call.method === 'initialize' && message.body.result !== undefined) this.#open(call)
-        if (message.event?.isEmpty !== true) this.#write(message)
+        // Held back until the call has been written down as ended, as over HTTP.
+        if (isResponse(message.body)) response = message
+        else if (message.event?.isEmpty !== true) this.#write(message)
       }
+      if (call.method === 'initialize' && response?.body.result !== undefined) this.#open(call)
+      if (response !== undefined) this.#write(response)
     } catch (error) {
-      if (id !== undefined && !stop.aborted) this.#write({ body: refusalBody(Denial.from(error), call) })
+      if (isAnswered(call) && !stop.aborted) this.#write({ body: refusalBody(Denial.from(error), call) })
     } finally {
       if (id !== undefined && this.#running.get(id) === stop) this.#running.delete(id)
     }
@@ -125,6 +138,15 @@ class Face {
     this.#output.write(bytes.includes(LF) ? Buffer.from(JSON.stringify(message.body)) : bytes)
     this.#output.write('\n')
   }
+}
+
+/**
+ * Whether a refusal is told: of a request, and of a line that could not be read far enough to know what it is (JSON-RPC 2.0 §5, under no id).
+ * Notifications and responses are never answered.
+ */
+function isAnswered(call: Call): boolean {
+  const { id, method } = call.message.body
+  return id !== undefined || (method === undefined && !call.method.startsWith('$'))
 }
 
 const LF = 0x0a

@@ -39,7 +39,11 @@ export class LineReader {
       start = end + 1
       end = chunk.indexOf(LF, start)
     }
-    if (start < chunk.length) this.#keep(start === 0 ? chunk : chunk.subarray(start))
+    if (start === chunk.length) return
+    const limit = this.#maxBytes * ENDLESS
+    const before = this.#bytes
+    this.#keep(start === 0 ? chunk : chunk.subarray(start))
+    if (before <= limit && this.#bytes > limit) this.#handlers.onEndless()
   }
 
   #finish(last: Buffer): void {
@@ -59,12 +63,9 @@ export class LineReader {
   }
 
   #keep(part: Buffer): void {
-    const before = this.#bytes
     this.#bytes += part.length
     if (this.#isSkipping) {
       this.#tail = lastOf(this.#tail, part)
-      const limit = this.#maxBytes * ENDLESS
-      if (before <= limit && this.#bytes > limit) this.#handlers.onEndless()
       return
     }
     this.#parts.push(part)
