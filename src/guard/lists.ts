@@ -59,7 +59,8 @@ export function limitRevisions(message: Message, method: string): Message {
   return spoken.length === offered.length ? message : rewrite(message, { ...result, supportedVersions: spoken })
 }
 
-function rewrite(message: Message, result: JsonObject): Message {
+/** The message with another result, where it stood. */
+export function rewrite(message: Message, result: JsonObject): Message {
   const body: Body = { ...message.body, result }
   return message.event === undefined ? { body } : { body, event: message.event }
 }

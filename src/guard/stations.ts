@@ -94,6 +94,7 @@ export function createStations(parts: Parts): Stations {
       const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visibleTo(principal)) : listed
       switch (kindOfResult(body.result, call)) {
         case 'complete':
+          if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal)
           return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered
         case 'input_required':
           checkInputRequests(body.result, call)

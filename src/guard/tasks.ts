@@ -1,11 +1,12 @@
 /** Whose task it is: an id names a task and proves nothing, so it is bound to who began it (SEP-2663; 2025-11-25, basic/utilities/tasks). */
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import { isObject } from '../core/json.ts'
+import { isObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { rewrite } from './lists.ts'
 
 /** A task without a life of its own is remembered so long. */
 const TASK_TTL_MS = 24 * 60 * 60_000
@@ -34,10 +35,24 @@ export class TaskOwners {
       throw new Denial('upstream_failed', { detail: 'a task id that belongs to somebody else' })
   }
 
+  /** A list with only the caller's own tasks: a server that cannot tell its callers apart lists everybody's. */
+  async narrow(message: Message, call: Call, principal: Principal): Promise<Message> {
+    const result = message.body.result
+    const listed = result?.['tasks']
+    if (result === undefined || !Array.isArray(listed)) return message
+    const owners = await Promise.all(listed.map((task) => this.#ownerOf(call.resource.server, isObject(task) ? task['taskId'] : undefined)))
+    const tasks = listed.filter((_, at) => owners[at] === nameOf(principal))
+    return tasks.length === listed.length ? message : rewrite(message, { ...result, tasks })
+  }
+
   /** Somebody else's task answers like one that never was. @throws Denial `forbidden`. */
   async check(call: Call, principal: Principal): Promise<void> {
-    const owner = await this.#store.get(KEYS.taskOwner(call.resource.server, call.resource.name))
+    const owner = await this.#ownerOf(call.resource.server, call.resource.name)
     if (owner !== nameOf(principal))
       throw new Denial('forbidden', { detail: owner === undefined ? 'unknown task' : 'a task of another principal' })
+  }
+
+  async #ownerOf(server: string, id: unknown): Promise<JsonValue | undefined> {
+    return typeof id === 'string' ? await this.#store.get(KEYS.taskOwner(server, id)) : undefined
   }
 }
