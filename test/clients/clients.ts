@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Client as ClientV2, StreamableHTTPClientTransport as HttpV2, type VersionNegotiationMode } from '@modelcontextprotocol/client'
 import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
@@ -10,12 +10,15 @@ import { StdioClientTransport as StdioV1 } from '@modelcontextprotocol/sdk/clien
 import { StreamableHTTPClientTransport as HttpV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { z } from 'zod'
+import type { StdioEntry } from './quickstart.ts'
 
 const MODULES = join(import.meta.dirname, '../../node_modules')
 const INSPECTOR = join(MODULES, '@modelcontextprotocol/inspector/clients/launcher/build/index.js')
 const MCP_REMOTE = join(MODULES, 'mcp-remote/dist/proxy.js')
 /** The Inspector starts anew for each call; a busy machine takes its time. */
 const COMMAND_MS = 60_000
+/** What mcp-remote says when it wants a person to sign in. */
+const SIGN_IN = /Please authorize this client by visiting/
 const INFO = { name: 'portcullis-test', version: '1.0.0' }
 
 export interface Answer {
@@ -40,7 +43,8 @@ export interface McpClient {
 const toolList = z.object({ tools: z.array(z.object({ name: z.string() })) })
 const toolAnswer = z.object({ content: z.array(z.object({ text: z.string().optional() })), isError: z.boolean().optional() })
 
-const namesOf = (value: unknown): readonly string[] =>
+/** Of a list of tools, sorted. */
+export const namesOf = (value: unknown): readonly string[] =>
   toolList
     .parse(value)
     .tools.map(({ name }) => name)
@@ -138,8 +142,29 @@ const mcpRemote: McpClient = {
     const home = await newHome()
     const header = key === undefined ? [] : ['--header', `X-API-Key:${key}`]
     const args = [MCP_REMOTE, url, '--transport', 'http-only', '--auth-timeout', '1', ...header]
-    return converseV1(new StdioV1({ command: process.execPath, args, env: home.env, stderr: 'ignore' }), () => home.remove())
+    const transport = new StdioV1({ command: process.execPath, args, env: home.env, stderr: 'pipe' })
+    // Not let in, it sends its user to a browser and waits there for much longer than anybody here does.
+    let said = ''
+    transport.stderr?.on('data', (chunk: Buffer) => {
+      said += chunk.toString()
+      if (SIGN_IN.test(said)) void transport.close()
+    })
+    return converseV1(transport, () => home.remove())
   },
+}
+
+/** A server that a desktop client starts from its configuration: no more of our environment than every login has. */
+export async function overStdio({ command, args, env }: StdioEntry): Promise<Conversation> {
+  const home = await newHome()
+  const path = [home.env['PATH'] ?? '', '/usr/bin', '/bin'].join(delimiter)
+  const transport = new StdioV1({
+    command,
+    args: [...args],
+    cwd: home.env['HOME'] ?? '/',
+    env: { ...home.env, PATH: path, ...env },
+    stderr: 'ignore',
+  })
+  return converseV1(transport, () => home.remove())
 }
 
 export const CLIENTS: readonly McpClient[] = [
