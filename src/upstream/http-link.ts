@@ -13,6 +13,8 @@ import type { Answer, Headers, Plan, Wire } from './http-plan.ts'
 const SESSION_ID = /^[\x21-\x7e]{1,1024}$/
 /** Under this id the gateway itself initialises; the answer is seen by nobody else. */
 const OWN_ID = 'portcullis-initialize'
+/** A call that may have an effect is not repeated; the next one finds a session. */
+const NOTHING_AGAIN = (): undefined => undefined
 /** For what no caller can call off. */
 const NEVER = new AbortController().signal
 
@@ -21,6 +23,8 @@ export interface LinkOptions {
   readonly preamble: Preamble
   /** What becomes of event ids before they are passed on; absent: nothing. */
   readonly sealEventId?: (id: string) => string
+  /** For callers who have no session to open anew: one that was lost is always renewed here, and to them it is the server that failed. */
+  readonly isOurs?: boolean
 }
 
 /** A request by how it may be treated. */
@@ -67,7 +71,8 @@ export class LegacyLink {
     // `initialize` is never cancelled; what was never sent in a session cannot be either.
     const onAbandoned = id === undefined || method === undefined ? undefined : (): void => this.#cancel(id)
     const plan = { ...build(), ...(onAbandoned === undefined ? {} : { onAbandoned }) }
-    return this.#exchange({ ...plan, otherwise: this.#whenLost(isIdempotent ? build : undefined) })
+    const again = isIdempotent ? build : this.#options.isOurs === true ? NOTHING_AGAIN : undefined
+    return this.#exchange({ ...plan, otherwise: this.#whenLost(again) })
   }
 
   /** A notification, or the answer to a request of the upstream's. Yields nothing. */
@@ -151,7 +156,7 @@ export class LegacyLink {
   }
 
   /** 404 to a session id means that the upstream has forgotten it (2025-11-25, "Session Management"). */
-  #whenLost(build: (() => Plan) | undefined): (answer: Answer) => AsyncIterable<Message> | Denial | undefined {
+  #whenLost(build: (() => Plan | undefined) | undefined): (answer: Answer) => AsyncIterable<Message> | Denial | undefined {
     const lostId = this.#upstreamId
     return ({ status, body }) => {
       if (status !== 404 || lostId === undefined || body?.error?.code === METHOD_NOT_FOUND) return undefined
@@ -161,21 +166,24 @@ export class LegacyLink {
   }
 
   #lost(): Denial {
-    return new Denial('no_session', { detail: `${this.#options.wire.server}: it has lost the session` })
+    const { wire, isOurs = false } = this.#options
+    return new Denial(isOurs ? 'upstream_failed' : 'no_session', { detail: `${wire.server}: it has lost the session` })
   }
 
-  async *#again(lostId: string, build: () => Plan): AsyncGenerator<Message, undefined> {
+  async *#again(lostId: string, build: () => Plan | undefined): AsyncGenerator<Message, undefined> {
     if (this.#upstreamId === lostId) {
       this.#renewal ??= this.#renew().finally(() => {
         this.#renewal = undefined
       })
     }
     await this.#renewal
+    const plan = build()
+    if (plan === undefined) throw this.#lost()
     // Only once: an upstream that loses what it just opened is not tried a third time.
-    yield* this.#exchange({ ...build(), otherwise: ({ status }) => (status === 404 ? this.#lost() : undefined) })
+    yield* this.#exchange({ ...plan, otherwise: ({ status }) => (status === 404 ? this.#lost() : undefined) })
   }
 
-  /** The handshake once more, with the caller's own words. @throws Denial `no_session` unless the upstream agrees to the same revision. */
+  /** The handshake once more, with the caller's own words. @throws Denial `no_session`, or `upstream_failed` where the session is ours, unless the upstream agrees to the same revision. */
   async #renew(): Promise<void> {
     const agreed = this.#revision
     const said = this.#initialize

@@ -48,7 +48,7 @@ export class HttpPeer implements Peer {
 
   constructor(wire: Wire, preamble: Preamble) {
     this.#wire = wire
-    this.#link = new LegacyLink({ wire, preamble })
+    this.#link = new LegacyLink({ wire, preamble, isOurs: true })
   }
 
   /** Requests under way. */

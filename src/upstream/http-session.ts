@@ -92,7 +92,10 @@ export class LegacySessions {
   #open(call: Call, owner: string): AsyncIterable<Message> {
     const { session } = call
     const seal = session === undefined ? {} : { sealEventId: (id: string) => this.#sealOf(session, id) + id }
-    const held: Held = { owner, link: new LegacyLink({ wire: this.#wire, preamble: this.#preamble, ...seal }), reversed: undefined }
+    // On stdio the connection is the session: its client cannot open another.
+    const isOurs = call.origin.transport === 'stdio'
+    const link = new LegacyLink({ wire: this.#wire, preamble: this.#preamble, isOurs, ...seal })
+    const held: Held = { owner, link, reversed: undefined }
     if (session !== undefined) this.#held.set(session, held)
     return held.link.open(call.message, call.signal, (answer) =>
       session !== undefined && isModernOnly(answer) ? this.#reverse(call, held) : undefined,

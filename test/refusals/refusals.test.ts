@@ -43,8 +43,11 @@ const CANNOT: Readonly<Partial<Record<DenialCode, readonly Gap[]>>> = {
   foreign_host: [{ on: stdio, why: 'there is no host' }],
   no_route: [{ on: stdio, why: 'the server is chosen when the process is started' }],
   no_session: [
-    { on: modern, why: 'there are no sessions; the header of one is ignored' },
-    { on: (face) => stdio(face) && sessions(face), why: 'the connection is the session; whoever did not open it is malformed' },
+    { on: modern, why: 'there are no sessions: the header of one is ignored, and a server that lost ours has failed' },
+    {
+      on: (face) => stdio(face) && sessions(face),
+      why: 'the connection is the session: who did not open it is malformed, and a server that lost its own has failed',
+    },
   ],
   http_method: [{ on: stdio, why: 'there are no HTTP methods' }],
   not_acceptable: [{ on: stdio, why: 'there is no Accept' }],

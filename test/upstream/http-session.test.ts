@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import type { EventStore } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import { STANDING } from '../../src/bridge/strays.ts'
-import type { Message } from '../../src/core/call.ts'
+import type { Call, Message } from '../../src/core/call.ts'
 import {
   ALICE,
   all,
@@ -229,6 +229,19 @@ test('a call that may have an effect is not repeated in a new session', async ()
     'no_session',
   )
   assert.equal(server.sessions.size, 0)
+})
+
+test('who cannot open a session is told that the server failed, and finds a new one at the next call', async () => {
+  await using server = await sdkV1()
+  await using upstream = upstreamAt(server.url)
+  const said = (call: Call): Call => ({ ...call, origin: { ...call.origin, transport: 'stdio' } })
+  const opening = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
+  await all(upstream.forward(said(legacy({ method: 'initialize', params: opening, session: 'ours' })), ALICE))
+  server.sessions.clear()
+  assert.equal(await refusal(() => upstream.forward(said(tool('echo', 'ours')), ALICE)), 'upstream_failed')
+  assert.equal(server.sessions.size, 1)
+  const [answer] = await all(upstream.forward(said(tool('echo', 'ours')), ALICE))
+  assert.ok(answer?.body.result !== undefined)
 })
 
 test('an upstream that loses every session is tried once', async () => {

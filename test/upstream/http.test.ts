@@ -228,6 +228,19 @@ test('a modern call to an SDK v1 server is bridged, with one session for each pr
   )
 })
 
+test('a modern caller knows no session that could be lost: its call fails, is not repeated, and the next one is answered', async () => {
+  await using server = await sdkV1()
+  await using upstream = upstreamAt(server.url)
+  await all(upstream.forward(echo('first'), ALICE))
+  server.sessions.clear()
+  assert.equal(await refusal(() => upstream.forward(echo('second'), ALICE)), 'upstream_failed')
+  const [answer] = await all(upstream.forward(echo('third'), ALICE))
+  assert.deepEqual(answer?.body.result?.['content'], [{ type: 'text', text: 'hello' }])
+  assert.equal(server.sessions.size, 1)
+  const inSession = server.received.filter(({ headers, body }) => headers['mcp-session-id'] !== undefined && body.includes('"tools/call"'))
+  assert.equal(inSession.length, 3)
+})
+
 test('bridged calls of one principal with equal ids do not meet', async () => {
   await using server = await sdkV1()
   await using upstream = upstreamAt(server.url)
