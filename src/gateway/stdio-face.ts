@@ -9,6 +9,7 @@ import { pass, type Stations } from '../guard/guard.ts'
 import { bytesOf, isResponse } from '../mcp/message.ts'
 import { bodilessCall, type Envelope, flawedCall, parseCall } from '../mcp/parse.ts'
 import { refusalBody } from '../mcp/refuse.ts'
+import { LEGACY_REVISIONS } from '../mcp/revision.ts'
 import { LineReader } from '../upstream/lines.ts'
 import type { Relay } from './relay.ts'
 import { newSessionId } from './session.ts'
@@ -53,6 +54,8 @@ class Face {
   readonly #streams = new Stop()
   /** Settled by an accepted `initialize`; a connection does not change its era (2026-07-28, basic/versioning). */
   #session: string | undefined
+  /** What the same answer agreed on, where it is spoken here. */
+  #revision: string | undefined
 
   constructor(parts: FaceParts, output: Writable) {
     this.#parts = parts
@@ -94,7 +97,7 @@ class Face {
         if (isResponse(message.body)) response = message
         else if (message.event?.isEmpty !== true) this.#write(message)
       }
-      if (call.method === 'initialize' && response?.body.result !== undefined) this.#open(call)
+      if (call.method === 'initialize' && response?.body.result !== undefined) this.#open(call, response.body.result['protocolVersion'])
       if (response !== undefined) this.#write(response)
     } catch (error) {
       if (isAnswered(call) && !stop.aborted) this.#write({ body: refusalBody(Denial.from(error), call) })
@@ -113,9 +116,10 @@ class Face {
   }
 
   /** The handshake is done: what the server says unasked has a stream from now on. */
-  #open(call: Call): void {
+  #open(call: Call, agreed: unknown): void {
     if (call.session === undefined) return
     this.#session = call.session
+    this.#revision = LEGACY_REVISIONS.find((revision) => revision === agreed)
     this.#start(bodilessCall('$stream', this.#envelope(this.#streams)), this.#streams)
   }
 
@@ -128,7 +132,7 @@ class Face {
       receivedAt: clock(),
       signal,
       limits: parsing,
-      ...(this.#session === undefined ? {} : { session: this.#session, forcedEra: 'legacy' as const }),
+      ...(this.#session === undefined ? {} : { session: this.#session, forcedEra: 'legacy' as const, forcedRevision: this.#revision }),
     }
   }
 

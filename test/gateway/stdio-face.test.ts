@@ -1,5 +1,7 @@
 /** The gateway's own stdin and stdout, line by line: what is answered, what is not, and what history has by then. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
 import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -54,11 +56,29 @@ test('a line that goes on without end is told once, written down, and ends the c
   assert.deepEqual([told.map(codeOf), refused], [['too_large'], ['too_large']])
 })
 
+test('what initialize agreed on holds: a method that came later is unknown', async () => {
+  const initialize = { protocolVersion: '2025-03-26', capabilities: {}, clientInfo: { name: 't', version: '1' } }
+  const [stdin, stdout] = [new PassThrough(), new PassThrough()]
+  const lines = createInterface({ input: stdout })
+  const served = house.gateway.serveStdio('bare', stdin, stdout)
+  const next = async (line: JsonObject): Promise<JsonObject> => {
+    stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...line })}\n`)
+    const [answer] = await once(lines, 'line')
+    return JSON.parse(String(answer)) as JsonObject
+  }
+  assert.ok((await next({ id: 1, method: 'initialize', params: initialize }))['result'] !== undefined)
+  assert.equal(codeOf(await next({ id: 2, method: 'tasks/list' })), 'unknown_method')
+  const ended = (await house.events()).findLast(({ type }) => type === 'call.ended')
+  assert.deepEqual([ended?.era, ended?.revision], ['legacy', '2025-03-26'])
+  stdin.end()
+  await served
+})
+
 test('an answer leaves when its call is written down as ended, not before', async () => {
   const [stdin, stdout] = [new PassThrough(), new PassThrough()]
   const before = (await house.events()).length
   const served = house.gateway.serveStdio('bare', stdin, stdout)
-  const answered = new Promise((resolve) => stdout.once('data', resolve))
+  const answered = once(stdout, 'data')
   stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: META } })}\n`)
   await answered
   const events = (await house.events()).slice(before)

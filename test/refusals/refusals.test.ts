@@ -100,7 +100,7 @@ const PRODUCE: Readonly<Partial<Record<DenialCode, Way>>> = {
   invalid_arguments: { make: (line) => line.ask('tools/call', { name: 'pay', arguments: [] }) },
   http_method: { make: (line) => line.http({ verb: 'PUT', text: '{}' }) },
   not_acceptable: { make: listing({ accept: 'text/html' }) },
-  slow_request: { who: 'slow', make: (line) => dawdle(line.house) },
+  slow_request: { who: 'slow', make: (line, face) => dawdle(line.house, face) },
   too_large: {
     make: (line) => line.say(JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/list', params: { x: 'x'.repeat(70_000) } })),
   },
@@ -166,11 +166,12 @@ before(async () => {
 after(() => world[Symbol.asyncDispose]())
 
 /** Begins a request and never ends it: Node answers in our place, and the connection is over. */
-function dawdle(house: RunningGateway): Promise<Seen> {
+function dawdle(house: RunningGateway, { revision }: Face): Promise<Seen> {
   return new Promise((resolve, reject) => {
     let told = ''
     const socket = connect(Number(new URL(house.url).port), '127.0.0.1', () => {
-      socket.write('POST /mcp HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{')
+      const headers = ['Host: localhost', 'Content-Type: application/json', 'Content-Length: 100', `MCP-Protocol-Version: ${revision}`]
+      socket.write(`POST /mcp HTTP/1.1\r\n${headers.join('\r\n')}\r\n\r\n{`)
     })
     socket.setEncoding('utf8').on('data', (chunk: string) => {
       told += chunk
@@ -233,7 +234,9 @@ function checkHistory(code: DenialCode, face: Face, ends: readonly AuditEvent[])
   assert.ok(ended?.outcome === 'denied' || ended?.outcome === 'failed')
   assert.notEqual(ended.detail ?? '', '', 'history says why')
   const policy = OF_THE_LAW[code]
-  if (policy !== undefined) assert.deepEqual(ended.policies, [policy])
+  if (policy === undefined) return
+  assert.deepEqual(ended.policies, [policy])
+  assert.deepEqual([ended.era, ended.revision], [face.era, face.revision])
 }
 
 async function check(code: DenialCode, face: Face, { who = 'user', make }: Way): Promise<void> {
