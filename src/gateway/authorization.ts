@@ -6,7 +6,7 @@ import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/be
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import type { Resources } from '../identity/resource.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
-import type { ResourceOptions, ScopeOptions } from '../oauth/options.ts'
+import type { ResourceOptions, ScopeOptions, SignInOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 
 const ALGORITHM = 'ES256'
@@ -23,9 +23,8 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
   // Loaded only where it is used: it costs a third of a second.
   const { createAuthorizationServer } = await import('../oauth/server.ts')
   const { config, store, clock, keyring, journal } = house
-  const fetch = createGuardedFetch({
-    allowPrivate: oauth.signIn.filter((one) => one.allowPrivate).map(({ issuer }) => new URL(issuer).origin),
-  })
+  const fetch = createGuardedFetch()
+  const issuerFetch = createGuardedFetch({ allowPrivate: privateOrigins(oauth) })
   const scopes = scopesOf(house)
   const offered = Object.keys(config.servers).flatMap((name) =>
     resources.identifiersOf(name).map((identifier): readonly [string, ResourceOptions] => [identifier, { name, scopes }]),
@@ -41,17 +40,27 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     signIn: oauth.signIn.map(({ clientSecret, roles, allowPrivate: _allow, ...rest }) => ({
       ...rest,
       ...(clientSecret === undefined ? {} : { clientSecret: clientSecret.reveal() }),
-      ...(roles === undefined ? {} : { roles: { claim: roles.claim, map: new Map(Object.entries(roles.map)) } }),
+      ...(roles === undefined ? {} : { roles: mapping(roles) }),
     })),
     assertions: [],
     keys: { cookies: keyring.key('oauth-cookies'), sealing: keyring.key('oauth-sealing') },
     store,
     clock,
     fetch: fetch.fetch,
+    issuerFetch,
     onEvent: (entry) => journal.write(entry),
   })
   const issuer = createTokenIssuer(embeddedRules(publicUrl, oauth.accessTokenMs), [ALGORITHM], keysOf(server))
-  return { server, issuer, close: () => fetch.close() }
+  return { server, issuer, close: async () => void (await Promise.all([fetch.close(), issuerFetch.close()])) }
+}
+
+/** Issuers of one's own may stand at private addresses, and nothing else may that they name. */
+function privateOrigins({ signIn }: OAuthConfig): readonly string[] {
+  return signIn.filter((one) => one.allowPrivate).map(({ issuer }) => new URL(issuer).origin)
+}
+
+function mapping({ claim, map }: NonNullable<OAuthConfig['signIn'][number]['roles']>): NonNullable<SignInOptions['roles']> {
+  return { claim, map: new Map(Object.entries(map)) }
 }
 
 /** Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. */

@@ -4,7 +4,9 @@ import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
+import type { GuardedFetch } from '../net/fetch.ts'
 import type { Store } from '../store/store.ts'
+import type { Alg } from '../trust/jwk.ts'
 
 export type SigningAlgorithm = 'ES256' | 'RS256'
 
@@ -41,14 +43,18 @@ export interface SignInOptions {
 /** Whose assertions are exchanged for tokens (RFC 7523). An issuer is trusted for one kind only. */
 export interface AssertionOptions {
   readonly issuer: string
-  /** `enterprise`: an identity provider's ID-JAG about a user. `workload`: a platform's word on a machine. */
-  readonly kind: 'enterprise' | 'workload'
+  /** `idjag`: an identity provider's word on a person (ID-JAG). `workload`: a platform's word on a machine. */
+  readonly kind: 'idjag' | 'workload'
   /** Where its keys are; default: from its metadata (RFC 8414, OpenID discovery). */
   readonly jwksUri?: string
-  readonly algorithms: readonly string[]
-  /** Accepted audiences beside the issuer itself, `https://…/token`. */
+  readonly algorithms: readonly Alg[]
+  /** Longest life of an assertion; default 10 min. */
+  readonly lifeMaxMs?: number
+  /** Workloads: accepted audiences beside our issuer and its token endpoint. */
   readonly audiences?: readonly string[]
-  /** Enterprises: which claim carries groups, and which role each gives. Default: as of the sign-in with the same issuer. */
+  /** ID-JAG: which clients may bring them; default: every one that has the grant. */
+  readonly clients?: readonly string[]
+  /** ID-JAG: which claim carries groups, and which role each gives. Default: as of the sign-in with the same issuer. */
   readonly roles?: SignInOptions['roles']
   /** Workloads: which subjects, with which roles and scopes. A subject that is not here is nobody. */
   readonly workloads?: readonly WorkloadOptions[]
@@ -97,6 +103,8 @@ export interface AuthorizationServerOptions {
   readonly clock: Clock
   /** Refuses private addresses at connect, on every hop: URLs come from strangers. */
   readonly fetch: Fetch
+  /** For issuers that the operator named. Apart from `fetch`: where they may stand, the URL of a stranger must not lead. */
+  readonly issuerFetch: Pick<GuardedFetch, 'fetch' | 'request'>
   /** Written before the answer leaves; when it rejects, so is the request. */
   readonly onEvent: (entry: Entry) => Promise<void>
   /** Where a request comes from, behind trusted proxies. Default: the address of the socket. */
@@ -121,7 +129,8 @@ export function checkOptions(options: AuthorizationServerOptions): void {
   checkKey(options.keys.sealing, 'sealing')
   if (Buffer.compare(options.keys.cookies, options.keys.sealing) === 0) throw fault('One key serves two purposes')
   if (options.resources.size === 0) throw fault('There is no server to issue tokens for')
-  if (!options.localUsers && options.signIn.length === 0) throw fault('Nobody can sign in: write users: local, or signIn')
+  if (!options.localUsers && options.signIn.length === 0 && options.assertions.length === 0)
+    throw fault('Nobody can sign in: write users: local, signIn or assertions')
   if (options.accessTokenMs < 1_000 || options.accessTokenMs > ACCESS_TOKEN_MAX_MS) throw fault('accessToken must be 1s to 1h')
   if (options.refreshTokenMs < options.accessTokenMs) throw fault('refreshToken must outlive accessToken')
   const names = new Set(options.signIn.map(({ name }) => name))

@@ -216,7 +216,7 @@ function discoveryOf({ resources, assertions }: AuthorizationServerOptions): Rec
   return {
     service_documentation: 'https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization',
     protected_resources: [...resources.keys()],
-    ...(assertions.some(({ kind }) => kind === 'enterprise')
+    ...(assertions.some(({ kind }) => kind === 'idjag')
       ? { authorization_grant_profiles_supported: ['urn:ietf:params:oauth:grant-profile:id-jag'] }
       : {}),
   }

@@ -123,7 +123,7 @@ export class SignIns {
     if (known !== undefined && now - known.at < DISCOVERED_MS) return known.configuration
     const issuer = new URL(provider.issuer)
     const { clientSecret } = provider
-    const { fetch } = this.#options
+    const { fetch } = this.#options.issuerFetch
     const configuration = await oidc.discovery(
       issuer,
       provider.clientId,

@@ -4,9 +4,11 @@ import { randomUUID } from 'node:crypto'
 import { type TestContext, test } from 'node:test'
 import { decodeJwt, exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { Fault } from '../../src/core/denial.ts'
+import type { JsonValue } from '../../src/core/json.ts'
 import { type ClientRequest, JWT_BEARER, TOKEN_EXCHANGE } from '../../src/oauth/clients.ts'
-import type { AssertionOptions, Fetch } from '../../src/oauth/options.ts'
+import type { AssertionOptions } from '../../src/oauth/options.ts'
 import { KEYS } from '../../src/store/keys.ts'
+import { makePair, openSite, signJws } from '../trust/fixture.ts'
 import {
   type Answer,
   createWorld,
@@ -171,42 +173,32 @@ test('a token is exchanged only by whom it was for, unchanged, alive, and not re
   assert.equal((await exchange(files, access)).body['error'], 'invalid_grant')
 })
 
-type Claims = Readonly<Record<string, unknown>>
+type Claims = Readonly<Record<string, JsonValue | undefined>>
 
-/** An issuer of assertions, as the authorization server sees it on the web. */
-async function issuerOf(issuer: string, kind: AssertionOptions['kind'], more: Partial<AssertionOptions> = {}) {
-  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
-  const keys = { keys: [{ ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: issuer }] }
-  const answers: Readonly<Record<string, unknown>> = {
-    [`${issuer}/.well-known/openid-configuration`]: { issuer, jwks_uri: `${issuer}/keys` },
-    [`${issuer}/keys`]: keys,
-  }
-  const fetch: Fetch = (url) => {
-    const found = answers[String(url)]
-    return Promise.resolve(new Response(JSON.stringify(found ?? {}), { status: found === undefined ? 404 : 200 }))
-  }
-  const sign = (claims: Claims, typ: string, life = 300): Promise<string> => {
+/** An issuer of assertions on loopback. */
+async function issuerOf(t: TestContext, kind: AssertionOptions['kind'], more: Partial<AssertionOptions> = {}) {
+  const site = await openSite()
+  t.after(() => site[Symbol.asyncDispose]())
+  const issuer = site.url
+  const pair = makePair('ES256', { kid: 'k1', use: 'sig', alg: 'ES256' })
+  site.routes.set('/.well-known/openid-configuration', { body: { issuer, jwks_uri: `${issuer}/keys` } })
+  site.routes.set('/keys', { body: { keys: [pair.jwk] } })
+  const sign = (claims: Claims, typ: string, life = 300): string => {
     const now = Math.floor(Date.now() / 1_000)
-    const all: Claims = { iss: issuer, iat: now, exp: now + life, jti: randomUUID(), ...claims }
-    return new SignJWT(Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
-      .setProtectedHeader({ alg: 'ES256', kid: issuer, typ })
-      .sign(privateKey)
+    const all = { iss: issuer, iat: now, exp: now + life, jti: randomUUID(), ...claims }
+    return signJws(pair, { kid: 'k1', typ }, Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined)))
   }
-  return { fetch, sign, options: { issuer, kind, algorithms: ['ES256'], ...more } satisfies AssertionOptions }
+  return { site, issuer, sign, options: { issuer, kind, algorithms: ['ES256'], ...more } satisfies AssertionOptions }
 }
 
-const IDP = 'https://idp.example.com'
-const CLOUD = 'https://cloud.example.com'
-
-async function worldOfAssertions(t: TestContext, more: WorldOptions = {}) {
-  const idp = await issuerOf(IDP, 'enterprise', { roles: { claim: 'groups', map: new Map([['staff', 'user']]) } })
-  const cloud = await issuerOf(CLOUD, 'workload', {
+async function worldOfAssertions(t: TestContext, more: WorldOptions = {}, terms: Partial<AssertionOptions> = {}) {
+  const idp = await issuerOf(t, 'idjag', { roles: { claim: 'groups', map: new Map([['staff', 'user']]) }, ...terms })
+  const cloud = await issuerOf(t, 'workload', {
     workloads: [{ subject: 'job-1', claims: { repository: 'acme/app' }, roles: ['service'], scopes: ['files:read'] }],
   })
-  const fetch: Fetch = (url, init) => (String(url).startsWith(IDP) ? idp : cloud).fetch(url, init)
-  const world = await createWorld(t, { fetch, assertions: [idp.options, cloud.options], ...more })
+  const world = await createWorld(t, { assertions: [idp.options, cloud.options], ...more })
   const machine = await addMachine(world, { grants: [JWT_BEARER] })
-  const jag = (claims: Claims = {}, typ = 'oauth-id-jag+jwt'): Promise<string> =>
+  const jag = (claims: Claims = {}, typ = 'oauth-id-jag+jwt'): string =>
     idp.sign(
       {
         sub: 'u1',
@@ -219,25 +211,25 @@ async function worldOfAssertions(t: TestContext, more: WorldOptions = {}) {
       },
       typ,
     )
-  const job = (claims: Claims = {}, typ = 'JWT'): Promise<string> =>
+  const job = (claims: Claims = {}, typ = 'JWT'): string =>
     cloud.sign({ sub: 'job-1', aud: world.issuer, repository: 'acme/app', ...claims }, typ)
-  return { world, machine, jag, job }
+  return { world, machine, jag, job, idp, cloud }
 }
 
 test('enterprise-managed authorization: an ID-JAG becomes a token for the server that it names, with its scopes', async (t) => {
-  const { world, machine, jag } = await worldOfAssertions(t)
-  const { status, body } = await ask(world, machine, { grant_type: JWT_BEARER, assertion: await jag(), scope: 'files:read files:write' })
+  const { world, machine, jag, idp } = await worldOfAssertions(t)
+  const { status, body } = await ask(world, machine, { grant_type: JWT_BEARER, assertion: jag(), scope: 'files:read files:write' })
   assert.equal(status, 200, JSON.stringify(body))
   const claims = decodeJwt(String(body['access_token']))
-  assert.deepEqual([claims.sub, claims.aud, claims['scope'], claims['roles']], [`${IDP}|u1`, world.resource, 'files:read', ['user']])
+  assert.deepEqual([claims.sub, claims.aud, claims['scope'], claims['roles']], [`${idp.issuer}|u1`, world.resource, 'files:read', ['user']])
   const { body: metadata } = { body: await (await fetch(`${world.issuer}/.well-known/oauth-authorization-server`)).json() }
   assert.ok(JSON.stringify(metadata).includes('urn:ietf:params:oauth:grant-profile:id-jag'))
 })
 
 test('an ID-JAG for another client, server, audience, too old, or not one is refused', async (t) => {
-  const { world, machine, jag } = await worldOfAssertions(t)
+  const { world, machine, jag, cloud } = await worldOfAssertions(t)
   const now = Math.floor(Date.now() / 1_000)
-  const wrong: readonly [string, Promise<string>, string][] = [
+  const wrong: readonly [string, string, string][] = [
     ['client', jag({ client_id: 'other' }), 'invalid_grant'],
     ['resource', jag({ resource: 'https://elsewhere.example' }), 'invalid_target'],
     ['no resource', jag({ resource: undefined }), 'invalid_target'],
@@ -248,40 +240,85 @@ test('an ID-JAG for another client, server, audience, too old, or not one is ref
     ['long', jag({ exp: now + 3_600 }), 'invalid_grant'],
     ['no jti', jag({ jti: undefined }), 'invalid_grant'],
     ['issuer', jag({ iss: 'https://unknown.example' }), 'invalid_grant'],
-    ['another kind', jag({ iss: CLOUD }), 'invalid_grant'],
+    ['another kind', jag({ iss: cloud.issuer }), 'invalid_grant'],
     ['typ', jag({}, 'JWT'), 'invalid_grant'],
-    ['padded', jag().then((token) => `${token}=`), 'invalid_grant'],
+    ['padded', `${jag()}=`, 'invalid_grant'],
   ]
   for (const [why, assertion, error] of wrong) {
-    const { body } = await ask(world, machine, { grant_type: JWT_BEARER, assertion: await assertion })
+    const { body } = await ask(world, machine, { grant_type: JWT_BEARER, assertion })
     assert.equal(body['error'], error, why)
     assert.ok(!JSON.stringify(body).includes('elsewhere'), 'the answer tells nothing')
   }
 })
 
+test('what is refused uses nothing up: the one for whom it was made may still come', async (t) => {
+  const { world, machine, jag } = await worldOfAssertions(t)
+  const thief = await addMachine(world, { grants: [JWT_BEARER] })
+  const assertion = jag()
+  assert.equal((await ask(world, thief, { grant_type: JWT_BEARER, assertion })).body['error'], 'invalid_grant')
+  assert.equal((await ask(world, machine, { grant_type: JWT_BEARER, assertion })).status, 200)
+})
+
+test("where its clients are named, no other brings an issuer's assertions", async (t) => {
+  const named = await worldOfAssertions(t, {}, { clients: ['agent'] })
+  const agent = await addMachine(named.world, { id: 'agent', grants: [JWT_BEARER] })
+  const bring = (machine: Machine): Promise<Answer> =>
+    ask(named.world, machine, { grant_type: JWT_BEARER, assertion: named.jag({ client_id: machine.id }) })
+  assert.deepEqual([(await bring(agent)).status, (await bring(named.machine)).body['error']], [200, 'invalid_grant'])
+})
+
+test('how long an assertion may live is for the operator to say', async (t) => {
+  const now = Math.floor(Date.now() / 1_000)
+  const { world, machine, jag } = await worldOfAssertions(t, {}, { lifeMaxMs: 3_600_000 })
+  const bring = (iat: number, exp: number): Promise<Answer> => ask(world, machine, { grant_type: JWT_BEARER, assertion: jag({ iat, exp }) })
+  assert.deepEqual([(await bring(now - 1_800, now + 1_700)).status, (await bring(now, now + 3_700)).body['error']], [200, 'invalid_grant'])
+})
+
+test('an issuer that is away is not a no: the client may come again, and then it is heard', async (t) => {
+  const { world, machine, jag, idp } = await worldOfAssertions(t)
+  const documents = [...idp.site.routes]
+  idp.site.routes.clear()
+  const assertion = jag()
+  const { status, body } = await ask(world, machine, { grant_type: JWT_BEARER, assertion })
+  assert.deepEqual([status, body['error']], [503, 'temporarily_unavailable'])
+  assert.ok(world.events.some(({ type }) => type === 'issuer.failed'))
+  for (const [path, document] of documents) idp.site.routes.set(path, document)
+  world.ahead = 31_000
+  assert.equal((await ask(world, machine, { grant_type: JWT_BEARER, assertion })).status, 200)
+})
+
+test('a key that is not for signatures vouches for nobody', async (t) => {
+  const { world, machine, jag, idp } = await worldOfAssertions(t)
+  const site = idp.site.routes.get('/keys')
+  assert.ok(typeof site === 'object' && typeof site.body === 'object')
+  const [key] = JSON.parse(JSON.stringify(site.body)).keys
+  idp.site.routes.set('/keys', { body: { keys: [{ ...key, use: 'enc' }] } })
+  assert.equal((await ask(world, machine, { grant_type: JWT_BEARER, assertion: jag() })).body['error'], 'invalid_grant')
+})
+
 test('of fifty parallel uses of one assertion one succeeds', async (t) => {
   const { world, machine, jag } = await worldOfAssertions(t, { wrapStore: slowStore })
-  const assertion = await jag()
+  const assertion = jag()
   const answers = await Promise.all(Array.from({ length: 50 }, () => ask(world, machine, { grant_type: JWT_BEARER, assertion })))
   assert.equal(answers.filter(({ status }) => status === 200).length, 1)
 })
 
 test('a workload comes with its assertion alone, and gets what its operator gave it', async (t) => {
-  const { world, job } = await worldOfAssertions(t)
+  const { world, job, cloud } = await worldOfAssertions(t)
   const { status, body } = await post(`${world.issuer}/token`, {
     grant_type: JWT_BEARER,
-    assertion: await job(),
+    assertion: job(),
     resource: world.resource,
     scope: 'files:read files:write',
   })
   assert.equal(status, 200, JSON.stringify(body))
   const claims = decodeJwt(String(body['access_token']))
-  assert.deepEqual([claims.sub, claims['scope'], claims['roles']], [`${CLOUD}|job-1`, 'files:read', ['service']])
+  assert.deepEqual([claims.sub, claims['scope'], claims['roles']], [`${cloud.issuer}|job-1`, 'files:read', ['service']])
   assert.equal(
     (
       await post(`${world.issuer}/token`, {
         grant_type: JWT_BEARER,
-        assertion: await job({ aud: `${world.issuer}/token` }),
+        assertion: job({ aud: `${world.issuer}/token` }),
         resource: world.resource,
       })
     ).status,
@@ -291,30 +328,27 @@ test('a workload comes with its assertion alone, and gets what its operator gave
 
 test('a workload that is not known, or comes as a person, is refused; and a person never comes as a workload', async (t) => {
   const { world, machine, jag, job } = await worldOfAssertions(t)
-  const wrong = [
-    await job({ sub: 'job-2' }),
-    await job({ repository: 'evil/app' }),
-    await job({}, 'oauth-id-jag+jwt'),
-    await jag({}, 'JWT'),
-    await jag(),
-  ]
+  const wrong = [job({ sub: 'job-2' }), job({ repository: 'evil/app' }), job({}, 'oauth-id-jag+jwt'), jag({}, 'JWT'), jag()]
   for (const assertion of wrong) {
     const { body } = await post(`${world.issuer}/token`, { grant_type: JWT_BEARER, assertion, resource: world.resource })
     assert.equal(body['error'], 'invalid_grant')
   }
-  assert.equal((await post(`${world.issuer}/token`, { grant_type: JWT_BEARER, assertion: await job() })).body['error'], 'invalid_target')
+  assert.equal((await post(`${world.issuer}/token`, { grant_type: JWT_BEARER, assertion: job() })).body['error'], 'invalid_target')
   assert.equal((await ask(world, machine, { grant_type: 'authorization_code', client_id: 'workload', code: 'x' })).status, 400)
 })
 
 test('each issued and each refused token is one event, and none of them holds a token', async (t) => {
   const { world, machine, jag } = await worldOfAssertions(t)
-  const assertion = await jag()
+  const assertion = jag()
   const { body } = await ask(world, machine, { grant_type: JWT_BEARER, assertion })
   await ask(world, machine, { grant_type: JWT_BEARER, assertion })
   await refreshOnce(world, 'nobody', 'nothing')
-  const types = world.events.map(({ type }) => type)
-  assert.deepEqual(types, ['oauth.issued', 'oauth.refused', 'oauth.refused'])
-  assert.match(world.events[1]?.detail ?? '', /used before/)
+  const told = world.events.filter(({ type }) => type !== 'issuer.refreshed')
+  assert.deepEqual(
+    told.map(({ type }) => type),
+    ['oauth.issued', 'oauth.refused', 'oauth.refused'],
+  )
+  assert.match(told[1]?.detail ?? '', /used before/)
   const text = JSON.stringify(world.events)
   assert.ok(!text.includes(assertion) && !text.includes(String(body['access_token'])))
 })

@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { decodeJwt } from 'jose'
 import { type AdapterFactory, type AdapterPayload, Provider } from 'oidc-provider'
+import { createGuardedFetch } from '../../src/net/fetch.ts'
 import type { SignInOptions } from '../../src/oauth/options.ts'
 import { passDevPages } from '../idp/dev-pages.ts'
 import { authorizeUrl, Browser, createWorld, listenAs, pkce, redeem, register, type World } from './world.ts'
@@ -48,7 +49,7 @@ async function startProvider(t: TestContext, redirectUri: () => string): Promise
 }
 
 /** Both issuers know the other's address before either listens. */
-async function worldWithProvider(t: TestContext, fetched: typeof fetch = fetch): Promise<World> {
+async function worldWithProvider(t: TestContext, watch: (init: RequestInit | undefined) => void = () => undefined): Promise<World> {
   const known = { callback: '' }
   const provider: { origin?: string } = {}
   const signIn: SignInOptions = {
@@ -60,7 +61,13 @@ async function worldWithProvider(t: TestContext, fetched: typeof fetch = fetch):
     clientSecret: 'a-secret-of-the-client',
     roles: { claim: 'groups', map: new Map([['staff', 'user']]) },
   }
-  const world = await createWorld(t, { signIn: [signIn], fetch: fetched })
+  const guarded = createGuardedFetch({ allowPrivate: true })
+  t.after(() => guarded.close())
+  const watched: typeof fetch = (url, init) => {
+    watch(init)
+    return guarded.fetch(url, init)
+  }
+  const world = await createWorld(t, { signIn: [signIn], issuerFetch: { request: guarded.request, fetch: watched } })
   known.callback = `${world.issuer}/signed-in`
   provider.origin = await startProvider(t, () => known.callback)
   return world
@@ -103,10 +110,7 @@ test('who signs in elsewhere is known by provider and subject, with the roles th
 
 test('we name ourselves there in letters that are read alike with and without decoding (RFC 6749 §2.3.1)', async (t) => {
   const said: (string | null)[] = []
-  const world = await worldWithProvider(t, (url, init) => {
-    said.push(new Headers(init?.headers).get('authorization'))
-    return fetch(url, init)
-  })
+  const world = await worldWithProvider(t, (init) => said.push(new Headers(init?.headers).get('authorization')))
   const browser = new Browser()
   await browser.open(await signInThere(await leave(world, await register(world), browser), 'carol'))
   assert.match(browser.page.html, /carol@example\.com/)
@@ -154,10 +158,7 @@ test('a provider that does not answer is told as such, and the others still serv
   const address = dead.address()
   const port = typeof address === 'object' ? address?.port : 0
   await new Promise((resolve) => dead.close(resolve))
-  const world = await createWorld(t, {
-    signIn: [{ name: 'Dead', issuer: `http://127.0.0.1:${port}`, clientId: 'x' }],
-    fetch: (url, init) => fetch(url, init),
-  })
+  const world = await createWorld(t, { signIn: [{ name: 'Dead', issuer: `http://127.0.0.1:${port}`, clientId: 'x' }] })
   const client = await register(world)
   const browser = new Browser()
   await browser.open(authorizeUrl(world, { client }, pkce()))

@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Entry } from '../../src/core/event.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { createGuardedFetch } from '../../src/net/fetch.ts'
 import type { AuthorizationServerOptions } from '../../src/oauth/options.ts'
 import { type AuthorizationServer, createAuthorizationServer } from '../../src/oauth/server.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
@@ -56,6 +57,8 @@ export async function createWorld(t: TestContext, { path = '', wrapStore = (stor
   const store = wrapStore(openSqlite(':memory:', { clock }))
   const events: Entry[] = []
   const made: { server?: AuthorizationServer; options?: AuthorizationServerOptions } = {}
+  const issuerFetch = createGuardedFetch({ allowPrivate: true })
+  t.after(() => issuerFetch.close())
   const resource = 'https://mcp.example.com/mcp/files'
   const other = 'https://mcp.example.com/mcp/mail'
   const origin = await listenAs(t, async (at) => {
@@ -86,6 +89,7 @@ export async function createWorld(t: TestContext, { path = '', wrapStore = (stor
       store,
       clock,
       fetch: () => Promise.reject(new Error('nothing is fetched here')),
+      issuerFetch,
       onEvent: async (entry) => {
         events.push(entry)
       },
