@@ -20,13 +20,13 @@ export const TOKEN_ALGORITHMS = [
 ] as const
 export type TokenAlgorithm = (typeof TOKEN_ALGORITHMS)[number]
 /** What is accepted unless told: what issuers in the field sign with. */
-const DEFAULT_ALGORITHMS: readonly TokenAlgorithm[] = ['RS256', 'PS256', 'ES256', 'EdDSA']
+export const DEFAULT_ALGORITHMS: readonly TokenAlgorithm[] = ['RS256', 'PS256', 'ES256', 'EdDSA']
 
 /** A name, or a JSON Pointer into the claims. */
 const CLAIM = /^(\/[^\p{Cc}]{1,255}|[^/\p{Cc}][^\p{Cc}]{0,255})$/u
 
 /** Kept as written: it is compared to the letter, and some issuers end in a slash. */
-const issuerUrl = z
+export const issuerUrl = z
   .string({ error: 'expected the URL of an issuer, as it stands in its tokens' })
   .refine(isIssuer, { error: 'expected an http:// or https:// URL without user, query or fragment, as it stands in the tokens' })
 

@@ -1,7 +1,8 @@
 /** The settings of `authentication.oauth`: the embedded authorization server, off unless written. */
 import { z } from 'zod'
 import { Secret } from '../core/secret.ts'
-import { flag, httpUrl, list, roleName, span, text, word } from './values.ts'
+import { type AssertionConfig, assertionSettings, claimRoles, settleAssertion } from './assertions.ts'
+import { flag, httpUrl, list, span, text, word } from './values.ts'
 
 const secret = text('a secret', 1024)
   .transform((written) => new Secret(written))
@@ -14,14 +15,7 @@ const signInSettings = z.strictObject({
   issuer: httpUrl.describe('Its identifier.'),
   clientId: text('a client id', 256).describe('As whom we sign people in.'),
   clientSecret: secret.optional(),
-  roles: z
-    .strictObject({
-      claim: text('a claim such as groups', 256).describe('Where it says what somebody is.'),
-      map: z
-        .record(text('a value of the claim', 512), roleName, { error: 'expected a map from values of the claim to a role' })
-        .describe('Which role each value gives. What is not here gives none.'),
-    })
-    .optional(),
+  roles: claimRoles.optional(),
   allowPrivate: flag().prefault(false).describe('Whether it may be reached at private addresses, and over http at loopback ones.'),
 })
 
@@ -31,6 +25,9 @@ export const oauthSettings = z.strictObject({
     .prefault('local')
     .describe('local: people with an account of ours sign in (portcullis users). none: only through signIn.'),
   signIn: list(signInSettings, 'providers').prefault([]).describe('Other OpenID providers where people may sign in.'),
+  assertions: list(assertionSettings, 'issuers of assertions')
+    .prefault([])
+    .describe('Whose word gets a token without a browser: of people (ID-JAG), and of machines (workload identity).'),
   accessToken: span('1s', '1h').prefault('5m').describe('How long an access token lives: it cannot be called back by its issuer alone.'),
   refreshToken: span('1m', '365d').prefault('7d').describe('How long people stay signed in.'),
   registration: z
@@ -51,12 +48,14 @@ export interface OAuthConfig {
     readonly roles?: { readonly claim: string; readonly map: Readonly<Record<string, string>> }
     readonly allowPrivate: boolean
   }[]
+  readonly assertions: readonly AssertionConfig[]
   readonly accessTokenMs: number
   readonly refreshTokenMs: number
   readonly registration: { readonly metadataDocuments: boolean; readonly dynamic: boolean }
 }
 
-export function settleOAuth({ users, signIn, accessToken, refreshToken, registration }: z.output<typeof oauthSettings>): OAuthConfig {
+export function settleOAuth(written: z.output<typeof oauthSettings>): OAuthConfig {
+  const { users, signIn, assertions, accessToken, refreshToken, registration } = written
   return {
     users,
     signIn: signIn.map(({ clientSecret, roles, ...rest }) => ({
@@ -64,6 +63,7 @@ export function settleOAuth({ users, signIn, accessToken, refreshToken, registra
       ...(clientSecret === undefined ? {} : { clientSecret }),
       ...(roles === undefined ? {} : { roles }),
     })),
+    assertions: assertions.map(settleAssertion),
     accessTokenMs: accessToken,
     refreshTokenMs: refreshToken,
     registration,

@@ -1,12 +1,13 @@
 /** The embedded authorization server, fitted into the gateway: what it issues tokens for, and how the gateway believes them. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
+import type { AssertionConfig } from '../config/assertions.ts'
 import type { OAuthConfig } from '../config/oauth.ts'
 import type { House } from '../guard/create.ts'
 import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/bearer-issuer.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import type { Resources } from '../identity/resource.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
-import type { ResourceOptions, ScopeOptions, SignInOptions } from '../oauth/options.ts'
+import type { AssertionOptions, ResourceOptions, ScopeOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 
 const ALGORITHM = 'ES256'
@@ -42,7 +43,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
       ...(clientSecret === undefined ? {} : { clientSecret: clientSecret.reveal() }),
       ...(roles === undefined ? {} : { roles: mapping(roles) }),
     })),
-    assertions: [],
+    assertions: oauth.assertions.map(assertionOptions),
     keys: { cookies: keyring.key('oauth-cookies'), sealing: keyring.key('oauth-sealing') },
     store,
     clock,
@@ -55,11 +56,23 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
 }
 
 /** Issuers of one's own may stand at private addresses, and nothing else may that they name. */
-function privateOrigins({ signIn }: OAuthConfig): readonly string[] {
-  return signIn.filter((one) => one.allowPrivate).map(({ issuer }) => new URL(issuer).origin)
+function privateOrigins({ signIn, assertions }: OAuthConfig): readonly string[] {
+  const urls = [...signIn, ...assertions].flatMap((one) =>
+    one.allowPrivate ? [one.issuer, ...('jwksUri' in one ? [one.jwksUri] : [])] : [],
+  )
+  return [...new Set(urls.map((url) => new URL(url).origin))]
 }
 
-function mapping({ claim, map }: NonNullable<OAuthConfig['signIn'][number]['roles']>): NonNullable<SignInOptions['roles']> {
+function assertionOptions({ maxLifetimeMs, audience, roles, allowPrivate: _allow, ...rest }: AssertionConfig): AssertionOptions {
+  return {
+    ...rest,
+    lifeMaxMs: maxLifetimeMs,
+    ...(audience === undefined ? {} : { audiences: audience }),
+    ...(roles === undefined ? {} : { roles: mapping(roles) }),
+  }
+}
+
+function mapping({ claim, map }: NonNullable<AssertionConfig['roles']>): NonNullable<AssertionOptions['roles']> {
   return { claim, map: new Map(Object.entries(map)) }
 }
 
