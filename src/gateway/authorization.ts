@@ -27,8 +27,14 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
   const fetch = createGuardedFetch()
   const issuerFetch = createGuardedFetch({ allowPrivate: privateOrigins(oauth) })
   const scopes = scopesOf(house)
+  const resource = (name: string): ResourceOptions => ({
+    name,
+    get scopes() {
+      return scopes()
+    },
+  })
   const offered = Object.keys(config.servers).flatMap((name) =>
-    resources.identifiersOf(name).map((identifier): readonly [string, ResourceOptions] => [identifier, { name, scopes }]),
+    resources.identifiersOf(name).map((identifier): readonly [string, ResourceOptions] => [identifier, resource(name)]),
   )
   const server = await createAuthorizationServer({
     issuer: publicUrl,
@@ -76,12 +82,16 @@ function mapping({ claim, map }: NonNullable<AssertionConfig['roles']>): NonNull
   return { claim, map: new Map(Object.entries(map)) }
 }
 
-/** Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. */
-function scopesOf({ config }: House): readonly ScopeOptions[] {
+/**
+ * Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. And what policies demand, of the law
+ * as it is in force: nobody has that from the start, but whoever is told to fetch it must find it.
+ */
+function scopesOf({ config, law }: House): () => readonly ScopeOptions[] {
   const { tools, prompts } = config.access
   const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
   const names = new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
-  return [...names].sort().map((name) => ({ name, isDefault: true }))
+  const fixed = [...names].sort().map((name) => ({ name, isDefault: true }))
+  return () => [...fixed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
 }
 
 /** The keys in this very process: read anew when one is asked for that is not known. */

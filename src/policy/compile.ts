@@ -35,6 +35,8 @@ export interface Compiled {
   /** House rules first, then `access:`, then files. */
   readonly policies: Policies
   readonly access: Access
+  /** Those that policies demand by name, sorted. */
+  readonly scopes: readonly string[]
   readonly strict: Prepared
   /** The same law, as though arguments and findings could be anything: what may be seen. `strict` itself where no policy reads them. */
   readonly lenient: Prepared
@@ -53,7 +55,13 @@ export function compile({ access: rules, files }: Rules, slot: string): Compiled
   const strict = { ...known, ...prepare(policies, slot) }
   const relaxed = byId([...policies.values()].map(relax))
   const isSame = [...policies].every(([id, policy]) => relaxed.get(id) === policy)
-  return { policies, access, strict, lenient: isSame ? strict : { ...known, ...prepare(relaxed, `${slot}/lenient`) } }
+  const scopes = scopesOf(known.demands)
+  return { policies, access, scopes, strict, lenient: isSame ? strict : { ...known, ...prepare(relaxed, `${slot}/lenient`) } }
+}
+
+function scopesOf(demands: Prepared['demands']): readonly string[] {
+  const named = [...demands.values()].flat().flatMap((demand) => (demand.kind === 'scope' ? [demand.scope] : []))
+  return [...new Set(named)].sort()
 }
 
 /** Beside this file, in the sources and in what is published. */

@@ -10,6 +10,8 @@ import type { Law } from './law.ts'
 import type { Policy } from './load.ts'
 
 export interface Engine extends Law {
+  /** Every scope that a policy in force demands by its name (`@requires("scope:…")`), sorted: what must be there to be asked for. */
+  readonly scopes: readonly string[]
   /** Puts other rules in force. @throws Fault `FAULT_POLICY`; then the rules before stay in force. */
   replace(rules: Rules): void
   /** The law in force as Cedar text, with where each policy stands: `policy show`. */
@@ -47,6 +49,9 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
   return {
     get revision() {
       return inForce.law.strict.revision
+    },
+    get scopes() {
+      return inForce.law.scopes
     },
     decide: (query) => inForce.strict.decide(query),
     isVisible(query) {

@@ -31,6 +31,16 @@ test('bad rules leave the law before in force', () => {
   }
 })
 
+test('which scopes policies demand is known by their names, of the law in force', () => {
+  const demands = (name: string) =>
+    `@id("${name}") @requires("scope:${name}, approval") forbid (principal, action, resource) unless { context.approved };`
+  const engine = createEngine({ access: EXAMPLE, files: [file(`${demands('b:write')}\n${demands('a:write')}`)] }, Date.now)
+
+  assert.deepEqual(engine.scopes, ['a:write', 'b:write'])
+  engine.replace({ access: EXAMPLE, files: [] })
+  assert.deepEqual(engine.scopes, [])
+})
+
 test('engines do not touch each other', () => {
   const open = anEngine(PERMIT, NO_RULES)
   const closed = anEngine('', NO_RULES)
