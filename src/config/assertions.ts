@@ -86,7 +86,7 @@ function settleWorkload({ claims, ...rest }: z.output<typeof workload>): NonNull
   return { ...rest, ...(claims === undefined ? {} : { claims }) }
 }
 
-interface Contradiction {
+export interface Contradiction {
   readonly path: readonly PropertyKey[]
   readonly expected: string
 }

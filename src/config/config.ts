@@ -1,9 +1,8 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
-import { contradictingAssertions } from './assertions.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
-import { type OAuthConfig, settleOAuth } from './oauth.ts'
+import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Environment, Path } from './source.ts'
 import type { Address } from './values.ts'
@@ -250,8 +249,9 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   }
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
-  for (const { path, expected } of contradictingAssertions(settings.authentication.oauth?.assertions ?? []))
-    found.push({ path: ['authentication', 'oauth', 'assertions', ...path], expected })
+  const { oauth } = settings.authentication
+  for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
+    found.push({ path: ['authentication', 'oauth', ...path], expected })
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
     if (server.env !== undefined && Object.hasOwn(server.env, variable)) {

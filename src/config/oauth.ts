@@ -1,8 +1,15 @@
 /** The settings of `authentication.oauth`: the embedded authorization server, off unless written. */
 import { z } from 'zod'
 import { Secret } from '../core/secret.ts'
-import { type AssertionConfig, assertionSettings, claimRoles, settleAssertion } from './assertions.ts'
-import { flag, httpUrl, list, span, text, word } from './values.ts'
+import {
+  type AssertionConfig,
+  assertionSettings,
+  type Contradiction,
+  claimRoles,
+  contradictingAssertions,
+  settleAssertion,
+} from './assertions.ts'
+import { flag, httpUrl, list, origin, span, text, word } from './values.ts'
 
 const secret = text('a secret', 1024)
   .transform((written) => new Secret(written))
@@ -32,8 +39,12 @@ export const oauthSettings = z.strictObject({
   refreshToken: span('1m', '365d').prefault('7d').describe('How long people stay signed in.'),
   registration: z
     .strictObject({
-      metadataDocuments: flag().prefault(true).describe('Clients that are known by the URL of their metadata document.'),
+      metadataDocuments: z
+        .union([flag(), z.array(origin)], { error: 'expected true, false, or a list of origins such as https://agents.example.com' })
+        .prefault(true)
+        .describe('Clients that are known by the URL of their metadata document. A list: only those of these origins.'),
       dynamic: flag().prefault(true).describe('Clients that register themselves (RFC 7591).'),
+      allowPrivate: flag().prefault(false).describe('Whether the origins that are listed may be at private addresses, too.'),
     })
     .prefault({}),
 })
@@ -51,7 +62,12 @@ export interface OAuthConfig {
   readonly assertions: readonly AssertionConfig[]
   readonly accessTokenMs: number
   readonly refreshTokenMs: number
-  readonly registration: { readonly metadataDocuments: boolean; readonly dynamic: boolean }
+  readonly registration: {
+    /** A list: of origins. */
+    readonly metadataDocuments: boolean | readonly string[]
+    readonly dynamic: boolean
+    readonly allowPrivate: boolean
+  }
 }
 
 export function settleOAuth(written: z.output<typeof oauthSettings>): OAuthConfig {
@@ -68,4 +84,27 @@ export function settleOAuth(written: z.output<typeof oauthSettings>): OAuthConfi
     refreshTokenMs: refreshToken,
     registration,
   }
+}
+
+/** What no single setting is guilty of. Paths are within the section. */
+export function contradictingOAuth({ assertions, registration }: z.output<typeof oauthSettings>): readonly Contradiction[] {
+  const { metadataDocuments, allowPrivate } = registration
+  const found: Contradiction[] = contradictingAssertions(assertions).map(({ path, ...rest }) => ({
+    path: ['assertions', ...path],
+    ...rest,
+  }))
+  const isListed = typeof metadataDocuments !== 'boolean'
+  if (allowPrivate && !isListed)
+    found.push({
+      path: ['registration', 'allowPrivate'],
+      expected: 'expected a list of origins at metadataDocuments: a stranger must not choose private addresses',
+    })
+  for (const [index, one] of (isListed ? metadataDocuments : []).entries()) {
+    if (!one.startsWith('https:'))
+      found.push({
+        path: ['registration', 'metadataDocuments', index],
+        expected: 'expected an https:// origin: the document is who the client is',
+      })
+  }
+  return found
 }

@@ -24,7 +24,8 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
   // Loaded only where it is used: it costs a third of a second.
   const { createAuthorizationServer } = await import('../oauth/server.ts')
   const { config, store, clock, keyring, journal } = house
-  const fetch = createGuardedFetch()
+  const { metadataDocuments, allowPrivate } = oauth.registration
+  const fetch = createGuardedFetch({ allowPrivate: allowPrivate && typeof metadataDocuments !== 'boolean' ? metadataDocuments : false })
   const issuerFetch = createGuardedFetch({ allowPrivate: privateOrigins(oauth) })
   const scopes = scopesOf(house)
   const resource = (name: string): ResourceOptions => ({

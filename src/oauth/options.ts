@@ -69,7 +69,7 @@ export interface WorkloadOptions {
 }
 
 export interface RegistrationOptions {
-  /** Clients that are known by the URL of their metadata document; with a list: of these hosts only. */
+  /** Clients that are known by the URL of their metadata document; with a list: of these origins only, whatever host and port they have. */
   readonly metadataDocuments: boolean | readonly string[]
   /** Clients that register themselves (RFC 7591). */
   readonly dynamic: boolean

@@ -71,16 +71,16 @@ function clampTexts(metadata: Metadata, isDocument: boolean): void {
 }
 
 /**
- * Whether a client id may be fetched: an https URL with a path, of a named host, in its normal form (so that no two texts are one client).
- * @param hosts the only ones, when there is a list.
+ * Whether a client id may be fetched: an https URL with a path, in its normal form (so that no two texts are one client), of a named host.
+ * @param allowed the only origins, when there is a list: then the operator answers for their hosts.
  */
-export function isDocumentUrl(id: string, hosts: boolean | readonly string[]): boolean {
-  if (hosts === false || id.length > URI_MAX_CHARS || !DOCUMENT_URL.test(id)) return false
+export function isDocumentUrl(id: string, allowed: boolean | readonly string[]): boolean {
+  if (allowed === false || id.length > URI_MAX_CHARS || !DOCUMENT_URL.test(id)) return false
   const url = URL.parse(id)
-  if (url === null || url.href !== id || url.pathname === '/' || url.username !== '' || url.port !== '') return false
+  if (url === null || url.href !== id || url.pathname === '/' || url.username !== '') return false
+  if (allowed !== true) return allowed.includes(url.origin)
   const host = url.hostname.replace(/^\[|\]$/g, '')
-  if (isIP(host) !== 0 || !host.includes('.') || host.endsWith('.')) return false
-  return hosts === true || hosts.includes(host)
+  return url.port === '' && isIP(host) === 0 && host.includes('.') && !host.endsWith('.')
 }
 
 function textsOf(value: unknown): readonly string[] {

@@ -64,8 +64,10 @@ test('trap 11: a document must be of https, with a path, of a named host, in its
     'file:///etc/passwd',
   ]
   for (const id of wrong) assert.equal(isDocumentUrl(id, true), false, id)
-  assert.equal(isDocumentUrl(ID, ['other.example.com']), false)
-  assert.equal(isDocumentUrl(ID, ['app.example.com']), true)
+  assert.equal(isDocumentUrl(ID, ['https://other.example.com']), false)
+  assert.equal(isDocumentUrl(ID, ['https://app.example.com']), true)
+  const inside = 'https://agents:8443/client.json'
+  assert.deepEqual([isDocumentUrl(inside, ['https://agents:8443']), isDocumentUrl(inside, ['https://agents'])], [true, false])
   assert.equal(isDocumentUrl(ID, false), false)
 })
 
@@ -119,9 +121,9 @@ test('trap 11: a name that leads to this machine is not dialled', async (t) => {
   assert.ok(!browser.page.html.includes('127.0.0.1:'), 'the page does not tell what was found')
 })
 
-test('a document of a host that is not on the list is not fetched', async (t) => {
+test('a document of an origin that is not on the list is not fetched', async (t) => {
   const { fetch, asked } = web({ [ID]: { client_id: ID, client_name: 'An app', redirect_uris: [REDIRECT] } })
-  const world = await createWorld(t, { fetch, registration: { metadataDocuments: ['trusted.example.com'], dynamic: false } })
+  const world = await createWorld(t, { fetch, registration: { metadataDocuments: ['https://trusted.example.com'], dynamic: false } })
   const browser = new Browser()
   await browser.open(authorizeUrl(world, { client: ID }, pkce()))
   assert.equal(browser.page.status, 400)
