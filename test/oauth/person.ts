@@ -5,12 +5,19 @@ import { REDIRECT } from './world.ts'
 /** Keeps what it is given in memory, and opens the browser of the test. */
 export class Person implements OAuthClientProvider {
   readonly redirectUrl = REDIRECT
+  /** The URL of a document that says who the client is; without one it registers. */
+  readonly clientMetadataUrl?: string
   readonly clientMetadata = { client_name: 'SDK client', redirect_uris: [REDIRECT], application_type: 'native' as const }
   asked: URL | undefined
   kept: OAuthTokens | undefined
   #information: OAuthClientInformationMixed | undefined
   #verifier = ''
   #discovery: OAuthDiscoveryState | undefined
+
+  constructor(clientMetadataUrl?: string) {
+    if (clientMetadataUrl !== undefined) this.clientMetadataUrl = clientMetadataUrl
+  }
+
   clientInformation(): OAuthClientInformationMixed | undefined {
     return this.#information
   }
@@ -22,6 +29,10 @@ export class Person implements OAuthClientProvider {
   }
   saveTokens(tokens: OAuthTokens): void {
     this.kept = tokens
+  }
+  invalidateCredentials(scope: 'all' | 'client' | 'tokens' | 'verifier' | 'discovery'): void {
+    if (scope === 'all' || scope === 'tokens') this.kept = undefined
+    if (scope === 'all' || scope === 'client') this.#information = undefined
   }
   redirectToAuthorization(url: URL): void {
     this.asked = url
