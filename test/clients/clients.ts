@@ -13,10 +13,10 @@ import { z } from 'zod'
 import type { StdioEntry } from './quickstart.ts'
 
 const MODULES = join(import.meta.dirname, '../../node_modules')
-const INSPECTOR = join(MODULES, '@modelcontextprotocol/inspector/clients/launcher/build/index.js')
-const MCP_REMOTE = join(MODULES, 'mcp-remote/dist/proxy.js')
+export const INSPECTOR = join(MODULES, '@modelcontextprotocol/inspector/clients/launcher/build/index.js')
+export const MCP_REMOTE = join(MODULES, 'mcp-remote/dist/proxy.js')
 /** The Inspector starts anew for each call; a busy machine takes its time. */
-const COMMAND_MS = 60_000
+export const COMMAND_MS = 60_000
 /** What mcp-remote says when it wants a person to sign in. */
 const SIGN_IN = /Please authorize this client by visiting/
 const INFO = { name: 'portcullis-test', version: '1.0.0' }
@@ -50,7 +50,7 @@ export const namesOf = (value: unknown): readonly string[] =>
     .tools.map(({ name }) => name)
     .sort()
 
-function answerOf(value: unknown): Answer {
+export function answerOf(value: unknown): Answer {
   const { content, isError } = toolAnswer.parse(value)
   return { kind: isError === true ? 'refused' : 'answered', text: content.map(({ text }) => text ?? '').join('\n') }
 }
@@ -58,7 +58,7 @@ function answerOf(value: unknown): Answer {
 const refusal = (error: unknown): Answer => ({ kind: 'refused', text: error instanceof Error ? error.message : String(error) })
 const headers = (key: string | undefined): Record<string, string> => (key === undefined ? {} : { 'x-api-key': key })
 
-async function converseV1(transport: TransportV1, end: () => Promise<void>): Promise<Conversation> {
+export async function converseV1(transport: TransportV1, end: () => Promise<void>): Promise<Conversation> {
   const client = new ClientV1(INFO)
   try {
     await client.connect(transport)
@@ -100,8 +100,13 @@ const sdkV1: McpClient = {
   },
 }
 
+export interface Home {
+  readonly env: Record<string, string>
+  remove(): Promise<void>
+}
+
 /** A home of its own: these programs keep files there. */
-async function newHome(): Promise<{ readonly env: Record<string, string>; remove(): Promise<void> }> {
+export async function newHome(): Promise<Home> {
   const home = await mkdtemp(join(tmpdir(), 'portcullis-home-'))
   const env = { HOME: home, PATH: join(process.execPath, '..'), MCP_REMOTE_CONFIG_DIR: home, NO_COLOR: '1' }
   return { env, remove: () => rm(home, { recursive: true, force: true }) }

@@ -28,6 +28,9 @@ export interface World {
   ahead: number
 }
 
+/** Where tokens are issued, and for what. */
+export type Place = Pick<World, 'issuer' | 'resource'>
+
 export interface WorldOptions extends Partial<AuthorizationServerOptions> {
   readonly path?: string
   readonly wrapStore?: (store: Store) => Store
@@ -179,14 +182,20 @@ export class Browser {
     return this.open(new URL(action, url).href, { method: 'POST', body, headers })
   }
 
-  /** Signs in and allows, whatever of both is asked. */
-  async agree(url: string, name = 'alice'): Promise<URL> {
+  /** Signs in, allows, lets a device in: whatever is asked. @returns where it left for; undefined when it stays on a page after that. */
+  async comply(url: string, name = 'alice'): Promise<URL | undefined> {
     let away = await this.open(url)
-    for (let step = 0; step < 3 && away === undefined; step++) {
-      if (this.page.html.includes('name="password"')) away = await this.send({ action: 'login', name, password: PASSWORD })
-      else if (this.page.html.includes('value="allow"')) away = await this.send({ action: 'allow' })
-      else break
+    for (let step = 0; step < 5 && away === undefined; step++) {
+      const fields = answerTo(this.page.html, name)
+      if (fields === undefined) break
+      away = await this.send(fields)
     }
+    return away
+  }
+
+  /** The same for a client that this test plays. */
+  async agree(url: string, name?: string): Promise<URL> {
+    const away = await this.comply(url, name)
     assert.ok(away, `the browser came back to the client; it shows ${this.pages.at(-1)?.html}`)
     return away
   }
@@ -212,6 +221,15 @@ export class Browser {
       else this.#jar.set(pair.slice(0, at), { value, path })
     }
   }
+}
+
+/** What a person fills into the form of a page; undefined when it has none. */
+function answerTo(html: string, name: string): Readonly<Record<string, string>> | undefined {
+  if (html.includes('name="password"')) return { action: 'login', name, password: PASSWORD }
+  if (html.includes('value="allow"')) return { action: 'allow' }
+  if (html.includes('name="confirm"')) return { confirm: 'yes' }
+  const [, code] = /name="user_code"[^>]* value="([^"]+)"/.exec(html) ?? []
+  return code === undefined ? undefined : { user_code: code }
 }
 
 function headersOf(init: RequestInit): Record<string, string> {
@@ -247,7 +265,7 @@ async function answerOf(response: Response): Promise<Answer> {
   return { status: response.status, body: text.startsWith('{') ? JSON.parse(text) : { text }, headers: response.headers }
 }
 
-export async function register(world: World, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
+export async function register(world: Place, more: Readonly<Record<string, unknown>> = {}): Promise<string> {
   const { status, body } = await postJson(`${world.issuer}/register`, { client_name: 'A client', redirect_uris: [REDIRECT], ...more })
   assert.equal(status, 201, JSON.stringify(body))
   return String(body['client_id'])
@@ -261,7 +279,7 @@ export interface Wish {
   readonly more?: Readonly<Record<string, string>>
 }
 
-export function authorizeUrl(world: World, wish: Wish, { challenge }: Pkce): string {
+export function authorizeUrl(world: Place, wish: Wish, { challenge }: Pkce): string {
   const url = new URL(`${world.issuer}/authorize`)
   url.searchParams.set('response_type', 'code')
   url.searchParams.set('client_id', wish.client)
@@ -277,7 +295,7 @@ export function authorizeUrl(world: World, wish: Wish, { challenge }: Pkce): str
 
 /** The whole way to a code. */
 export async function obtainCode(
-  world: World,
+  world: Place,
   wish: Wish,
   browser = new Browser(),
 ): Promise<{ readonly code: string; readonly verifier: string; readonly back: URL }> {
@@ -289,24 +307,19 @@ export async function obtainCode(
 }
 
 export function redeem(
-  world: World,
+  world: Place,
   client: string,
   code: string,
   verifier: string,
   more: Readonly<Record<string, string>> = {},
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<Answer> {
-  return post(`${world.issuer}/token`, {
-    grant_type: 'authorization_code',
-    client_id: client,
-    code,
-    code_verifier: verifier,
-    redirect_uri: REDIRECT,
-    ...more,
-  })
+  const fields = { grant_type: 'authorization_code', client_id: client, code, code_verifier: verifier, redirect_uri: REDIRECT, ...more }
+  return post(`${world.issuer}/token`, fields, headers)
 }
 
 export async function obtainTokens(
-  world: World,
+  world: Place,
   wish: Wish,
   browser = new Browser(),
 ): Promise<{ readonly access: string; readonly refresh: string; readonly answer: Answer }> {
