@@ -8,6 +8,7 @@ import { type House, openHouse } from '../guard/create.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import { type Listener, listen } from '../net/serve.ts'
+import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -111,6 +112,7 @@ class RunningGateway implements Gateway {
       issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
       tools: config.access.tools,
       prompts: config.access.prompts,
+      proofAlgorithms: PROOF_ALGORITHMS,
     })
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)

@@ -14,7 +14,7 @@ const WINDOW_MS = 5 * 60_000
 /** RFC 9449 §4.2 asks for 96 random bits; a UUID has 36 characters. */
 const JTI_MAX_CHARS = 256
 /** What clients sign with; RS256 because devices without anything better are still there. */
-const ALGORITHMS: readonly Alg[] = ['ES256', 'EdDSA', 'Ed25519', 'ES384', 'ES512', 'PS256', 'RS256']
+export const PROOF_ALGORITHMS: readonly Alg[] = ['ES256', 'EdDSA', 'Ed25519', 'ES384', 'ES512', 'PS256', 'RS256']
 /** The ways of RFC 7800 to bind a token that can be checked here. */
 const CONFIRMATIONS = ['jkt', 'x5t#S256'] as const
 
@@ -53,7 +53,7 @@ export interface Proofs {
   check(cnf: JsonValue | undefined, presented: Presentation): undefined | Promise<void>
 }
 
-export function createProofs({ store, clock, nonces, algorithms = ALGORITHMS, windowMs = WINDOW_MS }: ProofOptions): Proofs {
+export function createProofs({ store, clock, nonces, algorithms = PROOF_ALGORITHMS, windowMs = WINDOW_MS }: ProofOptions): Proofs {
   const read = createProofReader(algorithms)
   const challenge = (error: ProofChallenge['error']): ProofChallenge => ({
     error,
