@@ -7,6 +7,7 @@ import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/be
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import type { Resources } from '../identity/resource.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
+import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
 import type { AssertionOptions, ResourceOptions, ScopeOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 
@@ -58,7 +59,8 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     issuerFetch,
     onEvent: (entry) => journal.write(entry),
   })
-  const issuer = createTokenIssuer(embeddedRules(publicUrl, oauth.accessTokenMs), [ALGORITHM], keysOf(server))
+  const rules = { ...embeddedRules(publicUrl, oauth.accessTokenMs), machines: [WORKLOAD_CLIENT] }
+  const issuer = createTokenIssuer(rules, [ALGORITHM], keysOf(server))
   return { server, issuer, close: async () => void (await Promise.all([fetch.close(), issuerFetch.close()])) }
 }
 

@@ -15,14 +15,16 @@ export interface PrincipalRules {
   readonly roles?: RoleRules
   /** The tenant that every token of this issuer belongs to: an issuer is trusted for one, whatever its tokens say. */
   readonly tenant?: string
+  /** Clients that never act for a person, whoever the subject is: of an issuer of ours. */
+  readonly machines?: readonly string[]
 }
 
 /** @throws Denial `invalid_token` when the claim of roles holds no texts. */
-export function principalOfClaims(claims: Claims, { roles, tenant }: PrincipalRules): Principal {
+export function principalOfClaims(claims: Claims, { roles, tenant, machines = [] }: PrincipalRules): Principal {
   const { issuer, subject, client, scopes, actors, all } = claims
   return {
     // RFC 9068 §2.2: a token that a client got for itself has the client as its subject.
-    kind: subject === client ? 'service' : 'user',
+    kind: subject === client || (client !== undefined && machines.includes(client)) ? 'service' : 'user',
     issuer,
     subject,
     actors,

@@ -5,6 +5,7 @@ import type { KoaContextWithOIDC, Provider } from 'oidc-provider'
 import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { WORKLOAD_CLIENT } from './clients.ts'
 import { pageHeaders } from './forms.ts'
 import type { AuthorizationServerOptions } from './options.ts'
 import { continuePage, redirectSource } from './pages.ts'
@@ -178,7 +179,8 @@ function issuedDetail(ctx: Context, replayed: JsonObject | undefined): string {
 function principalOf(ctx: Context): { readonly principal?: string; readonly kind?: 'user' | 'service' } {
   const { AccessToken, ClientCredentials, RefreshToken } = ctx.oidc.entities
   const subject = AccessToken?.accountId ?? RefreshToken?.accountId
-  if (subject !== undefined) return { principal: `${ctx.oidc.issuer}#${subject}`, kind: 'user' }
+  const isMachine = AccessToken?.clientId === WORKLOAD_CLIENT
+  if (subject !== undefined) return { principal: `${ctx.oidc.issuer}#${subject}`, kind: isMachine ? 'service' : 'user' }
   return ClientCredentials?.clientId === undefined ? {} : { principal: `${ctx.oidc.issuer}#${ClientCredentials.clientId}`, kind: 'service' }
 }
 

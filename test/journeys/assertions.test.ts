@@ -76,7 +76,7 @@ test('a person whom an identity provider vouches for calls a tool without a brow
   assert.equal(status, 200, JSON.stringify(body))
   assert.equal((await call(body['access_token'], 'echo')).status, 200)
   const ended = (await house.events()).findLast((event) => event.type === 'call.ended')
-  assert.deepEqual([ended?.principal, ended?.client, ended?.roles], [`${house.url}#${idp.url}|ann`, 'agent', ['user']])
+  assert.deepEqual([ended?.principal, ended?.kind, ended?.client, ended?.roles], [`${house.url}#${idp.url}|ann`, 'user', 'agent', ['user']])
 })
 
 test('a job that a platform vouches for calls the tool that it was given, and no other', async () => {
@@ -85,7 +85,7 @@ test('a job that a platform vouches for calls the tool that it was given, and no
   assert.equal((await call(body['access_token'], 'deploy')).status, 200)
   assert.equal((await call(body['access_token'], 'echo')).status, 400)
   const ended = (await house.events()).findLast((event) => event.type === 'call.ended' && event.outcome === 'permitted')
-  assert.equal(ended?.principal, `${house.url}#${cloud.url}|job-1`)
+  assert.deepEqual([ended?.principal, ended?.kind], [`${house.url}#${cloud.url}|job-1`, 'service'])
 })
 
 test('the metadata tells clients that they may come with an ID-JAG', async () => {
