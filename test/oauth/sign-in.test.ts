@@ -4,25 +4,12 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { type TestContext, test } from 'node:test'
 import { decodeJwt } from 'jose'
-import { type AdapterFactory, type AdapterPayload, Provider } from 'oidc-provider'
+import { Provider } from 'oidc-provider'
 import { createGuardedFetch } from '../../src/net/fetch.ts'
 import type { SignInOptions } from '../../src/oauth/options.ts'
+import { keepInMemory } from '../fixtures/foreign-issuer.ts'
 import { passDevPages } from '../idp/dev-pages.ts'
 import { authorizeUrl, Browser, createWorld, listenAs, pkce, redeem, register, type World } from './world.ts'
-
-/** Of the provider: what it remembers, for as long as the test. */
-function keepInMemory(): AdapterFactory {
-  const kept = new Map<string, AdapterPayload>()
-  return (kind) => ({
-    upsert: async (id, payload) => void kept.set(`${kind} ${id}`, payload),
-    find: async (id) => kept.get(`${kind} ${id}`),
-    findByUid: async (uid) => [...kept.values()].find((payload) => payload.kind === kind && payload.uid === uid),
-    findByUserCode: async () => undefined,
-    consume: async (id) => void kept.set(`${kind} ${id}`, { ...kept.get(`${kind} ${id}`), consumed: 1 }),
-    destroy: async (id) => void kept.delete(`${kind} ${id}`),
-    revokeByGrantId: async () => undefined,
-  })
-}
 
 /** oidc-provider as it comes, with its development pages: any name signs in. */
 async function startProvider(t: TestContext, redirectUri: () => string): Promise<string> {
