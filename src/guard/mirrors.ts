@@ -23,9 +23,10 @@ export class Mirrors {
     return message.event === undefined ? { body } : { body, event: message.event }
   }
 
-  /** @throws Denial `header_mismatch`, upon which a client asks for the list again. */
+  /** Only the revisions that know such headers owe them. @throws Denial `header_mismatch`, upon which a client asks for the list again. */
   check(call: Call): void {
-    if (this.#known.size === 0 || call.method !== 'tools/call' || call.origin.transport !== 'http') return
+    if (this.#known.size === 0 || call.method !== 'tools/call') return
+    if (call.origin.transport !== 'http' || call.origin.era !== 'modern') return
     const mirrors = this.#known.get(keyOf(call.resource.server, call.resource.name))
     if (mirrors === undefined) return
     const expected = mirrored(mirrors, call.arguments)

@@ -49,6 +49,10 @@ test("another server's tool of the same name, an unknown tool and stdio know no 
   )
 })
 
+test('a caller of a revision without such headers owes none, whoever was told of the tool', () => {
+  known().check(aCall({ tool: 'query', era: 'legacy', arguments: { region: 'us' } }))
+})
+
 test('a tool whose annotation is not valid is left out, and the others stay', () => {
   const bad = tool('bad', { a: { type: 'number', 'x-mcp-header': 'A' } })
   const list = new Mirrors().learn(aResult({ tools: [bad, tool('good', REGION)] }), 'files')
