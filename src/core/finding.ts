@@ -8,4 +8,6 @@ export interface Finding {
   readonly pointer: string
   /** UTF-16 offsets within the string at `pointer`. */
   readonly span?: readonly [start: number, end: number]
+  /** What was expected there, in words of ours: `must be string`. Never of the payload; may be told to the caller. */
+  readonly rule?: string
 }

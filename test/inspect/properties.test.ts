@@ -1,0 +1,129 @@
+/** For any schema and any arguments: nothing is thrown, nothing of a value is told, and the answer is that of the compiler alone. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import type { JsonObject, JsonValue } from '../../src/core/json.ts'
+import { compileSchema } from '../../src/inspect/schema.ts'
+import { FINDINGS_MAX } from '../../src/inspect/words.ts'
+
+const NAMES = ['a', 'b', 'constructor', 'x/y'] as const
+const name = fc.constantFrom(...NAMES)
+const scalar = fc.oneof(fc.constantFrom(null, true, false, 0, 1, 2, 5, -1, 1.5, '', 'a', 'abc', '😀'))
+
+const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    scalar,
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(name, tie('value'), { maxKeys: 4, noNullPrototype: true }),
+  ),
+}))
+
+/** A few keywords at a time: schemas that say everything at once are long to compile and say nothing more. */
+const { schema } = fc.letrec<{ schema: JsonValue; keyword: JsonObject }>((tie) => {
+  const sub = tie('schema')
+  const subs = fc.array(sub, { minLength: 1, maxLength: 3 })
+  const type = fc.constantFrom('string', 'number', 'integer', 'object', 'array', 'null', 'boolean')
+  const keywords: Readonly<Record<string, fc.Arbitrary<JsonValue>>> = {
+    type: fc.oneof(type, fc.uniqueArray(type, { minLength: 1, maxLength: 3 })),
+    enum: fc.array(value, { minLength: 1, maxLength: 4 }),
+    const: value,
+    minimum: fc.constantFrom(0, 1),
+    maxLength: fc.constantFrom(0, 1, 3),
+    pattern: fc.constantFrom('^a', 'b$', '^[ab]*$'),
+    minItems: fc.constantFrom(0, 1),
+    uniqueItems: fc.boolean(),
+    prefixItems: subs,
+    items: sub,
+    contains: sub,
+    required: fc.uniqueArray(name, { maxLength: 2 }),
+    properties: fc.dictionary(name, sub, { maxKeys: 3, noNullPrototype: true }),
+    patternProperties: fc.dictionary(fc.constantFrom('^a', 'b'), sub, { maxKeys: 2, noNullPrototype: true }),
+    additionalProperties: sub,
+    propertyNames: sub,
+    allOf: subs,
+    anyOf: subs,
+    oneOf: subs,
+    not: sub,
+    if: sub,
+    else: sub,
+    unevaluatedProperties: sub,
+  }
+  const each = Object.entries(keywords).map(([keyword, of]) => of.map((written): JsonObject => ({ [keyword]: written })))
+  return {
+    keyword: fc.oneof(...each),
+    schema: fc.oneof(
+      { maxDepth: 3, depthSize: 'small' },
+      fc.boolean(),
+      fc.array(tie('keyword'), { minLength: 1, maxLength: 3 }).map((parts): JsonObject => Object.assign({}, ...parts)),
+    ),
+  }
+})
+
+const args: fc.Arbitrary<JsonObject> = fc.dictionary(name, value, { maxKeys: 4, noNullPrototype: true })
+
+test('the vetted schema says what the written one says', () => {
+  fc.assert(
+    fc.property(schema, args, (written, sent) => {
+      const root = typeof written === 'boolean' ? { not: written ? {} : true } : written
+      if (typeof root !== 'object' || root === null) return
+      const expected = new Ajv2020({ strict: false, ownProperties: true, validateSchema: false, meta: false, logger: false }).compile(root)(
+        sent,
+      )
+      const { check, usable, flaws } = compileSchema(root, { strict: false })
+      assert.ok(usable, JSON.stringify(flaws))
+      assert.equal(check(sent).length === 0, expected, JSON.stringify([root, sent]))
+    }),
+    { numRuns: 1_000 },
+  )
+})
+
+test('whatever the schema is, nothing is thrown, the findings are few and point somewhere, and no text of a value or of the schema is told', () => {
+  const CANARY = 'canary-7f3a'
+  const text = fc.constantFrom(CANARY, `${CANARY}/~`, '#/a', 'string', '^a', '(', '__proto__')
+  const keyword = fc.constantFrom(
+    'type',
+    'enum',
+    'properties',
+    'required',
+    'items',
+    '$ref',
+    'pattern',
+    'format',
+    'anyOf',
+    'not',
+    '$defs',
+    'minimum',
+    'const',
+    '$schema',
+    '$id',
+  )
+  const { wild } = fc.letrec<{ wild: JsonValue }>((tie) => ({
+    wild: fc.oneof(
+      { depthSize: 'small' },
+      text,
+      fc.integer(),
+      fc.boolean(),
+      fc.constant(null),
+      fc.array(tie('wild'), { maxLength: 3 }),
+      fc.dictionary(fc.oneof(keyword, text), tie('wild'), { maxKeys: 5 }),
+    ),
+  }))
+  fc.assert(
+    fc.property(
+      fc.dictionary(keyword, wild),
+      fc.dictionary(name, fc.constantFrom<JsonValue>(CANARY, [CANARY], { a: CANARY }, 1)),
+      (written, sent) => {
+        const { check, flaws } = compileSchema(written, { strict: false })
+        const findings = check(sent)
+        assert.ok(findings.length <= FINDINGS_MAX)
+        for (const { pointer, rule, detector } of [...findings, ...flaws]) {
+          assert.match(pointer, /^(\/([^~/]|~[01])*)*$/)
+          assert.doesNotMatch(`${rule} ${detector}`, /canary/)
+        }
+      },
+    ),
+    { numRuns: 400 },
+  )
+})
