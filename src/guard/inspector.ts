@@ -1,0 +1,105 @@
+/** What a call carries, as facts for the law: each inspection states its findings, none refuses. */
+import type { Call } from '../core/call.ts'
+import type { Decision } from '../core/decision.ts'
+import { Denial } from '../core/denial.ts'
+import type { Finding } from '../core/finding.ts'
+import type { JsonValue } from '../core/json.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import type { Catalog, Known } from './catalog.ts'
+import type { Forward } from './guard.ts'
+import { FRESH_MS, Inquiry } from './inquiry.ts'
+import type { Validators } from './validators.ts'
+
+/** `off`: nothing is inspected. `strict`: what cannot be judged is refused, and so is what the tool does not name. */
+export type InspectInput = 'off' | 'standard' | 'strict'
+
+/** Looks at the arguments themselves. @param inputSchema of the tool that is called, as its server listed it to this caller; undefined when it is not known. */
+export type Screen = (call: Call, inputSchema: JsonValue | undefined) => readonly Finding[]
+
+export interface InspectorParts {
+  readonly input: InspectInput
+  readonly catalog: Catalog
+  readonly schema: Validators
+  readonly screen?: Screen
+  readonly clock: Clock
+  /** Nothing refuses: a server that cannot be asked is no reason to. */
+  readonly observing: boolean
+  /** Whether the law would let the call through as far as it is known: for one that is refused anyway, nobody is asked anything. */
+  readonly permits: (principal: Principal, call: Call) => boolean
+  /** What of a call may be asked of its server, as for every call. */
+  readonly narrow: (call: Call) => Call
+  /** Writes down that a server is asked. */
+  readonly begin: (call: Call, principal: Principal) => Promise<void>
+  readonly askMs?: number
+}
+
+export type Inspector = (call: Call, principal: Principal, forward: Forward) => readonly Finding[] | Promise<readonly Finding[]>
+
+const NOTHING: readonly Finding[] = []
+const UNLISTED: readonly Finding[] = [
+  { label: 'schema', detector: 'schema/unlisted', pointer: '', rule: 'cannot be checked: the server does not list this tool' },
+]
+
+export function createInspector(parts: InspectorParts): Inspector {
+  const { input, catalog, schema, screen, clock } = parts
+  if (input === 'off') return () => NOTHING
+  const inquiry = new Inquiry(parts)
+
+  const judge = (call: Call, known: Known | undefined): readonly Finding[] => {
+    const { server, name } = call.resource
+    const mismatches = known === undefined ? NOTHING : schema.of(known.definition, server, name).check(call.arguments)
+    const screened = screen?.(call, known?.definition.inputSchema) ?? NOTHING
+    if (screened.length === 0) return mismatches
+    return mismatches.length === 0 ? screened : [...mismatches, ...screened]
+  }
+  const find = (call: Call, principal: Principal): Known | undefined => catalog.find(call.resource.server, call.resource.name, principal)
+  const isFresh = ({ resource }: Call, { at }: Known): boolean => clock() - at < FRESH_MS && catalog.isCurrent(resource.server, at)
+  /** What is still unknown, or does not fit, after the server has been asked. */
+  const conclude = (call: Call, principal: Principal): readonly Finding[] => {
+    const known = find(call, principal)
+    const findings = judge(call, known)
+    return known === undefined && input === 'strict' ? [...UNLISTED, ...findings] : findings
+  }
+
+  return (call, principal, forward) => {
+    if (call.method !== 'tools/call') return judge(call, undefined)
+    const known = find(call, principal)
+    const findings = judge(call, known)
+    if (known !== undefined && (!findings.some(isMismatch) || isFresh(call, known))) return findings
+    // Unknown, or known for a while: nothing is held against the arguments that the server may have said differently since.
+    if (!parts.permits(principal, call)) return findings
+    const asked = inquiry.ask(call, principal, (asked, who) => forward(parts.narrow(asked), who))
+    if (asked === undefined) return conclude(call, principal)
+    return asked.then(
+      () => conclude(call, principal),
+      (error: unknown) => {
+        if (parts.observing) return findings
+        throw error
+      },
+    )
+  }
+}
+
+const isMismatch = ({ label }: Finding): boolean => label === SCHEMA
+const SCHEMA = 'schema'
+
+/**
+ * The refusal of a call whose arguments are not what its tool takes. Where it is refused for another reason too, that one is told:
+ * who may not call a tool learns nothing of what it takes.
+ * @param without the decision as it would be without such findings.
+ */
+export function mismatchOf(
+  findings: readonly Finding[],
+  without: (rest: readonly Finding[]) => Decision,
+  decision: Decision,
+): Denial | Decision {
+  const mismatches = findings.filter(isMismatch)
+  if (mismatches.length === 0) return decision
+  const other = without(findings.filter((finding) => !isMismatch(finding)))
+  // A person is asked only about arguments that can be used.
+  const isAboutApproval = other.remedies.length > 0 && other.remedies.every(({ kind }) => kind === 'approval')
+  if (other.effect === 'forbid' && !isAboutApproval) return other
+  const detail = mismatches.map(({ pointer, rule = '' }) => `${pointer || 'arguments'} ${rule}`).join('; ')
+  return new Denial('invalid_arguments', { detail, findings: mismatches, policies: decision.policies })
+}
