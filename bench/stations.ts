@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseConfig } from '../src/config/load.ts'
 import type { Call } from '../src/core/call.ts'
+import type { JsonObject } from '../src/core/json.ts'
 import type { Credential, Principal } from '../src/core/principal.ts'
 import type { Secret } from '../src/core/secret.ts'
 import { type House, openHouse } from '../src/guard/create.ts'
-import { pass } from '../src/guard/guard.ts'
+import { type Forward, pass, type Stations } from '../src/guard/guard.ts'
 import { parseCall, parseMessage } from '../src/mcp/parse.ts'
 import type { Station } from './report.ts'
 import { answer, TOOL } from './servers/answer.ts'
@@ -88,15 +89,52 @@ async function measure(house: House, key: Secret, count: number): Promise<readon
   return [
     { name: 'parse a request, headers held against the body', us: await timed(count, read) },
     { name: 'identify: an API key', us: await timed(count, () => stations.identify(credentials, call)) },
+    ...(await measureInspection(stations, principal, call, count)),
     { name: 'decide, remembered', us: await timed(count, () => stations.decide(principal, call, [])) },
     { name: 'decide, a tool not met before', us: await timed(Math.ceil(count / 20), unknown) },
-    { name: 'enforce', us: await timed(count, () => stations.enforce(decision, principal, call)) },
+    { name: 'enforce', us: await timed(count, () => stations.enforce(decision, principal, call, [])) },
     { name: 'parse an answer', us: await timed(count, () => parseMessage(answered, LIMITS)) },
     { name: 'release', us: await timed(count, () => stations.release(message, principal, call)) },
     { name: `record begin and end, ${AT_ONCE} calls at once`, us: await timedTogether(count, record) },
     { name: 'record begin and end, one call at a time', us: await timed(Math.ceil(count / 10), record) },
     { name: `the whole line, ${AT_ONCE} calls at once`, us: await timedTogether(count, walk) },
   ]
+}
+
+/** A tool with an ordinary schema and one with a hostile pattern, on short arguments and on 100 kB of them. */
+async function measureInspection(stations: Stations, principal: Principal, call: Call, count: number): Promise<readonly Station[]> {
+  const text = { type: 'string', maxLength: 1_000_000 }
+  const tools = [
+    { name: TOOL, inputSchema: { type: 'object', properties: { text }, required: ['text'], additionalProperties: false } },
+    { name: 'hostile', inputSchema: { type: 'object', properties: { text: { type: 'string', pattern: '^([ab]+c?)+$' } } } },
+    { name: 'costly', inputSchema: { type: 'object', properties: { text: { type: 'string', pattern: '[ab]*a[ab]{200}c' } } } },
+    {
+      name: 'rows',
+      inputSchema: { type: 'object', properties: { rows: { type: 'array', items: { type: 'object', properties: { text } } } } },
+    },
+  ]
+  const list: Call = { ...call, method: 'tools/list', action: 'list', resource: { kind: 'server', server: 'bench', name: 'bench' } }
+  await stations.release({ body: { jsonrpc: '2.0', id: 1, result: { resultType: 'complete', tools } } }, principal, list)
+  const inspect = (name: string, args: JsonObject): (() => unknown) => {
+    const asked: Call = { ...call, resource: { kind: 'tool', server: 'bench', name }, arguments: args }
+    return () => stations.inspect(asked, principal, NOBODY)
+  }
+  const few = Math.ceil(count / 100)
+  const large = `${'ab'.repeat(50_000)}!`
+  const rows = Array.from({ length: 2_000 }, () => ({ text: 'x'.repeat(36) }))
+  return [
+    { name: 'inspect: schema, 400 bytes', us: await timed(count, inspect(TOOL, call.arguments)) },
+    { name: 'inspect: schema, one text of 100 kB', us: await timed(few, inspect(TOOL, { text: large })) },
+    { name: 'inspect: schema, 2 000 objects of 50 bytes', us: await timed(few, inspect('rows', { rows })) },
+    { name: 'inspect: a hostile pattern, 100 kB', us: await timed(few, inspect('hostile', { text: large })) },
+    { name: 'inspect: a pattern that is dear, 9 kB', us: await timed(few, inspect('costly', { text: `${'abb'.repeat(3_000)}c` })) },
+    { name: 'inspect: the same, 100 kB, given up', us: await timed(few, inspect('costly', { text: `${large}c` })) },
+  ]
+}
+
+/** The definitions are known: nobody is asked. */
+const NOBODY: Forward = () => {
+  throw new Error('a server was asked')
 }
 
 export async function measureStations(isQuick: boolean): Promise<readonly Station[]> {

@@ -101,6 +101,7 @@ export interface Config {
     readonly sessions: { readonly total: number; readonly perPrincipal: number; readonly idleMs: number }
     readonly drainMs: number
   }
+  readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
 }
 
@@ -112,7 +113,7 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, audit, servers, publicUrl, store: _store, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, ...rest } = settings
   const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
   const credential = environment[authentication.environment]
   return {
@@ -136,6 +137,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits),
+    inspect: { input: inspect.input ?? (settings.profile === 'strict' ? 'strict' : 'standard') },
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
       checkpointMs: audit.checkpoint,

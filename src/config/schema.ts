@@ -167,6 +167,15 @@ const limits = z.strictObject({
   drain: span('0s', '10m').prefault('10s').describe('How long calls under way may take to end after SIGTERM.'),
 })
 
+const inspect = z.strictObject({
+  input: z
+    .enum(['off', 'standard', 'strict'], { error: 'expected off, standard or strict' })
+    .optional()
+    .describe(
+      'Whether arguments are held against what the tool says it takes. strict: a tool that the server does not list, and an argument that the tool does not name, are refused too. Default standard; strict in profile strict.',
+    ),
+})
+
 const audit = z.strictObject({
   file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
   checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
@@ -198,6 +207,7 @@ export const settings = z.strictObject(
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limits.prefault({}),
+    inspect: inspect.prefault({}),
     audit: audit.prefault({}),
   },
   { error: 'expected a map of settings' },

@@ -55,7 +55,7 @@ export interface ProofChallenge {
   readonly nonce?: string
 }
 
-/** For the operator, never for the caller; but for the remedies and the challenge. */
+/** For the operator, never for the caller; but for the remedies, the challenge, and the rules in findings. */
 interface Inside {
   /** One sentence on what was wrong. */
   readonly detail?: string

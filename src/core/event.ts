@@ -24,6 +24,8 @@ export type EventType =
   | 'upstream.started'
   | 'upstream.stopped'
   | 'upstream.noise'
+  | 'tools.asked'
+  | 'tool.flawed'
   | 'issuer.refreshed'
   | 'issuer.failed'
   | 'oauth.signed_in'

@@ -115,6 +115,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     profile: config.profile,
     clock,
     maxCalls: config.limits.calls.total,
+    input: config.inspect.input,
     rootless: new Set(
       Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),
     ),

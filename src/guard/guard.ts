@@ -10,7 +10,7 @@ import { isResponse } from '../mcp/message.ts'
 export interface Trail {
   principal?: Principal
   decision?: Decision
-  findings: Finding[]
+  findings: readonly Finding[]
   denial?: Denial
   /** There was room for it. */
   admitted?: boolean
@@ -30,11 +30,11 @@ export interface Stations {
   identify(credentials: readonly Credential[], call: Call): Principal | Promise<Principal>
   /** Takes back what we sealed into an earlier answer to this principal. */
   reopen(call: Call, principal: Principal): Call
-  /** States facts; never refuses. */
-  inspect(call: Call): readonly Finding[]
+  /** States facts; never refuses. May have to ask the server what it takes. */
+  inspect(call: Call, principal: Principal, forward: Forward): readonly Finding[] | Promise<readonly Finding[]>
   /** Returns; never throws but a Fault. */
   decide(principal: Principal, call: Call, findings: readonly Finding[]): Decision
-  enforce(decision: Decision, principal: Principal, call: Call): void | Promise<void>
+  enforce(decision: Decision, principal: Principal, call: Call, findings: readonly Finding[]): void | Promise<void>
   /** What of the call may be asked, where a part of it may not: the call itself, or a narrower one. */
   narrow(call: Call, principal: Principal): Call
   begin(call: Call, trail: Trail): Promise<void>
@@ -56,10 +56,11 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     trail.principal = principal
     if (call.flaw !== undefined) throw call.flaw // is it well formed? (told only to the known)   400
     const asked = house.reopen(call, principal) // does it bring back what we sealed?             400
-    trail.findings.push(...house.inspect(asked)) // what does it carry?                           facts
+    const carried = house.inspect(asked, principal, forward) // what does it carry?              facts
+    trail.findings = carried instanceof Promise ? await carried : carried
     const decision = house.decide(principal, asked, trail.findings) // what is the law?           a value
     trail.decision = decision
-    await house.enforce(decision, principal, asked) // obey it                                    403
+    await house.enforce(decision, principal, asked, trail.findings) // obey it                    403
     const permitted = house.narrow(asked, principal) // only what may be asked is asked
     await house.begin(permitted, trail) // write it down first                                    503
     trail.begun = true

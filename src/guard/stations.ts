@@ -3,20 +3,24 @@ import type { History } from '../audit/history.ts'
 import type { Action, Call, Resource } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import { Denial, type DenialCode } from '../core/denial.ts'
+import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
-import type { Credential, Principal } from '../core/principal.ts'
+import { type Credential, nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { META, metaOf } from '../mcp/revision.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
+import { Catalog } from './catalog.ts'
 import type { Stations } from './guard.ts'
+import { createInspector, type InspectInput, type Inspector, type InspectorParts, mismatchOf, type Screen } from './inspector.ts'
 import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
-import { Mirrors } from './mirrors.ts'
+import { checkMirrors } from './mirrors.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { withoutRoots } from './roots.ts'
 import type { StateSeal } from './state.ts'
 import { mayTell, narrowListen } from './subscriptions.ts'
 import { TaskOwners } from './tasks.ts'
+import { Validators } from './validators.ts'
 
 /** `observe`: nothing but authentication refuses; what the law would have denied is recorded. */
 export type Profile = 'observe' | 'standard' | 'strict'
@@ -34,6 +38,10 @@ export interface Parts {
   readonly maxCalls: number
   /** Servers that are told no roots. */
   readonly rootless: ReadonlySet<string>
+  /** `inspect.input` */
+  readonly input: InspectInput
+  /** What the arguments of a call carry. */
+  readonly screen?: Screen
 }
 
 /** How long to wait when every place is taken: a call takes milliseconds, a crowd of them a second. */
@@ -43,8 +51,10 @@ export function createStations(parts: Parts): Stations {
   const { law, history, seal, clock, rootless } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
-  const mirrors = new Mirrors()
+  const catalog = new Catalog()
   let underway = 0
+  const weigh = (principal: Principal, call: Call, findings: readonly Finding[]): Decision =>
+    law.decide({ principal, action: call.action, resource: call.resource, context: { approved: false, findings, input: call.arguments } })
   const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
     law.decide({ principal, action, resource, context: NOTHING_CARRIED })
   const permits = (principal: Principal) => (action: Action, resource: Resource) =>
@@ -53,7 +63,6 @@ export function createStations(parts: Parts): Stations {
     (principal: Principal): Visible =>
     (action, resource) =>
       observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED })
-
   return {
     admit: () => {
       if (underway >= parts.maxCalls) {
@@ -66,20 +75,17 @@ export function createStations(parts: Parts): Stations {
     },
     identify: parts.authenticate,
     reopen: seal.reopen,
-    inspect: () => NO_FINDINGS,
-    decide: (principal, call, findings) =>
-      law.decide({
-        principal,
-        action: call.action,
-        resource: call.resource,
-        context: { approved: false, findings, input: call.arguments },
-      }),
-    enforce: (decision, principal, call) => {
-      if (decision.effect === 'forbid' && !observing) throw refusal(decision, call, visibleTo(principal))
+    inspect: inspectorOf(parts, catalog, (principal, call) => observing || weigh(principal, call, NO_FINDINGS).effect === 'permit'),
+    decide: weigh,
+    enforce: (decision, principal, call, findings) => {
+      if (decision.effect === 'forbid' && !observing) {
+        const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
+        throw told instanceof Denial ? told : refusal(told, call, visibleTo(principal))
+      }
       return call.resource.kind === 'task' ? tasks.check(call, principal) : undefined
     },
     narrow: (call, principal) => {
-      mirrors.check(call)
+      checkMirrors(call, catalog, principal)
       const listening = narrowListen(call, permits(principal))
       return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
     },
@@ -87,10 +93,11 @@ export function createStations(parts: Parts): Stations {
     release: (message, principal, call) => {
       const { body } = message
       if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
+      if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
       if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
       if (body.result === undefined) return message
       checkReceipt(ask(principal, 'receive', call.resource), observing)
-      const listed = call.method === 'tools/list' && call.origin.era === 'modern' ? mirrors.learn(message, call.resource.server) : message
+      const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
       const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visibleTo(principal)) : listed
       switch (kindOfResult(body.result, call)) {
         case 'complete':
@@ -108,6 +115,33 @@ export function createStations(parts: Parts): Stations {
       return history.write(endedEntry(call, trail, clock(), parts.describe))
     },
   }
+}
+
+const TOOLS_CHANGED = 'notifications/tools/list_changed'
+
+function inspectorOf({ history, rootless, ...parts }: Parts, catalog: Catalog, permits: InspectorParts['permits']): Inspector {
+  // That a definition cannot be judged by, or not in all it says, is written down once; it refuses nothing by itself.
+  const schema = new Validators(parts.input === 'strict', (server, name, findings) => {
+    const resource = { kind: 'tool', server, name } as const
+    history.write({ type: 'tool.flawed', resource, findings, by: 'gateway' }).catch(() => undefined)
+  })
+  const begin = ({ id, resource: { server } }: Call, principal: Principal): Promise<void> =>
+    history.write({
+      type: 'tools.asked',
+      call: id,
+      resource: { kind: 'server', server, name: server },
+      principal: nameOf(principal),
+      by: 'gateway',
+    })
+  return createInspector({
+    ...parts,
+    begin,
+    catalog,
+    schema,
+    observing: parts.profile === 'observe',
+    permits,
+    narrow: (asked) => (rootless.has(asked.resource.server) ? withoutRoots(asked) : asked),
+  })
 }
 
 const NO_FINDINGS = [] as const

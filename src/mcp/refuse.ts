@@ -3,7 +3,7 @@ import type { Body, Call, RequestId } from '../core/call.ts'
 import type { Remedy } from '../core/decision.ts'
 import { DENIALS, type Denial, type DenialCode } from '../core/denial.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
-import { errorResponse } from './message.ts'
+import { errorResponse, resultResponse } from './message.ts'
 import { REVISIONS } from './methods.ts'
 import { MODERN_REVISIONS } from './revision.ts'
 
@@ -61,10 +61,12 @@ const LEGACY_HTTP: ReadonlySet<DenialCode> = new Set<DenialCode>([
 /** Other client errors on the probe make clients fall back to `initialize` (SDK 2.4): for them a discovery is told to come again. */
 const DISCOVER_4XX: ReadonlySet<number> = new Set([400, 401, 403])
 
-/** The denial as a JSON-RPC error; without `id` for a notification, or when none could be read. */
+/** The denial as a JSON-RPC response: an error, without `id` for a notification, or when none could be read; or what a model can correct. */
 export function refusalBody(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Body {
+  const id = idOf(call)
+  if (id !== undefined && call !== undefined && isCorrectable(denial, call)) return resultResponse(id, toolError(denial, call))
   const row = DENIALS[denial.code]
-  return errorResponse(idOf(call), row.rpc, row.message, dataOf(denial, call, challenge))
+  return errorResponse(id, row.rpc, row.message, dataOf(denial, call, challenge))
 }
 
 /** The denial as an HTTP response. `Allow` of a 405 is the edge's to add. */
@@ -79,10 +81,23 @@ export function refuse(denial: Denial, call: Call | undefined, challenge: Challe
 
 function statusOf(denial: Denial, call: Call | undefined): number {
   const { status } = DENIALS[denial.code]
+  if (call !== undefined && isCorrectable(denial, call)) return 200
   const isProbe = call?.method === 'server/discover' && call.origin.era === 'modern'
   if (isProbe && status < 500 && !DISCOVER_4XX.has(status)) return 503
   const inBand = call !== undefined && call.origin.era === 'legacy' && idOf(call) !== undefined && call.message.body.method !== undefined
   return inBand && !LEGACY_HTTP.has(denial.code) ? 200 : status
+}
+
+/** Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25, server/tools "Error Handling"). */
+function isCorrectable({ code, findings }: Denial, call: Call): boolean {
+  return code === 'invalid_arguments' && call.method === 'tools/call' && findings.some(({ rule }) => rule !== undefined)
+}
+
+/** Where and which rule, in our words: no value is echoed. */
+function toolError({ message, findings }: Denial, call: Call): JsonObject {
+  const lines = findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [pointer === '' ? rule : `${pointer}: ${rule}`]))
+  const result = { content: [{ type: 'text', text: [message, ...lines].join('\n') }], isError: true }
+  return call.origin.era === 'modern' ? { resultType: 'complete', ...result } : result
 }
 
 function idOf(call: Call | undefined): RequestId | undefined {

@@ -224,3 +224,12 @@ test('the JSON Schema allows no unknown setting anywhere', () => {
   walk(configSchema(), '')
   assert.deepEqual(open, [])
 })
+
+test('arguments are inspected by the standard, strictly in profile strict, and as it is written where it is', () => {
+  assert.equal(parse('').inspect.input, 'standard')
+  assert.equal(parse('profile: observe').inspect.input, 'standard')
+  assert.equal(parse('profile: strict').inspect.input, 'strict')
+  assert.equal(parse('profile: strict\ninspect: { input: standard }').inspect.input, 'standard')
+  assert.equal(parse('inspect: { input: off }').inspect.input, 'off')
+  assert.deepEqual(mistakes('inspect: { input: paranoid }'), ['portcullis.yaml:1:19: inspect.input: expected off, standard or strict'])
+})

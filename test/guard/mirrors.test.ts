@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Call } from '../../src/core/call.ts'
 import { Denial } from '../../src/core/denial.ts'
 import type { JsonObject } from '../../src/core/json.ts'
-import { Mirrors } from '../../src/guard/mirrors.ts'
-import { aCall, aResult } from '../fixtures/nouns.ts'
+import { Catalog } from '../../src/guard/catalog.ts'
+import { checkMirrors } from '../../src/guard/mirrors.ts'
+import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
 
 const tool = (name: string, properties: JsonObject): JsonObject => ({ name, inputSchema: { type: 'object', properties } })
 const REGION = { region: { type: 'string', 'x-mcp-header': 'Region' }, count: { type: 'integer', 'x-mcp-header': 'Count' } }
 
-function known(): Mirrors {
-  const mirrors = new Mirrors()
-  mirrors.learn(aResult({ tools: [tool('query', REGION)] }), 'files')
-  return mirrors
+const LIST = aCall({ method: 'tools/list', action: 'list', resource: { kind: 'server', server: 'files', name: 'files' } })
+
+function known(): { check(call: Call): void } {
+  const catalog = new Catalog()
+  catalog.learn(aResult({ tools: [tool('query', REGION)] }), LIST, aPrincipal())
+  return { check: (call) => checkMirrors(call, catalog, aPrincipal()) }
 }
 
 function isMismatch(error: unknown): boolean {
@@ -55,6 +59,6 @@ test('a caller of a revision without such headers owes none, whoever was told of
 
 test('a tool whose annotation is not valid is left out, and the others stay', () => {
   const bad = tool('bad', { a: { type: 'number', 'x-mcp-header': 'A' } })
-  const list = new Mirrors().learn(aResult({ tools: [bad, tool('good', REGION)] }), 'files')
+  const list = new Catalog().learn(aResult({ tools: [bad, tool('good', REGION)] }), LIST, aPrincipal())
   assert.deepEqual(list.body.result?.['tools'], [tool('good', REGION)])
 })

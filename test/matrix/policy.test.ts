@@ -88,6 +88,7 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     'weather/get_time': { resource: aTool('get_time', 'weather') },
     '… at night': { resource: aTool('get_time', 'weather'), at: NIGHT },
     '… on Sunday': { resource: aTool('get_time', 'weather'), at: SUNDAY },
+    '… wrong arguments': { resource: aTool('get_time', 'weather'), findings: ['schema'] },
     'files/read_text': { resource: aTool('read_text', 'files') },
     'files/write_file /data/x': { resource: aTool('write_file', 'files'), input: { path: '/data/x' } },
     '… /etc/x': { resource: aTool('write_file', 'files'), input: { path: '/etc/x' } },

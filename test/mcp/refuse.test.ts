@@ -169,3 +169,31 @@ test('the id of a refused batch is not guessed', () => {
   assert.ok(call.flaw)
   assert.equal(refuse(call.flaw, call).body.id, undefined)
 })
+
+describe('arguments that are not what the tool takes', () => {
+  const mismatch = new Denial('invalid_arguments', {
+    detail: 'the-detail',
+    policies: ['the-policy'],
+    findings: [
+      { label: 'schema', detector: 'schema/type', pointer: '/x', rule: 'must be string' },
+      { label: 'schema', detector: 'schema/work', pointer: '', rule: 'cannot be checked' },
+      { label: 'the-label', detector: 'd', pointer: '/y' },
+    ],
+  })
+  const text = 'The arguments are not valid.\n/x: must be string\ncannot be checked'
+
+  test('are an error of the tool, in both eras with 200: pointer and rule, and nothing else of the inside', () => {
+    const result = { content: [{ type: 'text', text }], isError: true }
+    const modern = refuse(mismatch, modernCall)
+    assert.deepEqual([modern.status, modern.body.result, modern.body.error], [200, { resultType: 'complete', ...result }, undefined])
+    const legacy = refuse(mismatch, legacyCall)
+    assert.deepEqual([legacy.status, legacy.body], [200, { jsonrpc: '2.0', id: 'l', result }])
+  })
+
+  test('are an error of the protocol for every other method, and where no rule says what to correct', () => {
+    const discovery = refuse(mismatch, discover)
+    assert.deepEqual([discovery.body.result, discovery.body.error?.code], [undefined, -32602])
+    assert.equal(refuse(rich('invalid_arguments'), modernCall).body.error?.code, -32602)
+    assert.equal(refuse(new Denial('forbidden', { findings: mismatch.findings }), modernCall).body.error?.code, 403)
+  })
+})

@@ -104,7 +104,9 @@ for (const row of rows) {
     const eventsBefore = (await house.events()).length
     const answer = row.request === undefined ? await sendRaw(row.raw ?? '') : await sendRequest(row.request)
     // Asking for the state of another is a call of its own, which is permitted.
-    const reached = upstream.seen.slice(seenBefore + (row.id === 'E126' ? 1 : 0))
+    const others = upstream.seen.slice(seenBefore + (row.id === 'E126' ? 1 : 0))
+    // Of a tool that is called for the first time, the gateway asks what it takes.
+    const reached = others.filter(({ body }) => !String(body['id']).startsWith('portcullis-tools-'))
     if (row.expect === 'forward') {
       assert.equal(answer.status, 200, answer.text)
       assert.equal(reached.length, 1)

@@ -1,0 +1,173 @@
+/** Arguments that are not what the tool takes come back to the model as something it can correct, in every revision and over every transport, and do not reach the server. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import type { JsonObject } from '../../src/core/json.ts'
+import { aGateway, META, post, type RunningGateway } from '../fixtures/gateway.ts'
+import { legacyHttp, modernHttp, overStdio, type Speaker } from '../fixtures/speakers.ts'
+
+const typed = fileURLToPath(new URL('../fixtures/typed-stdio.ts', import.meta.url))
+const yaml = (more = ''): string => `
+servers: { typed: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(typed)}] } }
+access:
+  roles: { user: { permissions: [tools:use] } }
+  tools: { note: { permission: tools:use }, broken: { permission: tools:use }, redefine: { permission: tools:use }, asked: { permission: tools:use }, ghost: { permission: tools:use } }
+${more}`
+
+type Open = (house: RunningGateway, key: string) => Promise<Speaker>
+const FACES: readonly (readonly [string, Open])[] = [
+  ['2026-07-28 over HTTP', (house, key) => Promise.resolve(modernHttp(`${house.url}/mcp/typed`, key))],
+  ['2025-11-25 over HTTP', (house, key) => legacyHttp(`${house.url}/mcp/typed`, key, '2025-11-25')],
+  ['2025-03-26 over HTTP', (house, key) => legacyHttp(`${house.url}/mcp/typed`, key, '2025-03-26')],
+  ['2026-07-28 over stdio', (house) => overStdio(house, 'typed', '2026-07-28')],
+  ['2025-11-25 over stdio', (house) => overStdio(house, 'typed', '2025-11-25')],
+]
+
+interface World extends AsyncDisposable {
+  readonly house: RunningGateway
+  readonly key: string
+}
+
+/** A gateway that has made a key, and has it in its environment as `portcullis run` would. */
+async function aWorld(more = '', roles: readonly string[] = ['user']): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
+  const store = join(folder, 'portcullis.db')
+  const first = await aGateway(yaml(more), { store })
+  const key = await first.key({ roles })
+  await first[Symbol.asyncDispose]()
+  const house = await aGateway(yaml(more), { store, environment: { MCP_API_KEY: key } })
+  return {
+    house,
+    key,
+    [Symbol.asyncDispose]: async () => {
+      await house[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+const resultOf = (answer: JsonObject): JsonObject => (answer['result'] ?? {}) as JsonObject
+const textOf = (answer: JsonObject): unknown => (resultOf(answer)['content'] as readonly JsonObject[] | undefined)?.[0]?.['text']
+const call = (speaker: Speaker, name: string, args: JsonObject = {}): Promise<JsonObject> =>
+  speaker.ask('tools/call', { name, arguments: args })
+
+for (const [name, open] of FACES) {
+  test(`${name}: a wrong argument is a tool error that says where and what, the journal says it too, and the server was not called`, async () => {
+    await using world = await aWorld()
+    await using speaker = await open(world.house, world.key)
+
+    const wrong = await call(speaker, 'note', { text: 7 })
+    assert.equal(wrong['error'], undefined)
+    assert.deepEqual(resultOf(wrong), {
+      ...(name.startsWith('2026') ? { resultType: 'complete' } : {}),
+      content: [{ type: 'text', text: 'The arguments are not valid.\n/text: must be string' }],
+      isError: true,
+    })
+    assert.match(String(textOf(await call(speaker, 'note'))), /\/text: is required/)
+    assert.equal(textOf(await call(speaker, 'note', { text: 'aaa' })), 'done')
+    assert.equal(textOf(await call(speaker, 'asked')), 'note')
+
+    const refused = (await world.house.events()).filter(({ denial }) => denial === 'invalid_arguments')
+    assert.deepEqual(
+      refused.map(({ outcome, policies, findings }) => [outcome, policies, findings?.map(({ detector, pointer }) => detector + pointer)]),
+      [
+        ['denied', ['house.schema'], ['schema/type/text']],
+        ['denied', ['house.schema'], ['schema/required/text']],
+      ],
+    )
+    assert.equal((await world.house.events()).filter(({ type }) => type === 'tools.asked').length, 1)
+  })
+}
+
+test('a hostile pattern of the server and a hostile text of the caller do not hang', async () => {
+  await using world = await aWorld()
+  await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+  assert.match(String(textOf(await call(speaker, 'note', { text: `${'a'.repeat(100_000)}!` }))), /\/text: must match the pattern/)
+  assert.equal(textOf(await call(speaker, 'note', { text: 'a'.repeat(100_000) })), 'done')
+})
+
+test('a definition that was changed counts from when the server says so', async () => {
+  await using world = await aWorld()
+  await using speaker = await overStdio(world.house, 'typed', '2025-11-25')
+  assert.equal(textOf(await call(speaker, 'note', { text: 'a' })), 'done')
+  await call(speaker, 'redefine')
+  assert.match(String(textOf(await call(speaker, 'note', { text: 'a' }))), /\/text: must be number/)
+  assert.equal(textOf(await call(speaker, 'note', { text: 5 })), 'done')
+})
+
+test('a definition that cannot be checked refuses every call to it, and is written down once', async () => {
+  await using world = await aWorld()
+  await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+  for (const args of [{}, { x: 1 }]) assert.match(String(textOf(await call(speaker, 'broken', args))), /cannot be checked/)
+  const flaws = (await world.house.events()).filter(({ type }) => type === 'tool.flawed')
+  assert.deepEqual(
+    flaws.map(({ resource, findings }) => [resource?.name, findings?.map(({ detector, pointer }) => `${detector} ${pointer}`)]),
+    [['broken', ['schema/$ref /properties/x/$ref']]],
+  )
+  assert.equal(textOf(await call(speaker, 'asked')), '')
+})
+
+test('who may not call a tool learns nothing of what it takes, and nobody is asked', async () => {
+  await using world = await aWorld('', [])
+  const answer = await post(
+    `${world.house.url}/mcp/typed`,
+    'tools/call',
+    { name: 'note', arguments: { text: 7 } },
+    { 'x-api-key': world.key },
+  )
+  assert.equal((answer.body['error'] as JsonObject)['code'], -32602)
+  assert.equal(((answer.body['error'] as JsonObject)['data'] as JsonObject)['code'], 'not_found')
+  const types = (await world.house.events()).map(({ type }) => type)
+  assert.ok(!types.includes('tools.asked') && !types.includes('upstream.started'))
+  // Also when the definition is known from somebody who may.
+  const other = await world.house.key({ roles: ['user'] })
+  await post(`${world.house.url}/mcp/typed`, 'tools/list', {}, { 'x-api-key': other })
+  const again = await post(
+    `${world.house.url}/mcp/typed`,
+    'tools/call',
+    { name: 'note', arguments: { text: 7 } },
+    { 'x-api-key': world.key },
+  )
+  assert.deepEqual(again.body['error'], answer.body['error'])
+})
+
+test('a tool that the server does not list is the server’s to answer for, but not in strict; off lets everything through', async () => {
+  {
+    await using world = await aWorld()
+    await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+    assert.equal(textOf(await call(speaker, 'ghost')), 'done')
+  }
+  {
+    await using world = await aWorld('inspect: { input: strict }')
+    await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+    assert.match(String(textOf(await call(speaker, 'ghost'))), /does not list this tool/)
+    assert.match(String(textOf(await call(speaker, 'note', { text: 'a', more: 1 }))), /\/more: is not known to the tool/)
+  }
+  await using world = await aWorld('inspect: { input: off }')
+  await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+  assert.equal(textOf(await call(speaker, 'note', { text: 7 })), 'done')
+  assert.ok((await world.house.events()).every(({ type }) => type !== 'tools.asked'))
+})
+
+test('profile observe lets wrong arguments through and records what it would have said', async () => {
+  await using world = await aWorld('profile: observe')
+  await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+  assert.equal(textOf(await call(speaker, 'note', { text: 7 })), 'done')
+  const ended = (await world.house.events()).find(({ type, method }) => type === 'call.ended' && method === 'tools/call')
+  assert.deepEqual([ended?.outcome, ended?.findings?.map(({ detector }) => detector)], ['would_deny', ['schema/type']])
+})
+
+test('a hundred first calls at once ask the server once', async () => {
+  await using world = await aWorld()
+  const url = `${world.house.url}/mcp/typed`
+  const answers = await Promise.all(
+    Array.from({ length: 100 }, () =>
+      post(url, 'tools/call', { name: 'note', arguments: { text: 'a' }, _meta: META }, { 'x-api-key': world.key }),
+    ),
+  )
+  assert.ok(answers.every(({ body }) => textOf(body) === 'done'))
+  assert.equal((await world.house.events()).filter(({ type }) => type === 'tools.asked').length, 1)
+})
