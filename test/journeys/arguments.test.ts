@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../src/core/json.ts'
 import { aGateway, META, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { legacyHttp, modernHttp, overStdio, type Speaker } from '../fixtures/speakers.ts'
+import { sdkModern, sdkV1 } from '../upstream/http-upstreams.ts'
 
 const typed = fileURLToPath(new URL('../fixtures/typed-stdio.ts', import.meta.url))
 const yaml = (more = ''): string => `
@@ -79,6 +80,25 @@ for (const [name, open] of FACES) {
       ],
     )
     assert.equal((await world.house.events()).filter(({ type }) => type === 'tools.asked').length, 1)
+  })
+}
+
+for (const [served, serve] of [
+  ['SDK v1, with sessions', sdkV1],
+  ['SDK v2', sdkModern],
+] as const) {
+  test(`before ${served} over HTTP the same holds for callers of both eras`, async () => {
+    await using server = await serve()
+    await using house = await aGateway(
+      `servers: { typed: { url: "${server.url}" } }\naccess: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }`,
+    )
+    const key = await house.key({ roles: ['user'] })
+    for (const speaker of [modernHttp(`${house.url}/mcp/typed`, key), await legacyHttp(`${house.url}/mcp/typed`, key, '2025-11-25')]) {
+      await using _speaker = speaker
+      assert.match(String(textOf(await call(speaker, 'echo', { text: 7 }))), /\/text: must be string/)
+      assert.equal(textOf(await call(speaker, 'echo', { text: 'seven' })), 'seven')
+    }
+    assert.equal((await house.events()).filter(({ denial }) => denial === 'invalid_arguments').length, 2)
   })
 }
 
