@@ -121,9 +121,13 @@ const TOOLS_CHANGED = 'notifications/tools/list_changed'
 
 function inspectorOf({ history, rootless, ...parts }: Parts, catalog: Catalog, permits: InspectorParts['permits']): Inspector {
   // That a definition cannot be judged by, or not in all it says, is written down once; it refuses nothing by itself.
-  const schema = new Validators(parts.input === 'strict', (server, name, findings) => {
-    const resource = { kind: 'tool', server, name } as const
-    history.write({ type: 'tool.flawed', resource, findings, by: 'gateway' }).catch(() => undefined)
+  const schema = new Validators({
+    strict: parts.input === 'strict',
+    clock: parts.clock,
+    onFlaw: (server, name, findings) => {
+      const resource = { kind: 'tool', server, name } as const
+      history.write({ type: 'tool.flawed', resource, findings, by: 'gateway' }).catch(() => undefined)
+    },
   })
   const begin = ({ id, resource: { server } }: Call, principal: Principal): Promise<void> =>
     history.write({

@@ -24,6 +24,8 @@ export interface Validator {
   /** What is wrong with the definition: it is not asserted there, or, when `usable` is false, cannot be judged by at all. */
   readonly flaws: readonly Finding[]
   readonly usable: boolean
+  /** Subschemas that were compiled. */
+  readonly size: number
 }
 
 /** Never throws: a definition that cannot be compiled within bounds is one by which nothing passes. */
@@ -31,12 +33,16 @@ export function compileSchema(schema: JsonValue | undefined, { strict }: SchemaO
   const fuel = new Fuel()
   try {
     const vetted = vet(schema, { fuel, formats: FORMATS, strict })
-    return { check: checkBy(vetted, fuel), flaws: vetted.left.map(({ finding }) => finding), usable: true }
+    return { check: checkBy(vetted, fuel), flaws: vetted.left.map(({ finding }) => finding), usable: true, size: vetted.size }
   } catch (error) {
     // Whatever ajv has against it that the vetting had not.
-    const { finding } = error instanceof Flaw ? error : new Flaw('inputSchema', undefined, 'the input schema cannot be compiled')
-    return { check: () => UNUSABLE, flaws: [finding], usable: false }
+    return unusable(error instanceof Flaw ? error : new Flaw('inputSchema', undefined, 'the input schema cannot be compiled'))
   }
+}
+
+/** By which nothing passes. */
+export function unusable({ finding }: Flaw): Validator {
+  return { check: () => UNUSABLE, flaws: [finding], usable: false, size: 0 }
 }
 
 const NOTHING: readonly Finding[] = []

@@ -24,6 +24,8 @@ export interface Vetted {
   readonly patterns: ReadonlyMap<string, Matcher>
   /** What of it is not asserted, though it is written. */
   readonly left: readonly Flaw[]
+  /** Subschemas: what it takes to compile it. */
+  readonly size: number
 }
 
 export interface VetOptions {
@@ -84,6 +86,7 @@ class Vetting {
       schema: definitions.size === 0 ? schema : { ...schema, $defs: Object.fromEntries(definitions) },
       patterns: this.#patterns,
       left: this.#left,
+      size: this.#subschemas,
     }
   }
 

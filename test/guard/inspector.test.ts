@@ -48,7 +48,11 @@ function aWorld(said: Partial<InspectorParts> = {}): World {
   const parts: InspectorParts = {
     input: 'standard',
     catalog: new Catalog(),
-    schema: new Validators(said.input === 'strict', (_server, tool) => void world.flawed.push(tool)),
+    schema: new Validators({
+      strict: said.input === 'strict',
+      clock: () => world.now,
+      onFlaw: (_server, tool) => void world.flawed.push(tool),
+    }),
     clock: () => world.now,
     observing: false,
     permits: () => true,
