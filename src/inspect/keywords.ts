@@ -90,7 +90,7 @@ export const WIDE: ReadonlySet<string> = new Set([
   'propertyNames',
 ])
 
-export const TYPES: ReadonlySet<JsonValue> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
+const TYPES: ReadonlySet<JsonValue> = new Set(['string', 'number', 'integer', 'boolean', 'object', 'array', 'null'])
 
 /** Whether a value without subschemas is what its keyword asks for. */
 export function isFit(kind: Kind, value: JsonValue): boolean {

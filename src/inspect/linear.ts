@@ -3,7 +3,7 @@ import { RE2JS } from 're2js'
 import type { Fuel } from './fuel.ts'
 
 /** Longest pattern that is read. The longest that schema generators write (IPv6 networks) has 1 200 characters. */
-export const PATTERN_MAX_CHARS = 2_048
+const PATTERN_MAX_CHARS = 2_048
 /** Instructions of one pattern, with its counted repetitions written out. */
 export const PROGRAM_MAX = 2_000
 /**

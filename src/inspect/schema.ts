@@ -7,7 +7,7 @@ import { canonical, type JsonObject, type JsonValue } from '../core/json.ts'
 import { Flaw } from './flaw.ts'
 import { Fuel } from './fuel.ts'
 import { STEP, type Vetted, vet } from './vet.ts'
-import { findingsOf } from './words.ts'
+import { FINDINGS_MAX, findingsOf } from './words.ts'
 
 /** Units of work for one set of arguments: some 50 ms. A megabyte of honest arguments needs a quarter of it. */
 export const WORK_MAX = 2_000_000
@@ -21,7 +21,7 @@ export interface SchemaOptions {
 export interface Validator {
   /** States what is wrong with the arguments; at most `FINDINGS_MAX`. Synchronous, bounded, changes nothing, never throws. */
   readonly check: (args: JsonObject) => readonly Finding[]
-  /** What is wrong with the definition: it is not asserted there, or, when `usable` is false, cannot be judged by at all. */
+  /** What is wrong with the definition: it is not asserted there, or, when `usable` is false, cannot be judged by at all; at most `FINDINGS_MAX`. */
   readonly flaws: readonly Finding[]
   readonly usable: boolean
   /** Subschemas that were compiled. */
@@ -33,7 +33,12 @@ export function compileSchema(schema: JsonValue | undefined, { strict }: SchemaO
   const fuel = new Fuel()
   try {
     const vetted = vet(schema, { fuel, formats: FORMATS, strict })
-    return { check: checkBy(vetted, fuel), flaws: vetted.left.map(({ finding }) => finding), usable: true, size: vetted.size }
+    return {
+      check: checkBy(vetted, fuel),
+      flaws: vetted.left.slice(0, FINDINGS_MAX).map(({ finding }) => finding),
+      usable: true,
+      size: vetted.size,
+    }
   } catch (error) {
     // Whatever ajv has against it that the vetting had not.
     return unusable(error instanceof Flaw ? error : new Flaw('inputSchema', undefined, 'the input schema cannot be compiled'))

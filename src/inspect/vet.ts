@@ -10,11 +10,11 @@ export const SCHEMA_MAX_CHARS = 256 * 1024
 /** Subschemas in all: each becomes a piece of generated code. */
 export const SUBSCHEMAS_MAX = 1_000
 /** Subschemas within subschemas, as they are written; the walk is recursive, and so is the code. */
-export const DEPTH_MAX = 48
+const DEPTH_MAX = 48
 /** Patterns, and places that are referred to: what ajv does for each of them grows with their number. */
-export const PARTS_MAX = 256
+const PARTS_MAX = 256
 /** Instructions of all patterns together: what compiling them costs grows with it. */
-export const PROGRAMS_MAX = 8_000
+const PROGRAMS_MAX = 8_000
 
 /** The keyword that counts the work: `[units, grows with the value]`. */
 export const STEP = 'portcullis-step'
