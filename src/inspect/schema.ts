@@ -55,7 +55,7 @@ const UNUSABLE: readonly Finding[] = [
   { label: 'schema', detector: 'schema/definition', pointer: '', rule: 'cannot be checked: the definition of the tool is not usable' },
 ]
 const TOO_MUCH: readonly Finding[] = [
-  { label: 'schema', detector: 'schema/work', pointer: '', rule: 'cannot be checked: it takes too much work' },
+  { label: 'schema', detector: 'schema/cost', pointer: '', rule: 'cannot be checked: it takes too much work' },
 ]
 
 function checkBy(vetted: Vetted, fuel: Fuel): Validator['check'] {

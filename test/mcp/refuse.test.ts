@@ -176,7 +176,7 @@ describe('arguments that are not what the tool takes', () => {
     policies: ['the-policy'],
     findings: [
       { label: 'schema', detector: 'schema/type', pointer: '/x', rule: 'must be string' },
-      { label: 'schema', detector: 'schema/work', pointer: '', rule: 'cannot be checked' },
+      { label: 'schema', detector: 'schema/cost', pointer: '', rule: 'cannot be checked' },
       { label: 'the-label', detector: 'd', pointer: '/y' },
     ],
   })
