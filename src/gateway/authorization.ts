@@ -48,6 +48,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     store,
     clock,
     fetch: fetch.fetch,
+    addressOf: (request) => house.clients.addressOf(request) ?? '',
     onEvent: (entry) => journal.write(entry),
   })
   const issuer = createTokenIssuer(embeddedRules(publicUrl, oauth.accessTokenMs), [ALGORITHM], keysOf(server))

@@ -19,8 +19,8 @@ const LAW = `
 @id("small") forbid (principal, action == Action::"call", resource is Tool) when { resource.name == "pay" && context.input.hasTag("/amount") && context.input.getTag("/amount") == "9999" };
 `
 
-/** Tokens bring scopes and step-up, limits bring 429; a body that never comes whole is tried below. A code that is produced must leave this list. */
-const LATER: ReadonlySet<DenialCode> = new Set(['insufficient_scope', 'step_up_required', 'rate_limited', 'slow_request'])
+/** Tokens bring scopes and step-up; a body that never comes whole is tried below. A code that is produced must leave this list. */
+const LATER: ReadonlySet<DenialCode> = new Set(['insufficient_scope', 'step_up_required', 'slow_request'])
 
 let upstream: BareUpstream
 let house: RunningGateway
@@ -38,12 +38,13 @@ before(async () => {
     stays: () => text('done'),
     pay: () => text('paid'),
     slow: () => undefined,
+    scarce: () => text('the only one'),
     ask: () => ({ resultType: 'input_required', inputRequests: { a: { method: 'elicitation/create', params: {} } } }),
     crash: (_args, _seen, res) => void res.destroy(),
   })
   house = await aGateway(`
 servers: { tools: { url: "${upstream.url}", timeout: 300ms } }
-limits: { request: { maxBytes: 64KiB } }
+limits: { request: { maxBytes: 64KiB }, tools: { tools/scarce: 1/h } }
 access:
   roles: { user: { permissions: ["*"] } }
   tools: { "*": { permission: tools:use } }
@@ -51,6 +52,7 @@ access:
 `)
   key = await house.key({ roles: ['user'] })
   mcp = `${house.url}/mcp`
+  await call('scarce')
 })
 after(async () => {
   await house[Symbol.asyncDispose]()
@@ -129,6 +131,7 @@ const PRODUCE: Readonly<Partial<Record<DenialCode, () => Promise<Seen>>>> = {
   not_acceptable: () => raw({ headers: { ...modern, accept: 'text/html' }, body: modernBody('tools/list') }),
   too_large: () => raw({ headers: modern, body: modernBody('tools/list', { cursor: 'x'.repeat(70_000) }) }),
   media_type: () => raw({ headers: { ...modern, 'content-type': 'text/plain' }, body: modernBody('tools/list') }),
+  rate_limited: () => call('scarce'),
   upstream_failed: () => call('crash'),
   unavailable: async () => {
     // A store that is away: what cannot be written down is not done.
