@@ -86,7 +86,21 @@ async function startNginx(stack: Stack, upstream: number): Promise<(Child & { re
   return { ...stack.keep(start('nginx', [program, '-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')])), port }
 }
 
-/** The gateway as an operator runs it: a file for its store, an API key, the law, the journal. */
+/** Every limit is on, each far over what a benchmark reaches: it is counted and never refuses. */
+const PLENTY = { rate: '1000000/s', burst: 1_000_000 }
+export const LIMITS = {
+  address: PLENTY,
+  methods: { apiKey: PLENTY, oauth: PLENTY, anonymous: PLENTY },
+  principal: { ...PLENTY, concurrency: 100_000 },
+  key: PLENTY,
+  roles: { bench: PLENTY },
+  tools: { 'bench/*': { ...PLENTY, concurrency: 100_000 } },
+  server: PLENTY,
+  global: PLENTY,
+  response: { perMinute: '1000GiB' },
+}
+
+/** The gateway as an operator runs it: a file for its store, an API key, the law, the limits, the journal. */
 async function startPortcullis(stack: Stack, server: object): Promise<Child & { readonly port: number; readonly key: string }> {
   const folder = scratch(stack)
   const port = await freePort()
@@ -94,6 +108,7 @@ async function startPortcullis(stack: Stack, server: object): Promise<Child & { 
     listen: `127.0.0.1:${port}`,
     servers: { bench: server },
     access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
+    limits: LIMITS,
   }
   const file = join(folder, 'portcullis.yaml')
   writeFileSync(file, JSON.stringify(configuration))
