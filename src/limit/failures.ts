@@ -33,6 +33,8 @@ export class Failures {
   readonly #keys = new Crowd((name, isShared) => new Holder(name, isShared))
   /** Keys under attack and until when, microseconds. */
   readonly #attacked = new Map<string, number>()
+  /** When the last of these attacks is over. */
+  #attackEndsUs = 0
   /** Who guessed at which key, and until when that is held against him. */
   readonly #guesses = new Map<string, number>()
 
@@ -44,8 +46,9 @@ export class Failures {
     this.#byKey = createLimit('limits.failures key', shape)
   }
 
+  /** Whether any key is under attack. */
   get isGuessed(): boolean {
-    return this.#attacked.size > 0
+    return this.#attackEndsUs > 0 && this.#options.nowUs() < this.#attackEndsUs
   }
 
   /**
@@ -69,7 +72,7 @@ export class Failures {
     if (keyId === undefined) return
     const heldUntil = nowUs + this.#options.settings.blockMs * US_PER_MS
     remember(this.#guesses, guessOf(place, keyId), heldUntil)
-    this.#take(this.#keys.of(keyId, nowUs), this.#byKey, nowUs, () => remember(this.#attacked, keyId, heldUntil))
+    this.#take(this.#keys.of(keyId, nowUs), this.#byKey, nowUs, () => this.#attack(keyId, heldUntil))
   }
 
   #take(holder: Holder, limit: Limit, nowUs: number, tooOften: () => void): void {
@@ -85,6 +88,11 @@ export class Failures {
       ({ allowed }) => allowed || tooOften(),
       () => undefined,
     )
+  }
+
+  #attack(keyId: string, until: number): void {
+    remember(this.#attacked, keyId, until)
+    this.#attackEndsUs = Math.max(this.#attackEndsUs, until)
   }
 
   #block(address: string, cidr: string): void {

@@ -6,7 +6,7 @@ import type { Denial } from '../../src/core/denial.ts'
 import { anonymousPrincipal } from '../../src/identity/authenticate.ts'
 import { LEASE_MAX } from '../../src/limit/bucket.ts'
 import type { Limits } from '../../src/limit/limits.ts'
-import { aPrincipal } from '../fixtures/nouns.ts'
+import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { ask, aWorld, PERMIT, type World, waitOf } from './world.ts'
 
 const MANY = 500
@@ -37,6 +37,35 @@ describe('what is given', () => {
       }),
       { numRuns: 25 },
     )
+  })
+
+  test('is as exact where the store takes its time to answer', async () => {
+    await fc.assert(
+      fc.asyncProperty(shape, async (said) => {
+        const world = aWorld(`roles: { user: ${row(said)} }`)
+        const { charge } = world.store
+        world.store.charge = async (...asked) => {
+          await new Promise((resolve) => setImmediate(resolve))
+          return charge.apply(world.store, asked)
+        }
+        const given = await grantedOf(Array.from({ length: MANY }, () => ask(one(world), WHO)))
+        assert.equal(given, Math.min(MANY, said.burst))
+      }),
+      { numRuns: 10 },
+    )
+  })
+
+  test('to a busy caller is mostly in hand: then the call has nothing to wait for', async () => {
+    const world = aWorld('roles: { user: { rate: 1000/s, burst: 2000 } }, server: { rate: 1000/s, burst: 2000 }')
+    let waited = 0
+    for (let call = 0; call < 5_000; call++) {
+      const asked = one(world).charge(aCall({ id: `busy-${call}` }), WHO, PERMIT)
+      if (asked !== undefined) waited++
+      await asked
+      one(world).end(aCall({ id: `busy-${call}` }))
+      world.pass(1)
+    }
+    assert.ok(waited < 50, `${waited} of 5000 calls waited for the store`)
   })
 
   test('over time is never more than that and what came back, and with many processes late by at most what each may hold', async () => {
