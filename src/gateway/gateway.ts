@@ -169,7 +169,7 @@ class RunningGateway implements Gateway {
       house: stations,
       history: journal,
       door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
-      gate: createGate(this.house),
+      gate: createGate(this.house, this.#options.onFault),
       routes,
       resources,
       ...(this.#authorization === undefined ? {} : { authorization: this.#authorization.server }),

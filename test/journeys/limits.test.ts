@@ -250,6 +250,17 @@ test('a tool has as many calls under way as it may', async () => {
   await Promise.all(underway)
 })
 
+test('what a principal is answered is counted: who has had more than his minute waits', async () => {
+  await using place = await anInstallation('limits: { response: { perMinute: 64KiB } }')
+  const [key, other] = [await place.house.key({ roles: ['user'] }), await place.house.key({ roles: ['user'] })]
+  const ask = (who: string, message: string) =>
+    callFrom(OWNER, place.mcp, { 'x-api-key': who }, 'tools/call', { name: 'echo', arguments: { message } })
+  assert.equal((await ask(key, 'x'.repeat(100_000))).status, 200)
+  const refused = await ask(key, 'x')
+  assert.deepEqual([refused.status, codeOf(refused), refused.headers['ratelimit-policy']], [429, 'rate_limited', '"response";q=65536;w=60'])
+  assert.equal((await ask(other, 'x')).status, 200)
+})
+
 test('in profile observe a limit refuses nothing, and what it would have refused is on record', async () => {
   await using place = await anInstallation('profile: observe\nlimits: { key: { rate: 1/h, burst: 1 } }')
   const key = await place.house.key({ roles: ['user'] })
@@ -265,6 +276,17 @@ test('in profile observe a limit refuses nothing, and what it would have refused
 })
 
 describe('behind a proxy', () => {
+  test('that nobody named, the operator is told once that all its clients count as one', async () => {
+    await using place = await anInstallation('')
+    const { house, mcp } = place
+    for (let call = 0; call < 3; call++) await callFrom('127.0.0.1', mcp, { 'x-forwarded-for': '203.0.113.7' })
+    assert.deepEqual(
+      house.faults.map(({ code }) => code),
+      ['FAULT_PROXY'],
+    )
+    assert.match(house.faults[0]?.message ?? '', /^Requests from 127\.0\.0\.1 .* trustedProxies/)
+  })
+
   test('that is trusted, callers are those it saw; a stranger is whoever connects', async () => {
     await using place = await anInstallation('trustedProxies: [127.0.0.1]\nlimits: { address: { rate: 1/h, burst: 2 } }')
     const { house, mcp } = place
