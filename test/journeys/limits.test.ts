@@ -1,9 +1,11 @@
 /** Stories of too much: keys are guessed, one caller floods, addresses are blocked; and everybody else goes on working. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport, type VersionNegotiationMode } from '@modelcontextprotocol/client'
 import type { JsonObject } from '../../src/core/json.ts'
 import { mintSecret, writeKey } from '../../src/identity/key-text.ts'
+import { type Answer, CLIENTS } from '../clients/clients.ts'
 import { callFrom, codeOf } from '../fixtures/caller.ts'
 import { aGateway, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { LEGACY, legacyHttp, overStdio } from '../fixtures/speakers.ts'
@@ -120,6 +122,13 @@ test('a flood on one key is refused, while another is served at its usual latenc
   assert.ok(during <= 12 * usual + 50, `${during} ms, usually ${usual} ms`)
 })
 
+/** A server that speaks every revision. */
+async function everyRevision(yaml: string): Promise<{ readonly house: RunningGateway; readonly mcp: string } & AsyncDisposable> {
+  const command = [process.execPath, fileURLToPath(new URL('../fixtures/bare-stdio.ts', import.meta.url))]
+  const house = await aGateway(`servers: { tools: { command: ${JSON.stringify(command)}, shared: true } }\n${OPEN}\n${yaml}`)
+  return { house, mcp: `${house.url}/mcp`, [Symbol.asyncDispose]: () => house[Symbol.asyncDispose]() }
+}
+
 describe('whoever is over a limit is told so in the words of its revision and transport', () => {
   const ONE = 'limits: { key: { rate: 1/h, burst: 1 } }'
 
@@ -154,7 +163,7 @@ describe('whoever is over a limit is told so in the words of its revision and tr
 
   for (const revision of LEGACY) {
     test(`${revision} over HTTP: 429`, async () => {
-      await using place = await anInstallation('limits: { key: { rate: 1/h, burst: 3 } }')
+      await using place = await everyRevision('limits: { key: { rate: 1/h, burst: 3 } }')
       const key = await place.house.key({ roles: ['user'] })
       await using speaker = await legacyHttp(place.mcp, key, revision)
       await speaker.ask('tools/list')
@@ -177,10 +186,9 @@ describe('whoever is over a limit is told so in the words of its revision and tr
 
   for (const revision of [...LEGACY, '2026-07-28']) {
     test(`${revision} over stdio: an error with how long to wait, and the probe is always answered`, async () => {
-      const place = await anInstallation(
+      await using place = await everyRevision(
         `authentication: { environment: CALLER_KEY, anonymous: { roles: [user] } }\nlimits: { methods: { anonymous: { rate: 1/h, burst: 4 } } }`,
       )
-      await using _ = place
       await using speaker = await overStdio(place.house, 'tools', revision)
       let refused: JsonObject = {}
       for (let call = 0; call < 6; call++) refused = await speaker.ask('tools/list')
@@ -188,6 +196,26 @@ describe('whoever is over a limit is told so in the words of its revision and tr
       assert.equal(data.code, 'rate_limited')
       assert.equal(data.remedies[0]?.['kind'], 'wait')
       if (revision === '2026-07-28') assert.ok((await speaker.ask('server/discover'))['result'])
+    })
+  }
+
+  for (const { name, connect } of CLIENTS.filter((client) => client.name.startsWith('SDK'))) {
+    test(`${name}: a call over the limit is an error, and no new start`, async () => {
+      await using place = await everyRevision('limits: { key: { rate: 1/h, burst: 12 } }')
+      const conversation = await connect(place.mcp, await place.house.key({ roles: ['user'] }))
+      const answers: Answer[] = []
+      for (let call = 0; call < 15; call++) answers.push(await conversation.call('echo', { message: 'x' }))
+      await conversation.close().catch(() => undefined)
+      assert.deepEqual([answers[0]?.kind, answers.at(-1)?.kind], ['answered', 'refused'])
+      assert.match(answers.at(-1)?.text ?? '', /Too many requests|429/)
+      const events = (await place.house.events()).filter(({ type }) => type === 'call.ended')
+      const first = events.findIndex(({ denial }) => denial === 'rate_limited')
+      assert.ok(first > 0)
+      // Nobody takes the refusal for an older server, or for a session that is lost.
+      assert.equal(
+        events.slice(first).some(({ method }) => method === 'initialize' || method === 'server/discover'),
+        false,
+      )
     })
   }
 
