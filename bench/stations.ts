@@ -9,19 +9,22 @@ import type { Credential, Principal } from '../src/core/principal.ts'
 import type { Secret } from '../src/core/secret.ts'
 import { type House, openHouse } from '../src/guard/create.ts'
 import { type Forward, pass, type Stations } from '../src/guard/guard.ts'
+import { allowanceHeaders } from '../src/mcp/allowance.ts'
 import { parseCall, parseMessage } from '../src/mcp/parse.ts'
 import type { Station } from './report.ts'
 import { answer, TOOL } from './servers/answer.ts'
-import { BODY, HEADERS } from './variants.ts'
+import { BODY, LIMITS as GENEROUS, HEADERS } from './variants.ts'
 
 /** As many calls wait for the journal at once as the widest level of the benchmark has connections. */
 const AT_ONCE = 64
 const LIMITS = { maxDepth: 64 }
 const BATCHES = 7
+const NOTHING = { limit: '', quota: 0, windowMs: 0, remaining: 0, resetMs: 0 }
 
 const CONFIG = JSON.stringify({
   servers: { bench: { url: 'http://127.0.0.1:1/mcp' } },
   access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
+  limits: GENEROUS,
 })
 
 /** Microseconds for one of `count` turns: the quickest of several batches, because whatever else the machine does can only add. */
@@ -46,7 +49,7 @@ async function timedTogether(count: number, turn: () => Promise<unknown>): Promi
 }
 
 async function measure(house: House, key: Secret, count: number): Promise<readonly Station[]> {
-  const { stations, law } = house
+  const { stations, law, limits } = house
   const bytes = Buffer.from(BODY)
   const answered = Buffer.from(answer(BODY))
   const signal = new AbortController().signal
@@ -60,6 +63,7 @@ async function measure(house: House, key: Secret, count: number): Promise<readon
       receivedAt: house.clock(),
       signal,
       limits: LIMITS,
+      address: '127.0.0.1',
     })
   const call = read()
   if (call.flaw !== undefined) throw call.flaw
@@ -70,6 +74,11 @@ async function measure(house: House, key: Secret, count: number): Promise<readon
   const record = async (): Promise<void> => {
     await stations.begin(call, { ...trail })
     await stations.end(call, { ...trail, answered: 'ok' })
+  }
+  const enforce = (): unknown => {
+    const charged = stations.enforce(decision, principal, call, [])
+    limits.end(call)
+    return charged
   }
   async function* forward(): AsyncGenerator<typeof message> {
     yield message
@@ -92,7 +101,12 @@ async function measure(house: House, key: Secret, count: number): Promise<readon
     ...(await measureInspection(stations, principal, call, count)),
     { name: 'decide, remembered', us: await timed(count, () => stations.decide(principal, call, [])) },
     { name: 'decide, a tool not met before', us: await timed(Math.ceil(count / 20), unknown) },
-    { name: 'enforce', us: await timed(count, () => stations.enforce(decision, principal, call, [])) },
+    { name: 'limit: the address', us: await timed(count, () => limits.admit(call)) },
+    { name: 'enforce, eight limits', us: await timed(count, enforce) },
+    {
+      name: 'limit: what is left, as headers',
+      us: await timed(count, () => allowanceHeaders(limits.allowanceOf(principal, '127.0.0.1') ?? NOTHING)),
+    },
     { name: 'parse an answer', us: await timed(count, () => parseMessage(answered, LIMITS)) },
     { name: 'release', us: await timed(count, () => stations.release(message, principal, call)) },
     { name: `record begin and end, ${AT_ONCE} calls at once`, us: await timedTogether(count, record) },

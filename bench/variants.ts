@@ -88,6 +88,20 @@ async function startNginx(stack: Stack, upstream: number): Promise<(Child & { re
   return { ...stack.keep(start('nginx', [program, '-p', folder, '-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf')])), port }
 }
 
+/** Every limit is on, each far over what a benchmark reaches: it is counted and never refuses. */
+const PLENTY = { rate: '1000000/s', burst: 1_000_000 }
+export const LIMITS = {
+  address: PLENTY,
+  methods: { apiKey: PLENTY, oauth: PLENTY, anonymous: PLENTY },
+  principal: { ...PLENTY, concurrency: 100_000 },
+  key: PLENTY,
+  roles: { bench: PLENTY },
+  tools: { 'bench/*': { ...PLENTY, concurrency: 100_000 } },
+  server: PLENTY,
+  global: PLENTY,
+  response: { perMinute: '1000GiB' },
+}
+
 interface Portcullis extends Child {
   readonly port: number
   readonly key: string
@@ -103,6 +117,7 @@ async function startPortcullis(stack: Stack, server: object, more: object = {}):
     listen: `127.0.0.1:${port}`,
     servers: { bench: server },
     access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
+    limits: LIMITS,
     ...more,
   }
   const file = join(folder, 'portcullis.yaml')

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAudit } from './audit.ts'
+import { addBlock } from './block.ts'
 import { addCheck } from './check.ts'
 import { addClients } from './clients.ts'
 import { addInit } from './init.ts'
@@ -24,6 +25,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addUsers,
   addClients,
   addPolicy,
+  addBlock,
   addAudit,
 ]
 

@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
+import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Environment, Path } from './source.ts'
@@ -74,6 +75,8 @@ export interface Config {
   readonly keyFile?: string
   readonly profile: Settings['profile']
   readonly allowedOrigins: readonly string[]
+  /** CIDR, each in its one spelling. */
+  readonly trustedProxies: readonly string[]
   /** Lower case, as in `Host`: with the port where there is one. Loopback names and the host of publicUrl are served beside them. */
   readonly allowedHosts: readonly string[]
   readonly servers: Readonly<Record<string, ServerConfig>>
@@ -86,21 +89,7 @@ export interface Config {
     readonly oauth?: OAuthConfig
   }
   readonly access: AccessConfig
-  readonly limits: {
-    readonly request: {
-      readonly maxBytes: number
-      readonly maxHeaderBytes: number
-      readonly maxDepth: number
-      readonly headerTimeoutMs: number
-      readonly timeoutMs: number
-    }
-    readonly response: { readonly maxBytes: number }
-    readonly connections: { readonly total: number; readonly perAddress: number; readonly idleMs: number }
-    readonly calls: { readonly total: number }
-    readonly streams: { readonly perPrincipal: number }
-    readonly sessions: { readonly total: number; readonly perPrincipal: number; readonly idleMs: number }
-    readonly drainMs: number
-  }
+  readonly limits: LimitConfig
   readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
 }
@@ -136,7 +125,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
       ...(authentication.oauth === undefined ? {} : { oauth: settleOAuth(authentication.oauth) }),
     },
     access: settleAccess(access, directory),
-    limits: settleLimits(limits),
+    limits: settleLimits(limits, access.roles),
     inspect: { input: inspect.input ?? (settings.profile === 'strict' ? 'strict' : 'standard') },
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
@@ -193,19 +182,6 @@ function need({ permission, scope }: Settings['access']['prompts'][string]): Nee
 
 function mapValues<From, To>(values: Readonly<Record<string, From>>, change: (value: From) => To): Readonly<Record<string, To>> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
-}
-
-function settleLimits({ request, response, connections, calls, streams, sessions, drain }: Settings['limits']): Config['limits'] {
-  const { headerTimeout, timeout, ...sizes } = request
-  return {
-    request: { ...sizes, headerTimeoutMs: headerTimeout, timeoutMs: timeout },
-    response,
-    connections: { total: connections.total, perAddress: connections.perAddress, idleMs: connections.idle },
-    calls,
-    streams,
-    sessions: { total: sessions.total, perPrincipal: sessions.perPrincipal, idleMs: sessions.idle },
-    drainMs: drain,
-  }
 }
 
 /** What clients use: as written, or made from where the gateway listens. @param port the one in use, when `listen` asks for any (0). */

@@ -78,10 +78,18 @@ function mistakesOf(issue: z.core.$ZodIssue, source: Source): readonly Mistake[]
       return issue.keys.map((key) => source.mistake([...issue.path, key], unknownSetting(issue.path, key), true))
     case 'invalid_key':
       return [source.mistake(issue.path, issue.issues[0]?.message ?? issue.message, true)]
+    case 'invalid_union': {
+      // Of the forms that were possible, the one that was meant is the one that could be read so far that something is wrong with it.
+      const inner = issue.errors.find((issues) => issues.some(({ path, code }) => path.length > 0 || MEANT.has(code)))
+      if (inner === undefined) return [source.mistake(issue.path, issue.message)]
+      return inner.flatMap((one) => mistakesOf({ ...one, path: [...issue.path, ...one.path] }, source))
+    }
     default:
       return [source.mistake(issue.path, issue.message)]
   }
 }
+
+const MEANT: ReadonlySet<string> = new Set(['custom', 'unrecognized_keys'])
 
 function unknownSetting(path: Path, key: string): string {
   const known = knownNames(path)
@@ -97,6 +105,7 @@ interface Node {
   readonly properties?: Readonly<Record<string, Node>>
   readonly additionalProperties?: Node | boolean
   readonly items?: Node
+  readonly anyOf?: readonly Node[]
 }
 
 /** The settings there are at a path, read from the JSON Schema. */
@@ -105,6 +114,7 @@ function knownNames(path: Path): readonly string[] {
   for (const part of path) {
     const rest: Node | boolean | undefined = node?.additionalProperties
     node = typeof part === 'number' ? node?.items : (node?.properties?.[String(part)] ?? (typeof rest === 'object' ? rest : undefined))
+    node = node?.anyOf?.find(({ properties }) => properties !== undefined) ?? node
   }
   return Object.keys(node?.properties ?? {})
 }

@@ -1,8 +1,9 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
+import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
-import { address, flag, hostName, httpUrl, list, origin, pattern, roleName, size, some, span, text, whole, word } from './values.ts'
+import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
 const KEY_SPAN = ['1m', '3650d'] as const
@@ -129,44 +130,6 @@ const access = z.strictObject({
   policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
 })
 
-const limits = z.strictObject({
-  request: z
-    .strictObject({
-      maxBytes: size('1KiB', '64MiB').prefault('1MiB').describe('Largest body.'),
-      maxHeaderBytes: size('1KiB', '256KiB').prefault('16KiB').describe('All headers of a request together.'),
-      maxDepth: whole(4, 256).prefault(64).describe('How deep JSON may nest.'),
-      headerTimeout: span('100ms', '5m').prefault('10s').describe('How long the headers may take to arrive.'),
-      timeout: span('100ms', '1h').prefault('30s').describe('How long the whole request may take to arrive.'),
-    })
-    .prefault({}),
-  response: z
-    .strictObject({ maxBytes: size('1KiB', '256MiB').prefault('10MiB').describe('Largest single message of a server.') })
-    .prefault({}),
-  connections: z
-    .strictObject({
-      total: whole(1, 100_000).prefault(4096).describe('Connections at once.'),
-      perAddress: whole(1, 100_000)
-        .prefault(512)
-        .describe('Connections at once from one address, or one /64 of IPv6. Raise it where a proxy stands in front.'),
-      idle: span('1s', '1h').prefault('65s').describe('A connection that says nothing for so long is closed.'),
-    })
-    .prefault({}),
-  calls: z
-    .strictObject({ total: whole(1, 100_000).prefault(1024).describe('Calls under way at once; the next one gets 503.') })
-    .prefault({}),
-  streams: z
-    .strictObject({ perPrincipal: whole(1, 10_000).prefault(64).describe('Open listening streams of one principal.') })
-    .prefault({}),
-  sessions: z
-    .strictObject({
-      total: whole(1, 100_000).prefault(1024).describe('Sessions at once (revisions with initialize).'),
-      perPrincipal: whole(1, 100_000).prefault(256).describe('Sessions of one principal.'),
-      idle: span('1s', '7d').prefault('30m').describe('A session that nobody used for so long is ended.'),
-    })
-    .prefault({}),
-  drain: span('0s', '10m').prefault('10s').describe('How long calls under way may take to end after SIGTERM.'),
-})
-
 const inspect = z.strictObject({
   input: z
     .enum(['off', 'standard', 'strict'], { error: 'expected off, standard or strict' })
@@ -195,6 +158,9 @@ export const settings = z.strictObject(
         'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine.',
       ),
     allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),
+    trustedProxies: list(cidr, 'addresses or ranges such as 10.0.0.0/8')
+      .prefault([])
+      .describe('Whose X-Forwarded-For is believed. Behind a proxy that is not named here, all its clients count as one address.'),
     allowedHosts: list(hostName, 'hosts')
       .prefault([])
       .describe('Values of the Host header beside loopback names and the host of publicUrl.'),
@@ -206,7 +172,7 @@ export const settings = z.strictObject(
       .describe('What is guarded. `files` is served at /mcp/files.'),
     authentication: authentication.prefault({}),
     access: access.prefault({}),
-    limits: limits.prefault({}),
+    limits: limitSettings.prefault({}),
     inspect: inspect.prefault({}),
     audit: audit.prefault({}),
   },

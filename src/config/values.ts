@@ -1,12 +1,13 @@
 /** The kinds of value that settings are made of: each says what it expects, and turns what people write into what the house counts in. */
 import { z } from 'zod'
+import { parseCidr, showCidr } from '../core/cidr.ts'
 import { parsePattern } from '../core/pattern.ts'
 import { parseSize, parseSpan } from '../core/time.ts'
 
 type Reader<T> = (text: string) => T | undefined
 
 /** A text that is read into something else. The message tells what was expected and never repeats what was written: it may be a secret. */
-function read<T>(expected: string, reader: Reader<T>) {
+export function read<T>(expected: string, reader: Reader<T>) {
   return z.string({ error: expected }).transform((text, context): T => {
     const value = reader(text)
     if (value !== undefined) return value
@@ -74,6 +75,12 @@ export const roleName = word(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/, 'a role name: 
 export const pattern = read('expected a pattern such as get_*, files/read_* or *', (written) =>
   parsePattern(written) === undefined ? undefined : written,
 )
+
+/** One address, or a range of them; in its one spelling. */
+export const cidr = read('expected an address or a range of them, such as 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32', (written) => {
+  const range = parseCidr(written)
+  return range === undefined ? undefined : showCidr(range)
+})
 
 export interface Address {
   readonly host: string

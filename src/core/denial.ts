@@ -55,7 +55,19 @@ export interface ProofChallenge {
   readonly nonce?: string
 }
 
-/** For the operator, never for the caller; but for the remedies, the challenge, and the rules in findings. */
+/** What a caller has left of a limit that counts it alone. */
+export interface Allowance {
+  /** What is counted: `address`, `principal`, `key`, `role`, `method`, `policy`, `response`. */
+  readonly limit: string
+  /** How many may come at once, and in which time as many come back. */
+  readonly quota: number
+  readonly windowMs: number
+  readonly remaining: number
+  /** Until there is one more where none is left, else until all are back. */
+  readonly resetMs: number
+}
+
+/** For the operator, never for the caller; but for the remedies, the challenge, the allowance, and the rules in findings. */
 interface Inside {
   /** One sentence on what was wrong. */
   readonly detail?: string
@@ -63,6 +75,9 @@ interface Inside {
   readonly policies?: readonly string[]
   readonly findings?: readonly Finding[]
   readonly challenge?: ProofChallenge
+  readonly allowance?: Allowance
+  /** The credential was good once, or never could be: whoever presents it is not guessing. */
+  readonly isStale?: boolean
   readonly cause?: unknown
 }
 
@@ -75,6 +90,8 @@ export class Denial extends Error {
   readonly policies: readonly string[]
   readonly findings: readonly Finding[]
   readonly challenge: ProofChallenge | undefined
+  readonly allowance: Allowance | undefined
+  readonly isStale: boolean
 
   constructor(code: DenialCode, inside: Inside = {}) {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
@@ -84,6 +101,8 @@ export class Denial extends Error {
     this.policies = inside.policies ?? []
     this.findings = inside.findings ?? []
     this.challenge = inside.challenge
+    this.allowance = inside.allowance
+    this.isStale = inside.isStale ?? false
   }
 
   /** The only place where an unknown error becomes an answer: a fault denies. */

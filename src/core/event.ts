@@ -40,6 +40,10 @@ export type EventType =
   | 'user.changed'
   | 'client.created'
   | 'client.removed'
+  | 'address.blocked'
+  | 'address.unblocked'
+  | 'limits.degraded'
+  | 'limits.restored'
 
 /** What a writer says; the journal adds `id`, `at`, `node`, `seq` and `previous`. */
 export interface Entry {

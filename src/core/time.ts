@@ -12,6 +12,20 @@ export function parseSpan(text: string): number | undefined {
   return unit === undefined ? undefined : Number(match?.[1]) * unit
 }
 
+/** How many in which span. */
+export interface Rate {
+  readonly count: number
+  readonly perMs: number
+}
+
+/** `"60/m"`, `"5/s"`, `"100/15m"`; undefined when the text is not a rate. */
+export function parseRate(text: string): Rate | undefined {
+  const match = /^([1-9]\d{0,8})\/(\d{0,9}[a-z]{1,2})$/.exec(text)
+  const span = match?.[2] ?? ''
+  const perMs = parseSpan(/^\d/.test(span) ? span : `1${span}`)
+  return perMs === undefined || perMs === 0 ? undefined : { count: Number(match?.[1]), perMs }
+}
+
 /** A size such as `"1MiB"` in bytes; undefined when the text is not a size. Units: B, KiB, MiB, GiB, KB, MB, GB. */
 export function parseSize(text: string): number | undefined {
   const match = /^(\d{1,9})(B|KiB|MiB|GiB|KB|MB|GB)$/.exec(text)

@@ -1,7 +1,8 @@
 /** An HTTP answer: one JSON object, or a stream of Server-Sent Events, whichever the messages turn out to need. */
 import type { ServerResponse } from 'node:http'
 import type { Call, Message } from '../core/call.ts'
-import type { Denial } from '../core/denial.ts'
+import type { Allowance, Denial } from '../core/denial.ts'
+import { allowanceHeaders } from '../mcp/allowance.ts'
 import { isResponse } from '../mcp/message.ts'
 import { type Challenge, refusalBody, refuse } from '../mcp/refuse.ts'
 import { encodeControl, encodeEvent, SSE_KEEP_ALIVE } from '../mcp/sse.ts'
@@ -35,6 +36,8 @@ export class Answer {
   #held: Message | undefined
   #heartbeat: NodeJS.Timeout | undefined
   sessionId: string | undefined
+  /** What is left to the caller, told with the answer. */
+  allowance: Allowance | undefined
   /** Whether the caller reads errors of the protocol from the status too. Older ones take a 404 for the end of their session. */
   isModern = false
 
@@ -105,6 +108,7 @@ export class Answer {
 
   #headers(): string[] {
     const headers = ['Cache-Control', 'no-store', ...this.#extra]
+    if (this.allowance !== undefined) headers.push(...allowanceHeaders(this.allowance))
     // On a stream the headers go before the answer is known; a session that was refused is then unknown when it is used.
     if (this.sessionId !== undefined && this.#held?.body.error === undefined) headers.push('Mcp-Session-Id', this.sessionId)
     return headers

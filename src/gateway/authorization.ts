@@ -57,6 +57,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     clock,
     fetch: fetch.fetch,
     issuerFetch,
+    addressOf: (request) => house.clients.addressOf(request) ?? '',
     onEvent: (entry) => journal.write(entry),
   })
   const rules = { ...embeddedRules(publicUrl, oauth.accessTokenMs), machines: [WORKLOAD_CLIENT] }

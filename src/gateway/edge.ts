@@ -14,6 +14,7 @@ import { bodilessCall, type Envelope, parseCall } from '../mcp/parse.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 import { Answer } from './answer.ts'
 import type { Door } from './door.ts'
+import type { Gate } from './gate.ts'
 import { mediaFlaw, readBody } from './intake.ts'
 import type { Relay } from './relay.ts'
 import { newSessionId } from './session.ts'
@@ -28,6 +29,7 @@ export interface EdgeParts {
   readonly house: Stations
   readonly history: History
   readonly door: Door
+  readonly gate: Gate
   /** By exact path. */
   readonly routes: ReadonlyMap<string, Route>
   readonly maxBytes: number
@@ -57,6 +59,11 @@ interface Exchange {
 export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: ServerResponse) => void {
   return (req, res) => {
     const path = pathOf(req.url ?? '')
+    const shut = parts.gate.check(req, path)
+    if (shut !== undefined) {
+      void turnAway(parts, req, new Answer(res, []), shut, { Connection: 'close' })
+      return
+    }
     if (parts.resources.documents.has(path)) {
       metadata(parts, req, res, path)
       return
@@ -168,7 +175,7 @@ async function post(parts: EdgeParts, exchange: Exchange): Promise<void> {
 const AGENT_MAX_CHARS = 256
 
 function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
-  const { headers, socket } = exchange.req
+  const { headers } = exchange.req
   const session = headers['mcp-session-id']
   const lastEventId = headers['last-event-id']
   return {
@@ -179,7 +186,7 @@ function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
     receivedAt: parts.clock(),
     signal: exchange.stop,
     limits: parts.parsing,
-    address: socket.remoteAddress,
+    address: parts.gate.addressOf(exchange.req),
     agent: headers['user-agent']?.slice(0, AGENT_MAX_CHARS),
     session: typeof session === 'string' ? session : undefined,
     lastEventId: typeof lastEventId === 'string' ? lastEventId : undefined,
@@ -204,6 +211,7 @@ async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise
   try {
     const credentials = readCredentials(exchange.req.rawHeaders)
     const messages = pass(parts.house, call, credentials, (asked, principal) => {
+      answer.allowance = parts.gate.allowanceOf(principal, asked)
       if (waits) watching = setInterval(() => void parts.isStanding(principal).then((stands) => stands || abort()), STANDING_MS).unref()
       return route.relay(asked, principal, stop)
     })
@@ -227,6 +235,7 @@ async function turnAway(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const agent = req.headers['user-agent']?.slice(0, AGENT_MAX_CHARS)
+  const address = parts.gate.addressOf(req)
   const entry: Entry = {
     type: 'call.ended',
     outcome: 'denied',
@@ -234,9 +243,10 @@ async function turnAway(
     transport: 'http',
     denial: denial.code,
     detail: denial.detail,
-    ...(req.socket.remoteAddress === undefined ? {} : { address: req.socket.remoteAddress }),
+    ...(address === undefined ? {} : { address }),
     ...(agent === undefined ? {} : { agent }),
   }
   await parts.history.write(entry).catch(() => undefined)
-  answer.refuse(denial, undefined, {}, headers)
+  const method = req.headers['mcp-method']
+  answer.refuse(denial, undefined, typeof method === 'string' ? { method } : {}, headers)
 }

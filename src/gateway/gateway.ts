@@ -15,6 +15,7 @@ import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 import { createDoor } from './door.ts'
 import { createEdge, type Route } from './edge.ts'
+import { createGate } from './gate.ts'
 import { createRelay } from './relay.ts'
 import { Sessions } from './session.ts'
 import { serveStdio } from './stdio-face.ts'
@@ -86,6 +87,7 @@ class RunningGateway implements Gateway {
   async listen(): Promise<Endpoints> {
     const { config, journal, law } = this.house
     const { limits } = config
+    await this.house.limits.start()
     let edge: ReturnType<typeof createEdge> | undefined
     const listener = await listen(
       {
@@ -173,6 +175,7 @@ class RunningGateway implements Gateway {
       house: stations,
       history: journal,
       door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
+      gate: createGate(this.house, this.#options.onFault),
       routes,
       resources,
       ...(this.#authorization === undefined ? {} : { authorization: this.#authorization.server }),

@@ -14,6 +14,8 @@ import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
+import { Limits } from '../limit/limits.ts'
+import { type Clients, createClients } from '../net/client.ts'
 import type { Rules } from '../policy/compile.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
 import { readPolicies } from '../policy/load.ts'
@@ -40,6 +42,9 @@ export interface House extends Records {
   readonly clock: Clock
   readonly newId: () => string
   readonly law: Engine
+  readonly limits: Limits
+  /** Whose request it is. */
+  readonly clients: Clients
   readonly stations: Stations
   /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
@@ -53,6 +58,8 @@ export interface HouseOptions {
   /** Told of what refuses nothing: a sink that fails, a policy that was not taken. */
   readonly onFault: (fault: Fault) => void
   readonly clock?: Clock
+  /** Milliseconds that only ever go forward; those of the process unless told. */
+  readonly steady?: Clock
   /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
   readonly stdout?: boolean
 }
@@ -105,10 +112,21 @@ export function openHouse(config: Config, options: HouseOptions): House {
     onEvent: (entry) => void journal.write(entry).catch(() => undefined),
   })
   const schemes = tokens.scheme === undefined ? [keys] : [keys, tokens.scheme]
+  const clients = createClients(config.trustedProxies)
+  const limits = new Limits({
+    rates: config.limits.rates,
+    store,
+    clock,
+    steady: options.steady ?? (() => performance.now()),
+    isProxy: clients.isProxy,
+    tell: (entry) => journal.write(entry),
+  })
   const stations = createStations({
     authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
     law,
     history: journal,
+    limits,
+    keyIdOf: (credential) => keys.idOf(credential),
     store,
     seal: createStateSeal(keyring.key('request-state'), clock),
     describe: (args) => describeArguments(args, hashArguments),
@@ -121,6 +139,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     ),
   })
   const close = async (): Promise<void> => {
+    await limits.close()
     await tokens.close()
     await records.close()
   }
@@ -137,7 +156,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
       return false
     }
   }
-  return { ...records, config, clock, newId, law, stations, serveAt, isStanding, close }
+  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, close }
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */

@@ -7,12 +7,14 @@ import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { type Credential, nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
+import type { Limits } from '../limit/limits.ts'
 import { META, metaOf } from '../mcp/revision.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
 import { Catalog } from './catalog.ts'
 import type { Stations } from './guard.ts'
 import { createInspector, type InspectInput, type Inspector, type InspectorParts, mismatchOf, type Screen } from './inspector.ts'
+import { countFailures, createMeter, type KeyIdOf } from './limited.ts'
 import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
 import { checkMirrors } from './mirrors.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
@@ -29,6 +31,8 @@ export interface Parts {
   readonly authenticate: (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
   readonly law: Law
   readonly history: History
+  readonly limits: Limits
+  readonly keyIdOf: KeyIdOf
   readonly store: Store
   readonly seal: StateSeal
   readonly describe: Describe
@@ -48,10 +52,11 @@ export interface Parts {
 const FULL_WAIT_MS = 1_000
 
 export function createStations(parts: Parts): Stations {
-  const { law, history, seal, clock, rootless } = parts
+  const { law, history, seal, clock, rootless, limits } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
+  const meter = createMeter(limits, observing)
   let underway = 0
   const weigh = (principal: Principal, call: Call, findings: readonly Finding[]): Decision =>
     law.decide({ principal, action: call.action, resource: call.resource, context: { approved: false, findings, input: call.arguments } })
@@ -64,16 +69,12 @@ export function createStations(parts: Parts): Stations {
     (action, resource) =>
       observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED })
   return {
-    admit: () => {
-      if (underway >= parts.maxCalls) {
-        throw new Denial('unavailable', {
-          detail: `limits.calls.total (${parts.maxCalls}) is reached`,
-          remedies: [{ kind: 'wait', ms: FULL_WAIT_MS }],
-        })
-      }
+    admit: (call) => {
+      limits.admit(call)
+      if (underway >= parts.maxCalls) throw full(parts.maxCalls)
       underway++
     },
-    identify: parts.authenticate,
+    identify: countFailures(parts.authenticate, limits, parts.keyIdOf),
     reopen: seal.reopen,
     inspect: inspectorOf(parts, catalog, (principal, call) => observing || weigh(principal, call, NO_FINDINGS).effect === 'permit'),
     decide: weigh,
@@ -82,7 +83,9 @@ export function createStations(parts: Parts): Stations {
         const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
         throw told instanceof Denial ? told : refusal(told, call, visibleTo(principal))
       }
-      return call.resource.kind === 'task' ? tasks.check(call, principal) : undefined
+      const charged = meter.charge(call, principal, decision)
+      if (call.resource.kind !== 'task') return charged
+      return charged === undefined ? tasks.check(call, principal) : charged.then(() => tasks.check(call, principal))
     },
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
@@ -92,6 +95,7 @@ export function createStations(parts: Parts): Stations {
     begin: (call, trail) => history.write(begunEntry(call, trail)),
     release: (message, principal, call) => {
       const { body } = message
+      meter.answered(message, principal, call)
       if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
       if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
       if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
@@ -112,9 +116,17 @@ export function createStations(parts: Parts): Stations {
     },
     end: (call, trail) => {
       if (trail.admitted === true) underway--
-      return history.write(endedEntry(call, trail, clock(), parts.describe))
+      limits.end(call)
+      return history.write(meter.record(call, endedEntry(call, trail, clock(), parts.describe)))
     },
   }
+}
+
+function full(maxCalls: number): Denial {
+  return new Denial('unavailable', {
+    detail: `limits.calls.total (${maxCalls}) is reached`,
+    remedies: [{ kind: 'wait', ms: FULL_WAIT_MS }],
+  })
 }
 
 const TOOLS_CHANGED = 'notifications/tools/list_changed'

@@ -151,6 +151,11 @@ export class ApiKeys implements Scheme {
     return proved === undefined ? this.#recognise(text) : this.#recogniseAgain(proved, text)
   }
 
+  /** The id of the key that a credential means to be, whether there is one or not. Nothing is looked up. */
+  idOf(credential: Credential): string | undefined {
+    return credential.scheme === 'dpop' ? undefined : parseKey(this.#options.prefix, credential.secret.reveal())?.id
+  }
+
   /** Writes the counts that wait. Never rejects. */
   flush(): Promise<void> {
     return this.#uses.flush()
@@ -175,8 +180,8 @@ export class ApiKeys implements Scheme {
   /** The key is the right one; is it still good? */
   #admit({ id, status, expiresAt }: KeyRecord, principal: Principal): Principal {
     const now = this.#options.clock()
-    if (status === 'revoked') throw refused(`key ${id} is revoked`)
-    if (expiresAt <= now) throw refused(`key ${id} has expired`)
+    if (status === 'revoked') throw refused(`key ${id} is revoked`, true)
+    if (expiresAt <= now) throw refused(`key ${id} has expired`, true)
     this.#uses.count(id, now)
     return principal
   }
@@ -267,6 +272,6 @@ export class ApiKeys implements Scheme {
   }
 }
 
-function refused(detail: string): Denial {
-  return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }] })
+function refused(detail: string, isStale = false): Denial {
+  return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }], isStale })
 }

@@ -1,6 +1,6 @@
 /** What an issuer answers about an opaque token (RFC 7662 §2.2), held to as a JWT would be: "active" alone says neither for whom nor what for. */
 import type { JsonObject } from '../core/json.ts'
-import { refused } from './jwt.ts'
+import { outlived, refused } from './jwt.ts'
 import { type ClaimRules, type Claims, checkUse, readClaims } from './jwt-claims.ts'
 
 /** RFC 7662 §2.2 with RFC 6749 §7.1: an answer about a refresh token has none of them. */
@@ -16,7 +16,7 @@ export function checkIntrospection(answer: JsonObject, rules: ClaimRules, now: n
     throw refused('the issuer says that it is another kind of token')
   checkUse(answer)
   const claims = readClaims(answer, rules)
-  if (claims.expiresAt <= now) throw refused('the token has expired')
+  if (claims.expiresAt <= now) throw outlived('the token has expired')
   const { nbf } = answer
   if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1_000 <= now)) throw refused('the token is not yet valid')
   return claims

@@ -8,7 +8,7 @@ import type { Proofs } from '../trust/proof.ts'
 import type { Scheme } from './authenticate.ts'
 import { checkIntrospection } from './bearer-opaque.ts'
 import { type KnownToken, KnownTokens, knownToken, type TokenIssuer } from './bearer-token.ts'
-import { isJwtLike, parseJwt, refused, TOKEN_MAX_CHARS } from './jwt.ts'
+import { isJwtLike, outlived, parseJwt, refused, TOKEN_MAX_CHARS } from './jwt.ts'
 import { checkClaims } from './jwt-claims.ts'
 import type { Revocations } from './revocation.ts'
 
@@ -64,7 +64,7 @@ export class Bearer implements Scheme {
   async standing(principal: Principal): Promise<number | undefined> {
     const token = this.#tokenOf.get(principal)
     if (token === undefined) return undefined
-    if (token.expiresAt <= this.#options.clock()) throw refused('the token has expired')
+    if (token.expiresAt <= this.#options.clock()) throw outlived('the token has expired')
     await this.#options.revocations.check(token.revocation)
     return token.expiresAt
   }
@@ -72,7 +72,7 @@ export class Bearer implements Scheme {
   async #admit(text: string, credential: Credential, call: Call): Promise<Principal> {
     const token = await this.#tokenFor(text)
     const urls = this.#options.audiencesOf(call.resource.server)
-    if (!token.isForAll && !token.audiences.some((audience) => urls.includes(audience))) throw refused('the token is for another audience')
+    if (!token.isForAll && !token.audiences.some((audience) => urls.includes(audience))) throw outlived('the token is for another audience')
     const proved = this.#prove(token, text, credential, call, urls)
     if (proved !== undefined) await proved
     await this.#options.revocations.check(token.revocation)

@@ -1,6 +1,6 @@
 /** What a token says (RFC 9068 §2.2, RFC 8725 §3), held to: types, times, plain texts; and that it is an access token and nothing else. */
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { type Jwt, refused } from './jwt.ts'
+import { type Jwt, outlived, refused } from './jwt.ts'
 
 /** What is demanded of the tokens of one issuer. */
 export interface ClaimRules {
@@ -107,7 +107,7 @@ function checkMarks({ client, scopes, all }: Claims, rules: ClaimRules): void {
 /** Exact numbers of seconds: a fraction, a text or milliseconds would be read otherwise by another reader. */
 function checkTimes(all: JsonObject, expiresAt: number, maxLifetimeMs: number, now: number): void {
   const issuedAt = instant(all['iat'], 'iat')
-  if (expiresAt <= now) throw refused('the token has expired')
+  if (expiresAt <= now) throw outlived('the token has expired')
   if (issuedAt > now + SKEW_MS) throw refused('the token was issued in the future')
   if (expiresAt <= issuedAt) throw refused('the token expired before it was issued')
   if (expiresAt - issuedAt > maxLifetimeMs) throw refused('the token lives longer than maxLifetime')

@@ -36,6 +36,11 @@ export function refused(detail: string, cause?: unknown): Denial {
   return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }], ...(cause === undefined ? {} : { cause }) })
 }
 
+/** The same for a token that was good once, or is good elsewhere: whoever presents it is not guessing. */
+export function outlived(detail: string): Denial {
+  return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }], isStale: true })
+}
+
 /** Whether the text means to be a JWT: parts, of which the first is base64url of something that opens an object. */
 export function isJwtLike(text: string): boolean {
   return text[0] === 'e' && (text[1] === 'y' || text[1] === 'w') && text.indexOf('.') !== text.lastIndexOf('.')

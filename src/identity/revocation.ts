@@ -3,7 +3,7 @@ import { sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { isJwtLike, refused } from './jwt.ts'
+import { isJwtLike, outlived } from './jwt.ts'
 
 /** All tokens that came from one sign-in or one grant. */
 export interface Family {
@@ -49,7 +49,7 @@ export class Revocations {
    */
   async check(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
-      if ((await this.#store.get(key)) !== undefined) throw refused('the token is revoked')
+      if ((await this.#store.get(key)) !== undefined) throw outlived('the token is revoked')
     }
   }
 

@@ -3,6 +3,7 @@ import type { Body, Call, RequestId } from '../core/call.ts'
 import type { Remedy } from '../core/decision.ts'
 import { DENIALS, type Denial, type DenialCode } from '../core/denial.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
+import { allowanceHeaders } from './allowance.ts'
 import { errorResponse, resultResponse } from './message.ts'
 import { REVISIONS } from './methods.ts'
 import { MODERN_REVISIONS } from './revision.ts'
@@ -16,6 +17,8 @@ export interface Challenge {
   readonly scopes?: readonly string[] | undefined
   /** For `missing_capability`: the capabilities that are needed (2026-07-28, Error Codes). */
   readonly requiredCapabilities?: JsonObject | undefined
+  /** The method by its header, where the body was not read (2026-07-28, `Mcp-Method`). */
+  readonly method?: string | undefined
 }
 
 export interface Refusal {
@@ -71,16 +74,22 @@ export function refusalBody(denial: Denial, call: Call | undefined, challenge: C
 
 /** The denial as an HTTP response. `Allow` of a 405 is the edge's to add. */
 export function refuse(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Refusal {
-  const status = statusOf(denial, call)
+  const status = statusOf(denial, call, challenge)
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' }
   if (status === 401 || denial.code === 'insufficient_scope') headers['www-authenticate'] = challengesOf(denial, challenge)
   if (denial.challenge?.nonce !== undefined) headers['dpop-nonce'] = denial.challenge.nonce
   if (status === 429 || status === 503) headers['retry-after'] = String(Math.max(1, Math.ceil(waitOf(denial.remedies) / 1_000)))
+  if (denial.allowance !== undefined) {
+    const [policy, policyText, state, stateText] = allowanceHeaders(denial.allowance)
+    headers[policy.toLowerCase()] = policyText
+    headers[state.toLowerCase()] = stateText
+  }
   return { status, headers, body: refusalBody(denial, call, challenge) }
 }
 
-function statusOf(denial: Denial, call: Call | undefined): number {
+function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge): number {
   const { status } = DENIALS[denial.code]
+  if (call === undefined && method === 'server/discover' && denial.code === 'rate_limited') return 503
   if (call !== undefined && isCorrectable(denial, call)) return 200
   const isProbe = call?.method === 'server/discover' && call.origin.era === 'modern'
   if (isProbe && status < 500 && !DISCOVER_4XX.has(status)) return 503

@@ -1,7 +1,7 @@
 /** What a policy must be to become law: valid in the strict sense, sure to apply somewhere, clear about what it reads, sound in its annotations. */
 import { type DetailedError, type SchemaJson, type ValidationError, validate } from '@cedar-policy/cedar-wasm/nodejs'
 import { Fault } from '../core/denial.ts'
-import { parseSpan } from '../core/time.ts'
+import { parseRate } from '../core/time.ts'
 import { parsePointer } from './entities.ts'
 import { mistakes, type Policy, where } from './load.ts'
 import { readsOf } from './reads.ts'
@@ -91,8 +91,7 @@ export function demandsOf(policies: Policies): ReadonlyMap<string, readonly Dema
 /** `@limit` of the permits that have one: `60/m`, how many in which span. */
 export function limitsOf(policies: Policies): ReadonlyMap<string, string> {
   return annotated(policies, 'limit', 'permit', (text, policy) => {
-    const [count = '', unit = '', ...more] = text.split('/')
-    if (/^[1-9]\d{0,8}$/.test(count) && parseSpan(`1${unit}`) !== undefined && more.length === 0) return text
+    if (parseRate(text) !== undefined) return text
     throw wrong(policy, `@limit(${JSON.stringify(text)}) is no rate such as "60/m"`)
   })
 }

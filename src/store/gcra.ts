@@ -5,7 +5,7 @@ import type { Cell, Charge } from './store.ts'
 const US_PER_MS = 1_000
 
 export interface Arithmetic extends Charge {
-  /** New arrival times (the instant at which a cell is full again) by cell key, microseconds since the epoch; empty when refused, since then nothing was taken. */
+  /** New arrival times (the instant at which a cell is full again) by cell key, microseconds since the epoch. When refused nothing was taken, and only cells are in it that stood further off than an empty one. */
   readonly arrivals: ReadonlyMap<string, number>
 }
 
@@ -18,6 +18,7 @@ export interface Arithmetic extends Charge {
 export function chargeCells(cells: readonly Cell[], arrivalOf: (key: string) => number | undefined, now: number): Arithmetic {
   const nowUs = Math.floor(now * US_PER_MS)
   const before = new Map<string, number>()
+  const clamped = new Map<string, number>()
   const after = new Map<string, number>()
   let refusedBy = -1
   let waitUs = 0
@@ -25,8 +26,11 @@ export function chargeCells(cells: readonly Cell[], arrivalOf: (key: string) => 
     checkCell(cell)
     const intervalUs = intervalUsOf(cell)
     const depthUs = cell.burst * intervalUs
-    const start = after.get(cell.key) ?? effective(arrivalOf(cell.key), nowUs, depthUs)
+    const stored = after.has(cell.key) ? undefined : arrivalOf(cell.key)
+    const start = after.get(cell.key) ?? effective(stored, nowUs, depthUs)
     if (!before.has(cell.key)) before.set(cell.key, start)
+    // Or it would count as empty for the whole leap of the clock, and never fill.
+    if (stored !== undefined && start < stored) clamped.set(cell.key, start)
     const arrival = start + cell.cost * intervalUs
     after.set(cell.key, arrival)
     const overUs = arrival - depthUs - nowUs
@@ -41,7 +45,7 @@ export function chargeCells(cells: readonly Cell[], arrivalOf: (key: string) => 
     const intervalUs = intervalUsOf(cell)
     return Math.floor((nowUs + cell.burst * intervalUs - (stands.get(cell.key) ?? nowUs)) / intervalUs)
   })
-  return { allowed, waitMs: Math.ceil(waitUs / US_PER_MS), refusedBy, remaining, arrivals: allowed ? after : new Map() }
+  return { allowed, waitMs: Math.ceil(waitUs / US_PER_MS), refusedBy, remaining, arrivals: allowed ? after : clamped }
 }
 
 /**

@@ -51,6 +51,11 @@ export const KEYS = {
   revokedToken: (digest: string): string => keyOf('revoked', digest),
   /** That every token of a family was revoked: all that came from one sign-in or one grant. */
   revokedFamily: (issuer: string, family: string): string => keyOf('revoked-family', issuer, family),
+  /** A bucket of a limit, of one who is counted or of a group for whom there was no room. */
+  limit: (limit: string, group: 'one' | 'many', name: string): string => keyOf('limit', limit, group, name),
+  /** That addresses are turned away; it lies there as long as they are. */
+  block: (cidr: string): string => keyOf('block', cidr),
+  blocks: 'block/',
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
 } as const
@@ -60,4 +65,6 @@ export const LOGS = {
   audit: 'audit',
   /** Signed heads of those chains. */
   checkpoints: 'checkpoints',
+  /** Blocks that were added and removed, for the other processes. */
+  blocks: 'blocks',
 } as const

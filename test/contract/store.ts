@@ -264,6 +264,7 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
       assert.equal((await store.charge(cells, now)).allowed, true)
       assert.equal((await store.charge(cells, now - 3_600_000)).allowed, false)
       assert.equal((await store.charge(cells, now - 3_600_000 + 99)).allowed, false)
+      assert.equal((await store.charge(cells, now - 3_600_000 + 100)).allowed, true)
     })
 
     it('appends lines in order and reads them in pages, from either end', async () => {

@@ -10,7 +10,8 @@ import { aBareUpstream, text } from '../fixtures/upstream.ts'
 const CLIENTS = 100
 const CALLS = 10
 const bare = fileURLToPath(new URL('../fixtures/bare-stdio.ts', import.meta.url))
-const access = 'access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }'
+const access = `access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }
+limits: { address: 100000/s, methods: { apiKey: 100000/s } }`
 
 const saidBy = (answer: JsonObject): unknown => ((answer['result'] as JsonObject)['content'] as readonly JsonObject[])[0]?.['text']
 

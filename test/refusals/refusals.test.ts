@@ -8,13 +8,13 @@ import { after, before, describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { DENIALS, type DenialCode } from '../../src/core/denial.ts'
 import type { AuditEvent } from '../../src/core/event.ts'
-import { isObject, type JsonObject } from '../../src/core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import type { RunningGateway } from '../fixtures/gateway.ts'
 import { FACES, type Face, type Line, type Seen } from './faces.ts'
 import { aWorld, type Who, type World } from './world.ts'
 
 /** A code that is produced must leave this list. */
-const LATER: Readonly<Partial<Record<DenialCode, string>>> = { rate_limited: 'limits bring it' }
+const LATER: Readonly<Partial<Record<DenialCode, string>>> = {}
 
 interface Gap {
   readonly on: (face: Face) => boolean
@@ -105,6 +105,7 @@ const PRODUCE: Readonly<Partial<Record<DenialCode, Way>>> = {
     make: (line) => line.say(JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/list', params: { x: 'x'.repeat(70_000) } })),
   },
   media_type: { make: listing({ 'content-type': 'text/plain' }) },
+  rate_limited: { make: calling('scarce') },
   upstream_failed: { make: calling('crash') },
   unavailable: { who: 'crowd', make: calling('pay') },
   timeout: { make: calling('slow') },
@@ -195,7 +196,7 @@ function checkHeaders(code: DenialCode, { status, headers }: Seen): void {
   const expected = CHALLENGES[code]
   if (expected === undefined) assert.equal(challenge, undefined)
   else assert.match(String(challenge), expected)
-  assert.match(String(headers['retry-after']), status === 503 ? /^[1-9]\d*$/ : /^undefined$/)
+  assert.match(String(headers['retry-after']), status === 503 || status === 429 ? /^[1-9]\d*$/ : /^undefined$/)
   assert.equal(headers['allow'], code === 'http_method' ? 'POST' : undefined)
   assert.equal(headers['content-type'], 'application/json')
   assert.equal(headers['cache-control'], 'no-store')
@@ -207,7 +208,9 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
   const { data } = error
   assert.deepEqual([data['code'], error['code'], error['message']], [code, DENIALS[code].rpc, DENIALS[code].message])
   assert.equal(body['id'], NAMELESS.has(code) ? undefined : asked)
-  assert.deepEqual(data['remedies'], REMEDIES[code])
+  // How long there is to wait depends on when one asks.
+  if (code === 'rate_limited') checkWait(data['remedies'])
+  else assert.deepEqual(data['remedies'], REMEDIES[code])
   const more = code === 'unsupported_revision' ? ['requested', 'supported'] : []
   assert.deepEqual(
     Object.keys(data)
@@ -216,6 +219,13 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
     more,
   )
   if (code === 'unsupported_revision' && modern(face)) assert.deepEqual(data['supported'], ['2026-07-28'])
+}
+
+function checkWait(remedies: JsonValue | undefined): void {
+  const [wait, ...more] = Array.isArray(remedies) ? remedies : []
+  assert.ok(isObject(wait) && more.length === 0)
+  assert.deepEqual([Object.keys(wait).sort(), wait['kind']], [['kind', 'ms'], 'wait'])
+  assert.ok(Number(wait['ms']) > 3_000_000 && Number(wait['ms']) <= 3_600_000, String(wait['ms']))
 }
 
 /** Nothing that only an operator may know: no policy, no cause, no address of a server, no name of the caller's. */

@@ -54,7 +54,7 @@ interface Place {
 function configOf({ upstream, folder, timeout = '300ms', request = '', calls = 1024 }: Place): string {
   return `
 servers: { tools: { url: "${upstream}", timeout: ${timeout} } }
-limits: { request: { maxBytes: 64KiB${request} }, calls: { total: ${calls} } }
+limits: { request: { maxBytes: 64KiB${request} }, calls: { total: ${calls} }, tools: { tools/scarce: 1/h } }
 authentication: { jwtSecret: "${SECRET}", issuers: [{ issuer: "${ISSUER}" }] }
 access:
   roles: { user: { permissions: ["*"] } }
@@ -87,7 +87,7 @@ export async function aWorld(): Promise<World> {
   const held: (() => void)[] = []
   let onHeld = (): void => undefined
   const upstream = await aBareUpstream({
-    ...Object.fromEntries(['approve', 'hidden', 'stays', 'pay', 'strong', 'write'].map((name) => [name, () => text('done')])),
+    ...Object.fromEntries(['approve', 'hidden', 'stays', 'pay', 'strong', 'write', 'scarce'].map((name) => [name, () => text('done')])),
     slow: () => undefined,
     hold: (_args, seen, res) => {
       const answer = { jsonrpc: '2.0', id: seen.body['id'], result: { resultType: 'complete', ...text('done') } }
@@ -111,6 +111,8 @@ export async function aWorld(): Promise<World> {
   const slow = await of(users, configOf({ ...place, request: ', timeout: 200ms, headerTimeout: 200ms' }))
   const bearer = (token: string): Readonly<Record<string, string>> => ({ authorization: `Bearer ${token}` })
   const mine = { 'x-api-key': key }
+  // The only one that there is.
+  await post(`${main.url}/mcp`, 'tools/call', { name: 'scarce', arguments: {} }, mine)
   return {
     upstream,
     callers: {

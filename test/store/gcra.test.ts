@@ -93,6 +93,9 @@ it('locks nobody out for longer than an empty cell takes to fill, when the clock
   const ahead = chargeCells([cell], () => undefined, START_AT + 86_400_000)
   const charge = chargeCells([cell], (key) => ahead.arrivals.get(key), START_AT)
   assert.deepEqual([charge.allowed, charge.waitMs], [false, 100])
+  // What is said is what is kept: from here on the cell fills, and does not wait for the leap to be made up for.
+  const later = (ms: number): boolean => chargeCells([cell], (key) => charge.arrivals.get(key), START_AT + ms).allowed
+  assert.deepEqual([later(99), later(100)], [false, true])
 })
 
 it('gives a burst whole although its rate has no finite decimal form', () => {

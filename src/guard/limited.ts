@@ -1,0 +1,77 @@
+/** Limits as the line meets them: before anybody is identified, after the law has permitted, at the end. */
+import type { Call, Message } from '../core/call.ts'
+import type { Decision } from '../core/decision.ts'
+import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import type { Credential, Principal } from '../core/principal.ts'
+import type { Limits } from '../limit/limits.ts'
+
+type Identify = (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
+
+/** The public id of the key that a credential means to be, undefined when it is no key. */
+export type KeyIdOf = (credential: Credential) => string | undefined
+
+/** Bad credentials are counted, and where there were too many the next one is not looked at. */
+export function countFailures(identify: Identify, limits: Limits, keyIdOf: KeyIdOf): Identify {
+  return (credentials, call) => {
+    const { address } = call.origin
+    const [credential] = credentials
+    if (credential === undefined || address === undefined) return identify(credentials, call)
+    const refused = (error: unknown): never => {
+      if (error instanceof Denial) limits.failed(error, address, keyIdOf(credential))
+      throw error
+    }
+    if (limits.isGuessed) limits.checkCredential(address, keyIdOf(credential))
+    try {
+      const answer = identify(credentials, call)
+      return answer instanceof Promise ? answer.catch(refused) : answer
+    } catch (error) {
+      return refused(error)
+    }
+  }
+}
+
+export interface Meter {
+  /** What a permitted call costs. @throws Denial `rate_limited` */
+  charge(call: Call, principal: Principal, decision: Decision): undefined | Promise<void>
+  answered(message: Message, principal: Principal, call: Call): void
+  /** How an ended call is written down. */
+  record(call: Call, entry: Entry): Entry
+}
+
+export function createMeter(limits: Limits, isObserving: boolean): Meter {
+  const meter: Meter = {
+    charge: (call, principal, decision) => limits.charge(call, principal, decision),
+    answered: (message, principal, call) => limits.answered(principal, call.origin.address, sizeOf(message)),
+    record: (_call, entry) => entry,
+  }
+  return isObserving ? observe(meter) : meter
+}
+
+/** In `profile: observe` a limit refuses nothing; what it would have refused is recorded. */
+function observe(meter: Meter): Meter {
+  const denials = new Map<string, Denial>()
+  const note = (call: Call, error: unknown): void => void denials.set(call.id, Denial.from(error))
+  return {
+    ...meter,
+    charge: (call, principal, decision) => {
+      try {
+        return meter.charge(call, principal, decision)?.catch((error: unknown) => note(call, error))
+      } catch (error) {
+        note(call, error)
+        return undefined
+      }
+    },
+    record: (call, entry) => {
+      const denial = denials.get(call.id)
+      denials.delete(call.id)
+      if (denial === undefined || (entry.outcome !== 'permitted' && entry.outcome !== 'would_deny')) return entry
+      return { ...entry, outcome: 'would_deny', denial: denial.code, detail: denial.detail }
+    },
+  }
+}
+
+/** In bytes, as the server sent it; of what a bridge wrote anew, in characters. */
+function sizeOf({ body, bytes }: Message): number {
+  return bytes === undefined ? JSON.stringify(body).length : bytes.byteLength
+}

@@ -1,0 +1,159 @@
+/** Addresses that are turned away: from the configuration, by an operator's word, or for guessing. On every process within a second. */
+import { type Cidr, isWithin, neighbourhoodOf, parseCidr, parseIp, showCidr } from '../core/cidr.ts'
+import { Fault } from '../core/denial.ts'
+import { isObject, type JsonValue } from '../core/json.ts'
+import type { Clock } from '../core/time.ts'
+import { KEYS, LOGS } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+
+/** How often a process looks for what others blocked. */
+const LOOK_MS = 1_000
+const PAGE = 1_000
+/** Addresses whose verdict is remembered. */
+const VERDICTS_MAX = 10_000
+export const FOR_EVER = Number.POSITIVE_INFINITY
+const FREE = 0
+
+export interface Block {
+  /** In its one spelling. */
+  readonly cidr: string
+  /** Milliseconds since the epoch; absent: until it is removed. */
+  readonly until?: number
+  readonly at: number
+  /** Who did it, `cli:ann`, or `gateway` for too many bad credentials. */
+  readonly by: string
+}
+
+export class Blocks {
+  readonly #store: Store
+  readonly #clock: Clock
+  /** From the configuration: for ever, and not in the store. */
+  readonly #fixed: readonly Cidr[]
+  /** Single addresses, as most blocks are, by their spelling; ranges one by one. Values are instants. */
+  readonly #single = new Map<string, number>()
+  readonly #ranges = new Map<string, { readonly range: Cidr; readonly until: number }>()
+  readonly #verdicts = new Map<string, number>()
+  #after: string | undefined
+  #timer: NodeJS.Timeout | undefined
+  #looking: Promise<void> | undefined
+
+  constructor(store: Store, clock: Clock, fixed: readonly string[] = []) {
+    this.#store = store
+    this.#clock = clock
+    this.#fixed = fixed.map((text) => parseCidr(text)).filter((range) => range !== undefined)
+  }
+
+  /** Reads what is blocked and looks for more from now on. @throws Fault `FAULT_STORE` */
+  async start(): Promise<void> {
+    // The position first: what comes in between is then seen twice, not never.
+    this.#after = (await this.#store.read(LOGS.blocks, { last: 1 }))[0]?.position
+    for (const { cidr, until } of await this.list()) this.#apply(cidr, until ?? FOR_EVER)
+    this.#timer ??= setInterval(() => void this.look(), LOOK_MS).unref()
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    await this.#looking
+  }
+
+  /** Reads what others did since the last look. While the store is away, what is known stands. Never rejects. */
+  look(): Promise<void> {
+    this.#looking ??= this.#follow()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#looking = undefined
+      })
+    return this.#looking
+  }
+
+  /** Until when an address is turned away, milliseconds since the epoch; 0 when it is not. */
+  untilOf(address: string): number {
+    if (this.#fixed.length + this.#single.size + this.#ranges.size === 0) return FREE
+    let until = this.#verdicts.get(address)
+    if (until === undefined) {
+      until = this.#judge(address)
+      if (this.#verdicts.size >= VERDICTS_MAX) this.#verdicts.clear()
+      this.#verdicts.set(address, until)
+    }
+    return until > this.#clock() ? until : FREE
+  }
+
+  /** On this process at once; on all others at their next look. @throws Fault `FAULT_STORE`: then it holds here alone. */
+  async add(cidr: string, { until, by }: { readonly until?: number; readonly by: string }): Promise<Block> {
+    const block: Block = { cidr, at: this.#clock(), by, ...(until === undefined ? {} : { until }) }
+    this.#apply(cidr, until ?? FOR_EVER)
+    await this.#store.put(KEYS.block(cidr), { ...block }, until === undefined ? {} : { expiresAt: until })
+    await this.#store.append(LOGS.blocks, [{ cidr, until: until ?? null }])
+    return block
+  }
+
+  /** @throws Fault `FAULT_BLOCK` when just this range is not blocked. */
+  async remove(cidr: string): Promise<void> {
+    if (this.#fixed.some((range) => showCidr(range) === cidr))
+      throw new Fault('FAULT_BLOCK', `${cidr} stands in limits.block of the configuration; take it out there`)
+    if ((await this.#store.take(KEYS.block(cidr))) === undefined) throw new Fault('FAULT_BLOCK', `${cidr} is not blocked`)
+    await this.#store.append(LOGS.blocks, [{ cidr, until: FREE }])
+    this.#apply(cidr, FREE)
+  }
+
+  /** All that stand in the store, by range. */
+  async list(): Promise<readonly Block[]> {
+    const found: Block[] = []
+    let after: string | undefined
+    do {
+      const page = await this.#store.list(KEYS.blocks, { limit: PAGE, ...(after === undefined ? {} : { after }) })
+      found.push(...page.map(({ value }) => readBlock(value)))
+      after = page.length < PAGE ? undefined : page.at(-1)?.key
+    } while (after !== undefined)
+    return found
+  }
+
+  async #follow(): Promise<void> {
+    for (;;) {
+      const lines = await this.#store.read(LOGS.blocks, { limit: PAGE, ...(this.#after === undefined ? {} : { after: this.#after }) })
+      for (const { value } of lines) {
+        if (!isObject(value) || typeof value['cidr'] !== 'string') continue
+        this.#apply(value['cidr'], typeof value['until'] === 'number' ? value['until'] : FOR_EVER)
+      }
+      this.#after = lines.at(-1)?.position ?? this.#after
+      if (lines.length < PAGE) break
+    }
+    this.#forgetPast()
+  }
+
+  #apply(cidr: string, until: number): void {
+    const range = parseCidr(cidr)
+    if (range === undefined) return
+    const isOne = range.prefix === neighbourhoodOf(range).prefix
+    if (until <= this.#clock()) {
+      this.#single.delete(cidr)
+      this.#ranges.delete(cidr)
+    } else if (isOne) this.#single.set(cidr, until)
+    else this.#ranges.set(cidr, { range, until })
+    this.#verdicts.clear()
+  }
+
+  /** What has ended by itself nobody says anything of. */
+  #forgetPast(): void {
+    const now = this.#clock()
+    for (const [cidr, until] of this.#single) if (until <= now) this.#single.delete(cidr)
+    for (const [cidr, { until }] of this.#ranges) if (until <= now) this.#ranges.delete(cidr)
+  }
+
+  #judge(address: string): number {
+    const ip = parseIp(address)
+    if (ip === undefined) return FREE
+    if (this.#fixed.some((range) => isWithin(range, ip))) return FOR_EVER
+    let until = this.#single.get(showCidr(neighbourhoodOf(ip))) ?? FREE
+    for (const { range, until: end } of this.#ranges.values()) if (end > until && isWithin(range, ip)) until = end
+    return until
+  }
+}
+
+function readBlock(value: JsonValue): Block {
+  if (!isObject(value) || typeof value['cidr'] !== 'string' || typeof value['at'] !== 'number' || typeof value['by'] !== 'string')
+    throw new Fault('FAULT_STORE', 'A block in the store is damaged')
+  const { cidr, at, by, until } = value
+  return { cidr, at, by, ...(typeof until === 'number' ? { until } : {}) }
+}

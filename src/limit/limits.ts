@@ -1,0 +1,225 @@
+/** How often who may do what: looked at before anybody is identified, charged after the law has permitted, let go at the end. */
+import type { RateConfig } from '../config/limits.ts'
+import type { Call } from '../core/call.ts'
+import type { Decision } from '../core/decision.ts'
+import { type Allowance, Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import type { Store } from '../store/store.ts'
+import { Blocks } from './blocks.ts'
+import type { Bucket } from './bucket.ts'
+import { type Caller, Cells, type ToolRow } from './cells.ts'
+import { Failures } from './failures.ts'
+import type { Holder } from './holder.ts'
+import { Leases } from './leases.ts'
+import { Outages } from './outages.ts'
+import { refused, tooMany } from './refusal.ts'
+
+export interface LimitOptions {
+  readonly rates: RateConfig
+  readonly store: Store
+  /** The time of day: of what all processes share. */
+  readonly clock: Clock
+  /** Milliseconds that only ever go forward, whatever is done to the time of day: of what is counted here. */
+  readonly steady: Clock
+  readonly isProxy: (address: string) => boolean
+  /** Writes into history. @throws when it cannot: then it is told again. */
+  readonly tell: (entry: Entry) => Promise<void>
+}
+
+/** What a call holds while it is under way. */
+interface Place {
+  readonly person: Holder
+  readonly rows: readonly ToolRow[]
+}
+
+/** These wait for events, and are counted as streams. */
+const WAITING: ReadonlySet<string> = new Set(['$stream', 'subscriptions/listen'])
+/** These let something go, or answer what was asked: who is over his limit must still be able to. */
+const FREE: ReadonlySet<string> = new Set(['$end', '$response', 'notifications/cancelled'])
+/** How long to wait for a place: a call takes milliseconds, a crowd of them a second. */
+const PLACE_WAIT_MS = 1_000
+const MINUTE_US = 60_000_000
+const US_PER_MS = 1_000
+
+export class Limits {
+  readonly blocks: Blocks
+  readonly #cells: Cells
+  readonly #concurrency: number
+  readonly #nowUs: Clock
+  readonly #clock: Clock
+  readonly #leases: Leases
+  readonly #failures: Failures
+  readonly #places = new Map<string, Place>()
+
+  constructor({ rates, store, clock, steady, isProxy, tell }: LimitOptions) {
+    const nowUs = (): number => Math.floor(steady() * US_PER_MS)
+    const outages = new Outages(tell, clock)
+    this.blocks = new Blocks(store, clock, rates.block)
+    this.#cells = new Cells(rates)
+    this.#concurrency = rates.principal.concurrency
+    this.#nowUs = nowUs
+    this.#clock = clock
+    this.#leases = new Leases({ store, clock, nowUs, onOutage: (isAway, error) => outages.note(isAway, error) })
+    this.#failures = new Failures({
+      settings: rates.failures,
+      store,
+      blocks: this.blocks,
+      clock,
+      nowUs,
+      isProxy,
+      onBlock: (cidr, until, written) => {
+        const detail = `${cidr} until ${new Date(until).toISOString()}: too many bad credentials (limits.failures)`
+        void written.catch(() => undefined)
+        void tell({ type: 'address.blocked', address: cidr, detail, by: 'gateway' }).catch(() => undefined)
+      },
+    })
+  }
+
+  /** Learns which addresses are blocked, and goes on learning. @throws Fault `FAULT_STORE` */
+  start(): Promise<void> {
+    return this.blocks.start()
+  }
+
+  close(): Promise<void> {
+    return this.blocks.close()
+  }
+
+  /** Before a body is read: whether there is any use in reading it. Takes nothing. */
+  peek(address: string): Denial | undefined {
+    const blocked = this.#blocked(address)
+    if (blocked !== undefined) return blocked
+    const nowUs = this.#nowUs()
+    const bucket = this.#cells.ofAddress(address, nowUs)
+    const waitUs = bucket.waitUs(nowUs)
+    return waitUs > 0 ? tooMany(bucket, waitUs, nowUs) : undefined
+  }
+
+  /** First of all: no hash, no signature, no introspection, and no question to the store. @throws Denial `rate_limited`, `forbidden` */
+  admit({ origin: { address } }: Call): void {
+    if (address === undefined) return
+    const blocked = this.#blocked(address)
+    if (blocked !== undefined) throw blocked
+    const nowUs = this.#nowUs()
+    const bucket = this.#cells.ofAddress(address, nowUs)
+    const waitUs = bucket.waitUs(nowUs)
+    if (waitUs > 0) throw tooMany(bucket, waitUs, nowUs)
+    bucket.take(nowUs)
+  }
+
+  /** Whether any key is being guessed: most of the time none is. */
+  get isGuessed(): boolean {
+    return this.#failures.isGuessed
+  }
+
+  /** Before a credential is looked at. @throws Denial `rate_limited` */
+  checkCredential(address: string | undefined, keyId: string | undefined): void {
+    if (address !== undefined && keyId !== undefined) this.#failures.check(address, keyId)
+  }
+
+  /** A credential was refused. What was good once is no guess. */
+  failed(denial: Denial, address: string | undefined, keyId: string | undefined): void {
+    if (denial.code === 'invalid_token' && !denial.isStale && address !== undefined) this.#failures.count(address, keyId)
+  }
+
+  /**
+   * Takes one from every bucket that the call concerns, or from none, and a place among those under way.
+   * @throws Denial `rate_limited` (throws, or rejects where the store had to be asked)
+   */
+  charge(call: Call, principal: Principal, { obligations }: Decision): undefined | Promise<void> {
+    if (FREE.has(call.method) || isProbe(call)) return undefined
+    const nowUs = this.#nowUs()
+    const { address } = call.origin
+    const caller = this.#cells.ofCaller(principal, address, nowUs)
+    this.#checkBytes(caller.person, nowUs)
+    const rows = this.#cells.rowsOf(call)
+    const buckets = [...caller.buckets]
+    for (const { bucket } of rows) if (bucket !== undefined) buckets.push(bucket)
+    if (obligations.length > 0) this.#cells.addOwed(buckets, obligations, caller)
+    this.#cells.addShared(buckets, call.resource.server, nowUs)
+    const counts = !WAITING.has(call.method)
+    if (counts) this.#checkPlaces(caller.person, rows)
+    takeAll(buckets, nowUs)
+    if (counts) this.#takePlaces(call.id, { person: caller.person, rows })
+    // Its own count was taken at the door; the other processes learn of it here.
+    const spent = address === undefined ? buckets : [...buckets, this.#cells.ofAddress(address, nowUs)]
+    return this.#leases.spend(spent, nowUs)?.catch((refusal: unknown) => {
+      for (const bucket of buckets) bucket.giveBack()
+      throw refusal
+    })
+  }
+
+  /** What a principal was sent: it is paid afterwards, because nobody knows before. */
+  answered(principal: Principal, address: string | undefined, bytes: number): void {
+    const nowUs = this.#nowUs()
+    const { person } = this.#cells.ofCaller(principal, address, nowUs)
+    person.paidAtUs = Math.max(person.paidAtUs, nowUs) + (bytes * MINUTE_US) / this.#cells.responseBytesPerMinute
+  }
+
+  /** The call is over, however it ended. */
+  end(call: Call): void {
+    const place = this.#places.get(call.id)
+    if (place === undefined) return
+    this.#places.delete(call.id)
+    place.person.underway--
+    for (const row of place.rows) row.underway--
+  }
+
+  /** The tightest of what is counted of this caller alone: for its own eyes. */
+  allowanceOf(principal: Principal, address: string | undefined): Allowance | undefined {
+    const nowUs = this.#nowUs()
+    let tightest: Allowance | undefined
+    for (const bucket of this.#cells.ofCaller(principal, address, nowUs).own) {
+      const allowance = bucket.allowance(nowUs)
+      if (allowance !== undefined && (tightest === undefined || allowance.remaining < tightest.remaining)) tightest = allowance
+    }
+    return tightest
+  }
+
+  #blocked(address: string): Denial | undefined {
+    const until = this.blocks.untilOf(address)
+    if (until === 0) return undefined
+    if (until === Number.POSITIVE_INFINITY) return new Denial('forbidden', { detail: 'the address is blocked' })
+    return refused(`the address is blocked until ${new Date(until).toISOString()}`, until - this.#clock())
+  }
+
+  #checkBytes({ paidAtUs }: Holder, nowUs: number): void {
+    const waitUs = paidAtUs - nowUs - MINUTE_US
+    if (waitUs <= 0) return
+    const quota = this.#cells.responseBytesPerMinute
+    const allowance = { limit: 'response', quota, windowMs: MINUTE_US / US_PER_MS, remaining: 0, resetMs: waitUs / US_PER_MS }
+    throw refused(`limits.response.perMinute (${quota} bytes) is used up`, waitUs / US_PER_MS, allowance)
+  }
+
+  #checkPlaces({ underway }: Caller['person'], rows: readonly ToolRow[]): void {
+    if (underway >= this.#concurrency) throw refused(`limits.principal.concurrency (${this.#concurrency}) is reached`, PLACE_WAIT_MS)
+    const full = rows.find((row) => row.concurrency !== undefined && row.underway >= row.concurrency)
+    if (full !== undefined) throw refused(`${full.name}.concurrency (${full.concurrency}) is reached`, PLACE_WAIT_MS)
+  }
+
+  #takePlaces(id: string, place: Place): void {
+    this.#places.set(id, place)
+    place.person.underway++
+    for (const row of place.rows) row.underway++
+  }
+}
+
+/** From every one, or from none. @throws Denial `rate_limited` for the one that must wait longest. */
+function takeAll(buckets: readonly Bucket[], nowUs: number): void {
+  let longest = 0
+  let refusing: Bucket | undefined
+  for (const bucket of buckets) {
+    const waitUs = bucket.waitUs(nowUs)
+    if (waitUs <= longest) continue
+    longest = waitUs
+    refusing = bucket
+  }
+  if (refusing !== undefined) throw tooMany(refusing, longest, nowUs)
+  for (const bucket of buckets) bucket.take(nowUs)
+}
+
+/** On stdio every error to the probe, this one too, means an older server to a client (2026-07-28, basic/versioning); over HTTP a 503 does not. */
+function isProbe({ method, origin }: Call): boolean {
+  return method === 'server/discover' && origin.transport === 'stdio'
+}
