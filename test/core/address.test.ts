@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Place, placeOf } from '../../src/net/address.ts'
+import { type Place, placeOf } from '../../src/core/address.ts'
 
 const PLACES: Readonly<Record<Place, readonly string[]>> = {
   public: [
