@@ -1,0 +1,87 @@
+/** Names that objects and their members may not have: those that change other objects, run in a database, or are two names at once. */
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import { fold } from './decode.ts'
+import type { Label } from './labels.ts'
+
+/** Run as a program by the database (MongoDB). */
+const PROGRAMS = new Set(['$where', '$function', '$accumulator', '$eval', 'mapreduce', '$expr.$function'])
+const OPERATORS = new Set(
+  '$ne $gt $gte $lt $lte $in $nin $not $nor $or $and $exists $regex $type $mod $elemmatch $all $size $text $expr $options $lookup $out $merge $unionwith $jsonschema'.split(
+    ' ',
+  ),
+)
+/** What a comparison with a secret or a name must not be: anything but a value. */
+const SECRET_NAME =
+  /^(?:user(?:_?name)?|login|e?-?mail|pass(?:word|wd|phrase)?|pwd|token|api_?key|secret|pin|otp|code|session(?:_?id)?|reset_?token|auth|id|_id|uid)$/i
+const OUTPUTS = new Set(['$out', '$merge'])
+
+/** A member's name by itself. */
+export function judgeName(name: string): Label | undefined {
+  if (
+    name === '__proto__' ||
+    name.includes('__proto__') ||
+    name.includes('constructor.prototype') ||
+    name.includes('constructor[prototype]')
+  )
+    return 'prototype-pollution'
+  return PROGRAMS.has(name.toLowerCase()) ? 'nosql-injection' : undefined
+}
+
+/** The members of one object together. */
+export function judgeMembers(object: JsonObject, names: readonly string[], owner: string): Label | undefined {
+  if (Object.hasOwn(object, 'constructor') && isRecord(object['constructor']) && Object.hasOwn(object['constructor'], 'prototype'))
+    return 'prototype-pollution'
+  if (names.length > 1 && isAmbiguous(names)) return 'ambiguous-name'
+  if (ENVIRONMENT.test(owner) && names.some((name) => LOADING.test(name))) return 'command-injection'
+  if (isTyped(object)) return 'deserialization'
+  const operators = names.filter((name) => OPERATORS.has(name.toLowerCase()))
+  if (operators.some((name) => OUTPUTS.has(name.toLowerCase()))) return 'nosql-injection'
+  if (operators.length === 0) return undefined
+  if (SECRET_NAME.test(owner) || operators.some((name) => isAnything(name.toLowerCase(), object[name]))) return 'nosql-injection'
+  return 'nosql-operator'
+}
+
+const isRecord = (value: JsonValue | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+const ENVIRONMENT = /^env(?:ironment|iron|_?vars?)?$/i
+/** Variables by which a program is made to load or run something else. */
+const LOADING =
+  /^(?:LD_|DYLD_|BASH_ENV$|ENV$|PROMPT_COMMAND$|NODE_OPTIONS$|PYTHON(?:STARTUP|PATH|HOME)$|PERL5(?:OPT|LIB)$|RUBYOPT$|JAVA_TOOL_OPTIONS$|GIT_(?:SSH|EXTERNAL_DIFF|PAGER|ASKPASS)|IFS$|PATH$)/
+
+/** Conditions that everything meets: `{ $ne: null }`, `{ $gt: "" }`, `{ $regex: ".*" }`. */
+function isAnything(operator: string, value: JsonValue | undefined): boolean {
+  switch (operator) {
+    case '$ne':
+      return value === null || value === '' || value === 0 || value === 1
+    case '$gt':
+    case '$gte':
+      return value === '' || value === null
+    case '$regex':
+      return value === '' || value === '.*' || value === '^' || value === '.' || value === '^.*' || value === '.+'
+    case '$nin':
+      return Array.isArray(value) && value.length === 0
+    default:
+      return false
+  }
+}
+
+/** Type names that deserialisers build objects from (Jackson, fastjson, Json.NET). */
+function isTyped(object: JsonObject): boolean {
+  const type = object['@type'] ?? object['$type'] ?? object['@class']
+  return typeof type === 'string' && /^(?:[a-z_]\w{0,40}\.){2,12}[A-Z]|^System\.|,\s{0,4}(?:mscorlib|System)/.test(type)
+}
+
+/** Names that nobody takes for one another: JSON has each of them once. */
+const PLAIN_NAME = /^[a-z0-9_]{0,64}$/
+
+/** Two names that some reader takes for one: case, space around, disguised letters. */
+function isAmbiguous(names: readonly string[]): boolean {
+  if (names.every((name) => PLAIN_NAME.test(name))) return false
+  const seen = new Set<string>()
+  for (const name of names) {
+    const plain = fold(name).trim().toLowerCase()
+    if (seen.has(plain)) return true
+    seen.add(plain)
+  }
+  return false
+}
