@@ -90,6 +90,7 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     '… on Sunday': { resource: aTool('get_time', 'weather'), at: SUNDAY },
     '… wrong arguments': { resource: aTool('get_time', 'weather'), findings: ['schema'] },
     'files/read_text': { resource: aTool('read_text', 'files') },
+    '… ../x': { resource: aTool('read_text', 'files'), findings: ['path-traversal'] },
     'files/write_file /data/x': { resource: aTool('write_file', 'files'), input: { path: '/data/x' } },
     '… /etc/x': { resource: aTool('write_file', 'files'), input: { path: '/etc/x' } },
     'crm/find': { resource: aTool('find', 'crm') },
