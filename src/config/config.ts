@@ -1,6 +1,7 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
@@ -46,10 +47,16 @@ interface Need {
   readonly scopes?: readonly string[]
 }
 
+interface ToolConfig extends Need {
+  readonly sensitivity?: Sensitivity
+  /** For the screening of what is sent; the law reads what it found. */
+  readonly arguments?: Readonly<Record<string, ArgumentConfig>>
+}
+
 /** The simple law, as `policy/` takes it. */
 export interface AccessConfig {
   readonly roles: Settings['access']['roles']
-  readonly tools: Readonly<Record<string, Need & { readonly sensitivity?: Sensitivity }>>
+  readonly tools: Readonly<Record<string, ToolConfig>>
   readonly prompts: Readonly<Record<string, Need>>
   readonly resources: readonly {
     readonly uri: string
@@ -166,9 +173,10 @@ export function commandServer(
 function settleAccess(access: Settings['access'], directory: string): AccessConfig {
   return {
     roles: access.roles,
-    tools: mapValues(access.tools, ({ sensitivity, ...rest }) => ({
+    tools: mapValues(access.tools, ({ sensitivity, arguments: written, ...rest }) => ({
       ...need(rest),
       ...(sensitivity === undefined ? {} : { sensitivity }),
+      ...(written === undefined ? {} : { arguments: settleArguments(written, directory) }),
     })),
     prompts: mapValues(access.prompts, need),
     resources: access.resources.map(({ server, ...rule }) => ({ ...rule, ...(server === undefined ? {} : { server }) })),

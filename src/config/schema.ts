@@ -1,5 +1,6 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
@@ -105,13 +106,17 @@ const access = z.strictObject({
   tools: z
     .record(
       pattern,
-      z.strictObject({ ...needs, sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional() }),
+      z.strictObject({
+        ...needs,
+        sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional(),
+        arguments: argumentSettings.optional().describe('What its arguments are for.'),
+      }),
       {
         error: 'expected a map of tool patterns',
       },
     )
     .prefault({})
-    .describe('What a tool needs, and how sensitive it is.'),
+    .describe('What a tool needs, how sensitive it is, and what its arguments are for.'),
   prompts: z
     .record(pattern, z.strictObject(needs), { error: 'expected a map of prompt patterns' })
     .prefault({})
