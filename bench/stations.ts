@@ -9,6 +9,8 @@ import type { Credential, Principal } from '../src/core/principal.ts'
 import type { Secret } from '../src/core/secret.ts'
 import { type House, openHouse } from '../src/guard/create.ts'
 import { type Forward, pass, type Stations } from '../src/guard/guard.ts'
+import { createScreen } from '../src/inspect/input.ts'
+import type { Kind } from '../src/inspect/kinds.ts'
 import { allowanceHeaders } from '../src/mcp/allowance.ts'
 import { parseCall, parseMessage } from '../src/mcp/parse.ts'
 import type { Station } from './report.ts'
@@ -151,13 +153,42 @@ const NOBODY: Forward = () => {
   throw new Error('a server was asked')
 }
 
+/** An honest text of some length, as a caller would send it for each kind. */
+const SCREENED: readonly (readonly [kind: Kind, text: string])[] = [
+  ['text', 'The committee met on Tuesday, and decided to select another table. '],
+  ['path', 'reports/2026/autumn/'],
+  ['sql', "SELECT name, count(*) FROM orders WHERE city = 'Oslo' GROUP BY name UNION ALL "],
+  ['html', '<p class="lead">Hello <b>world</b>, <a href="https://example.com/a?b=c">read on</a>.</p> '],
+]
+const SCREENED_CHARS = [400, 100_000] as const
+
+/** The screening of one argument, by kind and length. */
+async function measureScreening(count: number): Promise<readonly Station[]> {
+  const stations: Station[] = []
+  for (const [kind, text] of SCREENED) {
+    const screen = createScreen({ level: 'standard', tools: { [TOOL]: { arguments: { value: { kind } } } } })({
+      server: 'bench',
+      name: TOOL,
+    })
+    for (const chars of SCREENED_CHARS) {
+      // No path and no statement is so long as to be read to its end.
+      if (chars > 4_096 && (kind === 'path' || kind === 'sql')) continue
+      const args = { value: text.repeat(Math.ceil(chars / text.length)).slice(0, chars) }
+      const turns = chars > 4_096 ? Math.ceil(count / 100) : count
+      stations.push({ name: `screen ${chars} characters of ${kind}`, us: await timed(turns, () => screen(args)) })
+    }
+  }
+  return stations
+}
+
 export async function measureStations(isQuick: boolean): Promise<readonly Station[]> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-stations-'))
   const config = parseConfig(CONFIG, { file: join(folder, 'portcullis.yaml'), environment: {} })
   const house = openHouse(config, { node: 'bench', onFault: (fault) => console.error(fault) })
   try {
     const { text } = await house.keys.create({ name: 'bench', roles: ['bench'], createdBy: 'bench' })
-    return await measure(house, text, isQuick ? 1_000 : 5_000)
+    const count = isQuick ? 1_000 : 5_000
+    return [...(await measure(house, text, count)), ...(await measureScreening(count))]
   } finally {
     await house.close()
     rmSync(folder, { recursive: true, force: true })
