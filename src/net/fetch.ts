@@ -2,8 +2,8 @@
 import { type LookupAddress, lookup as systemLookup } from 'node:dns'
 import { isIP, type LookupFunction } from 'node:net'
 import { Agent, buildConnector } from 'undici'
-import { Fault } from '../core/denial.ts'
 import { type Place, placeOf } from '../core/address.ts'
+import { Fault } from '../core/denial.ts'
 
 /** Metadata and key sets are a few kilobytes; O-14 asks for half a mebibyte at most. */
 const MAX_BYTES = 512 * 1024
