@@ -4,7 +4,7 @@ import type { Call } from '../core/call.ts'
 import { type Allowance, type Denial, Fault } from '../core/denial.ts'
 import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
-import { placeOf } from '../net/address.ts'
+import { placeOf } from '../core/address.ts'
 
 export interface Gate {
   addressOf(req: IncomingMessage): string | undefined

@@ -18,12 +18,14 @@ const REACH = new Set(
     'instance_eval class_eval module_eval send public_send Kernel IO system passthru shell_exec proc_open assert call_user_func',
     'file_get_contents phpinfo backticks Process Assembly GetType Activator',
     // Spreadsheets and jq
-    'WEBSERVICE IMPORTXML IMPORTDATA HYPERLINK DDE input_filename getpath $__loc__ $ENV env ENV',
+    'global window self WEBSERVICE IMPORTXML IMPORTDATA HYPERLINK DDE input_filename getpath $__loc__ $ENV env ENV',
   ].flatMap((line) => line.split(' ')),
 )
 /** Of these a value may well be called so; they reach only when they are called, or when something of theirs is. */
 const WEAK = new Set(
-  'process system exec compile send env ENV os sys invoke call assert vars input open mro IO Process Runtime joiner cycler'.split(' '),
+  'global window self Function process system exec compile send env ENV os sys invoke call assert vars input open mro IO Process Runtime joiner cycler'.split(
+    ' ',
+  ),
 )
 /** Only as calls, and only where no program belongs. */
 const CALLS = new Set(
@@ -33,7 +35,7 @@ const CALLS = new Set(
 const STATEMENTS = new Set('while function class def import throw debugger with'.split(' '))
 /** A power of a power, or a number with more digits than any count has. */
 const HUGE =
-  /\*\*[^*]{0,40}\*\*|\b\d{10,}\s{0,4}(?:\*\*|\))|\b\d{1,12}\s{0,4}\*\*\s{0,4}\d{4,}|\bpow\s{0,4}\(\s{0,4}\d{1,12}\s{0,4},\s{0,4}\d{4,}|\brange\s{0,4}\([^)]{0,20}(?:\d{8,}|\*\*|\d{1,3}e\d)|\.(?:repeat|padStart|padEnd|ljust|rjust|zfill)\s{0,4}\(\s{0,4}\d{7,}|\*\s{0,4}\d{8,}|\*\s{0,4}\d{1,3}e\d{1,3}\b|\b(?:fact|factorial|fib)\s{0,4}\(\s{0,4}\d{4,}/i
+  /\*\*[^*]{0,40}\*\*|\b\d{10,}\s{0,4}(?:\*\*|\))|\b\d{1,12}\s{0,4}\*\*\s{0,4}\d{4,}|\bpow\s{0,4}\(\s{0,4}\d{1,12}\s{0,4},\s{0,4}\d{4,}|\brange\s{0,4}\([^)]{0,20}(?:\d{8,}|\*\*|\d{1,3}e\d)|\.(?:repeat|padStart|padEnd|ljust|rjust|zfill)\s{0,4}\(\s{0,4}\d{7,}|\*\s{0,4}10\s{0,4}\*\*\s{0,4}(?:[7-9]|\d{2})|\*\s{0,4}\d{8,}|\*\s{0,4}\d{1,3}e\d{1,3}\b|\b(?:fact|factorial|fib)\s{0,4}\(\s{0,4}\d{4,}/i
 const DELIMITERS = /\{\{|\}\}|\$\{|#\{|\*\{|@\{|<%|%>|\{%|#set\s{0,4}\(|<#|\$!?\w{1,20}\.(?:class|getClass)\b/
 
 /** An expression that a person wrote is shorter. */
@@ -101,7 +103,7 @@ export function isExpressionAttack(text: string, place: 'whole' | 'reach'): bool
 /** What of theirs reaches; a value may be called `process` and have a `status`. */
 const MEMBERS = new Set(
   (
-    'exit env mainModule binding argv cwd kill stdout stdin stdin versions dlopen abort nextTick system popen environ listdir remove unlink rmdir spawn exec execute ' +
+    'process constructor exit env mainModule binding argv cwd kill stdout stdin stdin versions dlopen abort nextTick system popen environ listdir remove unlink rmdir spawn exec execute ' +
     'modules read write open getRuntime GetEnvironmentVariable Start'
   ).split(' '),
 )

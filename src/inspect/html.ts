@@ -23,7 +23,7 @@ const PLAIN_TAGS = new Set(
     'strong sub summary sup table tbody td tfoot th thead time tr tt u ul var wbr'
   ).split(' '),
 )
-const SCRIPT_SCHEME = /(?:^|[;,])(?:javascript|vbscript|livescript|jscript|mocha|wscript|ecmascript):/i
+const SCRIPT_SCHEME = /(?:^|[;,:])(?:javascript|vbscript|livescript|jscript|mocha|wscript|ecmascript):/i
 /** Data that is a picture, a sound or a font is no document. */
 const DATA = /^data:(?!image\/(?:png|gif|jpe?g|webp|avif|bmp|x-icon)[;,]|audio\/|video\/|font\/)/i
 const LOADING = new Set(
@@ -37,6 +37,8 @@ const LEFT_OUT = /[\0-\x20\u00a0\u2028\u2029]/g
 const HANDLER = /["'`\s/]on[a-z]{3,24}[\s/]{0,8}=/i
 const QUOTED_OUT =
   /^[^<]{0,400}["'`][\s/]{0,8}(?:[a-z-]{2,24}(?:=[\w-]{0,24})?[\s/]{1,4}){0,3}on[a-z]{3,24}[\s/]{0,8}=\s{0,8}["'`]?[\w.$]{1,60}\s{0,4}[(`=]/i
+/** Out of a text of a script and into it; or a handler by itself. */
+const SCRIPTED = /^\s{0,8}(?:["'`]\s{0,8}[;)\-+*|&}]{1,3}\s{0,8}[\w.$]{1,60}|on[a-z]{3,24}\s{0,8}=\s{0,8}["']?[\w.$]{1,60})\s{0,8}[(`]/i
 const MARKUP = /<[a-z!/?]/i
 /** Ends of elements whose content is no markup: an end without a beginning is meant for somebody else's. */
 const RAW_END = /<\/(title|style|textarea|script|noscript|xmp|template|noembed|iframe|select)[\s/>]/gi
@@ -49,7 +51,7 @@ export function judgeHtml(text: string): Label | undefined {
 function judgeFragment(text: string): Label | undefined {
   if (SCRIPT_SCHEME.test(text.slice(0, 200).replace(LEFT_OUT, '').replace(/^["']/, '')) || /^data:text\/html/i.test(text.trimStart()))
     return 'script'
-  if (QUOTED_OUT.test(text)) return 'script'
+  if (QUOTED_OUT.test(text) || SCRIPTED.test(text)) return 'script'
   const document = judgeDocument(text)
   if (document !== undefined) return document
   if (text.includes('{') && isTemplateAttack(text)) return 'template-injection'
@@ -107,7 +109,8 @@ function parse(text: string, layer: number): Found {
       onopentag(name, attributes) {
         lastEnd = parser.endIndex
         const local = name.slice(name.lastIndexOf(':') + 1)
-        if (ACTIVE.has(local)) note(local === 'script' ? 'script' : 'active-markup')
+        if (name.includes('<')) note('script')
+        else if (ACTIVE.has(local)) note(local === 'script' ? 'script' : 'active-markup')
         else if (!PLAIN_TAGS.has(name)) note('unlisted-markup')
         for (const [attribute, value] of Object.entries(attributes)) {
           note(judgeAttribute(attribute, value))

@@ -31,8 +31,10 @@ export interface PathRule {
 
 export function judgePath(text: string, rule: PathRule): Label | undefined {
   if (text.length > PATH_MAX_CHARS) return 'path-form'
-  return readEveryWay(text, { percent: true, escapes: text.includes('\\u') || text.includes('\\x'), base64: true }, (view) =>
-    judgeView(view, rule),
+  return readEveryWay(
+    text,
+    { percent: true, entities: text.includes('&#'), escapes: text.includes('\\u') || text.includes('\\x'), base64: true },
+    (view) => judgeView(view, rule),
   )
 }
 

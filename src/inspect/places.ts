@@ -33,7 +33,7 @@ const HARMLESS_DEVICES = new Set(['null', 'stdin', 'stdout', 'stderr', 'zero'])
 /** @param segments of a path without `.` and `..`, in any case. @param isAbsolute where the machine's own folders can be told from others. */
 export function isSensitive(segments: readonly string[], isAbsolute: boolean): boolean {
   const first = segments[0]?.toLowerCase() ?? ''
-  if (isAbsolute && (MACHINE.has(first) || (SYSTEM.has(first) && segments.length > 1))) return true
+  if (isAbsolute && (MACHINE.has(first) || first === 'root' || (SYSTEM.has(first) && segments.length > 1))) return true
   let before = ''
   for (const segment of segments) {
     const name = segment.toLowerCase()

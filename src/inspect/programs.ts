@@ -42,6 +42,8 @@ export function judgeProgram(program: Program): Label | undefined {
     return rest.some((word) => /^(?:https?|git\+\w{3,5}|ssh|git|ext):/i.test(word) || /^[\w.-]{1,64}@[\w.-]{1,255}:/.test(word))
       ? 'network-command'
       : undefined
+  if (name === 'alias')
+    return rest.map((word) => program.judgeInner(word.slice(word.indexOf('=') + 1))).find((label) => label !== undefined)
   return isPiped && (name === 'source' || name === '.') ? 'dangerous-command' : judgeArguments(name, rest)
 }
 
@@ -65,6 +67,7 @@ const LOCAL = /^(?:https?:\/\/)?(?:localhost|127\.0\.0\.1|\[::1\])(?:[/:?]|$)/
 /** Programs that run what they are given: from another program, they run anything. */
 function judgeInterpreter({ name, rest, isPiped, judgeInner }: Program): Label | undefined {
   const scripted = rest.find((word) => !word.startsWith('-'))
+  if (/sh$/.test(name) && rest.length === 1 && rest[0] === '-i') return 'dangerous-command'
   if (isPiped && (scripted === undefined || rest.includes('-s') || rest[0] === '-')) return 'dangerous-command'
   if (/^(?:pwsh|powershell)$/.test(name) && rest.some((word) => /^-e(?:nc|ncodedcommand|c)?$/i.test(word))) return 'dangerous-command'
   const flag = rest.findIndex((word) => /^-(?:\w{0,4}c|e|-eval|r|E|p|-print|-command)$/i.test(word))
@@ -149,6 +152,7 @@ function packs(_: readonly string[], targets: readonly string[]): Label | undefi
 }
 
 function opensHost(rest: readonly string[]): Label | undefined {
-  const opens = /^--(?:privileged|pid=host|net=host|network=host|cap-add)|^(?:-v|--volume)?=?\/:|docker\.sock/
+  const opens =
+    /^--(?:privileged|pid=host|net=host|network=host|cap-add)|^(?:-v|--volume)?=?\/(?:(?:etc|root|home|var|proc|sys|dev|usr|boot)\/?)?:|docker\.sock/
   return danger(rest.some((word) => opens.test(word)))
 }

@@ -10,11 +10,16 @@ const COMMAND_MAX_CHARS = 32_768
 
 /** Ends a command, begins another, moves its output, or is replaced before the program sees it (POSIX Shell §2.2, §2.6, §2.7). */
 const META = /[;|&`<>\n\r\0]|\$[({'"A-Za-z_@*#?!$-]|%[A-Za-z]{3,20}%|%[A-Za-z]{2,20}:~|\^[&|<>]/
+/** A program with what it is to do, in the place of an argument. */
+const PROGRAM = /^\s{0,8}(?:\/(?:usr\/)?s?bin\/|(?:wget|curl|nc|ncat|bash|sh|powershell|pwsh|cmd)(?:\.exe)?\s{1,8}\S{0,80}[/:])/i
 /** `/b?n/c[a]t`, `{cat,/etc/passwd}`: names that were not to be seen. */
 const HIDDEN = /\/[^\s/]{0,40}[?[][^\s/]{0,40}\/|^\s{0,8}\{[^}\s]{1,200},[^}]{0,200}\}/
 /** Options that name a program to run, whatever the program is that takes them; and transports that are one. */
 const RUNNING_OPTION =
   /(?:^|[\s=,:@/])-{1,2}(?:upload-pack|receive-pack|exec(?:-batch|dir)?|checkpoint-action|to-command|use-compress-program|rsh|rsync-path|use-askpass|post-file|input-file|config-file|open-files-in-pager|ext-diff|init-file|rcfile|eval|require|proxycommand|init-eval-command|pre-run|shell|wrapper)\b|-o\s?(?:Proxy|Local|Permit|Known\w{0,10})Command|\bProxyCommand\s{0,4}=|^ext::|^fd::\d|(?:^|\s)-c\s{0,2}(?:core|alias|credential|protocol|diff|merge|pager|gpg|sequence|ssh|uploadpack|remote)\.[\w.]{1,60}=/i
+/** Those of them that no honest command line has: tests are run with `--require`, containers with `--shell`. */
+const RUNNING_IN_COMMAND =
+  /(?:^|\s)(?:--(?:upload-pack|receive-pack|checkpoint-action|to-command|use-compress-program|rsync-path|use-askpass|open-files-in-pager)\b|-o\s?(?:Proxy|Local)Command|ext::|-c\s{0,2}(?:core|alias|credential|protocol|diff|pager|gpg|sequence|ssh|uploadpack)\.[\w.]{1,60}=)/i
 const OPTION = /^\s{0,8}-{1,2}(?:[A-Za-z?]|\s{0,8}$)|\s-{1,2}[A-Za-z]/
 /** A host, a user or a file that begins with a dash is an option to the program that is handed it. */
 const LATE_OPTION = /[@:/]-o[A-Z]|^[\w+.-]{1,20}:\/\/-/
@@ -29,6 +34,7 @@ export interface ArgumentRule {
 /** One argument of a command that the server builds and runs. */
 export function judgeArgument(text: string, { options = false }: ArgumentRule): Label | undefined {
   return readEveryWay(text, { percent: true, escapes: true, base64: true }, (view, round) => {
+    if (PROGRAM.test(view)) return 'command-injection'
     if (META.test(round === 0 ? view.replace(/[\r\n]{1,2}$/, '') : view) || HIDDEN.test(view)) return 'command-injection'
     if (RUNNING_OPTION.test(view) || LATE_OPTION.test(view)) return 'argument-injection'
     if (!options && OPTION.test(view)) return 'argument-injection'
@@ -65,7 +71,7 @@ const DISGUISED_NAME =
 const ASSIGNMENT = /^[A-Za-z_]\w{0,80}=/
 /** Variables that make other programs load or run something. */
 const LOADING =
-  /^(?:LD_(?:PRELOAD|LIBRARY_PATH|AUDIT)|BASH_ENV|ENV|PROMPT_COMMAND|NODE_OPTIONS|PYTHONSTARTUP|PERL5OPT|GIT_(?:SSH|SSH_COMMAND|EXTERNAL_DIFF|PAGER|ASKPASS)|IFS|HISTFILE)=/
+  /^(?:LD_(?:PRELOAD|LIBRARY_PATH|AUDIT)|BASH_ENV|ENV|PROMPT_COMMAND|PYTHONSTARTUP|PERL5OPT|GIT_(?:SSH|SSH_COMMAND|EXTERNAL_DIFF|PAGER|ASKPASS)|IFS|HISTFILE)=/
 const WRAPPERS = new Set(
   'env nohup time nice ionice xargs command builtin exec timeout busybox stdbuf setsid watch strace ltrace script parallel if then else elif while until do ! {'.split(
     ' ',
@@ -86,8 +92,7 @@ function judgeOne({ words, redirects, isPiped }: Command): Label | undefined {
   if (DISGUISED_NAME.test(first.raw)) return 'dangerous-command'
   const name = first.text.slice(Math.max(first.text.lastIndexOf('/'), first.text.lastIndexOf('\\')) + 1).toLowerCase()
   const rest = words.slice(at + 1).map(({ text }) => text)
-  if (RUNNING_OPTION.test(rest.join(' ').slice(0, 2_000)) && name !== 'find' && name !== 'node' && name !== 'ruby')
-    return 'dangerous-command'
+  if (RUNNING_IN_COMMAND.test(rest.join(' '))) return 'dangerous-command'
   return judgeProgram({ name: name.replace(/\.exe$/, ''), rest, isPiped, judgeInner: judgeCommand })
 }
 

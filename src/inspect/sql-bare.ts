@@ -49,10 +49,14 @@ export function isBareInjection(all: readonly SqlToken[], text: string): boolean
   const tokens = all.filter(({ kind }) => kind !== 'comment')
   if (NUMBER_THEN_COMMENT.test(text)) return true
   return tokens.some((token, index) => {
-    if (token.kind === 'sign')
-      return token.text === '(' ? opensSelect(tokens, index + 1) : token.text === ';' && isStatement(tokens, index + 1)
+    if (token.kind === 'sign') return isTellingSign(tokens, index, token.text)
     return token.kind === 'word' && isTelling(tokens, index, token.text)
   })
+}
+
+function isTellingSign(tokens: readonly SqlToken[], at: number, sign: string): boolean {
+  if (sign === '(') return opensSelect(tokens, at + 1)
+  return sign === ';' ? isStatement(tokens, at + 1) : CONNECTIVES.has(sign) && isTautology(tokens, at)
 }
 
 /** `un/**\/ion`, `drop/**\/table`: a comment in the place of a space. */

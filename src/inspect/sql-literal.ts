@@ -22,7 +22,7 @@ export function judgeLiteral(text: string): Label | undefined {
 
 function isInjection(text: string): boolean {
   for (const quote of QUOTES) {
-    if (!text.includes(quote)) continue
+    if (!text.includes(quote) || (quote === '`' && isPaired(text))) continue
     for (const reading of text.includes('\\') || text.includes('#') ? [PLAIN, MYSQL] : [PLAIN]) {
       const tail = tokensOf(quote + text + quote, reading)
         .slice(1)
@@ -34,6 +34,9 @@ function isInjection(text: string): boolean {
   const tokens = tokensOf(text, text.includes('#') ? MYSQL : PLAIN)
   return tokens.length > TOKENS_MAX || isBareInjection(tokens, text)
 }
+
+/** Backticks in pairs are how people write of code; one alone ends a name. */
+const isPaired = (text: string): boolean => text.split('`').length % 2 === 1
 
 /** Whether what follows the closing quote goes on as SQL, rather than being words after an apostrophe. */
 function continues(tail: readonly SqlToken[]): boolean {
@@ -91,7 +94,7 @@ const ends = (token: SqlToken | undefined): boolean =>
   CONNECTIVES.has(token.text) ||
   COMPARATORS.has(token.text) ||
   COMPARING.has(token.text) ||
-  [',', ';', ')'].includes(token.text)
+  [',', ';', ')', '::'].includes(token.text)
 
 /** Whether what follows `or` or `and` is a condition. */
 function isCondition(tail: readonly SqlToken[], from: number): boolean {
@@ -138,10 +141,14 @@ function compares(tail: readonly SqlToken[], at: number): boolean {
   }
 }
 
+const CLAUSES = new Set(['group', 'order', 'having', 'limit', 'where', 'union', 'collate', 'offset', 'from'])
+
 /** Words that go on with a query after a literal: clauses, functions, comparisons. */
 function continuesClause(tail: readonly SqlToken[], at: number): boolean {
   const [token, after, third] = [tail[at], tail[at + 1], tail[at + 2]]
   if (token === undefined || after === undefined) return false
+  // A clause, and the rest of the query cut off.
+  if (CLAUSES.has(token.text) && tail.at(-1)?.kind === 'comment') return true
   switch (token.text) {
     case 'union':
     case 'intersect':

@@ -64,7 +64,7 @@ const FORMULA =
   /^[\s"']{0,8}[=+\-@][^\n]{0,200}?(?:\|\s{0,4}['"/]|\|[^|\n]{0,60}![A-Z]{1,3}\$?\d|\b(?:DDE|HYPERLINK|WEBSERVICE|IMPORT(?:XML|DATA|HTML|FEED|RANGE)|FILTERXML|REGISTER\.ID|RTD|CALL|EXEC)\s{0,4}\()/i
 /** PHP's serialize(), node-serialize, Java's and .NET's streams, pickle, Ruby's Marshal; and YAML tags that build objects. */
 const SERIALIZED =
-  /^\s{0,8}(?:[OC]:\d{1,6}:"[^"]{1,200}":\d{1,6}:\{|a:\d{1,6}:\{[is]:\d)|_\$\$ND_FUNC\$\$_|^(?:rO0AB|H4sIAAAAA[A-Za-z0-9+/]{2}(?=.{0,80}rO0)|AAEAAAD\/{3,5}|BAh[vbi]|gASV)[A-Za-z0-9+/_-]|^aced0005|^\\?\xac\xed\0\x05|^c(?:os|posix|subprocess|__builtin__|builtins)\n\w{1,40}\n|!!(?:python\/(?:object|name|module)|javax?\.|com\.sun\.)|!ruby\/(?:object|hash)|"(?:@type|\$type)"\s{0,8}:\s{0,8}"(?:[a-z]{1,20}\.){2}/
+  /^\s{0,8}(?:[OC]:\+?\d{1,6}:"[^"]{1,200}":\d{1,6}:\{|a:\d{1,6}:\{[is]:\d)|_\$\$ND_FUNC\$\$_|^(?:rO0AB|H4sIAAAAA[A-Za-z0-9+/]{2}(?=.{0,80}rO0)|AAEAAAD\/{3,5}|BAh[vbi]|gASV|Tzo[0-9A-Za-z]{6}|YTo[0-9A-Za-z]{6})[A-Za-z0-9+/_-]|^aced0005|^\\?\xac\xed\0\x05|^c(?:os|posix|subprocess|__builtin__|builtins)\n\w{1,40}\n|!!(?:python\/(?:object|name|module)|javax?\.|com\.sun\.)|!ruby\/(?:object|hash)|"(?:@type|\$type)"\s{0,8}:\s{0,8}"(?:[a-z]{1,20}\.){2}/
 const ENTITY =
   /https?:\/\/www\.w3\.org\/2001\/XInclude|<!DOCTYPE[^>[]{0,200}\[|<!ENTITY\s{1,20}(?:%\s{1,20})?[\w.-]{1,80}\s{1,20}(?:SYSTEM|PUBLIC)\b/i
 /** Server-side includes, edge-side includes, and programs in pages. */
@@ -104,10 +104,14 @@ export function judgeDocument(text: string): Label | undefined {
 }
 
 const TEMPLATE = /^\s{0,8}(?:\{\{|\$\{|#\{|\*\{|@\{|<%=?|\{%|\[\[)/
-const INSIDE = /(?:\{\{|[$#*@]\{|<%=?|\{%)([^{}%]{1,400})/g
+const INSIDE = /(?:\{\{|[$#*@%]\{|<%=?|\{%)([^{}%]{1,400})/g
+/** Ways of template engines to the classes below them (FreeMarker, Velocity, Smarty). */
+const ENGINE = /<#assign\b[^>]{0,200}\?new\s{0,4}\(|#set\s{0,4}\(\s{0,4}\$[^)]{0,80}\)[^\n]{0,80}\.class\b|\{php\}/i
+
 /** Being a template that reaches out is an attack; containing one, only if what it reaches for is the machine itself. */
 export function isTemplateAttack(text: string): boolean {
-  if (!text.includes('{') && !text.includes('<%')) return false
+  if (!text.includes('{') && !text.includes('<%') && !text.includes('#set')) return false
+  if (ENGINE.test(text)) return true
   for (const [, inside = ''] of text.matchAll(INSIDE)) {
     if (isExpressionAttack(inside, 'reach')) return true
   }

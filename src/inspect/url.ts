@@ -30,7 +30,7 @@ const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]{0,40}):/
 /** `host:port` without a scheme looks like a scheme. */
 const HOST_AND_PORT = /^[\w.-]{1,255}:\d{1,5}(?:[/?#]|$)/
 /** A header or a request smuggled behind an encoded line end. */
-const SMUGGLED = /%0d%0a|%0a(?:[A-Za-z-]{1,40}(?::|%3a)|[A-Z]{3,8}(?:%20|\+|\s))|%0d(?!%0a)|%00/i
+const SMUGGLED = /%0d%0a(?:[\w-]{1,40}(?::|%3a)|%0d%0a)|%0a(?:[A-Za-z-]{1,40}(?::|%3a)|[A-Z]{3,8}(?:%20|\+|\s))|%0d(?!%0a)|%00/i
 
 /** @returns undefined when nothing is wrong with it. */
 export function judgeUrl(text: string, rule: UrlRule): Label | undefined {
