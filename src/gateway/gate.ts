@@ -1,10 +1,10 @@
 /** Who stands before the door: the address of the caller, and whether it is turned away before anything of it is read. */
 import type { IncomingMessage } from 'node:http'
+import { placeOf } from '../core/address.ts'
 import type { Call } from '../core/call.ts'
 import { type Allowance, type Denial, Fault } from '../core/denial.ts'
 import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
-import { placeOf } from '../core/address.ts'
 
 export interface Gate {
   addressOf(req: IncomingMessage): string | undefined

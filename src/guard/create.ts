@@ -24,6 +24,7 @@ import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import type { Stations } from './guard.ts'
+import { createScreens } from './screens.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
 
@@ -134,6 +135,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     clock,
     maxCalls: config.limits.calls.total,
     input: config.inspect.input,
+    screen: createScreens({ level: config.inspect.input, tools: config.access.tools }),
     rootless: new Set(
       Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),
     ),

@@ -83,9 +83,11 @@ export function createInspector(parts: InspectorParts): Inspector {
 
 const isMismatch = ({ label }: Finding): boolean => label === SCHEMA
 const SCHEMA = 'schema'
+/** What can be said of it to the caller can be mended by the caller. */
+const isOfArguments = ({ rule }: Finding): boolean => rule !== undefined
 
 /**
- * The refusal of a call whose arguments are not what its tool takes. Where it is refused for another reason too, that one is told:
+ * The refusal of a call whose arguments are not what its tool takes, or are dangerous for what they are for. Where it is refused for another reason too, that one is told:
  * who may not call a tool learns nothing of what it takes.
  * @param without the decision as it would be without such findings.
  */
@@ -94,9 +96,9 @@ export function mismatchOf(
   without: (rest: readonly Finding[]) => Decision,
   decision: Decision,
 ): Denial | Decision {
-  const mismatches = findings.filter(isMismatch)
+  const mismatches = findings.filter(isOfArguments)
   if (mismatches.length === 0) return decision
-  const other = without(findings.filter((finding) => !isMismatch(finding)))
+  const other = without(findings.filter((finding) => !isOfArguments(finding)))
   // A person is asked only about arguments that can be used.
   const isAboutApproval = other.remedies.length > 0 && other.remedies.every(({ kind }) => kind === 'approval')
   if (other.effect === 'forbid' && !isAboutApproval) return other

@@ -118,6 +118,8 @@ function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): J
   const data: Record<string, JsonValue> = { code: denial.code }
   const shown = denial.remedies.map(shownRemedy)
   if (shown.length > 0) data['remedies'] = shown
+  const mistaken = denial.findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [{ pointer, rule }]))
+  if (mistaken.length > 0) data['arguments'] = mistaken
   if (denial.code === 'unsupported_revision') {
     // What a discovery would offer; to a client that cannot discover, everything.
     data['supported'] = call?.origin.era === 'modern' ? [...MODERN_REVISIONS] : [...REVISIONS].reverse()

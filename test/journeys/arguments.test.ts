@@ -33,13 +33,13 @@ interface World extends AsyncDisposable {
 }
 
 /** A gateway that has made a key, and has it in its environment as `portcullis run` would. */
-async function aWorld(more = '', roles: readonly string[] = ['user']): Promise<World> {
+async function aWorld(more = '', roles: readonly string[] = ['user'], write: (more: string) => string = yaml): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
   const store = join(folder, 'portcullis.db')
-  const first = await aGateway(yaml(more), { store })
+  const first = await aGateway(write(more), { store })
   const key = await first.key({ roles })
   await first[Symbol.asyncDispose]()
-  const house = await aGateway(yaml(more), { store, environment: { MCP_API_KEY: key } })
+  const house = await aGateway(write(more), { store, environment: { MCP_API_KEY: key } })
   return {
     house,
     key,
@@ -190,4 +190,42 @@ test('a hundred first calls at once ask the server once', async () => {
   )
   assert.ok(answers.every(({ body }) => textOf(body) === 'done'))
   assert.equal((await world.house.events()).filter(({ type }) => type === 'tools.asked').length, 1)
+})
+
+const climbing = '../../../../etc/passwd'
+/** A tool that keeps words at a place. */
+const saving = (more: string): string =>
+  yaml(more).replace('note: {', 'save: { permission: tools:use, arguments: { place: { kind: path } } }, note: {')
+
+for (const [name, open] of FACES) {
+  test(`${name}: what is dangerous in a path is told by place and kind, named in the journal, and not sent on; in an essay it is ordinary`, async () => {
+    await using world = await aWorld('', ['user'], saving)
+    await using speaker = await open(world.house, world.key)
+    const refused = await call(speaker, 'save', { place: climbing, words: 'x' })
+    assert.equal(resultOf(refused)['isError'], true)
+    assert.equal(textOf(refused), 'The arguments are not valid.\n/place: not accepted as path')
+    assert.equal(textOf(await call(speaker, 'asked')), '')
+    const essay = { place: 'notes/today.md', words: `An essay on paths: never open ${climbing}.` }
+    assert.equal(textOf(await call(speaker, 'save', essay)), 'done')
+
+    const [event, ...more] = (await world.house.events()).filter(({ denial }) => denial === 'invalid_arguments')
+    assert.deepEqual(more, [])
+    assert.deepEqual(event?.policies, ['house.input'])
+    assert.deepEqual(
+      event?.findings?.map(({ label, detector, pointer }) => [label, detector, pointer]),
+      [['path-traversal', 'input/path', '/place']],
+    )
+  })
+}
+
+test('with inspect.input: off nothing is looked at, and in profile: observe what would have been refused is written down', async () => {
+  await using off = await aWorld('inspect: { input: off }', ['user'], saving)
+  assert.equal(textOf(await call(modernHttp(`${off.house.url}/mcp/typed`, off.key), 'save', { place: climbing })), 'done')
+  await using observing = await aWorld('profile: observe', ['user'], saving)
+  assert.equal(textOf(await call(modernHttp(`${observing.house.url}/mcp/typed`, observing.key), 'save', { place: climbing })), 'done')
+  const [event] = (await observing.house.events()).filter(({ outcome }) => outcome === 'would_deny')
+  assert.deepEqual(
+    event?.findings?.map(({ label }) => label),
+    ['path-traversal'],
+  )
 })
