@@ -1,8 +1,11 @@
 /** One pass over the events of all chains: finds the first bad record, and says what was done to it. */
 import type { AuditEvent } from '../core/event.ts'
-import { digest, type JsonValue } from '../core/json.ts'
+import { digest } from '../core/json.ts'
+import type { KeyedHash } from '../core/secret.ts'
+import type { Line } from '../store/store.ts'
 import type { Claims } from './claims.ts'
 import { isEvent } from './event.ts'
+import { isSealed } from './head.ts'
 
 export type Reason =
   | 'malformed'
@@ -35,6 +38,7 @@ interface Mark {
   readonly id: string
   readonly position: string
   readonly digest: string
+  readonly isSealed: boolean
 }
 
 interface Chain {
@@ -59,33 +63,43 @@ export interface ChainCount {
   readonly isClosed: boolean
 }
 
+export interface ChainOptions {
+  /** A rotated file: chains may begin anywhere, and other chains be elsewhere. */
+  readonly isPartial: boolean
+  /** Every open chain must have a sealed head, and a sealed end. */
+  readonly hasHeads: boolean
+  /** What seals events; without it seals are not looked at. */
+  readonly headHash: KeyedHash | undefined
+}
+
 export class Chains {
   readonly #claims: Claims
-  /** A rotated file: chains may begin anywhere, and other chains be elsewhere. */
-  readonly #isPartial: boolean
-  /** Every open chain must have a sealed head. */
-  readonly #hasHeads: boolean
+  readonly #options: ChainOptions
   readonly #chains = new Map<string, Chain>()
   #doubt: Doubt | undefined
   #flaw: Flaw | undefined
   events = 0
 
-  constructor(claims: Claims, isPartial: boolean, hasHeads: boolean) {
+  constructor(claims: Claims, options: ChainOptions) {
     this.#claims = claims
-    this.#isPartial = isPartial
-    this.#hasHeads = hasHeads
+    this.#options = options
   }
 
-  take(position: string, value: JsonValue): void {
+  take({ position, value }: Line): void {
     this.events++
     if (!isEvent(value)) {
       this.#flaw ??= { reason: 'malformed', node: '', seq: 0, id: '', position, detail: 'this line is no event' }
       return
     }
-    const mark = { seq: value.seq, id: value.id, position, digest: digest(value) }
+    const { headHash } = this.#options
+    const seal = headHash === undefined ? 'no' : isSealed(value, headHash)
+    const mark = { seq: value.seq, id: value.id, position, digest: digest(value), isSealed: seal === 'yes' }
     const chain = this.#chains.get(value.node)
     if (this.#doubt?.node === value.node) this.#note(resolve(this.#doubt, value, mark))
-    else if (this.#doubt === undefined && this.#flaw === undefined) this.#note(this.#look(chain, value, mark))
+    else if (this.#doubt === undefined && this.#flaw === undefined) {
+      const forged = seal === 'wrongly' ? flawAt('edited', value.node, mark, 'its seal is not by this key') : undefined
+      this.#note(this.#look(chain, value, mark) ?? forged)
+    }
     if (chain === undefined) {
       this.#chains.set(value.node, { first: mark, last: mark, events: 1 })
       return
@@ -129,11 +143,11 @@ export class Chains {
 
   #look(chain: Chain | undefined, event: AuditEvent, mark: Mark): Flaw | Doubt | undefined {
     const { node } = event
-    const last = chain?.last ?? { seq: 0, id: '', position: mark.position, digest: '' }
+    const last = chain?.last ?? { seq: 0, id: '', position: mark.position, digest: '', isSealed: false }
     const claim = this.#claims.headAt(node, mark.seq)
     const end = this.#claims.closedAt(node)
     if (end !== undefined && mark.seq > end) return flawAt('inserted', node, mark, `the chain was closed after event ${end}`)
-    if (chain === undefined && this.#isPartial) return checkClaim(claim, node, mark)
+    if (chain === undefined && this.#options.isPartial) return checkClaim(claim, node, mark)
     if (mark.seq > last.seq + 1) return { kind: 'gap', node, from: last.seq + 1, at: mark }
     if (mark.seq < last.seq) return flawAt('inserted', node, mark, `event ${last.seq} stands in front of it`)
     if (mark.seq === last.seq) return lookAtTwin(node, last, mark, claim)
@@ -146,7 +160,7 @@ export class Chains {
 
   /** A chain without a birth certificate. */
   #strangers(): Flaw | undefined {
-    const node = this.#isPartial ? undefined : this.unknown()[0]
+    const node = this.#options.isPartial ? undefined : this.unknown()[0]
     const first = node === undefined ? undefined : this.#chains.get(node)?.first
     if (node === undefined || first === undefined) return undefined
     return { reason: 'inserted', node, seq: first.seq, id: first.id, position: first.position, detail: 'nobody signed for this chain' }
@@ -154,16 +168,26 @@ export class Chains {
 
   /** Open chains without a sealed head. */
   headless(): readonly string[] {
-    if (!this.#hasHeads) return []
+    if (!this.#options.hasHeads) return []
     return [...this.#chains.keys()].filter((node) => !this.#claims.isSealed(node) && this.#claims.closedAt(node) === undefined)
   }
 
-  /** A head that was taken away, so that the tail could be changed. */
+  /** A head that was taken away, so that the tail could be changed; or a tail that was written on by somebody who cannot seal it. */
   #beheaded(): Flaw | undefined {
-    const node = this.headless()[0]
+    const node = this.headless()[0] ?? this.#unsealed()
     const last = node === undefined ? undefined : this.#chains.get(node)?.last
     if (node === undefined || last === undefined) return undefined
     return flawAt('head_missing', node, last, 'it is open and has no head that this journal sealed, so nothing vouches for its last events')
+  }
+
+  /** An open chain whose end this journal neither sealed nor signed for: no append of ours ended there. */
+  #unsealed(): string | undefined {
+    if (!this.#options.hasHeads) return undefined
+    for (const [node, { last }] of this.#chains) {
+      const isVouched = last.isSealed || this.#claims.headAt(node, last.seq) === last.digest
+      if (!isVouched && this.#claims.closedAt(node) === undefined) return node
+    }
+    return undefined
   }
 
   /** A cut tail: somebody signed for more than there is. */
@@ -171,7 +195,7 @@ export class Chains {
     for (const node of this.#claims.nodes()) {
       const last = this.#chains.get(node)?.last
       const top = this.#claims.topOf(node) ?? 0
-      if ((last?.seq ?? 0) >= top || (last === undefined && this.#isPartial)) continue
+      if ((last?.seq ?? 0) >= top || (last === undefined && this.#options.isPartial)) continue
       const seq = (last?.seq ?? 0) + 1
       const detail = `a checkpoint signed for event ${top}, and the chain ends at ${seq - 1}`
       return { reason: 'truncated', node, seq, id: last?.id ?? '', position: last?.position ?? '', detail }

@@ -4,7 +4,7 @@ import type { Finding } from '../core/finding.ts'
 import { canonical } from '../core/json.ts'
 
 /** What the journal adds to an entry. */
-export type Seal = Pick<AuditEvent, 'id' | 'at' | 'node' | 'seq' | 'previous'>
+export type Seal = Pick<AuditEvent, 'id' | 'at' | 'node' | 'seq' | 'previous' | 'seal'>
 
 type Shapes = NonNullable<Entry['arguments']>
 type Ordered = { readonly [Name in keyof AuditEvent]-?: AuditEvent[Name] | undefined }
@@ -44,6 +44,7 @@ export function eventText(entry: Entry, seal: Seal): string {
     resource: resource && { kind: resource.kind, name: resource.name, server: resource.server },
     revision: entry.revision,
     roles: entry.roles,
+    seal: seal.seal,
     seq: seal.seq,
     tenant: entry.tenant,
     tookMs: entry.tookMs,
@@ -55,9 +56,19 @@ export function eventText(entry: Entry, seal: Seal): string {
   return order === 'numbered' ? canonical(JSON.parse(text)) : text
 }
 
+/**
+ * The text of an event, with its seal. It stands in front of `seq`, which nothing but texts and numbers follow: no other member of that
+ * name, as `arguments` may have one, comes later, and within a text the quotes are escaped.
+ */
+export function withSeal(text: string, seal: string): string {
+  const at = text.lastIndexOf(',"seq":')
+  return `${text.slice(0, at)},"seal":"${seal}"${text.slice(at)}`
+}
+
 /** The event itself, for those who read members. */
 export function eventOf(entry: Entry, seal: Seal): AuditEvent {
-  return { ...entry, id: seal.id, at: seal.at, node: seal.node, seq: seal.seq, previous: seal.previous }
+  const { id, at, node, seq, previous } = seal
+  return { ...entry, id, at, node, seq, previous, ...(seal.seal !== undefined && { seal: seal.seal }) }
 }
 
 function orderedFinding({ detector, label, pointer, span }: Finding): Finding {

@@ -1,5 +1,6 @@
 /** Sealed heads: where a chain stands after each append, written in the same transaction, so that not even its last event can be changed or cut unseen. */
-import { isObject, type JsonValue } from '../core/json.ts'
+import type { AuditEvent } from '../core/event.ts'
+import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import { isEqual, type KeyedHash } from '../core/secret.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Record } from '../store/store.ts'
@@ -21,7 +22,15 @@ export function openHead(value: JsonValue, hash: KeyedHash): Head | undefined {
   return isEqual(seal, hash(textOf(opened))) ? opened : undefined
 }
 
-/** A node has no space in it, so two heads never make one text. */
+/** What the seal of an event says of the rest of it. */
+export function isSealed(event: JsonValue & AuditEvent, hash: KeyedHash): 'yes' | 'no' | 'wrongly' {
+  if (!isObject(event)) return 'no'
+  const { seal, ...rest } = event
+  if (seal === undefined) return 'no'
+  return typeof seal === 'string' && isEqual(seal, hash(canonical(rest))) ? 'yes' : 'wrongly'
+}
+
+/** A node has no space in it, so two heads never make one text; and none that an event makes, which ends in a brace. */
 function textOf({ node, seq, head }: Head): string {
   return `${node} ${seq} ${head}`
 }

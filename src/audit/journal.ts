@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts'
 import type { Turn } from '../store/turn.ts'
 import { checkpointText, signCheckpoint } from './checkpoint.ts'
 import { isEvent } from './event.ts'
-import { eventOf, eventText, type Seal } from './event-text.ts'
+import { eventOf, eventText, type Seal, withSeal } from './event-text.ts'
 import { sealHead } from './head.ts'
 import type { History } from './history.ts'
 import { Neighbours } from './neighbours.ts'
@@ -30,7 +30,7 @@ export interface JournalOptions {
   readonly checkpointMs: number
   /** Ed25519, private. */
   readonly signingKey: KeyObject
-  /** Seals the head of the chain with each append: of a key for this purpose only. */
+  /** Seals the last event of each append, and the head of the chain: of a key for this purpose only. */
   readonly headHash: KeyedHash
   /** Told of what refuses nothing: a sink that fails, a checkpoint that could not be written. */
   readonly onFault: (fault: Fault) => void
@@ -169,12 +169,15 @@ class ChainJournal implements Journal {
     const seals: Seal[] = []
     let seq = this.#seq
     let head = this.#head
+    const last = group.entries.length - 1
     for (const [index, entry] of group.entries.entries()) {
-      const seal = { id: group.ids[index] ?? '', at: group.times[index] ?? 0, node: this.node, seq: ++seq, previous: head }
-      const text = eventText(entry, seal)
+      const place = { id: group.ids[index] ?? '', at: group.times[index] ?? 0, node: this.node, seq: ++seq, previous: head }
+      const unsealed = eventText(entry, place)
+      const seal = index === last ? headHash(unsealed) : undefined
+      const text = seal === undefined ? unsealed : withSeal(unsealed, seal)
       head = sha256(text)
       texts.push(text)
-      seals.push(seal)
+      seals.push(seal === undefined ? place : { ...place, seal })
     }
     this.#isUnsure = true
     await store.append(LOGS.audit, { texts, record: sealHead({ node: this.node, seq, head }, headHash) })

@@ -32,7 +32,7 @@ export interface VerifyOptions {
   readonly anchors?: Source
   /** The source is one of several rotated files: chains may begin anywhere, and other chains may be elsewhere. */
   readonly isPartial?: boolean
-  /** What seals heads; without it they are not looked at. */
+  /** What seals events and heads; without it seals are not looked at. */
   readonly headHash?: KeyedHash
 }
 
@@ -58,8 +58,8 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
   if (headHash !== undefined && heads !== undefined) {
     for await (const { position, value } of heads()) claims.takeHead(position, openHead(value, headHash))
   }
-  const chains = new Chains(claims, isPartial, heads !== undefined)
-  for await (const { position, value } of source.events()) chains.take(position, value)
+  const chains = new Chains(claims, { isPartial, hasHeads: heads !== undefined, headHash })
+  for await (const line of source.events()) chains.take(line)
   if (chains.unknown().length > 0 || chains.headless().length > 0) {
     // A journal may have been opened, or closed, since its checkpoints and heads were read.
     for await (const { value } of source.checkpoints(after)) claims.takeLate(value)

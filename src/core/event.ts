@@ -45,7 +45,7 @@ export type EventType =
   | 'limits.degraded'
   | 'limits.restored'
 
-/** What a writer says; the journal adds `id`, `at`, `node`, `seq` and `previous`. */
+/** What a writer says; the journal adds `id`, `at`, `node`, `seq`, `previous` and `seal`. */
 export interface Entry {
   readonly type: EventType
   readonly outcome?: Outcome
@@ -94,4 +94,6 @@ export interface AuditEvent extends Entry {
   readonly seq: number
   /** Digest of the event before in this node's chain; the empty string for the first. */
   readonly previous: string
+  /** Keyed hash over the canonical form of all the rest, on the last event of each append. */
+  readonly seal?: string
 }

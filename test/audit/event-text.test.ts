@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import fc from 'fast-check'
-import { eventOf, eventText, type Seal } from '../../src/audit/event-text.ts'
+import { eventOf, eventText, type Seal, withSeal } from '../../src/audit/event-text.ts'
 import type { AuditEvent, Entry } from '../../src/core/event.ts'
 import { canonical, digest, type JsonValue } from '../../src/core/json.ts'
 import { sha256 } from '../../src/core/secret.ts'
@@ -50,7 +50,9 @@ const members: { readonly [Name in keyof Required<Entry>]: fc.Arbitrary<Required
   by: text,
 }
 const anyEntry: fc.Arbitrary<Entry> = fc.record(members, { requiredKeys: ['type'] })
-const anySeal: fc.Arbitrary<Seal> = fc.record({ id: text, at: number, node: text, seq: fc.nat(), previous: text })
+const place = { id: text, at: number, node: text, seq: fc.nat(), previous: text }
+const anyPlace: fc.Arbitrary<Seal> = fc.record(place)
+const anySeal: fc.Arbitrary<Seal> = fc.record({ ...place, seal: text }, { requiredKeys: ['id', 'at', 'node', 'seq', 'previous'] })
 
 const jsonOf = (event: AuditEvent): JsonValue => event as unknown as JsonValue // an interface has no index signature, its values are JSON
 
@@ -69,6 +71,20 @@ it('writes what reads back to the same text, so that a reader computes the same 
       const written = eventText(entry, seal)
       assert.equal(digest(JSON.parse(written)), sha256(written))
     }),
+  )
+})
+
+it('puts a seal where it would have been written', () => {
+  const hash = fc.string({ unit: fc.constantFrom(...'Az09-_'), minLength: 43, maxLength: 43 })
+  const likeSeq = fc.constantFrom<Entry>(
+    { type: 'call.ended', arguments: { a: ',"seq":1', seq: 'number' }, trace: ',"seq":' },
+    { type: 'call.ended', arguments: { '1': 'number', seq: 'number' }, tenant: '\\",\\"seq\\":2' },
+  )
+  fc.assert(
+    fc.property(fc.oneof(anyEntry, likeSeq), anyPlace, hash, (entry, unsealed, seal) => {
+      assert.equal(withSeal(eventText(entry, unsealed), seal), eventText(entry, { ...unsealed, seal }))
+    }),
+    { numRuns: 500 },
   )
 })
 
