@@ -9,6 +9,7 @@ import { isSealed } from './head.ts'
 
 export type Reason =
   | 'malformed'
+  | 'damaged'
   | 'edited'
   | 'deleted'
   | 'inserted'

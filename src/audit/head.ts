@@ -1,19 +1,21 @@
-/** Sealed heads: where a chain stands after each append, written in the same transaction, so that not even its last event can be changed or cut unseen. */
+/** Seals, of a key that only this house has, on the end of every append and on where the chain stands after it: so its last events cannot be changed unseen either. */
 import type { AuditEvent } from '../core/event.ts'
 import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import { isEqual, type KeyedHash } from '../core/secret.ts'
-import { KEYS } from '../store/keys.ts'
-import type { Record } from '../store/store.ts'
+import type { Mark } from '../store/store.ts'
 import type { Head } from './checkpoint.ts'
 
-/** The record that goes with an append. A signature would cost thirty times this keyed hash; checkpoints have one. */
-export function sealHead(head: Head, hash: KeyedHash): Record {
-  // In canonical order, which the store then need not make.
-  const value = { head: head.head, node: head.node, seal: hash(textOf(head)), seq: head.seq }
-  return { key: KEYS.chainHead(head.node), value }
+/*
+ * Two seals, because an append is two writes, the lines and then the mark, and whoever is killed in between leaves a log that is ahead of its
+ * mark by one append. In front of the mark everything has to be there; behind it an event counts only when a seal is on it or behind it.
+ */
+
+/** The mark that goes with an append. A signature would cost thirty times this keyed hash; checkpoints have one. */
+export function sealHead(head: Head, hash: KeyedHash): Mark {
+  return { by: head.node, value: { head: head.head, node: head.node, seal: hash(textOf(head)), seq: head.seq } }
 }
 
-/** The head in a record, if this key sealed it. */
+/** The head in a mark, if this key sealed it. */
 export function openHead(value: JsonValue, hash: KeyedHash): Head | undefined {
   if (!isObject(value)) return undefined
   const { node, seq, head, seal } = value

@@ -5,7 +5,7 @@ import type { Entry } from '../core/event.ts'
 import { digest } from '../core/json.ts'
 import { type KeyedHash, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
-import { KEYS, LOGS } from '../store/keys.ts'
+import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Turn } from '../store/turn.ts'
 import { checkpointText, signCheckpoint } from './checkpoint.ts'
@@ -147,8 +147,7 @@ class ChainJournal implements Journal {
     if (group === undefined) return
     this.#group = undefined
     try {
-      // The chain's birth certificate, in front of its first event: a chain that nobody signed for did not come from here.
-      if (this.#count === 0) await this.#sign()
+      if (this.#count === 0) await this.#begin()
       if (this.#isUnsure) await this.#settle()
       await this.#seal(group)
       this.#isFailing = false
@@ -160,6 +159,16 @@ class ChainJournal implements Journal {
     group.done.resolve()
     if (this.#signedSeq === 0) await this.#checkpointOrTell()
     this.#arm()
+  }
+
+  /**
+   * In front of its first event a chain has a mark, so that it is never without one while it is open, and a birth certificate: a chain that
+   * nobody signed for did not come from here.
+   */
+  async #begin(): Promise<void> {
+    const { store, headHash } = this.#options
+    await store.append(LOGS.audit, [], sealHead({ node: this.node, seq: 0, head: '' }, headHash))
+    await this.#sign()
   }
 
   /** The chain in memory moves on only when the store has answered, so a failed group leaves it where it was. */
@@ -180,7 +189,7 @@ class ChainJournal implements Journal {
       seals.push(seal === undefined ? place : { ...place, seal })
     }
     this.#isUnsure = true
-    await store.append(LOGS.audit, { texts, record: sealHead({ node: this.node, seq, head }, headHash) })
+    await store.append(LOGS.audit, { texts }, sealHead({ node: this.node, seq, head }, headHash))
     this.#isUnsure = false
     this.#seq = seq
     this.#head = head
@@ -217,7 +226,7 @@ class ChainJournal implements Journal {
     this.#neighbours.forget()
     this.#fanout.tell([{ kind: 'checkpoint', checkpoint, text }])
     // The signature vouches for the end from now on.
-    if (closed) await store.take(KEYS.chainHead(this.node))
+    if (closed) await store.append(LOGS.audit, [], { by: this.node, value: undefined })
   }
 
   #arm(): void {

@@ -4,10 +4,11 @@ import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { isObject, type JsonValue } from '../core/json.ts'
 import type { KeyedHash } from '../core/secret.ts'
-import { KEYS, LOGS } from '../store/keys.ts'
+import { LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { type ChainCount, Chains, type Flaw } from './chain.ts'
 import { Claims } from './claims.ts'
+import { isEvent } from './event.ts'
 import { openHead } from './head.ts'
 
 export interface Verdict {
@@ -23,7 +24,7 @@ export interface Verdict {
 export interface Source {
   events(): AsyncIterable<Line>
   checkpoints(after?: string): AsyncIterable<Line>
-  /** Sealed heads of the chains that are open; only a store has them. */
+  /** Marks of the chains that are open: sealed heads; only a store has them. */
   heads?(): AsyncIterable<Line>
 }
 
@@ -46,9 +47,11 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
   const isPartial = options.isPartial ?? false
   const claims = new Claims(publicKey)
   let after: string | undefined
-  for await (const { position, value } of source.checkpoints()) {
-    claims.take(position, value, !isPartial)
-    after = position
+  let damage: Flaw | undefined
+  for await (const line of source.checkpoints()) {
+    claims.take(line.position, line.value, !isPartial)
+    damage ??= damageOf(line)
+    after = line.position
   }
   if (options.anchors !== undefined) {
     for await (const { position, value } of options.anchors.checkpoints()) claims.take(position, value, false)
@@ -59,15 +62,32 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
     for await (const { position, value } of heads()) claims.takeHead(position, openHead(value, headHash))
   }
   const chains = new Chains(claims, { isPartial, hasHeads: heads !== undefined, headHash })
-  for await (const line of source.events()) chains.take(line)
+  for await (const line of source.events()) {
+    chains.take(line)
+    damage ??= damageOf(line)
+  }
   if (chains.unknown().length > 0 || chains.headless().length > 0) {
     // A journal may have been opened, or closed, since its checkpoints and heads were read.
     for await (const { value } of source.checkpoints(after)) claims.takeLate(value)
     if (headHash !== undefined && heads !== undefined) for await (const { value } of heads()) claims.takeLateHead(openHead(value, headHash))
   }
-  const flaw = chains.end() ?? claims.flaw
+  const flaw = chains.end() ?? claims.flaw ?? damage
   const counted = { events: chains.events, checkpoints: claims.checkpoints, chains: chains.counts() }
   return flaw === undefined ? { isSound: true, ...counted } : { isSound: false, ...counted, flaw }
+}
+
+/** What the store alone can tell: nothing is wrong with the record, but its bytes, or those around it, are not the ones that were written. */
+function damageOf({ position, value, isDamaged }: Line): Flaw | undefined {
+  if (isDamaged !== true) return undefined
+  const { node, seq, id } = isEvent(value) ? value : { node: '', seq: 0, id: '' }
+  return {
+    reason: 'damaged',
+    node,
+    seq,
+    id,
+    position,
+    detail: 'the bytes of this record, or around it, are not the ones that were written',
+  }
 }
 
 export function storeSource(store: Store): Source {
@@ -99,13 +119,7 @@ export function fileSource(path: string): Source {
 }
 
 async function* readHeads(store: Store): AsyncGenerator<Line> {
-  let after: string | undefined
-  for (;;) {
-    const page = await store.list(KEYS.chainHeads, after === undefined ? {} : { after })
-    for (const { key, value } of page) yield { position: key, value }
-    after = page.at(-1)?.key
-    if (after === undefined) return
-  }
+  for (const { by, value } of await store.marks(LOGS.audit)) yield { position: by, value: value ?? null }
 }
 
 async function* readLog(store: Store, log: string, from?: string): AsyncGenerator<Line> {

@@ -155,7 +155,7 @@ export const settings = z.strictObject(
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
     store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
       .prefault('.portcullis/portcullis.db')
-      .describe('The database file, or `:memory:`.'),
+      .describe('The database file, beside which the journal is kept, or `:memory:`.'),
     profile: z
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')

@@ -25,9 +25,6 @@ export const KEYS = {
   /** When and how often a key was used: apart from its record, so that counting never revives a revoked key. */
   keyUse: (id: string): string => keyOf('key-use', id),
   keyUses: 'key-use/',
-  /** Where a chain of the journal stands. */
-  chainHead: (node: string): string => keyOf('chain', node),
-  chainHeads: 'chain/',
   /** What the authorization server remembers, by kind and keyed digest of its identifier; what it says is sealed. */
   oauth: (kind: string, digest: string): string => keyOf('oauth', kind, digest),
   /** What was issued under a grant, so that all of it can be ended at once. */
@@ -61,7 +58,7 @@ export const KEYS = {
 } as const
 
 export const LOGS = {
-  /** AuditEvents, every chain in one log. */
+  /** AuditEvents, every chain in one log; its marks are the sealed heads of the chains that are open. */
   audit: 'audit',
   /** Signed heads of those chains. */
   checkpoints: 'checkpoints',

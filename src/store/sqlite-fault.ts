@@ -1,4 +1,4 @@
-/** What SQLite says when it cannot, as a Fault that names the next step. */
+/** What SQLite and the file system say when they cannot, as a Fault that names the next step. */
 import { Fault } from '../core/denial.ts'
 
 /** Primary result codes (sqlite.org/rescode.html): what it means, and what to do. */
@@ -14,6 +14,10 @@ const STEPS: Readonly<Record<number, string>> = {
   26: 'the file is not a database: name another file in `store`',
 }
 
+/** What the file system says, as SQLite would say it. */
+const FULL = 13
+const CODES: Readonly<Record<string, number>> = { ENOSPC: FULL, EDQUOT: FULL, EFBIG: FULL, EIO: 10, EROFS: 8 }
+
 /** The primary code is the low byte of an extended one. */
 const PRIMARY = 0xff
 
@@ -25,9 +29,15 @@ export function faultOf(error: unknown, path: string): Fault {
   return new Fault('FAULT_STORE', `${path}: ${step} (${said})`, { cause: error })
 }
 
-/** `errcode` of an error of node:sqlite; 14 (cannot open) for an error of the file system; else 1. */
+/** Something was too large for what is left, before anything was written. */
+export function fullFault(path: string): Fault {
+  return new Fault('FAULT_STORE', `${path}: ${STEPS[FULL]}`)
+}
+
+/** `errcode` of an error of node:sqlite; what it would be for an error of the file system, 14 (cannot open) unless it says more; else 1. */
 function resultCode(error: unknown): number {
   if (typeof error !== 'object' || error === null) return 1
   if ('errcode' in error && typeof error.errcode === 'number') return error.errcode
+  if ('code' in error && typeof error.code === 'string' && error.code in CODES) return CODES[error.code] ?? 1
   return 'syscall' in error ? 14 : 1
 }

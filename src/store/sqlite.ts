@@ -1,23 +1,27 @@
-/** The Store in one file, or in memory (node:sqlite, WAL). Several processes may share the file. */
+/** The Store in files: records and cells in SQLite (node:sqlite, WAL), logs beside it; or in memory. Several processes may share the files. */
+import { realpathSync } from 'node:fs'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Fault } from '../core/denial.ts'
 import { canonical, type JsonValue } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
 import { chargeCells } from './gcra.ts'
-import { faultOf } from './sqlite-fault.ts'
-import { SqliteLogs } from './sqlite-logs.ts'
-import { openDatabase } from './sqlite-schema.ts'
-import type { Cell, Charge, Line, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
+import { FileLogs, type Logs } from './logs.ts'
+import { readyMark } from './mark.ts'
+import { MemoryLogs } from './memory-logs.ts'
+import { faultOf, fullFault } from './sqlite-fault.ts'
+import { limitBytes, openDatabase, usedBytes } from './sqlite-schema.ts'
+import type { Cell, Charge, Line, Mark, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
 import { Turn } from './turn.ts'
 
 export interface SqliteOptions {
   readonly clock: Clock
-  /** Largest size of the file; writes beyond it are refused with `FAULT_STORE`. */
+  /** Largest size of the database and the logs together; writes beyond it are refused with `FAULT_STORE`. */
   readonly maxBytes?: number
   /** When records are read: of one key once a turn, for all who asked. Default: one of its own. */
   readonly turn?: Turn
 }
 
+const IN_MEMORY = ':memory:'
 const PAGE_RECORDS = 1_000
 /** Longest key: ten times what any shape of `keys.ts` needs, and a tenth of what would spill out of a page. */
 const KEY_MAX_CHARS = 4_096
@@ -37,7 +41,7 @@ const PARSED_MAX_CHARS = 2_048
  */
 export function openSqlite(path: string, options: SqliteOptions): Store {
   try {
-    return new SqliteStore(openDatabase(path, options.maxBytes), path, options.clock, options.turn ?? new Turn())
+    return new SqliteStore(openDatabase(path, options.maxBytes), path, options)
   } catch (error) {
     throw faultOf(error, path)
   }
@@ -51,7 +55,7 @@ class SqliteStore implements Store {
   readonly #path: string
   readonly #clock: Clock
   readonly #statements: Statements
-  readonly #logs: SqliteLogs
+  readonly #logs: Logs
   readonly #turn: Turn
   readonly #asked = new Map<string, Asked>()
   #writes = 0
@@ -59,13 +63,17 @@ class SqliteStore implements Store {
 
   readonly #parsed = new Map<string, { readonly text: string; readonly value: JsonValue }>()
 
-  constructor(database: DatabaseSync, path: string, clock: Clock, turn: Turn) {
+  constructor(database: DatabaseSync, path: string, { clock, maxBytes, turn = new Turn() }: SqliteOptions) {
     this.#database = database
     this.#path = path
     this.#clock = clock
     this.#turn = turn
     this.#statements = prepareAll(database)
-    this.#logs = new SqliteLogs(database)
+    const checkRoom = (bytes: number): void => {
+      if (maxBytes !== undefined) this.#checkRoom(bytes, maxBytes)
+    }
+    // Whatever links lead to the database, its logs are beside the file itself.
+    this.#logs = path === IN_MEMORY ? new MemoryLogs() : new FileLogs(realpathSync(path), checkRoom)
   }
 
   /** One look-up costs several system calls, and under load all calls of a turn ask for the same few records. */
@@ -160,31 +168,47 @@ class SqliteStore implements Store {
     }
   }
 
-  async append(log: string, lines: readonly JsonValue[] | Written): Promise<void> {
+  async append(log: string, lines: readonly JsonValue[] | Written, mark?: Mark): Promise<void> {
     try {
       const texts = 'texts' in lines ? lines.texts : lines.map((line) => JSON.stringify(line))
-      const record = 'texts' in lines ? lines.record : undefined
-      if (texts.length === 0) return
-      this.#write(() => {
-        this.#logs.append(checkKey(log), texts)
-        if (record !== undefined) this.#statements.put.run(checkKey(record.key), canonical(record.value), null)
-      })
+      this.#openLogs().append(checkKey(log), texts, mark && readyMark(mark))
     } catch (error) {
-      this.#logs.forget()
       throw faultOf(error, this.#path)
     }
   }
 
   async read(log: string, stretch: Stretch = {}): Promise<readonly Line[]> {
     try {
-      return this.#logs.read(checkKey(log), stretch)
+      return this.#openLogs().read(checkKey(log), stretch)
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
+  async marks(log: string): Promise<readonly Mark[]> {
+    try {
+      return this.#openLogs().marks(checkKey(log))
     } catch (error) {
       throw faultOf(error, this.#path)
     }
   }
 
   async close(): Promise<void> {
-    if (this.#database.isOpen) this.#database.close()
+    if (!this.#database.isOpen) return
+    this.#database.close()
+    this.#logs.close()
+  }
+
+  #openLogs(): Logs {
+    if (!this.#database.isOpen) throw new Fault('FAULT_STORE', `${this.#path}: the store is closed`)
+    return this.#logs
+  }
+
+  /** What the logs take, the database may not have. */
+  #checkRoom(bytes: number, maxBytes: number): void {
+    const left = maxBytes - this.#logs.bytes() - bytes
+    if (usedBytes(this.#database) > left) throw fullFault(this.#path)
+    limitBytes(this.#database, left)
   }
 
   #putOne(key: string, text: string, expires: number | null, options: PutOptions, now: number): number {

@@ -54,26 +54,33 @@ export interface Stretch extends Page {
   readonly last?: number
 }
 
-/** Lines that are JSON text already, each one value: whoever had to write it for its digest need not have it written twice. */
+/** Lines that are JSON text already, each one value on one line: whoever had to write it for its digest need not have it written twice. */
 export interface Written {
   readonly texts: readonly string[]
-  /** Put in the same transaction, whatever was there: with the lines or not at all. */
-  readonly record?: Record
 }
 
-export interface Record {
-  readonly key: string
-  readonly value: JsonValue
+/**
+ * What a writer says of where it stands in a log, beside the log. Its next one takes the place of this.
+ * A name has at most 80 bytes of UTF-8, a value 400 of JSON.
+ */
+export interface Mark {
+  /** Who says so. One writer of a log marks at a time; many writers have a mark each. */
+  readonly by: string
+  /** Undefined: it stands nowhere any more. */
+  readonly value: JsonValue | undefined
 }
 
 /** A line of a log and where it stands. Positions of one log increase and sort as text. */
 export interface Line {
   readonly position: string
+  /** Null for a line that is no JSON. */
   readonly value: JsonValue
+  /** What stands here is not what was appended, as far as the store itself can tell. */
+  readonly isDamaged?: true
 }
 
 /**
- * All verbs reject with a `Fault` (`FAULT_STORE`) when the store is away; none of them ever answers from memory instead.
+ * Eight verbs: get, put, take, list, charge, append, read, marks. All reject with a `Fault` (`FAULT_STORE`) when the store is away; none of them ever answers from memory instead.
  * Keys are the texts of `keys.ts`. Values are JSON.
  */
 export interface Store {
@@ -86,9 +93,14 @@ export interface Store {
   list(prefix: string, page?: Page): Promise<readonly Stored[]>
   /** Every cell is charged or none. */
   charge(cells: readonly Cell[], now: number): Promise<Charge>
-  /** Appends the lines in order, all or none. When it resolves they survive SIGKILL. */
-  append(log: string, lines: readonly JsonValue[] | Written): Promise<void>
+  /**
+   * Appends the lines in order, all or none. When it resolves, lines and mark survive SIGKILL; when it rejects, they may be there all the same.
+   * @param mark written behind the lines: whoever dies in between leaves the lines without it, never the other way round. No lines: the mark alone.
+   */
+  append(log: string, lines: readonly JsonValue[] | Written, mark?: Mark): Promise<void>
   /** Lines in order, from the first, or from the end where `last` says so. */
   read(log: string, stretch?: Stretch): Promise<readonly Line[]>
+  /** Where the writers of a log stand, in the order of their names. */
+  marks(log: string): Promise<readonly Mark[]>
   close(): Promise<void>
 }

@@ -8,7 +8,7 @@ import { it } from 'node:test'
 import { queryEvents } from '../../src/audit/query.ts'
 import { storeSource, verifyJournal } from '../../src/audit/verify.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { KEYS, makeFolder } from './fixture.ts'
+import { HEAD_HASH, KEYS, makeFolder } from './fixture.ts'
 
 const ROUNDS = 6
 const KEY = KEYS.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64url')
@@ -45,7 +45,7 @@ it('keeps every acknowledged event of writers that are killed at random moments,
     for await (const { event } of queryEvents(store)) written.add(event.call ?? '')
     const lost = acknowledged.filter((call) => !written.has(call))
     assert.deepEqual(lost, [], `killed after ${killAfter}`)
-    const verdict = await verifyJournal(storeSource(store), KEYS.publicKey)
+    const verdict = await verifyJournal(storeSource(store), KEYS.publicKey, { headHash: HEAD_HASH })
     assert.equal(verdict.flaw, undefined, `killed after ${killAfter}`)
     assert.equal(verdict.events, written.size)
     await store.close()
@@ -57,7 +57,7 @@ it('verifies when two processes write at once and one of them is killed', async 
   const writers = [runWriter(path, 'left', { count: 1_600 }), runWriter(path, 'right', { killAfter: randomInt(1, 800) })]
   const acknowledged = (await Promise.all(writers)).flat()
   const store = openSqlite(path, { clock: Date.now })
-  const verdict = await verifyJournal(storeSource(store), KEYS.publicKey)
+  const verdict = await verifyJournal(storeSource(store), KEYS.publicKey, { headHash: HEAD_HASH })
   assert.equal(verdict.flaw, undefined)
   assert.deepEqual(verdict.chains.map(({ isClosed }) => isClosed).sort(), [false, true])
   const nodes = new Set<string>()
@@ -72,4 +72,24 @@ it('verifies when two processes write at once and one of them is killed', async 
     [],
   )
   await store.close()
+})
+
+it('keeps what both of two writers acknowledged that are killed while they write at once', async (context) => {
+  const path = join(makeFolder(context), 'a.db')
+  const acknowledged: string[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const writers = ['left', 'right'].map((name) => runWriter(path, `${name}${round}`, { killAfter: randomInt(1, 800) }))
+    acknowledged.push(...(await Promise.all(writers)).flat())
+    const store = openSqlite(path, { clock: Date.now })
+    const written = new Set<string>()
+    for await (const { event } of queryEvents(store)) written.add(event.call ?? '')
+    assert.deepEqual(
+      acknowledged.filter((call) => !written.has(call)),
+      [],
+    )
+    const verdict = await verifyJournal(storeSource(store), KEYS.publicKey, { headHash: HEAD_HASH })
+    assert.equal(verdict.flaw, undefined)
+    assert.equal(verdict.events, written.size)
+    await store.close()
+  }
 })

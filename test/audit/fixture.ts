@@ -1,6 +1,6 @@
 /** A journal on a real store, and the tools of somebody who wants to change history. */
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -10,6 +10,7 @@ import type { Fault } from '../../src/core/denial.ts'
 import type { Entry } from '../../src/core/event.ts'
 import { createIds } from '../../src/core/id.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
+import { BatchWriter } from '../../src/store/log-batch.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { Turn } from '../../src/store/turn.ts'
@@ -66,10 +67,34 @@ export async function writeMany(journal: Journal, from: number, to: number): Pro
   for (let i = from; i <= to; i++) await journal.write(entryOf(i))
 }
 
-/** Opens the file behind the store's back. */
+/** Changes the logs behind the store's back: lends their lines as two tables, and writes back what became of them. */
 export function tamper(path: string, work: (database: DatabaseSync, audit: string, checkpoints: string) => void): void {
-  const database = new DatabaseSync(path, { timeout: 5_000 })
-  const tableOf = (log: string): string => `line_${String(database.prepare('select id from log where name = ?').get(log)?.['id'])}`
-  work(database, tableOf('audit'), tableOf('checkpoints'))
+  const database = new DatabaseSync(':memory:')
+  const logs = ['audit', 'checkpoints'] as const
+  for (const log of logs) {
+    database.exec(`create table ${log} (position integer primary key, value text not null) strict`)
+    const insert = database.prepare(`insert into ${log} (value) values (?)`)
+    for (const line of linesOf(logFile(path, log))) insert.run(line)
+  }
+  work(database, ...logs)
+  for (const log of logs) {
+    const texts = database.prepare(`select value from ${log} order by position`).all()
+    writeFileSync(logFile(path, log), Buffer.concat(texts.map(({ value }) => batchOf([String(value)]))))
+  }
   database.close()
+}
+
+export function logFile(path: string, log: string): string {
+  return `${path}-${log}.log`
+}
+
+/** The lines of a log file, as whoever reads it without us would find them. */
+function linesOf(file: string): readonly string[] {
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+}
+
+export function batchOf(texts: readonly string[]): Buffer {
+  return Buffer.from(new BatchWriter().batchOf(texts))
 }

@@ -36,9 +36,11 @@ it('numbers events from 1 and chains each to the digest of the one before', asyn
 it('writes the events of one turn in one append, and acknowledges them together', async (context) => {
   const { store, open } = makeDesk(context)
   const sizes: number[] = []
-  const watched = withAppend(store, (log, lines) => {
-    if (log === 'audit') sizes.push('texts' in lines ? lines.texts.length : lines.length)
-    return store.append(log, lines)
+  const watched = withAppend(store, (log, lines, mark) => {
+    const size = 'texts' in lines ? lines.texts.length : lines.length
+    // Without lines it is but a mark.
+    if (log === 'audit' && size > 0) sizes.push(size)
+    return store.append(log, lines, mark)
   })
   const journal = open({ store: watched })
   await Promise.all(Array.from({ length: 40 }, (_, i) => journal.write(entryOf(i))))
@@ -201,8 +203,8 @@ it('refuses on a disk that is really full, and recovers', async (context) => {
 async function makeUnanswered(context: TestContext) {
   const { store, open } = makeDesk(context)
   const line = { isDeaf: false }
-  const lossy = withAppend(store, async (log, lines) => {
-    await store.append(log, lines)
+  const lossy = withAppend(store, async (log, lines, mark) => {
+    await store.append(log, lines, mark)
     if (line.isDeaf) throw new Error('the answer was lost')
   })
   const journal = open({ store: lossy })
@@ -295,6 +297,7 @@ function withAppend(store: Store, append: Store['append']): Store {
     charge: (cells, now) => store.charge(cells, now),
     append,
     read: (log, stretch) => store.read(log, stretch),
+    marks: (log) => store.marks(log),
     close: () => store.close(),
   }
 }

@@ -314,6 +314,63 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
       }
     })
 
+    it('keeps of each writer what it said last of where it stands, beside each log', async () => {
+      const [one, two] = await openTwo()
+      assert.deepEqual(await one.marks('log'), [])
+      await one.append('log', ['a'], { by: 'left', value: { seq: 1 } })
+      await two.append('log', { texts: ['"b"'] }, { by: 'right', value: { seq: 1 } })
+      await one.append('log', ['c'], { by: 'left', value: { seq: 2, head: 'é😀' } })
+      await one.append('other', ['d'], { by: 'left', value: null })
+      await two.append('log', ['e'])
+      const marks = [
+        { by: 'left', value: { seq: 2, head: 'é😀' } },
+        { by: 'right', value: { seq: 1 } },
+      ]
+      assert.deepEqual(await one.marks('log'), marks)
+      assert.deepEqual(await two.marks('log'), marks)
+      assert.deepEqual(await two.marks('other'), [{ by: 'left', value: null }])
+      assert.deepEqual(
+        (await two.read('log')).map((line) => line.value),
+        ['a', 'b', 'c', 'e'],
+      )
+    })
+
+    it('takes a mark without lines, and takes it away', async () => {
+      const [one, two] = await openTwo()
+      await one.append('log', [], { by: 'w', value: [1] })
+      assert.deepEqual(await two.marks('log'), [{ by: 'w', value: [1] }])
+      await one.append('log', ['last'], { by: 'w', value: undefined })
+      assert.deepEqual(await two.marks('log'), [])
+      await one.append('log', [], { by: 'w', value: undefined })
+      await one.append('log', [], { by: 'w', value: 2 })
+      assert.deepEqual(await two.marks('log'), [{ by: 'w', value: 2 }])
+      assert.equal((await two.read('log')).length, 1)
+    })
+
+    it('keeps marks of writers with hostile names apart, and those of hostile logs', async () => {
+      const store = await openOne()
+      const names = HOSTILE.filter((name) => name.length < 80)
+      for (const by of names) await store.append('log', [], { by, value: by })
+      const marks = await store.marks('log')
+      assert.deepEqual(
+        marks,
+        names.toSorted().map((by) => ({ by, value: by })),
+      )
+      for (const [index, name] of HOSTILE.entries()) await store.append(`m/${name}`, [], { by: 'w', value: index })
+      for (const [index, name] of HOSTILE.entries()) assert.deepEqual(await store.marks(`m/${name}`), [{ by: 'w', value: index }])
+    })
+
+    it('refuses a mark that is too long to be written at once, and then writes no lines', async () => {
+      const store = await openOne()
+      const fault = { name: 'Fault', code: 'FAULT_STORE' }
+      await store.append('log', [], { by: 'é'.repeat(40), value: 'x'.repeat(398) })
+      await assert.rejects(store.append('log', [1], { by: 'é'.repeat(41), value: 1 }), fault)
+      await assert.rejects(store.append('log', [1], { by: '\ud800', value: 1 }), fault)
+      await assert.rejects(store.append('log', [1], { by: 'w', value: 'x'.repeat(399) }), fault)
+      assert.deepEqual(await store.read('log'), [])
+      assert.equal((await store.marks('log')).length, 1)
+    })
+
     it('rejects with FAULT_STORE once it is closed, and closes twice without harm', async () => {
       const store = await openOne()
       await store.close()
@@ -326,13 +383,14 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
       await assert.rejects(store.charge([{ key: 'c', intervalMs: 1, burst: 1, cost: 1 }], now), fault)
       await assert.rejects(store.append('log', [1]), fault)
       await assert.rejects(store.read('log'), fault)
+      await assert.rejects(store.marks('log'), fault)
     })
 
     it('finds everything again after it was closed and opened', { skip: traits.isPrivate === true }, async () => {
       const open = await openBacking()
       const first = await open()
       await first.put('k', { kept: true }, { expiresAt: START_AT + 5_000 })
-      await first.append('log', ['one', 'two'])
+      await first.append('log', ['one', 'two'], { by: 'w', value: 2 })
       await first.charge([{ key: 'c', intervalMs: 1_000, burst: 1, cost: 1 }], now)
       await first.close()
       const again = await open()
@@ -342,6 +400,7 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
         (await again.read('log')).map((line) => line.value),
         ['one', 'two', 'three'],
       )
+      assert.deepEqual(await again.marks('log'), [{ by: 'w', value: 2 }])
       assert.equal((await again.charge([{ key: 'c', intervalMs: 1_000, burst: 1, cost: 1 }], now)).allowed, false)
     })
   })

@@ -119,8 +119,9 @@ export function slowStore(store: Store): Store {
     take: async (key) => later().then(() => store.take(key)),
     list: async (prefix, page) => later().then(() => store.list(prefix, page)),
     charge: (cells, now) => store.charge(cells, now),
-    append: (log, lines) => store.append(log, lines),
+    append: (log, lines, mark) => store.append(log, lines, mark),
     read: (log, stretch) => store.read(log, stretch),
+    marks: (log) => store.marks(log),
     close: () => store.close(),
   }
 }

@@ -1,0 +1,63 @@
+/** One log in one file: only ever appended to, each batch with one system call, by any number of processes. */
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import type { BatchWriter } from './log-batch.ts'
+import { readStretch } from './log-reader.ts'
+import { fullFault } from './sqlite-fault.ts'
+import type { Line, Stretch } from './store.ts'
+
+const { O_APPEND, O_CREAT, O_RDWR } = constants
+
+export class LogFile {
+  readonly #path: string
+  readonly #writer: BatchWriter
+  #file: number | undefined
+
+  constructor(path: string, writer: BatchWriter) {
+    this.#path = path
+    this.#writer = writer
+  }
+
+  /**
+   * The kernel lets writers of one file take turns and puts each at its end (O_APPEND), so the order of batches is the order of positions.
+   * What it has taken, every reader finds, also when the writer is killed.
+   * @throws Fault `FAULT_STORE`; whatever the file system throws
+   */
+  append(texts: readonly string[], checkRoom: (bytes: number) => void): void {
+    const batch = this.#writer.batchOf(texts)
+    checkRoom(batch.length)
+    this.#file ??= openSync(this.#path, O_RDWR | O_APPEND | O_CREAT, 0o600)
+    const written = writeSync(this.#file, batch, 0, batch.length)
+    // What was written of it stays, and is read by nobody: to cut it off could cut off what others wrote behind it.
+    if (written < batch.length) throw fullFault(this.#path)
+  }
+
+  read(stretch: Stretch): readonly Line[] {
+    const file = this.#existing()
+    return file === undefined ? [] : readStretch(file, stretch)
+  }
+
+  /** 0 for a log that was never written. */
+  get bytes(): number {
+    const file = this.#existing()
+    return file === undefined ? 0 : fstatSync(file).size
+  }
+
+  close(): void {
+    if (this.#file !== undefined) closeSync(this.#file)
+    this.#file = undefined
+  }
+
+  /** Reading makes no file. */
+  #existing(): number | undefined {
+    try {
+      this.#file ??= openSync(this.#path, O_RDWR | O_APPEND)
+    } catch (error) {
+      if (!isMissing(error)) throw error
+    }
+    return this.#file
+  }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
