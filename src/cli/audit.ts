@@ -1,5 +1,6 @@
 /** `portcullis audit`: what happened, asked of the journal. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { exportJournal } from '../audit/export.ts'
 import { type Question, queryEvents } from '../audit/query.ts'
 import { storeSource } from '../audit/verify.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
@@ -110,10 +111,7 @@ async function show(question: Question, options: Shared, terminal: Terminal): Pr
 
 async function exportAll(options: Shared, { terminal }: Shell): Promise<void> {
   await withExisting(openConfig(options.config), terminal, async ({ store }) => {
-    const source = storeSource(store)
-    // Checkpoints last: what they vouch for is in the copy, also of a journal that is being written.
-    for await (const { value } of source.events()) await flushed(terminal, value)
-    for await (const { value } of source.checkpoints()) await flushed(terminal, value)
+    for await (const value of exportJournal(storeSource(store))) await flushed(terminal, value)
   })
 }
 

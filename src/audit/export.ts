@@ -1,0 +1,29 @@
+/** The whole journal as lines to be kept elsewhere, also while it is written: whatever the copy's checkpoints vouch for is in the copy. */
+import type { JsonValue } from '../core/json.ts'
+import { isCheckpoint } from './checkpoint.ts'
+import { isEvent } from './event.ts'
+import type { Source } from './verify.ts'
+
+/** Events in order, then checkpoints. Memory holds the checkpoints. */
+export async function* exportJournal(source: Source): AsyncGenerator<JsonValue> {
+  // Read first: one that is signed later may vouch for events that come too late for this copy.
+  const checkpoints: JsonValue[] = []
+  const known = new Set<string>()
+  let after: string | undefined
+  for await (const { position, value } of source.checkpoints()) {
+    checkpoints.push(value)
+    if (isCheckpoint(value)) known.add(value.node)
+    after = position
+  }
+  const born = new Set<string>()
+  for await (const { value } of source.events()) {
+    if (isEvent(value) && !known.has(value.node)) born.add(value.node)
+    yield value
+  }
+  yield* checkpoints
+  if (born.size === 0) return
+  // Of a chain that began meanwhile, its birth certificate, without which it would be a stranger.
+  for await (const { value } of source.checkpoints(after)) {
+    if (isCheckpoint(value) && value.seq === 0 && born.delete(value.node)) yield value
+  }
+}
