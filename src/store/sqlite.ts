@@ -8,6 +8,7 @@ import { chargeCells } from './gcra.ts'
 import { FileLogs, type Logs } from './logs.ts'
 import { readyMark } from './mark.ts'
 import { MemoryLogs } from './memory-logs.ts'
+import { GroupedReads } from './reads.ts'
 import { faultOf, fullFault } from './sqlite-fault.ts'
 import { limitBytes, openDatabase, usedBytes } from './sqlite-schema.ts'
 import type { Cell, Charge, Line, Mark, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
@@ -30,10 +31,6 @@ const SWEEP_EVERY = 64
 const SWEEP_BATCH = 256
 /** Full cells are kept this long: a clock that is set back by less finds them, and gives no token twice. */
 const SWEEP_GRACE_MS = 3_600_000
-/** Values that are kept as parsed: at most 8 MiB of text. */
-const PARSED_MAX = 4_096
-const PARSED_MAX_CHARS = 2_048
-
 /**
  * Opens the store, making the file and its folder on first use.
  * @param path a file, or `:memory:` for one that dies with its handle
@@ -47,7 +44,6 @@ export function openSqlite(path: string, options: SqliteOptions): Store {
   }
 }
 
-type Asked = PromiseWithResolvers<JsonValue | undefined>
 type Statements = ReturnType<typeof prepareAll>
 
 class SqliteStore implements Store {
@@ -56,19 +52,16 @@ class SqliteStore implements Store {
   readonly #clock: Clock
   readonly #statements: Statements
   readonly #logs: Logs
-  readonly #turn: Turn
-  readonly #asked = new Map<string, Asked>()
+  readonly #reads: GroupedReads
   #writes = 0
   #sweptTo = ''
-
-  readonly #parsed = new Map<string, { readonly text: string; readonly value: JsonValue }>()
 
   constructor(database: DatabaseSync, path: string, { clock, maxBytes, turn = new Turn() }: SqliteOptions) {
     this.#database = database
     this.#path = path
     this.#clock = clock
-    this.#turn = turn
     this.#statements = prepareAll(database)
+    this.#reads = new GroupedReads(turn, (key) => this.#textOf(key))
     const checkRoom = (bytes: number): void => {
       if (maxBytes !== undefined) this.#checkRoom(bytes, maxBytes)
     }
@@ -76,41 +69,8 @@ class SqliteStore implements Store {
     this.#logs = path === IN_MEMORY ? new MemoryLogs() : new FileLogs(realpathSync(path), checkRoom)
   }
 
-  /** One look-up costs several system calls, and under load all calls of a turn ask for the same few records. */
   get(key: string): Promise<JsonValue | undefined> {
-    const known = this.#asked.get(key)
-    if (known !== undefined) return known.promise
-    const asked: Asked = Promise.withResolvers()
-    if (this.#asked.size === 0) this.#turn.reads(this.#answerAll)
-    this.#asked.set(key, asked)
-    return asked.promise
-  }
-
-  readonly #answerAll = (): void => {
-    for (const [key, asked] of this.#asked) {
-      try {
-        asked.resolve(this.#read(key))
-      } catch (error) {
-        asked.reject(faultOf(error, this.#path))
-      }
-    }
-    this.#asked.clear()
-  }
-
-  #read(key: string): JsonValue | undefined {
-    const row = this.#statements.get.get(checkKey(key))
-    if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
-    return this.#parse(key, String(row['value']))
-  }
-
-  /** The text is read anew each time; only what it says is remembered. One value for one text, so that callers can tell by identity. */
-  #parse(key: string, text: string): JsonValue {
-    const known = this.#parsed.get(key)
-    if (known?.text === text) return known.value
-    const value = JSON.parse(text) as JsonValue // what `put` wrote
-    if (this.#parsed.size >= PARSED_MAX) this.#parsed.clear()
-    if (text.length <= PARSED_MAX_CHARS) this.#parsed.set(key, { text, value })
-    return value
+    return this.#reads.get(key)
   }
 
   async put(key: string, value: JsonValue, options: PutOptions = {}): Promise<boolean> {
@@ -209,6 +169,15 @@ class SqliteStore implements Store {
     const left = maxBytes - this.#logs.bytes() - bytes
     if (usedBytes(this.#database) > left) throw fullFault(this.#path)
     limitBytes(this.#database, left)
+  }
+
+  #textOf(key: string): string | undefined {
+    try {
+      const row = this.#statements.get.get(checkKey(key))
+      return row === undefined || isExpired(row['expires'], this.#clock) ? undefined : String(row['value'])
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
   }
 
   #putOne(key: string, text: string, expires: number | null, options: PutOptions, now: number): number {
