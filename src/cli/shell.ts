@@ -92,7 +92,7 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Faults that an operator mends in a file. */
-const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH'])
+const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH', 'FAULT_SEAL'])
 
 function nextStep(code: string, message: string): string | undefined {
   if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
@@ -109,6 +109,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
+  FAULT_SEAL: 'Put back the key file that the records were made with.',
   FAULT_STORE: 'See that the folder of "store" exists, may be written, and has space.',
   FAULT_SINK: 'See "audit.file" in the configuration.',
 }

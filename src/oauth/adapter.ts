@@ -1,12 +1,13 @@
 /** What oidc-provider remembers, on our Store: every consume atomic, every payload sealed, every grant ended as a whole. */
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { createSeal, type Seal } from '../core/seal.ts'
 import { keyedHash, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { type Clients, hashClientSecret } from './clients.ts'
-import { createSeal, deriveKey, type Seal } from './seal.ts'
+import { deriveKey } from './derive.ts'
 
 /** What is issued under a grant and ends with it. */
 const UNDER_GRANT = new Set(['AccessToken', 'AuthorizationCode', 'RefreshToken', 'DeviceCode'])

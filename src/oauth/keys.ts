@@ -2,11 +2,12 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
 import { Fault } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { createSeal } from '../core/seal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { deriveKey } from './derive.ts'
 import type { SigningAlgorithm } from './options.ts'
-import { createSeal, deriveKey } from './seal.ts'
 
 /** RFC 7518 §3.3 demands 2048; NIST SP 800-57 gives 3072 bits until 2030 and beyond. */
 const RSA_BITS = 3072

@@ -1,11 +1,12 @@
 /** A refresh whose answer got lost may be asked again, for a moment: the same answer, never another token (RFC 9700 §4.14.2). */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { createSeal } from '../core/seal.ts'
 import { keyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { createSeal, deriveKey } from './seal.ts'
+import { deriveKey } from './derive.ts'
 
 /** Long enough for a lost connection and a retry, short for a thief. */
 const WINDOW_MS = 30_000
