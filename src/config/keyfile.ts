@@ -26,6 +26,7 @@ export type Purpose =
   | 'dpop-nonce'
   | 'oauth-cookies'
   | 'oauth-sealing'
+  | 'agent-tokens'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */

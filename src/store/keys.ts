@@ -55,6 +55,8 @@ export const KEYS = {
   blocks: 'block/',
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
+  /** What an agent keeps, sealed: tokens, clients, which server takes whose tokens. */
+  agent: (name: string): string => keyOf('agent', name),
 } as const
 
 export const LOGS = {
