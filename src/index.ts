@@ -1,4 +1,24 @@
 /** The public surface of the package. */
+export type { Challenge } from './agent/challenge.ts'
+export { type AuthenticatedFetchOptions, authenticatedFetch, type FetchLike } from './agent/fetch.ts'
+export { type Token, TokenManager } from './agent/manager.ts'
+export type {
+  Audience,
+  ClientAuthentication,
+  ClientCredentialsGrant,
+  ClientIdentity,
+  EnterpriseGrant,
+  Grant,
+  PresentedToken,
+  RegisteredClient,
+  SignInGrant,
+  StoredGrant,
+  TokenExchangeGrant,
+  TokenManagerOptions,
+  WorkloadGrant,
+} from './agent/options.ts'
+export { type AuthProvider, authProvider, type OAuthClientProvider, oauthClientProvider } from './agent/provider.ts'
+export { memoryStorage, sealedStorage, type TokenStorage } from './agent/storage.ts'
 export type { Config } from './config/config.ts'
 export { loadConfig, parseConfig } from './config/load.ts'
 export type { Action, Call, Message, Origin, Resource } from './core/call.ts'
@@ -7,6 +27,7 @@ export { DENIALS, Denial, type DenialCode, Fault } from './core/denial.ts'
 export type { AuditEvent, Outcome } from './core/event.ts'
 export type { Finding } from './core/finding.ts'
 export type { Principal } from './core/principal.ts'
+export { Secret } from './core/secret.ts'
 export { safePath } from './embed/safe-path.ts'
 export { createGateway, type Endpoints, type Gateway, type GatewayOptions } from './gateway/gateway.ts'
 export { type IssuedTokens, type TokenRequest, Tokens, tokensOf } from './identity/tokens.ts'
@@ -14,3 +35,5 @@ export { safeUrl } from './inspect/safe-url.ts'
 export { type SanitizeOptions, sanitizeHtml } from './inspect/sanitize.ts'
 export type { UrlRule } from './inspect/url.ts'
 export { createGuardedFetch, type FetchOptions, type GuardedFetch } from './net/fetch.ts'
+export { openSqlite } from './store/sqlite.ts'
+export type { Store } from './store/store.ts'

@@ -12,7 +12,8 @@ import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import { Secret } from '../core/secret.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
-import type { ClientAuthentication, RegisteredClient } from './options.ts'
+import { basicOf } from '../trust/introspection.ts'
+import type { ClientAuthentication, ClientIdentity, RegisteredClient } from './options.ts'
 import { refusalOf } from './refusal.ts'
 import { isLoopback } from './resource.ts'
 import type { ServerMetadata } from './server.ts'
@@ -81,7 +82,15 @@ async function authenticationOf(client: RegisteredClient, metadata: ServerMetada
     return oidc.PrivateKeyJwt(kid === undefined ? key : { key, kid })
   }
   if (secret === undefined) throw fault(`client ${client.id} has no secret`)
-  return method === 'client_secret_basic' ? oidc.ClientSecretBasic(secret) : oidc.ClientSecretPost(secret)
+  return method === 'client_secret_basic' ? basic(secret) : oidc.ClientSecretPost(secret)
+}
+
+/**
+ * The library escapes even what a form leaves as it is (`-`, `_`, `.`), and servers that compare without reading the form (there are many)
+ * then know neither client nor secret.
+ */
+function basic(secret: string): ClientAuth {
+  return (_metadata, client, _body, headers) => headers.set('authorization', basicOf(client.client_id, secret))
 }
 
 /** What a client with a secret can do, the best first. */
@@ -115,41 +124,59 @@ export async function forgetClient(issuer: string, { storage }: ClientWorld): Pr
   await storage.delete(placeOf(issuer))
 }
 
+/** What a manager was told of its client. */
+export interface Told {
+  readonly client?: RegisteredClient
+  readonly identity?: ClientIdentity
+}
+
 /**
  * The client for a sign-in.
- * @param redirectUri where the browser will come back; undefined when none will: then nothing is registered.
+ * @param redirectUri where the browser will come back.
  * @throws Fault `FAULT_CLIENT_REGISTRATION` when nobody registered it, and it cannot register itself.
  */
 export async function signInClient(
-  {
-    client,
-    identity,
-  }: { readonly client?: RegisteredClient | undefined; readonly identity?: { name?: string; metadataUrl?: string } | undefined },
+  { client, identity = {} }: Told,
   metadata: ServerMetadata,
-  redirectUri: string | undefined,
+  redirectUri: string,
   world: ClientWorld,
 ): Promise<oidc.Configuration> {
   if (client !== undefined) return registeredClient(client, metadata, world.fetch)
-  if (identity?.metadataUrl !== undefined && metadata.client_id_metadata_document_supported === true)
+  if (identity.metadataUrl !== undefined && metadata.client_id_metadata_document_supported === true)
     return configure(metadata, identity.metadataUrl, oidc.None(), world.fetch)
   const known = await remembered(metadata.issuer, world)
-  const isFitting = known !== undefined && (redirectUri === undefined || known.redirectUri === redirectUri)
-  const registration = isFitting ? known : await register(metadata, redirectUri, identity?.name ?? DEFAULT_NAME, world)
+  const registration =
+    known?.redirectUri === redirectUri ? known : await register(metadata, redirectUri, identity.name ?? DEFAULT_NAME, world)
   return configure(metadata, registration.id, proofOf(registration), world.fetch)
+}
+
+/**
+ * The client that tokens were issued to, for refreshing and ending them. One that neither was told nor is remembered has no secret: it is
+ * known by its metadata document, or by its name alone.
+ */
+export async function standingClient(
+  id: string,
+  { client }: Told,
+  metadata: ServerMetadata,
+  world: ClientWorld,
+): Promise<oidc.Configuration> {
+  if (client?.id === id) return registeredClient(client, metadata, world.fetch)
+  const known = await remembered(metadata.issuer, world)
+  return configure(metadata, id, known?.id === id ? proofOf(known) : oidc.None(), world.fetch)
 }
 
 function proofOf({ method, secret }: Registration): ClientAuth {
   if (method === 'none' || secret === undefined) return oidc.None()
-  return method === 'client_secret_basic' ? oidc.ClientSecretBasic(secret) : oidc.ClientSecretPost(secret)
+  return method === 'client_secret_basic' ? basic(secret) : oidc.ClientSecretPost(secret)
 }
 
 async function register(
   metadata: ServerMetadata,
-  redirectUri: string | undefined,
+  redirectUri: string,
   name: string,
   { fetch, storage }: ClientWorld,
 ): Promise<Registration> {
-  if (metadata.registration_endpoint === undefined || redirectUri === undefined)
+  if (metadata.registration_endpoint === undefined)
     throw fault(`${metadata.issuer} does not let clients register themselves: name a client that was registered there`)
   const wish = {
     client_name: name,

@@ -1,17 +1,8 @@
 /** How tokens are got, a grant each; the messages are the library's. */
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
-import { type ClientWorld, configure, registeredClient, signInClient } from './client.ts'
-import type {
-  Audience,
-  ClientIdentity,
-  EnterpriseGrant,
-  Grant,
-  PresentedToken,
-  RegisteredClient,
-  TokenExchangeGrant,
-  WorkloadGrant,
-} from './options.ts'
+import { type ClientWorld, configure, registeredClient, type Told } from './client.ts'
+import type { Audience, EnterpriseGrant, Grant, PresentedToken, TokenExchangeGrant, WorkloadGrant } from './options.ts'
 import { refusalOf } from './refusal.ts'
 import { discoverServer, type ServerMetadata } from './server.ts'
 import { signIn } from './sign-in.ts'
@@ -28,7 +19,7 @@ export interface Wish {
   readonly resource: string | undefined
   readonly scopes: readonly string[]
   readonly dpop: oidc.DPoPHandle | undefined
-  readonly options: { readonly client?: RegisteredClient | undefined; readonly identity?: ClientIdentity | undefined }
+  readonly options: Told
   readonly world: ClientWorld
 }
 
@@ -62,15 +53,6 @@ export async function obtain(grant: Grant, wish: Wish): Promise<Obtained> {
     case 'workload':
       return await showAssertion(grant, wish)
   }
-}
-
-/** The client as it stands without a browser: for refreshing and revoking. @throws Fault */
-export function standingClient(
-  grant: Grant,
-  { metadata, options, world }: Pick<Wish, 'metadata' | 'options' | 'world'>,
-): Promise<oidc.Configuration> {
-  if (grant.kind === 'workload') return Promise.resolve(nameless(metadata, world))
-  return signInClient(options, metadata, undefined, world)
 }
 
 /** @throws Fault when the authorization server refuses: `refusedWith` tells the code. */

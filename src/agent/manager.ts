@@ -5,8 +5,8 @@ import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { createGuardedFetch, type GuardedFetch } from '../net/fetch.ts'
 import type { Challenge } from './challenge.ts'
-import { type ClientWorld, forgetClient } from './client.ts'
-import { obtain, refresh, standingClient } from './grants.ts'
+import { type ClientWorld, forgetClient, standingClient } from './client.ts'
+import { obtain, refresh } from './grants.ts'
 import type { Grant, TokenManagerOptions } from './options.ts'
 import { createProofKey, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
 import { refusedWith } from './refusal.ts'
@@ -102,7 +102,7 @@ export class TokenManager implements AsyncDisposable {
     const metadata = await this.#serverMetadata(held.place.issuer, fetch).catch(() => undefined)
     const ending = held.record.refreshToken ?? held.record.accessToken
     if (metadata?.revocation_endpoint !== undefined) {
-      const configuration = await standingClient(this.#grant, { metadata, options: this.#options, world: this.#world(fetch) })
+      const configuration = await standingClient(held.record.client, this.#options, metadata, this.#world(fetch))
       // What cannot be ended there ends by itself; here it is gone already.
       await oidc.tokenRevocation(configuration, ending).catch(() => undefined)
     }
@@ -154,12 +154,12 @@ export class TokenManager implements AsyncDisposable {
     const { place, record, token } = now
     const fetch = this.#fetchFor(server)
     const metadata = await this.#serverMetadata(place.issuer, fetch)
-    const configuration = await standingClient(this.#grant, { metadata, options: this.#options, world: this.#world(fetch) })
+    const configuration = await standingClient(record.client, this.#options, metadata, this.#world(fetch))
     const response = await refresh(configuration, now.record.refreshToken, { metadata, resource: place.resource, dpop: token.dpop })
     return await this.#keep(
       server,
       place,
-      recordOf(response, { scopes: record.scopes, key: record.key, before: record, now: this.#clock() }),
+      recordOf(response, { client: record.client, scopes: record.scopes, key: record.key, before: record, now: this.#clock() }),
       token.dpop,
     )
   }
@@ -214,7 +214,7 @@ export class TokenManager implements AsyncDisposable {
     const demanded = challenge !== undefined && challenge.scopes.length > 0 ? challenge.scopes : (described?.scopes ?? [])
     const scopes = [...new Set([...(before?.scopes ?? []), ...demanded, ...(this.#options.scopes ?? [])])]
     const key = await this.#keyFor(metadata, described, challenge)
-    const { response } = await obtain(this.#grant, {
+    const { configuration, response } = await obtain(this.#grant, {
       metadata,
       resource: place.resource,
       scopes,
@@ -222,7 +222,12 @@ export class TokenManager implements AsyncDisposable {
       options: this.#options,
       world: this.#world(fetch),
     })
-    return await this.#keep(server, place, recordOf(response, { scopes, key: key?.jwk, now: this.#clock() }), key?.handle)
+    return await this.#keep(
+      server,
+      place,
+      recordOf(response, { client: configuration.clientMetadata().client_id, scopes, key: key?.jwk, now: this.#clock() }),
+      key?.handle,
+    )
   }
 
   async #keyFor(

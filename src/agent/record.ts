@@ -17,6 +17,8 @@ const RECORD = z.object({
   obtainedAt: z.number(),
   expiresAt: z.number().optional(),
   refreshToken: z.string().optional(),
+  /** The client that they were issued to: a refresh token is good for no other (RFC 6749 §6). */
+  client: z.string(),
   /** The private key that they are bound to. */
   key: z.looseObject({ kty: z.string() }).optional(),
 })
@@ -68,13 +70,14 @@ export class TokenRecords {
 export function recordOf(
   response: TokenResponse,
   asked: {
+    readonly client: string
     readonly scopes: readonly string[]
     readonly key?: JWK | undefined
     readonly before?: TokenRecord | undefined
     readonly now: number
   },
 ): TokenRecord {
-  const { scopes, key, before, now } = asked
+  const { client, scopes, key, before, now } = asked
   const refreshToken = response.refresh_token ?? before?.refreshToken
   const kind = response.token_type === 'dpop' ? 'dpop' : 'bearer'
   // A server that cannot bind says Bearer (RFC 9449 §5); whoever asked to be bound does not go on unbound.
@@ -82,6 +85,7 @@ export function recordOf(
   return {
     accessToken: response.access_token,
     kind,
+    client,
     scopes: [...(response.scope === undefined ? scopes : scopesOf(response.scope))],
     obtainedAt: now,
     ...(response.expires_in === undefined ? {} : { expiresAt: now + response.expires_in * 1_000 }),

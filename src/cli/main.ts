@@ -3,10 +3,12 @@ import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
+import { addCall } from './call.ts'
 import { addCheck } from './check.ts'
 import { addClients } from './clients.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
+import { addLogin } from './login.ts'
 import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
@@ -27,6 +29,8 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addPolicy,
   addBlock,
   addAudit,
+  addLogin,
+  addCall,
 ]
 
 const EXIT_CODES = `

@@ -111,6 +111,12 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
   FAULT_SEAL: 'Put back the key file that the records were made with.',
   FAULT_STORE: 'See that the folder of "store" exists, may be written, and has space.',
+  FAULT_SIGN_IN: 'Sign in with "portcullis login URL".',
+  FAULT_BROWSER: 'Use --no-browser, and open the page yourself.',
+  FAULT_CLIENT_REGISTRATION: 'Register a client there, and name it with --client-id and --client-issuer.',
+  FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
+  FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
+  FAULT_SERVER: 'See "portcullis list URL" for what there is.',
   FAULT_SINK: 'See "audit.file" in the configuration.',
 }
 

@@ -1,6 +1,7 @@
 /** File and environment in, Config out, or a Fault that lists every mistake. The only place that reads the environment. */
 import { readFileSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import { type CommandServer, type Config, commandServer, contradictions, settle } from './config.ts'
@@ -130,4 +131,10 @@ function distanceOf(left: string, right: string): number {
     row = next
   }
   return row[right.length] ?? 0
+}
+
+/** Where a person's programs keep what is theirs (XDG Base Directory Specification; on Windows, local application data). */
+export function stateFolder(environment: Environment = process.env): string {
+  const told = environment['XDG_STATE_HOME'] ?? environment['LOCALAPPDATA']
+  return join(told !== undefined && isAbsolute(told) ? told : join(homedir(), '.local', 'state'), 'portcullis')
 }

@@ -1,0 +1,73 @@
+/** A token manager in the shapes that SDK transports ask for. Where a transport takes a `fetch`, `authenticatedFetch` does more with less. */
+import { Fault } from '../core/denial.ts'
+import { challengeOf } from './challenge.ts'
+import type { Token, TokenManager } from './manager.ts'
+import { serverOf } from './resource.ts'
+
+/** `AuthProvider` of SDK v2: a token before every call, and one more chance after a 401. */
+export interface AuthProvider {
+  token(): Promise<string | undefined>
+  onUnauthorized(context: { readonly response: Response }): Promise<void>
+}
+
+/**
+ * For `authProvider` of an SDK v2 transport. More scopes are not asked for here: the SDK tells 403 to its caller.
+ * Its methods reject as `TokenManager.renew` does, and with Fault `FAULT_SIGN_IN` for tokens bound to a key, which the SDK would send unbound.
+ */
+export function authProvider(manager: TokenManager, url: string | URL): AuthProvider {
+  const server = serverOf(url)
+  return {
+    token: async () => bearerOf(await manager.token(server)),
+    onUnauthorized: async ({ response }) => {
+      const refused = await manager.token(server)
+      await manager.renew(server, await challengeOf(response), refused?.accessToken)
+    },
+  }
+}
+
+function bearerOf(token: Token | undefined): string | undefined {
+  if (token?.dpop !== undefined)
+    throw new Fault('FAULT_SIGN_IN', 'The token is bound to a key: give the transport authenticatedFetch(manager) as its fetch')
+  return token?.accessToken
+}
+
+/** What SDK v1 (and v2) call OAuthClientProvider, as far as it is needed here. */
+export interface OAuthClientProvider {
+  readonly redirectUrl: string
+  readonly clientMetadata: { readonly client_name: string; redirect_uris: string[] }
+  clientInformation(): { client_id: string }
+  tokens(): Promise<{ access_token: string; token_type: string } | undefined>
+  saveTokens(): void
+  redirectToAuthorization(url: URL): Promise<void>
+  saveCodeVerifier(): void
+  codeVerifier(): string
+}
+
+/** Never followed: where the SDK would send the browser, the manager signs in instead. */
+const NOWHERE = 'http://127.0.0.1/portcullis'
+
+/**
+ * For `authProvider` of an SDK v1 transport. When the server wants a new token, the manager gets it before the SDK's flow ends; that flow ends
+ * with the SDK's UnauthorizedError all the same, as its contract has it: connect once more, and the token is there.
+ */
+export function oauthClientProvider(manager: TokenManager, url: string | URL): OAuthClientProvider {
+  const server = serverOf(url)
+  return {
+    redirectUrl: NOWHERE,
+    clientMetadata: { client_name: 'Portcullis agent', redirect_uris: [NOWHERE] },
+    clientInformation: () => ({ client_id: 'portcullis' }),
+    tokens: async () => {
+      const token = bearerOf(await manager.token(server))
+      return token === undefined ? undefined : { access_token: token, token_type: 'Bearer' }
+    },
+    saveTokens: () => undefined,
+    redirectToAuthorization: async (asked) => {
+      const held = await manager.token(server)
+      const scopes = (asked.searchParams.get('scope') ?? '').split(' ').filter((scope) => scope !== '')
+      const isMore = held !== undefined && !scopes.every((scope) => held.scopes.includes(scope))
+      await manager.renew(server, { scheme: 'bearer', scopes, ...(isMore ? { error: 'insufficient_scope' } : {}) }, held?.accessToken)
+    },
+    saveCodeVerifier: () => undefined,
+    codeVerifier: () => '',
+  }
+}
