@@ -78,9 +78,9 @@ async function attempt(manager: TokenManager, call: Call, base: FetchLike): Prom
     if (isStepUp) stepUps++
     else isRenewed = true
     call.signal.throwIfAborted()
-    // Before the answer is thrown away: if no token can be had, somebody will want to read it.
-    token = await manager.renew(call.url, challenge, token?.accessToken)
+    // First: an answer that nobody reads holds its connection, and the process with it.
     await response.body?.cancel()
+    token = await manager.renew(call.url, challenge, token?.accessToken)
     response = await send(call, token, base)
   }
 }

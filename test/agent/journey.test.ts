@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
-import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
-import { StreamableHTTPClientTransport as TransportV1 } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
 import { Caller, textOf } from '../../src/agent/caller.ts'
 import { authenticatedFetch, type FetchLike } from '../../src/agent/fetch.ts'
 import { TokenManager } from '../../src/agent/manager.ts'
@@ -22,7 +20,8 @@ async function connect(t: TestContext, url: URL, fetch: FetchLike): Promise<Clie
   return client
 }
 
-const echo = async (client: Client): Promise<string> => JSON.stringify(await client.callTool({ name: 'echo', arguments: { message: 'hello' } }))
+const echo = async (client: Client): Promise<string> =>
+  JSON.stringify(await client.callTool({ name: 'echo', arguments: { message: 'hello' } }))
 
 test('an SDK client goes from nothing to a call: one page is shown, and the token goes to this server alone', async (t) => {
   await using world = await anAgentWorld()
@@ -38,15 +37,6 @@ test('an SDK client goes from nothing to a call: one page is shown, and the toke
   assert.equal(await manager.token(new URL(`${world.house.url}/mcp/other`)), undefined)
   const ended = (await world.house.events()).findLast(({ type, resource }) => type === 'call.ended' && resource?.name === 'echo')
   assert.equal(ended?.principal, `${world.house.url}#alice`)
-})
-
-test('an SDK v1 client works over the same fetch', async (t) => {
-  await using world = await anAgentWorld()
-  await using manager = new TokenManager({ grant: aPerson() })
-  const client = new ClientV1(WHO)
-  await client.connect(new TransportV1(world.url, { fetch: authenticatedFetch(manager) }))
-  t.after(() => client.close())
-  assert.match(JSON.stringify(await client.callTool({ name: 'echo', arguments: { message: 'hello' } })), /hello/)
 })
 
 test('a tool that needs more is stepped up to with the union of scopes, and what was granted stays granted', async (t) => {
@@ -112,12 +102,18 @@ test('50 parallel calls make one refresh, and 50 parallel refusals make one', as
   await echo(client)
   t.mock.timers.tick(6 * MINUTE_MS)
   const calls = (): Promise<readonly string[]> => Promise.all(Array.from({ length: 50 }, () => echo(client)))
-  assert.equal((await calls()).every((said) => said.includes('hello')), true)
+  assert.equal(
+    (await calls()).every((said) => said.includes('hello')),
+    true,
+  )
   assert.equal(await world.issued('refresh_token'), 1)
   // Now its clock is late, and it learns from 50 times 401.
   lag.ms = 6 * MINUTE_MS
   t.mock.timers.tick(6 * MINUTE_MS)
-  assert.equal((await calls()).every((said) => said.includes('hello')), true)
+  assert.equal(
+    (await calls()).every((said) => said.includes('hello')),
+    true,
+  )
   assert.deepEqual([await world.issued('refresh_token'), person.shown.length], [2, 1])
 })
 

@@ -1,10 +1,14 @@
 /** What the tests of this room share: a gateway that is its own authorization server, and a script that plays the person at the browser. */
+import { join } from 'node:path'
 import type { SignInGrant } from '../../src/agent/options.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { Accounts } from '../../src/oauth/accounts.ts'
 import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 import { Browser, PASSWORD } from '../oauth/world.ts'
+
+/** Speaks the legacy revisions, too. */
+const SERVER = join(import.meta.dirname, '../../examples/secure-server/main.ts')
 
 export interface AgentWorld extends AsyncDisposable {
   readonly house: RunningGateway
@@ -19,13 +23,17 @@ export interface AgentWorld extends AsyncDisposable {
 export async function anAgentWorld(): Promise<AgentWorld> {
   const upstream = await aBareUpstream({ echo: (args) => text(String(args['message'])), purge: () => text('purged') })
   const house = await aGateway(`
-servers: { tools: { url: "${upstream.url}" }, other: { url: "${upstream.url}" } }
+servers:
+  tools: { url: "${upstream.url}" }
+  other: { url: "${upstream.url}" }
+  secure: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(SERVER)}] }
 authentication: { oauth: {} }
 access:
   roles: { user: { permissions: ["*"] } }
   tools:
     echo: { permission: tools:use, scope: "tools:read" }
     purge: { permission: tools:use, scope: "tools:write" }
+    secure/get_*: { permission: tools:use, scope: "tools:read" }
 `)
   const { store, clock } = house.gateway.house
   for (const name of ['alice', 'bob']) await new Accounts(store, clock).add(name, new Secret(PASSWORD), ['user'])
@@ -57,4 +65,3 @@ export function aPerson(name = 'alice'): Person {
   }
   return { kind: 'sign_in', browser, shown, open }
 }
-

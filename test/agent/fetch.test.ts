@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { type TestContext, test } from 'node:test'
+import { openPage } from '../../src/agent/browser.ts'
+import { authenticatedFetch } from '../../src/agent/fetch.ts'
+import { openLanding } from '../../src/agent/landing.ts'
+import { TokenManager } from '../../src/agent/manager.ts'
+import type { RegisteredClient } from '../../src/agent/options.ts'
+import { memoryStorage, sealedStorage } from '../../src/agent/storage.ts'
+import { Fault } from '../../src/core/denial.ts'
+import { openSqlite } from '../../src/store/sqlite.ts'
+
+type Handler = (req: IncomingMessage, res: ServerResponse) => void
+
+interface Site {
+  readonly url: string
+  /** `METHOD /path` and the authorization of every request. */
+  readonly seen: { readonly what: string; readonly authorization: string | undefined }[]
+  /** By path; what is not here is 404. */
+  readonly routes: Map<string, Handler>
+}
+
+async function aSite(t: TestContext): Promise<Site> {
+  const seen: Site['seen'] = []
+  const routes = new Map<string, Handler>()
+  const server = createServer((req, res) => {
+    seen.push({ what: `${req.method} ${req.url}`, authorization: req.headers.authorization })
+    const handler = routes.get((req.url ?? '').split('?')[0] ?? '')
+    if (handler === undefined) res.writeHead(404).end()
+    else handler(req, res)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.after(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const address = server.address()
+  assert.ok(typeof address === 'object' && address !== null)
+  return { url: `http://127.0.0.1:${address.port}`, seen, routes }
+}
+
+const json = (value: unknown): Handler => {
+  return (_req, res) => void res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
+}
+
+interface Issuing extends Site {
+  readonly client: RegisteredClient
+  /** How many tokens were given. */
+  readonly given: () => number
+}
+
+/** A server that is its own authorization server and gives machines the tokens `t1`, `t2`, … */
+async function anIssuingSite(t: TestContext, more: Readonly<Record<string, unknown>> = {}): Promise<Issuing> {
+  const site = await aSite(t)
+  let count = 0
+  site.routes.set(
+    '/.well-known/oauth-protected-resource/mcp',
+    json({ resource: `${site.url}/mcp`, authorization_servers: [site.url], scopes_supported: ['a'], ...more }),
+  )
+  site.routes.set('/.well-known/oauth-authorization-server', json({ issuer: site.url, token_endpoint: `${site.url}/token` }))
+  site.routes.set('/token', (req, res) => {
+    count++
+    json({ access_token: `t${count}`, token_type: 'Bearer', expires_in: 300 })(req, res)
+  })
+  return { ...site, client: { id: 'robot', secret: 'secret', issuer: site.url }, given: () => count }
+}
+
+const aRobot = (client: RegisteredClient): TokenManager => new TokenManager({ grant: { kind: 'client_credentials' }, client })
+const isFault =
+  (code: string) =>
+  (error: unknown): boolean =>
+    error instanceof Fault && error.code === code
+
+const challenge = (res: ServerResponse, status: number, said: string): void =>
+  void res.writeHead(status, { 'www-authenticate': `Bearer ${said}` }).end()
+
+/** Only requests with a token are let in. */
+const guarded: Handler = (req, res) => (req.headers.authorization === undefined ? challenge(res, 401, 'scope="a"') : void res.end('in'))
+
+test('a token is sent to the server that it is for, and never along with a redirect or to another path of its origin', async (t) => {
+  const site = await anIssuingSite(t)
+  const other = await aSite(t)
+  other.routes.set('/mcp', (_req, res) => void res.end('other'))
+  site.routes.set('/mcp', guarded)
+  site.routes.set('/elsewhere', (_req, res) => void res.end('elsewhere'))
+  const manager = aRobot(site.client)
+  const fetch = authenticatedFetch(manager)
+  assert.equal(await (await fetch(`${site.url}/mcp`)).text(), 'in')
+  assert.equal(await (await fetch(`${site.url}/elsewhere`)).text(), 'elsewhere')
+  assert.equal(await (await fetch(`${other.url}/mcp`)).text(), 'other')
+  site.routes.set('/mcp', (_req, res) => void res.writeHead(307, { location: `${other.url}/mcp` }).end())
+  assert.equal((await fetch(`${site.url}/mcp`)).status, 307)
+  assert.equal(site.seen.find(({ what }) => what === 'GET /elsewhere')?.authorization, undefined)
+  assert.deepEqual(other.seen, [{ what: 'GET /mcp', authorization: undefined }])
+})
+
+test('a server that refuses every token is asked twice and no more, and its answer is the answer', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', (_req, res) => challenge(res, 401, 'error="invalid_token"'))
+  const response = await authenticatedFetch(aRobot(site.client))(`${site.url}/mcp`, { method: 'POST', body: 'x' })
+  assert.deepEqual([response.status, site.given()], [401, 1])
+  assert.equal(site.seen.filter(({ what }) => what === 'POST /mcp').length, 2)
+})
+
+test('a server that is never content is stepped up to a few times', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', (_req, res) => challenge(res, 403, 'error="insufficient_scope", scope="more"'))
+  const response = await authenticatedFetch(aRobot(site.client))(`${site.url}/mcp`)
+  assert.deepEqual([response.status, site.given()], [403, 2])
+})
+
+test('a 403 that asks for no scope is an answer', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', (_req, res) => void res.writeHead(403).end())
+  assert.equal((await authenticatedFetch(aRobot(site.client))(`${site.url}/mcp`)).status, 403)
+  assert.equal(site.given(), 0)
+})
+
+test('a busy server is left alone as long as it says, a few times, and not for ever', async (t) => {
+  const site = await aSite(t)
+  const waited: number[] = []
+  const wait = async (ms: number): Promise<void> => {
+    waited.push(ms)
+  }
+  const fetch = authenticatedFetch(new TokenManager(), { wait })
+  const busy = (after: string, status = 429): Handler => {
+    return (_req, res) => void res.writeHead(status, { 'retry-after': after }).end()
+  }
+  site.routes.set('/mcp', busy('2'))
+  assert.equal((await fetch(`${site.url}/mcp`)).status, 429)
+  assert.deepEqual(waited, [2_000, 2_000, 2_000])
+  site.routes.set('/mcp', busy('3600', 503))
+  assert.equal((await fetch(`${site.url}/mcp`)).status, 503)
+  site.routes.set('/mcp', busy('soon', 503))
+  assert.equal((await fetch(`${site.url}/mcp`)).status, 503)
+  assert.equal(waited.length, 3)
+})
+
+test('whoever gives up while waiting is let go', async (t) => {
+  const site = await aSite(t)
+  const stop = new AbortController()
+  site.routes.set('/mcp', (_req, res) => {
+    res.writeHead(503, { 'retry-after': '20' }).end()
+    res.once('close', () => stop.abort())
+  })
+  await assert.rejects(authenticatedFetch(new TokenManager())(`${site.url}/mcp`, { signal: stop.signal }), { name: 'AbortError' })
+})
+
+test('an authorization of the caller is not overwritten but refused', async () => {
+  await assert.rejects(
+    authenticatedFetch(new TokenManager())('http://127.0.0.1/mcp', { headers: { authorization: 'Basic eA==' } }),
+    TypeError,
+  )
+})
+
+test('what a server says of itself is believed only of itself', async (t) => {
+  for (const said of [
+    { resource: 'https://mcp.example.com/mcp' },
+    { resource: 'http://127.0.0.1:1/mcp' },
+    { authorization_servers: [] },
+    { authorization_servers: ['http://as.example.com'] },
+  ]) {
+    const site = await anIssuingSite(t, said)
+    site.routes.set('/mcp', guarded)
+    await assert.rejects(authenticatedFetch(aRobot(site.client))(`${site.url}/mcp`), isFault('FAULT_DISCOVERY'), JSON.stringify(said))
+    assert.equal(site.given(), 0)
+  }
+})
+
+test('the credentials of a client are shown to the issuer where it is registered, and to no other', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', guarded)
+  const manager = aRobot({ ...site.client, issuer: 'https://as.example.com' })
+  await assert.rejects(authenticatedFetch(manager)(`${site.url}/mcp`), isFault('FAULT_CLIENT_REGISTRATION'))
+  assert.equal(site.given(), 0)
+})
+
+test('an authorization server that answers for another issuer, or sends tokens elsewhere in the clear, is not believed', async (t) => {
+  for (const said of [{ issuer: 'https://as.example.com' }, { token_endpoint: 'http://as.example.com/token' }]) {
+    const site = await anIssuingSite(t)
+    site.routes.set('/mcp', guarded)
+    site.routes.set('/.well-known/oauth-authorization-server', json({ issuer: site.url, token_endpoint: `${site.url}/token`, ...said }))
+    await assert.rejects(authenticatedFetch(aRobot(site.client))(`${site.url}/mcp`), isFault('FAULT_DISCOVERY'))
+  }
+})
+
+test('nobody signs in where PKCE is not announced', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', guarded)
+  const metadata = { issuer: site.url, token_endpoint: `${site.url}/token`, authorization_endpoint: `${site.url}/authorize` }
+  site.routes.set('/.well-known/oauth-authorization-server', json(metadata))
+  await assert.rejects(authenticatedFetch(new TokenManager())(`${site.url}/mcp`), isFault('FAULT_SIGN_IN'))
+})
+
+test('a page is opened only over https or on this machine', async () => {
+  for (const url of ['file:///etc/passwd', 'javascript:alert(1)', 'http://example.com/', 'ms-settings:', 'https://u:p@example.com/'])
+    await assert.rejects(openPage(new URL(url)), isFault('FAULT_SIGN_IN'), url)
+})
+
+test('the listener takes the answer with its state, at its own name and path, once; the rest is turned away', async () => {
+  await using landing = await openLanding()
+  const arrival = landing.arrival('right', 10_000)
+  const statusOf = async (url: string, init: RequestInit = {}): Promise<number> => (await fetch(url, init)).status
+  assert.equal(await statusOf(`${landing.uri}?code=c&state=wrong`), 400)
+  assert.equal(await statusOf(`${landing.uri}?code=c`), 400)
+  assert.equal(await statusOf(landing.uri.replace('/callback', '/')), 404)
+  assert.equal(await statusOf(landing.uri.replace('127.0.0.1', 'localhost')), 404)
+  assert.equal(await statusOf(`${landing.uri}?state=right`, { method: 'POST' }), 404)
+  assert.equal(await statusOf(`${landing.uri}?code=c&state=right`), 200)
+  assert.equal((await arrival).searchParams.get('code'), 'c')
+  assert.equal(await statusOf(`${landing.uri}?code=d&state=right`), 400)
+})
+
+test('a registered port is listened on again, and another one when it is taken', async () => {
+  const first = await openLanding()
+  const { uri } = first
+  await using taken = await openLanding(uri)
+  assert.notEqual(taken.uri, uri)
+  await first[Symbol.asyncDispose]()
+  await using again = await openLanding(uri)
+  assert.equal(again.uri, uri)
+})
+
+test('nobody who comes back in time is a fault, and nothing keeps the process alive', async () => {
+  await using landing = await openLanding()
+  await assert.rejects(landing.arrival('s', 1), isFault('FAULT_SIGN_IN'))
+})
+
+test('what is kept on a store is sealed to its key', async () => {
+  const store = openSqlite(':memory:', { clock: Date.now })
+  const storage = sealedStorage(store, Buffer.alloc(32, 1))
+  await storage.put('tokens', 'a refresh token')
+  assert.equal(await storage.get('tokens'), 'a refresh token')
+  const records = await store.list('agent/')
+  assert.equal(records.length, 1)
+  assert.ok(!JSON.stringify(records).includes('refresh'))
+  await assert.rejects(sealedStorage(store, Buffer.alloc(32, 2)).get('tokens'), isFault('FAULT_SEAL'))
+  await storage.delete('tokens')
+  assert.equal(await storage.get('tokens'), undefined)
+  await store.close()
+})
+
+test('tokens that are kept serve another process, too', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', guarded)
+  const storage = memoryStorage()
+  const options = { grant: { kind: 'client_credentials' }, client: site.client, storage } as const
+  await authenticatedFetch(new TokenManager(options))(`${site.url}/mcp`)
+  assert.equal((await authenticatedFetch(new TokenManager({ grant: { kind: 'stored' }, storage }))(`${site.url}/mcp`)).status, 200)
+  assert.equal(site.given(), 1)
+})

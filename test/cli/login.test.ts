@@ -1,0 +1,67 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { z } from 'zod'
+import { anAgentWorld } from '../agent/world.ts'
+import { Browser } from '../oauth/world.ts'
+import { install, type Started } from './portcullis.ts'
+
+/** The page that the program prints on standard error. */
+function pageOf({ child }: Started): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let said = ''
+    child.stderr?.on('data', (text: string) => {
+      said += text
+      const url = /^ {2}(http\S+)\n/m.exec(said)?.[1]
+      if (url !== undefined) resolve(url)
+    })
+    child.once('close', () => reject(new Error(`It ended before: ${said}`)))
+  })
+}
+
+test('login prints the page, and list and call then work for people and scripts, until logout', async (t) => {
+  await using world = await anAgentWorld()
+  const there = install(t)
+  const url = world.url.href
+
+  const early = await there.run(['list', url])
+  assert.deepEqual([early.code, early.out], [1, ''])
+  assert.match(early.errors, /portcullis login/)
+
+  const login = there.start(['login', url, '--no-browser', '--json'])
+  await fetch(await new Browser().agree(await pageOf(login)))
+  const signedIn = await login.ended
+  assert.equal(signedIn.code, 0, signedIn.errors)
+  const told = z.strictObject({ url: z.string(), issuer: z.string(), resource: z.string(), scopes: z.array(z.string()), expiresAt: z.number() })
+  assert.equal(told.parse(JSON.parse(signedIn.out)).resource, url)
+
+  const listed = await there.run(['list', url])
+  assert.deepEqual([listed.code, /echo[\s\S]*purge/.test(listed.out)], [0, true], listed.errors)
+  const called = await there.run(['call', url, 'echo', '--args', '{"message":"hello\\u001b[2J"}'])
+  assert.deepEqual([called.code, called.out], [0, 'hello\\u001b[2J\n'], called.errors)
+  const scripted = await there.run(['call', url, 'echo', '--args', '-', '--json'], { input: '{"message":"from a script"}' })
+  assert.deepEqual(JSON.parse(scripted.out).content, [{ type: 'text', text: 'from a script' }])
+
+  const folder = join(there.folder, '.local/state/portcullis')
+  assert.equal(statSync(join(folder, 'agent.key')).mode & 0o777, 0o600)
+  for (const file of readdirSync(folder)) assert.ok(!readFileSync(join(folder, file), 'latin1').includes('eyJ'), file)
+
+  assert.equal((await there.run(['logout', url])).code, 0)
+  assert.equal((await there.run(['call', url, 'echo'])).code, 1)
+})
+
+test('what cannot be is told with the next step', async (t) => {
+  await using world = await anAgentWorld()
+  const there = install(t)
+  for (const [args, code, said] of [
+    [['call', 'http://example.com/mcp', 'echo'], 2, /https/],
+    [['call', world.url.href, 'echo', '--args', '[1]'], 2, /JSON object/],
+    [['login', world.url.href, '--client-id', 'x'], 2, /belong together/],
+    [['list', `${world.house.url}/healthz`], 1, /cannot be used|portcullis login/],
+  ] as const) {
+    const ran = await there.run(args)
+    assert.equal(ran.code, code, ran.errors)
+    assert.match(ran.errors, said)
+  }
+})
