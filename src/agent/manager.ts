@@ -4,6 +4,7 @@ import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { createGuardedFetch, type GuardedFetch } from '../net/fetch.ts'
+import { remember } from '../trust/remember.ts'
 import type { Challenge } from './challenge.ts'
 import { type ClientWorld, forgetClient, standingClient } from './client.ts'
 import { obtain, refresh } from './grants.ts'
@@ -16,6 +17,8 @@ import { memoryStorage, type TokenStorage } from './storage.ts'
 
 /** So long before its end a token is renewed; one that lives shorter, at the half of its life. */
 const EARLY_MS = 30_000
+/** Servers, and issuers, that are known at once; of the others it is read again. */
+const SERVERS_MAX = 1_000
 
 /** What a call to a server is made with. */
 export interface Token {
@@ -142,7 +145,7 @@ export class TokenManager implements AsyncDisposable {
       ...(dpop === undefined ? {} : { dpop }),
     }
     const held = { place, record, token }
-    this.#held.set(server.href, held)
+    remember(this.#held, server.href, held, SERVERS_MAX)
     return held
   }
 
@@ -249,7 +252,7 @@ export class TokenManager implements AsyncDisposable {
       if (this.#options.legacyDiscovery !== true)
         throw new Fault('FAULT_DISCOVERY', `${server.href} does not say who issues tokens for it (RFC 9728)`)
       const metadata = await discoverLegacy(server, fetch)
-      this.#metadata.set(metadata.issuer, metadata)
+      remember(this.#metadata, metadata.issuer, metadata, SERVERS_MAX)
       return { place: { issuer: metadata.issuer }, metadata }
     }
     const wanted = this.#grant.kind === 'workload' ? this.#grant.issuer : this.#options.client?.issuer
@@ -262,7 +265,7 @@ export class TokenManager implements AsyncDisposable {
     const known = this.#metadata.get(issuer)
     if (known !== undefined) return known
     const metadata = await discoverServer(issuer, fetch)
-    this.#metadata.set(issuer, metadata)
+    remember(this.#metadata, issuer, metadata, SERVERS_MAX)
     return metadata
   }
 

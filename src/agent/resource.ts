@@ -65,7 +65,7 @@ export async function discoverResource(
 function believe(server: URL, place: string, { success, data }: z.ZodSafeParseResult<z.infer<typeof METADATA>>): ResourceMetadata {
   if (!success) throw new Fault('FAULT_DISCOVERY', `${place}: it is no protected resource metadata (RFC 9728)`)
   const [first, ...more] = data.authorization_servers
-  if (first === undefined || !covers(data.resource, server))
+  if (first === undefined || !covers(data.resource, server, place))
     throw new Fault('FAULT_DISCOVERY', `${place}: it describes another resource than ${server.href}`)
   return {
     resource: data.resource,
@@ -76,12 +76,13 @@ function believe(server: URL, place: string, { success, data }: z.ZodSafeParseRe
 }
 
 /**
- * Whether a resource identifier is of this server: its URL (RFC 9728 §3.3), or one that it lies under, as MCP lets several endpoints of
- * one host be one resource. Never one of another origin.
+ * Whether a resource identifier is of this server: its URL; or one that it lies under, as MCP lets several endpoints be one resource, and then
+ * only where that resource describes itself (RFC 9728 §3.3): a tenant of a host does not speak for the host. Never one of another origin.
  */
-function covers(resource: string, server: URL): boolean {
+function covers(resource: string, server: URL, place: string): boolean {
   const url = URL.parse(resource)
   if (url === null || url.origin !== server.origin || url.search !== '' || url.hash !== '' || url.username !== '') return false
   const path = url.pathname.replace(/\/+$/, '')
-  return server.pathname.replace(/\/+$/, '') === path || server.pathname.startsWith(`${path}/`)
+  if (server.pathname.replace(/\/+$/, '') === path) return true
+  return server.pathname.startsWith(`${path}/`) && new URL(place).href === wellKnown(url)[0]
 }

@@ -167,6 +167,19 @@ test('what a server says of itself is believed only of itself', async (t) => {
   }
 })
 
+test('a tenant of a host does not speak for the host, and the host does', async (t) => {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', guarded)
+  const whole = json({ resource: site.url, authorization_servers: [site.url] })
+  site.routes.set('/.well-known/oauth-protected-resource/mcp', whole)
+  await assert.rejects(authenticatedFetch(aRobot(site.client))(`${site.url}/mcp`), isFault('FAULT_DISCOVERY'))
+  site.routes.delete('/.well-known/oauth-protected-resource/mcp')
+  site.routes.set('/.well-known/oauth-protected-resource', whole)
+  const manager = aRobot(site.client)
+  assert.equal((await authenticatedFetch(manager)(`${site.url}/mcp`)).status, 200)
+  assert.equal((await manager.token(`${site.url}/mcp`))?.resource, site.url)
+})
+
 test('the credentials of a client are shown to the issuer where it is registered, and to no other', async (t) => {
   const site = await anIssuingSite(t)
   site.routes.set('/mcp', guarded)

@@ -33,7 +33,13 @@ test('login prints the page, and list and call then work for people and scripts,
   await fetch(await new Browser().agree(await pageOf(login)))
   const signedIn = await login.ended
   assert.equal(signedIn.code, 0, signedIn.errors)
-  const told = z.strictObject({ url: z.string(), issuer: z.string(), resource: z.string(), scopes: z.array(z.string()), expiresAt: z.number() })
+  const told = z.strictObject({
+    url: z.string(),
+    issuer: z.string(),
+    resource: z.string(),
+    scopes: z.array(z.string()),
+    expiresAt: z.number(),
+  })
   assert.equal(told.parse(JSON.parse(signedIn.out)).resource, url)
 
   const listed = await there.run(['list', url])
