@@ -3,15 +3,16 @@ import type { DPoPHandle } from 'oauth4webapi'
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
-import { createGuardedFetch, type GuardedFetch } from '../net/fetch.ts'
+import type { GuardedFetch } from '../net/fetch.ts'
 import { remember } from '../trust/remember.ts'
 import type { Challenge } from './challenge.ts'
 import { type ClientWorld, forgetClient, standingClient } from './client.ts'
 import { obtain, refresh } from './grants.ts'
+import { Network } from './network.ts'
 import type { Grant, TokenManagerOptions } from './options.ts'
 import { createProofKey, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
 import { refusedWith } from './refusal.ts'
-import { discoverResource, isLoopback, isSafe, type ResourceMetadata, serverOf } from './resource.ts'
+import { discoverResource, isSafe, type ResourceMetadata, serverOf } from './resource.ts'
 import { discoverLegacy, discoverServer, type ServerMetadata } from './server.ts'
 import { memoryStorage, type TokenStorage } from './storage.ts'
 
@@ -45,7 +46,7 @@ export class TokenManager implements AsyncDisposable {
   readonly #storage: TokenStorage
   readonly #records: TokenRecords
   readonly #clock: Clock
-  readonly #fetches = new Map<string, GuardedFetch>()
+  readonly #network: Network
   readonly #held = new Map<string, Held>()
   readonly #metadata = new Map<string, ServerMetadata>()
   /** What is under way, by server: many callers, one flight. */
@@ -57,6 +58,7 @@ export class TokenManager implements AsyncDisposable {
     this.#storage = options.storage ?? memoryStorage()
     this.#records = new TokenRecords(this.#storage, options.account ?? '')
     this.#clock = options.clock ?? Date.now
+    this.#network = new Network(options.network)
   }
 
   /**
@@ -70,9 +72,10 @@ export class TokenManager implements AsyncDisposable {
     const { obtainedAt, expiresAt, refreshToken } = held.record
     const now = this.#clock()
     if (expiresAt === undefined || now < expiresAt - Math.min(EARLY_MS, (expiresAt - obtainedAt) / 2)) return held.token
-    if (refreshToken === undefined) return now < expiresAt ? held.token : undefined
+    if (refreshToken === undefined && this.#asksSomebody) return now < expiresAt ? held.token : undefined
     try {
-      return (await this.#fly(server, () => this.#refresh(server, held))).token
+      const start = refreshToken === undefined ? () => this.#renew(server, undefined, undefined) : () => this.#refresh(server, held)
+      return (await this.#fly(server, start)).token
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       return now < expiresAt ? held.token : undefined
@@ -90,7 +93,8 @@ export class TokenManager implements AsyncDisposable {
     if (!isSafe(server)) throw new Fault('FAULT_SIGN_IN', `${server.origin}: tokens go over https alone, or stay on this machine`)
     const known = this.#held.get(server.href)
     const isStepUp = challenge?.error === 'insufficient_scope'
-    if (known !== undefined && known.record.accessToken !== refused && !(isStepUp && !holds(known, challenge.scopes))) return known.token
+    const isAnother = known !== undefined && known.record.accessToken !== refused && this.#lives(known)
+    if (isAnother && !(isStepUp && !holds(known, challenge.scopes))) return known.token
     return (await this.#fly(server, () => this.#renew(server, challenge, refused))).token
   }
 
@@ -101,7 +105,7 @@ export class TokenManager implements AsyncDisposable {
     this.#held.delete(server.href)
     if (held === undefined) return false
     await this.#records.delete(held.place)
-    const fetch = this.#fetchFor(server)
+    const fetch = this.#network.for(server)
     const metadata = await this.#serverMetadata(held.place.issuer, fetch).catch(() => undefined)
     const ending = held.record.refreshToken ?? held.record.accessToken
     if (metadata?.revocation_endpoint !== undefined) {
@@ -113,7 +117,16 @@ export class TokenManager implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all([...this.#fetches.values()].map((fetch) => fetch.close()))
+    await this.#network[Symbol.asyncDispose]()
+  }
+
+  /** Whether a new token costs a person's attention, or cannot be had at all. */
+  get #asksSomebody(): boolean {
+    return this.#grant.kind === 'sign_in' || this.#grant.kind === 'stored'
+  }
+
+  #lives({ record }: Held): boolean {
+    return record.expiresAt === undefined || this.#clock() < record.expiresAt
   }
 
   #fly(server: URL, start: () => Promise<Held>): Promise<Held> {
@@ -155,7 +168,7 @@ export class TokenManager implements AsyncDisposable {
     if (now.record.accessToken !== known.record.accessToken) return now
     if (now.record.refreshToken === undefined) throw new Fault('FAULT_SIGN_IN', `The token for ${server.href} has ended`)
     const { place, record, token } = now
-    const fetch = this.#fetchFor(server)
+    const fetch = this.#network.for(server)
     const metadata = await this.#serverMetadata(place.issuer, fetch)
     const configuration = await standingClient(record.client, this.#options, metadata, this.#world(fetch))
     const response = await refresh(configuration, now.record.refreshToken, { metadata, resource: place.resource, dpop: token.dpop })
@@ -174,14 +187,14 @@ export class TokenManager implements AsyncDisposable {
   }
 
   async #renew(server: URL, challenge: Challenge | undefined, refused: string | undefined): Promise<Held> {
-    const fetch = this.#fetchFor(server)
+    const fetch = this.#network.for(server)
     const described = await discoverResource(server, challenge?.resourceMetadata, fetch)
     const { place, metadata } = await this.#locate(server, described, fetch)
     const record = await this.#records.get(place)
     const kept = record === undefined ? undefined : await this.#hold(server, place, record)
     const isStepUp = challenge?.error === 'insufficient_scope'
     if (kept !== undefined && !isStepUp) {
-      if (refused !== undefined && kept.record.accessToken !== refused) return kept
+      if (refused !== undefined && kept.record.accessToken !== refused && this.#lives(kept)) return kept
       const refreshed = await this.#tryRefresh(server, kept)
       if (refreshed !== undefined) return refreshed
     }
@@ -196,7 +209,7 @@ export class TokenManager implements AsyncDisposable {
     } catch (error) {
       const code = refusedWith(error)
       if (code === undefined) throw error
-      if (code === 'invalid_client') await forgetClient(kept.place.issuer, this.#world(this.#fetchFor(server)))
+      if (code === 'invalid_client') await forgetClient(kept.place.issuer, this.#world(this.#network.for(server)))
       await this.#records.delete(kept.place)
       return undefined
     }
@@ -214,7 +227,9 @@ export class TokenManager implements AsyncDisposable {
     },
   ): Promise<Held> {
     const { place, metadata, described, challenge, before, fetch } = found
-    const demanded = challenge !== undefined && challenge.scopes.length > 0 ? challenge.scopes : (described?.scopes ?? [])
+    // What the server offers is asked for once; from then on, what it demands (SEP-835).
+    const offered = before === undefined ? (described?.scopes ?? []) : []
+    const demanded = challenge !== undefined && challenge.scopes.length > 0 ? challenge.scopes : offered
     const scopes = [...new Set([...(before?.scopes ?? []), ...demanded, ...(this.#options.scopes ?? [])])]
     const key = await this.#keyFor(metadata, described, challenge)
     const { configuration, response } = await obtain(this.#grant, {
@@ -271,17 +286,6 @@ export class TokenManager implements AsyncDisposable {
 
   #world(fetch: GuardedFetch): ClientWorld {
     return { fetch, storage: this.#storage, clock: this.#clock }
-  }
-
-  /** A server on this machine may have its authorization server there, too; one elsewhere never leads to this machine. */
-  #fetchFor(server: URL): GuardedFetch {
-    const kind = isLoopback(server) ? 'loopback' : 'elsewhere'
-    const known = this.#fetches.get(kind)
-    if (known !== undefined) return known
-    const isLocal = kind === 'loopback'
-    const made = createGuardedFetch({ ...(isLocal ? { allowPrivate: true } : {}), ...this.#options.network })
-    this.#fetches.set(kind, made)
-    return made
   }
 }
 

@@ -4,10 +4,13 @@ import { Fault } from '../core/denial.ts'
 
 /** What another party wrote is shown so far and no further, without what is not printable ASCII. */
 const SHOWN_MAX_CHARS = 200
+/** What a 401 with a challenge means at a token endpoint (RFC 6749 §5.2). */
+const INVALID_CLIENT = 'invalid_client'
 
 /** The error code with which a token endpoint refused (RFC 6749 §5.2); undefined when it was something else. */
 export function refusedWith(error: unknown): string | undefined {
   const cause = error instanceof Fault ? error.cause : error
+  if (cause instanceof oidc.WWWAuthenticateChallengeError) return INVALID_CLIENT
   return cause instanceof oidc.ResponseBodyError ? cause.error : undefined
 }
 
@@ -21,6 +24,7 @@ export function refusalOf(what: string, error: unknown): Fault {
 }
 
 function reasonOf(error: unknown): string {
+  if (error instanceof oidc.WWWAuthenticateChallengeError) return `${INVALID_CLIENT}: it does not know the client, or not by this proof`
   if (error instanceof oidc.ResponseBodyError || error instanceof oidc.AuthorizationResponseError)
     return [shown(error.error), shown(error.error_description)].filter((text) => text !== '').join(', ')
   if (!(error instanceof Error)) return 'unknown'
