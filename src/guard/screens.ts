@@ -12,16 +12,15 @@ const UNKNOWN_MAX = 4_096
 
 /**
  * URIs of resources and what a completion is asked for are names, and names are the law's matter: `access.resources` and policies say how
- * far they reach. A prompt's arguments are screened by their names: what is configured under `access.tools` says nothing of them.
+ * far they reach. What a prompt is given becomes a text for a model, whatever it is called, and is screened as one.
  */
 export function createScreens(settings: ScreenSettings): Screen {
-  const ofTools = createScreen(settings)
-  const ofPrompts = createScreen({ ...settings, tools: {} })
-  const tools = remembering(ofTools)
-  const prompts = remembering(ofPrompts)
+  const tools = remembering(createScreen(settings))
   return ({ method, resource: { server, name }, arguments: values }, inputSchema) => {
     if (method === 'tools/call') return tools(server, name, inputSchema)(values).map(withRule)
-    return method === 'prompts/get' ? prompts(server, name, undefined)(values).map(withRule) : NOTHING
+    if (method !== 'prompts/get') return NOTHING
+    const texts = Object.fromEntries(Object.keys(values).map((argument) => [argument, { kind: 'text' as const }]))
+    return createScreen({ ...settings, tools: { '*': { arguments: texts } } })({ server, name })(values).map(withRule)
   }
 }
 
@@ -29,7 +28,16 @@ const NOTHING: readonly Finding[] = []
 
 /** What the caller is told: where, and as what it was read. Which danger was seen there is for the operator: it would teach how to hide it. */
 function withRule(finding: Finding): Finding {
-  return { ...finding, rule: `not accepted as ${finding.detector.slice(finding.detector.indexOf('/') + 1)}` }
+  const judged = finding.detector.slice(finding.detector.indexOf('/') + 1)
+  return { ...finding, rule: OF_ALL_KINDS[judged] ?? `not accepted as ${judged}` }
+}
+
+/** What is looked at whatever a text is for. */
+const OF_ALL_KINDS: Readonly<Record<string, string>> = {
+  characters: 'has characters that are not accepted',
+  names: 'has a name that is not accepted',
+  size: 'is too long',
+  depth: 'is nested too deeply',
 }
 
 /** By the definition itself where there is one: it is the same object for as long as the server says the same. */

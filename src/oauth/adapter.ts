@@ -103,7 +103,8 @@ class Remembered implements Adapter {
     const kept = await this.#options.store.get(this.#key(id))
     if (!isKept(kept)) return undefined
     const payload = this.#open(kept, id)
-    if (kept.consumed === undefined) return payload
+    // A device asks again and again: that its code is used up is told by `consume`, for the library would end what the first poll is being given.
+    if (kept.consumed === undefined || this.#kind === 'DeviceCode') return payload
     if (this.#kind === 'RefreshToken' && (await this.#options.isReplayable(id))) return payload
     return { ...payload, consumed: kept.consumed }
   }
@@ -127,7 +128,8 @@ class Remembered implements Adapter {
       const consumed: Kept = { ...kept, consumed: Math.floor(clock() / 1_000) }
       if (await store.put(this.#key(id), consumed, { onlyIf: kept, ...(expiresAt === undefined ? {} : { expiresAt }) })) return
     }
-    if (payload.grantId !== undefined) await this.#endGrant(payload.grantId)
+    // Two polls of a device at once are no sign of a thief, and no browser has carried its code.
+    if (payload.grantId !== undefined && this.#kind !== 'DeviceCode') await this.#endGrant(payload.grantId)
     throw new errors.InvalidGrant('consumed before')
   }
 

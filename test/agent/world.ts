@@ -28,6 +28,7 @@ servers:
   other: { url: "${upstream.url}" }
   secure: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(SERVER)}] }
 authentication: { oauth: {} }
+inspect: { input: off }
 access:
   roles: { user: { permissions: ["*"] } }
   tools:

@@ -30,13 +30,13 @@ test('documents may be of named origins only, and those may stand on the own net
 })
 
 for (const [why, registration, expect] of [
-  [
-    'a host without https://',
-    'metadataDocuments: [agents.example]',
-    /^p\.yaml:3:\d+: .*metadataDocuments: expected true, false, or a list of/,
-  ],
+  ['a host without https://', 'metadataDocuments: [agents.example]', /^p\.yaml:3:41: .*metadataDocuments\[0\]: expected an origin such as/],
   ['plain http', 'metadataDocuments: ["http://a.example"]', /^p\.yaml:3:41: .*metadataDocuments\[0\]: expected an https:\/\/ origin/],
-  ['a path', 'metadataDocuments: ["https://a.example/x"]', /expected true, false, or a list of origins/],
+  [
+    'a path',
+    'metadataDocuments: ["https://a.example/x"]',
+    /^p\.yaml:3:41: .*metadataDocuments\[0\]: expected an origin such as .*, without a path/,
+  ],
   ['private addresses of anybody', 'allowPrivate: true', /^p\.yaml:3:35: .*allowPrivate: expected a list of origins at metadataDocuments/],
 ] as const) {
   test(`${why} is a mistake at its place`, () => {

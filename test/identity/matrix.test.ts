@@ -77,6 +77,8 @@ authentication:
       roles: { claim: groups, map: { staff: user } }
       introspection: { clientId: gw, clientSecret: s3cret, cache: 30s }
     - { issuer: "${away}", allowPrivate: true }
+limits: { failures: { allow: 1000, per: 5m, block: 15m } }
+inspect: { input: off }
 access:
   roles: { user: { permissions: ["files:read", "files:write", "prompts:use"] }, guest: { permissions: ["other:thing"] } }
   tools:

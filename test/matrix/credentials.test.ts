@@ -85,6 +85,7 @@ before(async () => {
 servers: { files: { url: "${server.url}" }, mail: { url: "${server.url}" } }
 authentication:
   issuers: [{ issuer: "${site.url}", allowPrivate: true, roles: { claim: groups, map: { staff: user } } }]
+limits: { failures: { allow: 1000, per: 5m, block: 15m } }
 access:
   roles: { user: { permissions: ["*"] } }
   tools:
