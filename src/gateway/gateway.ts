@@ -1,10 +1,19 @@
 /** The gateway: the line with upstream servers behind it, and a table of routes in front. */
+import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { type Config, publicUrlOf } from '../config/config.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
+import { createDoor } from '../face/door.ts'
+import { createEdge, type Edge, type Route } from '../face/edge.ts'
+import { createGate } from '../face/gate.ts'
+import { createRelay } from '../face/relay.ts'
+import { Sessions } from '../face/session.ts'
+import { serveStdio } from '../face/stdio-face.ts'
+import { Streams } from '../face/streams.ts'
 import { type House, openHouse } from '../guard/create.ts'
+import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import { type Listener, listen } from '../net/serve.ts'
@@ -13,14 +22,6 @@ import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
-import { createDoor } from './door.ts'
-import { createEdge, type Route } from './edge.ts'
-import { createGate } from './gate.ts'
-import { createRelay } from './relay.ts'
-import { Sessions } from './session.ts'
-import { serveStdio } from './stdio-face.ts'
-import { Streams } from './streams.ts'
-import { type Watcher, watchLaw } from './watch.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -88,7 +89,7 @@ class RunningGateway implements Gateway {
     const { config, journal, law } = this.house
     const { limits } = config
     await this.house.limits.start()
-    let edge: ReturnType<typeof createEdge> | undefined
+    let edge: Edge<ServerResponse> | undefined
     const listener = await listen(
       {
         host: config.listen.host,
@@ -169,7 +170,7 @@ class RunningGateway implements Gateway {
     return routes
   }
 
-  #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): ReturnType<typeof createEdge> {
+  #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): Edge<ServerResponse> {
     const { config, stations, journal, clock, newId } = this.house
     return createEdge({
       house: stations,

@@ -13,9 +13,10 @@ const FLOORS = [
   ['trust'],
   ['identity', 'policy', 'inspect', 'limit', 'approval', 'audit', 'oauth'],
   ['guard'],
-  ['embed', 'agent', 'dashboard', 'bridge'],
+  ['agent', 'dashboard', 'bridge'],
   ['upstream'],
-  ['gateway'],
+  ['face'],
+  ['gateway', 'embed'],
   ['cli', ''],
 ]
 /** Rooms that know less than their floor would let them: the law is pure, and what stands behind the line knows nothing of it. */

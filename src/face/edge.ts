@@ -1,5 +1,5 @@
-/** The gateway's edge on raw `node:http`: a request in, a Call down the line, an answer out. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+/** The edge on raw `node:http`: a request in, a Call down the line, an answer out. */
+import type { IncomingMessage } from 'node:http'
 import type { History } from '../audit/history.ts'
 import type { Call } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
@@ -11,8 +11,7 @@ import { pass, type Stations } from '../guard/guard.ts'
 import { readCredentials } from '../identity/presented.ts'
 import { METADATA_MAX_AGE_S, type Resources } from '../identity/resource.ts'
 import { bodilessCall, type Envelope, parseCall } from '../mcp/parse.ts'
-import type { AuthorizationServer } from '../oauth/server.ts'
-import { Answer } from './answer.ts'
+import { Answer, type Reply } from './answer.ts'
 import type { Door } from './door.ts'
 import type { Gate } from './gate.ts'
 import { mediaFlaw, readBody } from './intake.ts'
@@ -25,7 +24,13 @@ export interface Route {
   readonly relay: Relay
 }
 
-export interface EdgeParts {
+/** Paths that are answered by somebody else, before the door: an authorization server. */
+export interface Annex<Res extends Reply> {
+  owns(path: string): boolean
+  handle(req: IncomingMessage, res: Res): void
+}
+
+export interface EdgeParts<Res extends Reply = Reply> {
   readonly house: Stations
   readonly history: History
   readonly door: Door
@@ -40,25 +45,32 @@ export interface EdgeParts {
   /** What servers say of themselves as protected resources, and what a refusal needs of that. */
   readonly resources: Resources
   /** The embedded authorization server, where there is one. */
-  readonly authorization?: Pick<AuthorizationServer, 'owns' | 'handle'>
+  readonly authorization?: Annex<Res>
   /** Whether what a caller was recognised by is still good. */
   readonly isStanding: (principal: Principal) => Promise<boolean>
   /** Aborted when the gateway is about to stop: streams that wait for events end. */
   readonly stopping: AbortSignal
 }
 
+/** What does not depend on the kind of answer. */
+type Common = Omit<EdgeParts, 'authorization'>
+
 /** One request and the answer to it. */
 interface Exchange {
   readonly route: Route
+  /** Where the client asked. */
+  readonly path: string
   readonly req: IncomingMessage
-  readonly res: ServerResponse
+  readonly res: Reply
   readonly answer: Answer
   readonly stop: Stop
 }
 
-export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: ServerResponse) => void {
-  return (req, res) => {
-    const path = pathOf(req.url ?? '')
+/** @param path where the client asked, when a framework has changed `req.url` since. */
+export type Edge<Res extends Reply = Reply> = (req: IncomingMessage, res: Res, path?: string) => void
+
+export function createEdge<Res extends Reply>(parts: EdgeParts<Res>): Edge<Res> {
+  return (req, res, path = pathOf(req.url ?? '')) => {
     const shut = parts.gate.check(req, path)
     if (shut !== undefined) {
       void turnAway(parts, req, new Answer(res, []), shut, { Connection: 'close' })
@@ -81,7 +93,7 @@ export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: Server
     }
     const route = parts.routes.get(path)
     if (route !== undefined) {
-      serve(parts, { route, req, res, answer: new Answer(res, cors), stop: new Stop() })
+      serve(parts, { route, path, req, res, answer: new Answer(res, cors), stop: new Stop() })
     } else if (path === '/health') {
       health(parts, req, res)
     } else {
@@ -91,32 +103,30 @@ export function createEdge(parts: EdgeParts): (req: IncomingMessage, res: Server
 }
 
 /** The raw path: nothing is decoded or resolved, so no spelling of a path is another path. */
-function pathOf(url: string): string {
+export function pathOf(url: string): string {
   const query = url.indexOf('?')
   return query === -1 ? url : url.slice(0, query)
 }
 
-function health(parts: EdgeParts, req: IncomingMessage, res: ServerResponse): void {
+function health(parts: Common, req: IncomingMessage, res: Reply): void {
   if (req.method !== 'GET' && req.method !== 'HEAD') {
     void turnAway(parts, req, new Answer(res, []), new Denial('http_method', { detail: `${req.method} /health` }), { Allow: 'GET, HEAD' })
     return
   }
   const healthy = parts.isHealthy()
   const body = JSON.stringify({ status: healthy ? 'ok' : 'unavailable' })
-  res.writeHead(healthy ? 200 : 503, {
-    'Content-Type': 'application/json',
-    'Content-Length': String(body.length),
-    'Cache-Control': 'no-store',
-  })
-  res.end(req.method === 'HEAD' ? undefined : body)
+  const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store']
+  res.writeHead(healthy ? 200 : 503, headers)
+  res.end(req.method === 'HEAD' ? '' : body)
 }
 
 /** Protected resource metadata (RFC 9728): for anybody, and for the pages of any origin. */
-function metadata(parts: EdgeParts, req: IncomingMessage, res: ServerResponse, path: string): void {
+function metadata(parts: Common, req: IncomingMessage, res: Reply, path: string): void {
   const origin = ['Access-Control-Allow-Origin', '*']
   if (req.method === 'OPTIONS') {
     const headers = ['Access-Control-Allow-Methods', 'GET', 'Access-Control-Allow-Headers', 'mcp-protocol-version']
-    res.writeHead(204, [...origin, ...headers]).end()
+    res.writeHead(204, [...origin, ...headers])
+    res.end()
     return
   }
   if (req.method !== 'GET' && req.method !== 'HEAD') {
@@ -134,10 +144,11 @@ function metadata(parts: EdgeParts, req: IncomingMessage, res: ServerResponse, p
     'Cache-Control',
     `max-age=${METADATA_MAX_AGE_S}`,
   ]
-  res.writeHead(200, [...origin, ...headers]).end(req.method === 'HEAD' ? undefined : body)
+  res.writeHead(200, [...origin, ...headers])
+  res.end(req.method === 'HEAD' ? '' : body)
 }
 
-function serve(parts: EdgeParts, exchange: Exchange): void {
+function serve(parts: Common, exchange: Exchange): void {
   const { req, res } = exchange
   switch (req.method) {
     case 'POST':
@@ -149,14 +160,15 @@ function serve(parts: EdgeParts, exchange: Exchange): void {
       void walk(parts, exchange, bodilessCall(req.method === 'GET' ? '$stream' : '$end', envelopeOf(parts, exchange)))
       return
     case 'OPTIONS':
-      res.writeHead(204, [...parts.door.preflight(req)]).end()
+      res.writeHead(204, [...parts.door.preflight(req)])
+      res.end()
       return
     default:
   }
   void turnAway(parts, req, exchange.answer, new Denial('http_method', { detail: `${req.method} without a session` }), { Allow: 'POST' })
 }
 
-async function post(parts: EdgeParts, exchange: Exchange): Promise<void> {
+async function post(parts: Common, exchange: Exchange): Promise<void> {
   const envelope = envelopeOf(parts, exchange)
   let bytes: Uint8Array
   try {
@@ -174,7 +186,7 @@ async function post(parts: EdgeParts, exchange: Exchange): Promise<void> {
 /** A user agent is for the log; longer ones tell nothing more. */
 const AGENT_MAX_CHARS = 256
 
-function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
+function envelopeOf(parts: Common, exchange: Exchange): Envelope {
   const { headers } = exchange.req
   const session = headers['mcp-session-id']
   const lastEventId = headers['last-event-id']
@@ -197,7 +209,7 @@ function envelopeOf(parts: EdgeParts, exchange: Exchange): Envelope {
 const STANDING_MS = 5_000
 
 /** Walks the call down the line and writes out what comes. */
-async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise<void> {
+async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<void> {
   const { route, answer, stop, res } = exchange
   const call = parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId() } : parsed
   if (call !== parsed) answer.sessionId = call.session
@@ -213,13 +225,13 @@ async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise
     const messages = pass(parts.house, call, credentials, (asked, principal) => {
       answer.allowance = parts.gate.allowanceOf(principal, asked)
       if (waits) watching = setInterval(() => void parts.isStanding(principal).then((stands) => stands || abort()), STANDING_MS).unref()
-      return route.relay(asked, principal, stop)
+      return route.relay(asked, principal, stop, exchange.req)
     })
     for await (const message of messages) answer.take(message)
     answer.finish()
   } catch (error) {
     const denial = Denial.from(error)
-    answer.refuse(denial, call, parts.resources.challengeFor(pathOf(exchange.req.url ?? ''), denial, call.resource))
+    answer.refuse(denial, call, parts.resources.challengeFor(exchange.path, denial, call.resource))
   } finally {
     clearInterval(watching)
     if (waits) parts.stopping.removeEventListener('abort', abort)
@@ -228,7 +240,7 @@ async function walk(parts: EdgeParts, exchange: Exchange, parsed: Call): Promise
 
 /** A refusal before there was a call: written down like every other. It stands even when it cannot be written. */
 async function turnAway(
-  parts: EdgeParts,
+  parts: Common,
   req: IncomingMessage,
   answer: Answer,
   denial: Denial,

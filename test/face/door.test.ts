@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
 import { Denial, type DenialCode } from '../../src/core/denial.ts'
-import { createDoor } from '../../src/gateway/door.ts'
+import { createDoor } from '../../src/face/door.ts'
 
 const door = createDoor({
   publicUrl: 'https://mcp.example.com',

@@ -1,5 +1,4 @@
 /** An HTTP answer: one JSON object, or a stream of Server-Sent Events, whichever the messages turn out to need. */
-import type { ServerResponse } from 'node:http'
 import type { Call, Message } from '../core/call.ts'
 import type { Allowance, Denial } from '../core/denial.ts'
 import { allowanceHeaders } from '../mcp/allowance.ts'
@@ -29,8 +28,26 @@ const STATUS_OF_ERROR: ReadonlyMap<number, number> = new Map([
   [-32022, 400],
 ])
 
+/** What of a ServerResponse is used: every one is one, and whatever else can take an answer. */
+export interface Reply {
+  readonly headersSent: boolean
+  readonly writableEnded: boolean
+  readonly writableFinished: boolean
+  readonly destroyed: boolean
+  readonly writableLength: number
+  /** @param headers names and values in turn. */
+  writeHead(status: number, headers: string[]): unknown
+  flushHeaders(): void
+  write(chunk: string | Uint8Array): boolean
+  end(): unknown
+  end(chunk: string | Uint8Array): unknown
+  end(chunk: string, encoding: 'latin1'): unknown
+  destroy(): unknown
+  on(event: 'close', listener: () => void): unknown
+}
+
 export class Answer {
-  readonly #res: ServerResponse
+  readonly #res: Reply
   readonly #extra: readonly string[]
   /** The response proper is held back until the call has been written down as ended. */
   #held: Message | undefined
@@ -42,7 +59,7 @@ export class Answer {
   isModern = false
 
   /** @param extra raw header names and values sent on every answer (CORS). */
-  constructor(res: ServerResponse, extra: readonly string[]) {
+  constructor(res: Reply, extra: readonly string[]) {
     this.#res = res
     this.#extra = extra
   }
@@ -74,7 +91,8 @@ export class Answer {
       return
     }
     if (message === undefined) {
-      this.#res.writeHead(202, [...this.#headers(), 'Content-Length', '0']).end()
+      this.#res.writeHead(202, [...this.#headers(), 'Content-Length', '0'])
+      this.#res.end()
       return
     }
     this.#send(message)
@@ -103,7 +121,8 @@ export class Answer {
     const refusal = refuse(denial, call, challenge)
     const bytes = Buffer.from(JSON.stringify(refusal.body))
     const raw = [...this.#extra, ...Object.entries({ ...refusal.headers, ...headers }).flat(), 'Content-Length', String(bytes.length)]
-    this.#res.writeHead(refusal.status, raw).end(bytes)
+    this.#res.writeHead(refusal.status, raw)
+    this.#res.end(bytes)
   }
 
   #headers(): string[] {

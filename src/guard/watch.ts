@@ -2,7 +2,7 @@
 import { type FSWatcher, watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { Denial, Fault } from '../core/denial.ts'
-import { type House, readLaw } from '../guard/create.ts'
+import { type House, readLaw } from './create.ts'
 
 /** Editors write a file in several steps; the law is read once they are done. */
 const SETTLE_MS = 100

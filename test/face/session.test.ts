@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Denial, type DenialCode } from '../../src/core/denial.ts'
-import { newSessionId, type Session, Sessions } from '../../src/gateway/session.ts'
+import { newSessionId, type Session, Sessions } from '../../src/face/session.ts'
 
 function aTable(limits: Partial<{ perPrincipal: number; total: number; idleMs: number }> = {}) {
   const time = { now: 0 }

@@ -1,4 +1,4 @@
-/** The gateway's face towards a client that started it: `portcullis run`, one server guarded over stdin and stdout. */
+/** The face towards a client that started us: one server guarded over stdin and stdout. */
 import type { Readable, Writable } from 'node:stream'
 import type { Call, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'

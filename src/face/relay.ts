@@ -1,23 +1,28 @@
 /** What happens behind the law: the call goes to its server, and sessions are kept on the way. */
+import type { IncomingMessage } from 'node:http'
 import type { Call, Message, RequestId } from '../core/call.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Stop } from '../core/signal.ts'
-import type { Upstream } from '../upstream/upstream.ts'
 import type { Session, Sessions } from './session.ts'
 import { isWaiting, type Streams } from './streams.ts'
 
 /** Forwards a permitted call. `stop` aborts it: from the edge when the caller has gone, from here when the session cancels it. */
-export type Relay = (call: Call, principal: Principal, stop: Pick<Stop, 'abort'>) => AsyncIterable<Message>
+export type Relay = (call: Call, principal: Principal, stop: Pick<Stop, 'abort'>, req?: IncomingMessage) => AsyncIterable<Message>
 
-export function createRelay(upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
-  return (call, principal, stop) => {
-    if (isWaiting(call)) return streams.count(nameOf(principal), forward(call, principal, stop))
-    return forward(call, principal, stop)
+/** Where calls go. @param req what brought the call, over HTTP: a handler that is guarded is handed it on; an upstream has no use for it. */
+export interface Destination {
+  forward(call: Call, principal: Principal, req?: IncomingMessage): AsyncIterable<Message>
+}
+
+export function createRelay(destination: Destination, sessions: Sessions, streams: Streams): Relay {
+  return (call, principal, stop, req) => {
+    if (isWaiting(call)) return streams.count(nameOf(principal), forward(call, principal, stop, req))
+    return forward(call, principal, stop, req)
   }
 
-  function forward(call: Call, principal: Principal, stop: Pick<Stop, 'abort'>): AsyncIterable<Message> {
-    if (call.origin.era === 'modern') return upstream.forward(call, principal)
-    if (call.method === 'initialize') return initialize(upstream, sessions, call, principal)
+  function forward(call: Call, principal: Principal, stop: Pick<Stop, 'abort'>, req?: IncomingMessage): AsyncIterable<Message> {
+    if (call.origin.era === 'modern') return destination.forward(call, principal, req)
+    if (call.method === 'initialize') return initialize(destination, sessions, call, principal, req)
     const session = sessions.claim(call.session, nameOf(principal), call.resource.server)
     if (call.method === 'notifications/cancelled') return cancel(session, call)
     if (call.method === '$end') {
@@ -25,10 +30,10 @@ export function createRelay(upstream: Upstream, sessions: Sessions, streams: Str
       return NOTHING
     }
     const id = call.message.body.id
-    if (call.method === '$stream') return running(upstream.forward(call, principal), session, STREAM_KEY, stop)
+    if (call.method === '$stream') return running(destination.forward(call, principal, req), session, STREAM_KEY, stop)
     return id === undefined || call.method === '$response'
-      ? upstream.forward(call, principal)
-      : running(upstream.forward(call, principal), session, id, stop)
+      ? destination.forward(call, principal, req)
+      : running(destination.forward(call, principal, req), session, id, stop)
   }
 }
 
@@ -40,11 +45,17 @@ const NOTHING: AsyncIterable<Message> = {
 }
 
 /** The edge proposed the session's id; it comes alive only when the server has accepted the handshake. */
-async function* initialize(upstream: Upstream, sessions: Sessions, call: Call, principal: Principal): AsyncIterable<Message> {
+async function* initialize(
+  destination: Destination,
+  sessions: Sessions,
+  call: Call,
+  principal: Principal,
+  req?: IncomingMessage,
+): AsyncIterable<Message> {
   const session = sessions.open(call.session ?? '', nameOf(principal), call.resource.server)
   let accepted = false
   try {
-    for await (const message of upstream.forward(call, principal)) {
+    for await (const message of destination.forward(call, principal, req)) {
       accepted ||= message.body.result !== undefined
       yield message
     }
