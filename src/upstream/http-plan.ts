@@ -6,6 +6,20 @@ import type { Signal } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Deadlines } from './http-deadline.ts'
 
+/** Takes a request to its server and tells of the answer: connections, or a handler in this process. */
+export interface Carrier {
+  dispatch(request: CarriedRequest, handler: Dispatcher.DispatchHandler): unknown
+  destroy(): Promise<void>
+}
+
+export interface CarriedRequest {
+  readonly path: string
+  readonly method: Plan['method']
+  /** Raw names and values, alternating. */
+  readonly headers: string[]
+  readonly body: Uint8Array | string | null
+}
+
 /** What every exchange with one server shares. */
 export interface Wire {
   /** The server's name in the configuration. */
@@ -13,9 +27,9 @@ export interface Wire {
   /** Path and query of its URL. */
   readonly path: string
   /** Connections for what ends by itself. */
-  readonly calls: Dispatcher
+  readonly calls: Carrier
   /** Connections for what stays open, so that it never holds those of calls. */
-  readonly streams: Dispatcher
+  readonly streams: Carrier
   /** To the response; a message on its stream starts it anew. Milliseconds. */
   readonly timeoutMs: number
   /** To the response, whatever happens on its stream. Milliseconds. */

@@ -12,7 +12,7 @@ import { Bridges } from './http-bridges.ts'
 import { Deadlines } from './http-deadline.ts'
 import { Exchange } from './http-exchange.ts'
 import { createPreamble, modernHeaders, type Preamble } from './http-headers.ts'
-import type { Answer, Plan, Wire } from './http-plan.ts'
+import type { Answer, Carrier, Plan, Wire } from './http-plan.ts'
 import { isIdempotent, LegacySessions } from './http-session.ts'
 import { Quarantine } from './noise.ts'
 import type { Upstream } from './upstream.ts'
@@ -56,6 +56,8 @@ export interface HttpDeps {
   readonly versionInfo: Implementation
   readonly onEvent: (entry: Entry) => void
   readonly schedule?: Schedule
+  /** How requests get there. Default: connections to the URL. */
+  readonly carrier?: Carrier
 }
 
 /**
@@ -88,8 +90,8 @@ export function createWire(spec: HttpSpec, deps: HttpDeps): Wire {
   return {
     server: spec.name,
     path: url.pathname + url.search,
-    calls: new Pool(url.origin, { ...options, connections: spec.connections ?? HTTP_UPSTREAM.connections }),
-    streams: new Pool(url.origin, { ...options, connections: HTTP_UPSTREAM.streams }),
+    calls: deps.carrier ?? new Pool(url.origin, { ...options, connections: spec.connections ?? HTTP_UPSTREAM.connections }),
+    streams: deps.carrier ?? new Pool(url.origin, { ...options, connections: HTTP_UPSTREAM.streams }),
     timeoutMs: spec.timeoutMs,
     maxMs: spec.maxTimeoutMs ?? spec.timeoutMs * HTTP_UPSTREAM.maxTimeouts,
     maxResponseBytes: spec.maxResponseBytes ?? HTTP_UPSTREAM.maxResponseBytes,
