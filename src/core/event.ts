@@ -7,10 +7,11 @@ import type { Principal } from './principal.ts'
 /** How a call ended. `would_deny`: permitted only because `profile: observe` is on. */
 export type Outcome = 'permitted' | 'would_deny' | 'denied' | 'failed' | 'cancelled'
 
-/** What happened. `call.ended` is the one decision record of a call; `call.begun` says that it was let through. */
+/** What happened. `call.ended` is the one decision record of a call; `call.begun` says that it was let through, `call.noted` what the server itself had to say of it. */
 export type EventType =
   | 'call.begun'
   | 'call.ended'
+  | 'call.noted'
   | 'key.created'
   | 'key.rotated'
   | 'key.revoked'

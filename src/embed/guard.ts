@@ -1,0 +1,142 @@
+/** createGuard(): the house, opened inside of a server that somebody else wrote. */
+import { type Config, publicUrlOf } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { Fault } from '../core/denial.ts'
+import type { Clock } from '../core/time.ts'
+import { type House, openHouse } from '../guard/create.ts'
+import type { Stations } from '../guard/guard.ts'
+import { watchLaw } from '../guard/watch.ts'
+import { createResources, type Resources } from '../identity/resource.ts'
+import { expandRoles } from '../policy/roles.ts'
+import type { Powers } from './context.ts'
+import { type Announcement, type Checks, stepsOf } from './steps.ts'
+
+/** As in the configuration: it stands in URLs, patterns and the journal. */
+const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
+/** A call of a server that the configuration gives no other time. */
+const TIMEOUT_MS = 60_000
+
+export interface GuardOptions {
+  /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Default: one line on standard error. */
+  readonly onFault?: (fault: Fault) => void
+  /** Default: the machine's. */
+  readonly clock?: Clock
+  /** Whether history may be written to standard output (`audit.file: stdout`). Not where that speaks MCP. Default: false. */
+  readonly stdout?: boolean
+}
+
+/** What every wrapper asks for. */
+export interface Guarded {
+  /** The name of the server in the configuration: `notes` in `notes/write_*`. */
+  readonly server: string
+  /** What single tools ask of their caller, beside the law. */
+  readonly tools?: Checks
+}
+
+/** The law, the memory and the history of an installation, around servers in this process. */
+export interface Guard {
+  readonly house: House
+  /** Told of what refuses nothing. */
+  readonly onFault: (fault: Fault) => void
+  /** Reads the law again. Answers whether the new one is in force. */
+  reload(): Promise<boolean>
+  /** Closes what guarded servers hold, then the store. */
+  close(): Promise<void>
+}
+
+/** What the wrappers have of a guard. */
+export interface Post {
+  readonly server: string
+  readonly timeoutMs: number
+  readonly powers: Powers
+  readonly steps: Stations
+  /** What it says of itself as a protected resource. */
+  readonly resources: Resources
+}
+
+/** Guards made here: what the wrappers need and nobody else. */
+const inner = new WeakMap<Guard, Inner>()
+
+interface Inner {
+  readonly powers: Powers
+  readonly announcement: Announcement
+  readonly resources: Map<string, Resources>
+  readonly closers: Set<() => Promise<void>>
+}
+
+/**
+ * Opens the configuration that the gateway would be started with: the same law, the same keys, the same journal.
+ * @param config read already, or the path of its file.
+ * @throws Fault when it cannot be opened: a server must not start unguarded.
+ */
+export function createGuard(config: Config | string, options: GuardOptions = {}): Guard {
+  const { onFault = (fault) => console.error(`portcullis: ${fault.message}`), clock, stdout = false } = options
+  const settled = typeof config === 'string' ? loadConfig(config) : config
+  const house = openHouse(settled, { node: 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
+  const { journal, law } = house
+  const { authentication, access } = settled
+  if (authentication.oauth !== undefined)
+    onFault(
+      new Fault('FAULT_CONFIG', 'authentication.oauth: a guard issues no tokens, so those of this server are taken by the gateway only'),
+    )
+  const resources = new Map<string, Resources>()
+  house.serveAt((server) => resources.get(server)?.identifiersOf(server) ?? [])
+  const watcher = watchLaw(house, onFault)
+  const closers = new Set<() => Promise<void>>()
+  journal
+    .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
+    .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
+  house.limits.start().catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'which addresses are blocked cannot be read', { cause })))
+  const guard: Guard = {
+    house,
+    onFault,
+    reload: () => watcher.reload(),
+    close: async () => {
+      watcher.close()
+      await Promise.all([...closers].map((close) => close()))
+      await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
+      await house.close()
+    },
+  }
+  const hasTokens = authentication.issuers.length > 0 || authentication.jwtSecret !== undefined
+  inner.set(guard, {
+    powers: { roles: expandRoles(access.roles), history: journal },
+    announcement: { required: authentication.anonymous === undefined, types: hasTokens ? ['api-key', 'bearer'] : ['api-key'] },
+    resources,
+    closers,
+  })
+  return guard
+}
+
+/** From now on tokens for the URLs of the server are tokens for it. @throws RangeError for a name that no server can have. */
+export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
+  const { powers, announcement, resources } = innerOf(guard)
+  if (!SERVER_NAME.test(server)) throw new RangeError(`${JSON.stringify(server)} is no server's name: lower-case letters, digits and "-"`)
+  const { config, stations } = guard.house
+  const own = createResources({
+    publicUrl: publicUrlOf(config),
+    servers: [server],
+    issuers: config.authentication.issuers.map(({ issuer }) => issuer),
+    tools: config.access.tools,
+    prompts: config.access.prompts,
+  })
+  resources.set(server, own)
+  const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS
+  return { server, timeoutMs, powers, steps: stepsOf(stations, powers, tools, announcement), resources: own }
+}
+
+/** Closes with the guard. Answers how to close before. */
+export function closeWith(guard: Guard, close: () => Promise<void>): () => Promise<void> {
+  const { closers } = innerOf(guard)
+  closers.add(close)
+  return () => {
+    closers.delete(close)
+    return close()
+  }
+}
+
+function innerOf(guard: Guard): Inner {
+  const found = inner.get(guard)
+  if (found === undefined) throw new TypeError('expected a guard that createGuard() made')
+  return found
+}

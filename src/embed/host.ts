@@ -1,0 +1,107 @@
+/** A guarded server towards its clients: the edge that the gateway has, with the server of this process behind it. */
+import type { IncomingMessage } from 'node:http'
+import { systemSchedule } from '../bridge/alarm.ts'
+import { publicUrlOf } from '../config/config.ts'
+import type { Reply } from '../face/answer.ts'
+import { createDoor } from '../face/door.ts'
+import { createEdge, type Edge, pathOf } from '../face/edge.ts'
+import { createGate } from '../face/gate.ts'
+import { createRelay, type Destination, type Relay } from '../face/relay.ts'
+import { Sessions } from '../face/session.ts'
+import { Streams } from '../face/streams.ts'
+import { createHttpUpstream } from '../upstream/http.ts'
+import type { Carrier } from '../upstream/http-plan.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { within } from './context.ts'
+import { closeWith, type Guard, type Post } from './guard.ts'
+
+/** How often idle sessions are looked for. */
+const SWEEP_MS = 30_000
+/** Who we say we are to a server that is asked something on nobody's behalf. */
+const VERSION_INFO = { name: 'portcullis-guard', version: '1' } as const
+
+export interface Host<Res extends Reply> {
+  readonly edge: Edge<Res>
+  readonly relay: Relay
+  close(): Promise<void>
+}
+
+/**
+ * Puts the edge in front of a server. The relay is for faces that have no HTTP.
+ * @param drain waits for what is under way, before the server is closed.
+ */
+export function host<Res extends Reply>(
+  guard: Guard,
+  post: Post,
+  upstream: Upstream,
+  drain: () => Promise<unknown> = () => Promise.resolve(),
+): Host<Res> {
+  const { house } = guard
+  const { config, journal, clock, newId } = house
+  const { server, resources } = post
+  const publicUrl = publicUrlOf(config)
+  const sessions = new Sessions(config.limits.sessions, clock, (session) => upstream.release(session.id))
+  const sweep = setInterval(() => sessions.sweep(), SWEEP_MS).unref()
+  const stopping = new AbortController()
+  const relay = relayTo(post, upstream, sessions, new Streams(config.limits.streams.perPrincipal))
+  const route = { server, relay }
+  const edge = createEdge<Res>({
+    house: post.steps,
+    history: journal,
+    gate: createGate(house, guard.onFault),
+    door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
+    routes: new Map([
+      ['/mcp', route],
+      [`/mcp/${server}`, route],
+    ]),
+    resources,
+    isStanding: house.isStanding,
+    maxBytes: config.limits.request.maxBytes,
+    parsing: { maxDepth: config.limits.request.maxDepth },
+    clock,
+    newId,
+    isHealthy: () => !journal.isFailing,
+    stopping: stopping.signal,
+  })
+  const close = closeWith(guard, async () => {
+    clearInterval(sweep)
+    stopping.abort()
+    await drain()
+    await upstream.close()
+  })
+  return { edge, relay, close }
+}
+
+/** What goes to the server is done as part of its call: its tools may ask who is asking. */
+function relayTo({ powers }: Post, upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
+  const forward: Destination['forward'] = (call, principal, req) =>
+    within({ call, principal, powers, req }, () => upstream.forward(call, principal))
+  return createRelay({ forward }, sessions, streams)
+}
+
+/** A handler of HTTP requests in this process, spoken to as the gateway speaks to a server over connections. */
+export function handlerUpstream(guard: Guard, post: Post, carrier: Carrier): Upstream {
+  const { config, clock, journal } = guard.house
+  return createHttpUpstream(
+    {
+      name: post.server,
+      url: `http://${post.server}.invalid/mcp`,
+      timeoutMs: post.timeoutMs,
+      maxResponseBytes: config.limits.response.maxBytes,
+      allowLegacy: true,
+    },
+    {
+      clock,
+      versionInfo: VERSION_INFO,
+      schedule: systemSchedule,
+      carrier,
+      onEvent: (entry) => void journal.write(entry).catch(() => undefined),
+    },
+  )
+}
+
+/** Where the client asked, whatever a framework has made of `url` since: Express and Connect keep it. */
+export function askedPath(req: IncomingMessage): string {
+  const original = 'originalUrl' in req ? req.originalUrl : undefined
+  return pathOf(typeof original === 'string' ? original : (req.url ?? ''))
+}

@@ -1,0 +1,43 @@
+/** guardNode(): around a listener of node:http: a function, or an Express application. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Carrier } from '../upstream/http-plan.ts'
+import { requestOf, responseOf } from './captured.ts'
+import { Carried } from './carried.ts'
+import { current } from './context.ts'
+import { type Guard, type Guarded, postOf } from './guard.ts'
+import { askedPath, handlerUpstream, host } from './host.ts'
+
+/** What answers requests of node:http. */
+export type NodeListener = (req: IncomingMessage, res: ServerResponse) => unknown
+
+/**
+ * A listener in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
+ * before it leaves. The body is read here and handed on as it came, so nothing in front may read it (`express.json()`).
+ * @throws RangeError for a name that no server can have.
+ */
+export function guardNode(guard: Guard, listener: NodeListener, options: Guarded): (req: IncomingMessage, res: ServerResponse) => void {
+  const post = postOf(guard, options)
+  const { edge } = host<ServerResponse>(guard, post, handlerUpstream(guard, post, carrierOf(listener)))
+  return (req, res) => edge(req, res, askedPath(req))
+}
+
+function carrierOf(listener: NodeListener): Carrier {
+  return {
+    dispatch(request, handler) {
+      const req = requestOf(request, current()?.req)
+      const leave = (): void => {
+        req.emit('close')
+        res.emit('close')
+      }
+      const carried = new Carried(handler, leave, () => res.emit('drain'))
+      const res = responseOf(req, carried)
+      listened(listener, req, res).catch((error: unknown) => carried.fail(error))
+    },
+    destroy: () => Promise.resolve(),
+  }
+}
+
+/** Whether it throws or rejects, it has failed. */
+async function listened(listener: NodeListener, req: IncomingMessage, res: ServerResponse): Promise<void> {
+  await listener(req, res)
+}

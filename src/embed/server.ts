@@ -1,0 +1,144 @@
+/** guardServer(): one server of the SDK v2, kept for all its callers, in both eras, over HTTP and stdio. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Readable, Writable } from 'node:stream'
+import type { McpServer, Server } from '@modelcontextprotocol/server'
+import { systemSchedule } from '../bridge/alarm.ts'
+import { Reverse } from '../bridge/reverse.ts'
+import { Strays } from '../bridge/strays.ts'
+import { publicUrlOf } from '../config/config.ts'
+import type { Call, Message } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
+import { serveStdio } from '../face/stdio-face.ts'
+import { environmentCredentials } from '../identity/environment.ts'
+import { isRequest, resultResponse } from '../mcp/message.ts'
+import { listen } from '../net/serve.ts'
+import type { Upstream } from '../upstream/upstream.ts'
+import { type Guard, type Guarded, postOf } from './guard.ts'
+import { askedPath, host } from './host.ts'
+import { HostedPeer } from './hosted.ts'
+
+const VERSION_INFO = { name: 'portcullis-guard', version: '1' } as const
+
+export interface GuardedServer {
+  /** For `http.createServer` and Express. Answers at `/mcp` and `/mcp/<server>`. */
+  readonly listener: (req: IncomingMessage, res: ServerResponse) => void
+  /** Listens where the configuration says (`listen`), within its limits. Answers the URL of the endpoint. */
+  listen(): Promise<string>
+  /** Serves one client, until it closes its side. The credential is in the environment (`authentication.environment`). */
+  serveStdio(input?: Readable, output?: Writable): Promise<void>
+  /** Stops listening, waits for what is under way, and closes the server. Closing the guard does it too. */
+  close(): Promise<void>
+}
+
+/**
+ * Guards a server that has not been connected, and keeps it connected: no new server for each request, which is what makes the stock handler
+ * slow. Its tools speak the newest revision: a question to the caller is returned (`inputRequired`), for older clients it is asked from here.
+ * Tools of one server are called by many callers at once, so they keep nothing of a caller's in it.
+ * @throws RangeError for a name that no server can have.
+ */
+export function guardServer(guard: Guard, server: McpServer | Server, options: Guarded): GuardedServer {
+  const post = postOf(guard, options)
+  const { config, clock, newId } = guard.house
+  const listeners: { close(graceMs: number): Promise<void> }[] = []
+  const drain = (): Promise<unknown> => Promise.all(listeners.splice(0).map((listening) => listening.close(config.limits.drainMs)))
+  const { edge, relay, close } = host<ServerResponse>(guard, post, new HostedServer(server, post.timeoutMs, clock), drain)
+  const listener = (req: IncomingMessage, res: ServerResponse): void => edge(req, res, askedPath(req))
+  return {
+    listener,
+    listen: async () => {
+      const { limits } = config
+      const listening = await listen(
+        {
+          host: config.listen.host,
+          port: config.listen.port,
+          limits: {
+            headersTimeoutMs: limits.request.headerTimeoutMs,
+            requestTimeoutMs: limits.request.timeoutMs,
+            keepAliveTimeoutMs: limits.connections.idleMs,
+            maxHeaderBytes: limits.request.maxHeaderBytes,
+            maxConnections: limits.connections.total,
+            maxConnectionsPerAddress: limits.connections.perAddress,
+          },
+        },
+        listener,
+      )
+      listeners.push(listening)
+      return `${publicUrlOf(config, listening.port)}/mcp`
+    },
+    serveStdio: (input = process.stdin, output = process.stdout) =>
+      serveStdio(
+        {
+          house: post.steps,
+          server: post.server,
+          relay,
+          credentials: environmentCredentials(config.authentication.environment.value),
+          maxBytes: config.limits.request.maxBytes,
+          parsing: { maxDepth: config.limits.request.maxDepth },
+          clock,
+          newId,
+        },
+        input,
+        output,
+      ),
+    close,
+  }
+}
+
+/** A session of an older revision. */
+interface Talk {
+  readonly principal: string
+  readonly reverse: Reverse
+  readonly strays: Strays
+}
+
+const NOTHING: AsyncIterable<Message> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+}
+
+class HostedServer implements Upstream {
+  readonly #peer: HostedPeer
+  readonly #talks = new Map<string, Talk>()
+
+  constructor(server: McpServer | Server, timeoutMs: number, clock: () => number) {
+    this.#peer = new HostedPeer(server, { clock, timeoutMs })
+  }
+
+  forward(call: Call, principal: Principal): AsyncIterable<Message> {
+    return this.#peer.isReady ? this.#forward(call, principal) : this.#first(call, principal)
+  }
+
+  release(session: string): void {
+    const talk = this.#talks.get(session)
+    this.#talks.delete(session)
+    talk?.reverse.close()
+    talk?.strays.close()
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#talks.keys()) this.release(session)
+    await this.#peer.close()
+  }
+
+  async *#first(call: Call, principal: Principal): AsyncGenerator<Message> {
+    await this.#peer.ready()
+    yield* this.#forward(call, principal)
+  }
+
+  #forward(call: Call, principal: Principal): AsyncIterable<Message> {
+    if (call.origin.era === 'modern') return isRequest(call.message.body) ? this.#peer.request(call.message, call.signal) : NOTHING
+    if (call.method === 'initialize') return this.#open(call, principal)
+    const talk = call.session === undefined ? undefined : this.#talks.get(call.session)
+    if (talk === undefined || talk.principal !== nameOf(principal)) throw new Denial('no_session', { detail: 'no initialize came before' })
+    return call.method === '$stream' ? talk.strays.stream(call.signal) : talk.reverse.forward(call)
+  }
+
+  async *#open(call: Call, principal: Principal): AsyncGenerator<Message> {
+    const { body } = call.message
+    const strays = new Strays()
+    const reverse = new Reverse(this.#peer, strays, { client: VERSION_INFO, schedule: systemSchedule })
+    const result = await reverse.initialize(body)
+    if (call.session !== undefined) this.#talks.set(call.session, { principal: nameOf(principal), reverse, strays })
+    yield { body: resultResponse(body.id ?? 0, result) }
+  }
+}

@@ -1,0 +1,215 @@
+/** guardTransport(): between any transport of the SDKs, v1 and v2, and the server that is connected to it. Nothing is skipped on stdio. */
+import { Mailbox } from '../bridge/mailbox.ts'
+import { Strays } from '../bridge/strays.ts'
+import { isBody } from '../bridge/wire.ts'
+import type { Body, Call, Message, RequestId } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
+import { Stop } from '../core/signal.ts'
+import { pass } from '../guard/guard.ts'
+import { bodilessCall, type Envelope, flawedCall, parseCall } from '../mcp/parse.ts'
+import { refusalBody } from '../mcp/refuse.ts'
+import { subscriptionOf } from '../upstream/remap.ts'
+import { within } from './context.ts'
+import { credentialsOf } from './extra.ts'
+import { type Guard, type Guarded, type Post, postOf } from './guard.ts'
+
+/** What the SDKs call a `Transport`. `M` is their message, `X` what they tell beside it, `O` their options for sending. */
+export interface SdkTransport<M, X, O> {
+  start(): Promise<void>
+  send(message: M, options?: O): Promise<void>
+  close(): Promise<void>
+  onclose?: (() => void) | undefined
+  onerror?: ((error: Error) => void) | undefined
+  onmessage?: ((message: M, extra?: X) => void) | undefined
+  sessionId?: string | undefined
+  setProtocolVersion?: ((version: string) => void) | undefined
+}
+
+/**
+ * A transport to connect the server to, in place of the one that is given. What comes in walks the line before the server sees it, what the
+ * server says walks it out again. The caller is known by the headers of the request, where the transport tells them, and on stdio by the
+ * credential in the environment (`authentication.environment`).
+ * Over HTTP prefer `guardNode` or `guardFetch`: here a refusal is a JSON-RPC error, never a status or a challenge.
+ * @throws RangeError for a name that no server can have.
+ */
+export function guardTransport<M extends object, X, O>(
+  guard: Guard,
+  transport: SdkTransport<M, X, O>,
+  options: Guarded,
+): SdkTransport<M, X, O> {
+  return new GuardedTransport(guard, transport, postOf(guard, options))
+}
+
+/** A request that the server works on. */
+interface Running<O> {
+  readonly box: Mailbox
+  readonly stop: Stop
+  /** How the server wants to have sent what belongs to it. */
+  options: O | undefined
+}
+
+class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> {
+  readonly #guard: Guard
+  readonly #inner: SdkTransport<M, X, O>
+  readonly #post: Post
+  readonly #running = new Map<RequestId, Running<O>>()
+  readonly #strays = new Strays()
+  readonly #closing = new Stop()
+  /** Of the connection, once an `initialize` was accepted: whose it is, and that it has an era (2026-07-28, basic/versioning). */
+  #owner: string | undefined
+  onclose: (() => void) | undefined
+  onerror: ((error: Error) => void) | undefined
+  onmessage: ((message: M, extra?: X) => void) | undefined
+
+  constructor(guard: Guard, inner: SdkTransport<M, X, O>, post: Post) {
+    this.#guard = guard
+    this.#inner = inner
+    this.#post = post
+  }
+
+  get sessionId(): string | undefined {
+    return this.#inner.sessionId
+  }
+
+  readonly setProtocolVersion = (version: string): void => this.#inner.setProtocolVersion?.(version)
+
+  start(): Promise<void> {
+    this.#inner.onmessage = (message, extra) => void this.#accept(message, extra)
+    this.#inner.onerror = (error) => this.onerror?.(error)
+    this.#inner.onclose = () => {
+      this.#closing.abort()
+      this.#strays.close()
+      for (const { stop } of this.#running.values()) stop.abort()
+      this.onclose?.()
+    }
+    return this.#inner.start()
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close()
+  }
+
+  /** From the server. What belongs to a request walks out with it, the rest with the stream of the connection. */
+  send(message: M, options?: O): Promise<void> {
+    if (!isBody(message)) return Promise.reject(new TypeError('not a JSON-RPC 2.0 message'))
+    if (message.method === undefined) {
+      const running = message.id === undefined ? undefined : this.#running.get(message.id)
+      if (running !== undefined) running.options = options
+      running?.box.finish({ body: message })
+      return Promise.resolve()
+    }
+    const related = relatedOf(options) ?? idOf(subscriptionOf(message))
+    const running = related === undefined ? undefined : this.#running.get(related)
+    if (running !== undefined) {
+      running.options = options
+      running.box.push({ body: message })
+    } else if (this.#owner !== undefined && !this.#strays.give({ body: message })) this.#strays.keep({ body: message })
+    return Promise.resolve()
+  }
+
+  /** From the client. */
+  async #accept(message: M, extra: X | undefined): Promise<void> {
+    const { maxBytes } = this.#guard.house.config.limits.request
+    const bytes = Buffer.from(JSON.stringify(message))
+    const stop = new Stop()
+    const tooLarge = new Denial('too_large', { detail: `a message is over limits.request.maxBytes (${maxBytes})` })
+    const call = bytes.length > maxBytes ? flawedCall(tooLarge, this.#envelope(stop)) : parseCall(bytes, this.#envelope(stop))
+    await this.#walk(call, stop, extra, (asked) => this.#deliver(asked, message, stop, extra))
+  }
+
+  async #walk(call: Call, stop: Stop, extra: X | undefined, deliver: (asked: Call) => AsyncIterable<Message>): Promise<void> {
+    const { house } = this.#guard
+    const { steps, powers } = this.#post
+    const { id } = call.message.body
+    try {
+      const credentials = credentialsOf(extra, house.config.authentication.environment.value)
+      const messages = pass(steps, call, credentials, (asked, principal) => {
+        this.#checkOwner(asked, principal)
+        return within({ call: asked, principal, powers }, () => deliver(asked))
+      })
+      for await (const { body, event } of messages) {
+        if (call.method === 'initialize' && body.result !== undefined) this.#open(extra)
+        if (event?.isEmpty !== true) await this.#write(body, id === undefined ? undefined : this.#running.get(id)?.options)
+      }
+    } catch (error) {
+      if (id !== undefined && !call.method.startsWith('$') && !stop.aborted)
+        await this.#write(refusalBody(Denial.from(error), call), undefined)
+    } finally {
+      if (id !== undefined && this.#running.get(id)?.stop === stop) this.#running.delete(id)
+    }
+  }
+
+  /** A connection that began with `initialize` is its opener's alone: an id of a session, if there is one, names and proves nothing. */
+  #checkOwner(call: Call, principal: Principal): void {
+    if (call.origin.era !== 'legacy' || this.#owner === undefined) {
+      if (call.method === 'initialize') this.#owner = nameOf(principal)
+      return
+    }
+    if (this.#owner !== nameOf(principal)) throw new Denial('no_session', { detail: 'a connection of another principal' })
+  }
+
+  #deliver(call: Call, message: M, stop: Stop, extra: X | undefined): AsyncIterable<Message> {
+    const { body } = call.message
+    const given = call.message.bytes !== undefined ? message : body
+    if (!isMessage<M>(given)) throw new Denial('malformed', { detail: 'not a JSON-RPC 2.0 message' })
+    if (body.id === undefined || body.method === undefined) {
+      if (call.method === 'notifications/cancelled') this.#cancel(body)
+      this.onmessage?.(given, extra)
+      return NOTHING
+    }
+    const id = body.id
+    if (this.#running.has(id)) throw new Denial('malformed', { detail: 'the id of a request that is under way' })
+    const leave = (): void => box.end()
+    const box = new Mailbox()
+    this.#running.set(id, { box, stop, options: undefined })
+    stop.addEventListener('abort', leave)
+    this.onmessage?.(given, extra)
+    return box
+  }
+
+  #cancel(body: Body): void {
+    const requestId = idOf(body.params?.['requestId'])
+    if (requestId !== undefined) this.#running.get(requestId)?.stop.abort()
+  }
+
+  /** What the server says unasked has a stream from now on: it walks the line like everything else. */
+  #open(extra: X | undefined): void {
+    void this.#walk(bodilessCall('$stream', this.#envelope(this.#closing)), this.#closing, extra, () => this.#strays.stream(this.#closing))
+  }
+
+  async #write(body: Body, options: O | undefined): Promise<void> {
+    if (!isMessage<M>(body)) return
+    await this.#inner.send(body, options).catch((error: Error) => this.onerror?.(error))
+  }
+
+  #envelope(signal: Stop): Envelope {
+    const { config, clock, newId } = this.#guard.house
+    return {
+      id: newId(),
+      server: this.#post.server,
+      transport: 'embedded',
+      receivedAt: clock(),
+      signal,
+      limits: { maxDepth: config.limits.request.maxDepth },
+      ...(this.#owner === undefined ? {} : { forcedEra: 'legacy' as const }),
+    }
+  }
+}
+
+const NOTHING: AsyncIterable<Message> = {
+  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
+}
+
+/** Whatever an SDK calls its message, it is one of JSON-RPC 2.0. */
+function isMessage<M>(value: unknown): value is M {
+  return isBody(value)
+}
+
+function idOf(value: unknown): RequestId | undefined {
+  return typeof value === 'string' || typeof value === 'number' ? value : undefined
+}
+
+function relatedOf(options: unknown): RequestId | undefined {
+  return typeof options === 'object' && options !== null && 'relatedRequestId' in options ? idOf(options.relatedRequestId) : undefined
+}

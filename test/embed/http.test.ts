@@ -1,0 +1,125 @@
+/** Each wrapper around a server over HTTP, by real requests: the same answers, the same refusals, the same history. */
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import type { JsonObject } from '../../src/core/json.ts'
+import { guardNode } from '../../src/embed/node.ts'
+import { post } from '../fixtures/gateway.ts'
+import { LEGACY, legacyHttp } from '../fixtures/speakers.ts'
+import { ACCESS, aGuard, aServerV1, listening, type Place, type RunningGuard, v1Listener, WRAPPERS } from './world.ts'
+
+let house: RunningGuard
+let reader: string
+let writer: string
+const places = new Map<string, Place>()
+
+before(async () => {
+  house = aGuard(ACCESS)
+  reader = await house.key({ roles: ['user'] })
+  writer = await house.key({ roles: ['writer'] })
+  for (const [name, wrap] of Object.entries(WRAPPERS)) places.set(name, await listening(wrap(house.guard, { server: 'notes' })))
+  places.set('guardNode, SDK v1', await listening(guardNode(house.guard, v1Listener(aServerV1), { server: 'notes' })))
+})
+after(async () => {
+  for (const place of places.values()) await place[Symbol.asyncDispose]()
+  await house[Symbol.asyncDispose]()
+})
+
+const urlOf = (name: string): string => places.get(name)?.url ?? ''
+const textOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['content'] as JsonObject[])[0]?.['text']
+const codeOf = (body: JsonObject): unknown => ((body['error'] as JsonObject)['data'] as JsonObject)['code']
+const namesOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['tools'] as JsonObject[]).map((tool) => tool['name'])
+
+for (const name of [...Object.keys(WRAPPERS), 'guardNode, SDK v1']) {
+  test(`${name}: a permitted call is done, and its tool knows who asks`, async () => {
+    const before = (await house.events()).length
+    const answer = await post(urlOf(name), 'tools/call', { name: 'echo', arguments: { text: 'grüße' } }, { 'x-api-key': reader })
+    assert.deepEqual([answer.status, textOf(answer.body)], [200, 'grüße'])
+
+    const who = await post(urlOf(name), 'tools/call', { name: 'whoami', arguments: {} }, { 'x-api-key': writer })
+    const principals = (await house.events())
+      .slice(before)
+      .filter((event) => event.type === 'call.ended')
+      .map((event) => event.principal)
+    assert.equal(principals[1], `key#${String(textOf(who.body))}`)
+    assert.notEqual(principals[0], principals[1])
+  })
+
+  test(`${name}: what the law hides is absent from lists and unknown when called`, async () => {
+    const listed = await post(urlOf(name), 'tools/list', {}, { 'x-api-key': reader })
+    const called = await post(urlOf(name), 'tools/call', { name: 'write', arguments: {} }, { 'x-api-key': reader })
+    const unknown = await post(urlOf(name), 'tools/call', { name: 'no-such-tool', arguments: {} }, { 'x-api-key': reader })
+
+    assert.deepEqual(namesOf(listed.body), ['echo', 'whoami'])
+    assert.deepEqual([called.status, called.body], [unknown.status, unknown.body])
+    assert.equal(codeOf(called.body), 'not_found')
+    assert.deepEqual(namesOf((await post(urlOf(name), 'tools/list', {}, { 'x-api-key': writer })).body), ['echo', 'whoami', 'write'])
+  })
+
+  test(`${name}: without a credential nothing is told, and it is written down`, async () => {
+    const before = (await house.events()).length
+    const answer = await post(urlOf(name), 'tools/list')
+    assert.deepEqual([answer.status, codeOf(answer.body)], [401, 'unauthenticated'])
+    assert.match(answer.headers.get('www-authenticate') ?? '', /^Bearer /)
+    assert.deepEqual(
+      (await house.events()).slice(before).map((event) => event.denial),
+      ['unauthenticated'],
+    )
+  })
+
+  for (const revision of LEGACY) {
+    test(`${name}: a client of ${revision} has a session, and only its own`, async () => {
+      await using mine = await legacyHttp(urlOf(name), reader, revision)
+      assert.equal(textOf(await mine.ask('tools/call', { name: 'echo', arguments: { text: 'hello' } })), 'hello')
+      assert.deepEqual(namesOf(await mine.ask('tools/list')), ['echo', 'whoami'])
+      assert.equal(codeOf(await mine.ask('tools/call', { name: 'write', arguments: {} })), 'not_found')
+
+      const stolen = await fetch(urlOf(name), {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'x-api-key': writer,
+          'mcp-session-id': mine.session,
+          'mcp-protocol-version': revision,
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 9, method: 'tools/list' }),
+      })
+      assert.equal(stolen.status, 404)
+    })
+  }
+
+  test(`${name}: a discovery says that callers must be known, and how`, async () => {
+    const answer = await post(urlOf(name), 'server/discover', {}, { 'x-api-key': reader })
+    const capabilities = (answer.body['result'] as JsonObject)['capabilities'] as JsonObject
+    assert.deepEqual((capabilities['experimental'] as JsonObject)['authentication'], { required: true, types: ['api-key'] })
+  })
+
+  test(`${name}: a foreign host, a foreign page and a foreign path are turned away before anything is read`, async () => {
+    const foreign = await fetch(urlOf(name), {
+      method: 'POST',
+      headers: { origin: 'https://evil.example', 'x-api-key': reader },
+      body: '{}',
+    })
+    const elsewhere = await fetch(urlOf(name).replace('/mcp', '/admin'), { method: 'POST', headers: { 'x-api-key': reader }, body: '{}' })
+    assert.deepEqual([foreign.status, elsewhere.status], [403, 404])
+    await foreign.text()
+    await elsewhere.text()
+  })
+}
+
+test('many callers at once are never taken for each other', async () => {
+  const keys = await Promise.all(Array.from({ length: 8 }, () => house.key({ roles: ['user'] })))
+  for (const name of Object.keys(WRAPPERS)) {
+    const asked = Array.from({ length: 64 }, (_, at) => at % keys.length)
+    const answers = await Promise.all(
+      asked.map((at) => post(urlOf(name), 'tools/call', { name: 'whoami', arguments: {} }, { 'x-api-key': keys[at] ?? '' })),
+    )
+    const told = answers.map(({ body }) => textOf(body))
+    const bySubject = new Map(asked.map((at, index) => [at, told[index]]))
+    assert.equal(new Set(bySubject.values()).size, keys.length, name)
+    assert.ok(
+      asked.every((at, index) => told[index] === bySubject.get(at)),
+      name,
+    )
+  }
+})

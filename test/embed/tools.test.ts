@@ -1,0 +1,180 @@
+/** What a tool may ask of the call it is doing: who asks, whether they may, and a word for the journal. */
+import assert from 'node:assert/strict'
+import { afterEach, beforeEach, test } from 'node:test'
+import { McpServer } from '@modelcontextprotocol/server'
+import { Denial, type DenialCode } from '../../src/core/denial.ts'
+import type { JsonObject } from '../../src/core/json.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { audit, currentPrincipal, requirePermission, requireScope } from '../../src/embed/context.ts'
+import type { Checks } from '../../src/embed/steps.ts'
+import { tokensOf } from '../../src/identity/tokens.ts'
+import { post } from '../fixtures/gateway.ts'
+import { aGuard, listening, type Place, type RunningGuard, WRAPPERS } from './world.ts'
+
+const SECRET = 'fM3vQ9xT2bL7kW5pR8sZ4nJ6hC1dG0yA'
+const CONFIG = `
+publicUrl: https://mcp.example.com
+authentication: { jwtSecret: ${SECRET}, anonymous: { roles: [guest] } }
+access:
+  roles: { guest: { permissions: ["tools:use"] }, writer: { inherits: guest, permissions: ["files:*"] } }
+  tools: { "*": { permission: tools:use } }
+`
+const textResult = (text: string): { content: { type: 'text'; text: string }[] } => ({ content: [{ type: 'text', text }] })
+
+let house: RunningGuard
+const places: Place[] = []
+
+beforeEach(() => {
+  house = aGuard(CONFIG)
+})
+afterEach(async () => {
+  for (const place of places.splice(0)) await place[Symbol.asyncDispose]()
+  await house[Symbol.asyncDispose]()
+})
+
+/** A server of one tool, by each wrapper. */
+async function served(work: () => unknown, tools: Checks = {}): Promise<ReadonlyMap<string, string>> {
+  const make = (): McpServer => {
+    const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
+    server.registerTool('work', {}, async () => {
+      await new Promise((resolve) => setImmediate(resolve))
+      return textResult(String(await work()))
+    })
+    return server
+  }
+  const urls = new Map<string, string>()
+  for (const [name, wrap] of Object.entries(WRAPPERS)) {
+    const place = await listening(wrap(house.guard, { server: 'notes', tools }, make))
+    places.push(place)
+    urls.set(name, place.url)
+  }
+  return urls
+}
+
+const work = (url: string, headers: Readonly<Record<string, string>>): ReturnType<typeof post> =>
+  post(url, 'tools/call', { name: 'work', arguments: {} }, headers)
+const codeOf = (body: JsonObject): unknown => ((body['error'] as JsonObject | undefined)?.['data'] as JsonObject | undefined)?.['code']
+const textOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['content'] as JsonObject[])[0]?.['text']
+const keyOf = async (...roles: readonly string[]): Promise<Readonly<Record<string, string>>> => ({
+  'x-api-key': await house.key({ roles, allow: ['*'] }),
+})
+async function tokenOf(...scopes: readonly string[]): Promise<Readonly<Record<string, string>>> {
+  const { store, clock, newId } = house.guard.house
+  const tokens = tokensOf('https://mcp.example.com', { secret: new Secret(SECRET), store, clock, newId })
+  return { authorization: `Bearer ${(await tokens.createTokens({ subject: 'eve', roles: ['writer'], scopes })).accessToken}` }
+}
+async function namesOf(url: string, headers: Readonly<Record<string, string>>): Promise<unknown> {
+  const { body } = await post(url, 'tools/list', {}, headers)
+  return ((body['result'] as JsonObject)['tools'] as JsonObject[]).map((tool) => tool['name'])
+}
+function codeThrown(check: () => unknown): DenialCode | undefined {
+  try {
+    check()
+    return undefined
+  } catch (error) {
+    return error instanceof Denial ? error.code : undefined
+  }
+}
+
+test('outside of a call nobody is there, and nobody passes', () => {
+  for (const check of [() => currentPrincipal(), () => requirePermission('files:write'), () => requireScope('*'), () => audit('x')])
+    assert.equal(codeThrown(check), 'unauthenticated')
+})
+
+test('a permission comes from the roles, wherever they have it from', async () => {
+  const [writer, guest] = [await keyOf('writer'), await keyOf('guest')]
+  for (const [name, url] of await served(() => requirePermission('files:write'))) {
+    assert.equal((await work(url, writer)).status, 200, name)
+    const refused = await work(url, guest)
+    assert.deepEqual([refused.status, codeOf(refused.body)], [403, 'forbidden'], name)
+    assert.equal(codeOf((await work(url, {})).body), 'forbidden', name)
+  }
+})
+
+test('a scope is what a token was issued for; a credential without scopes has none, and the caller learns which would do', async () => {
+  const [narrow, exact, broad] = [await tokenOf('tools:read'), await tokenOf('tools:write'), await tokenOf('tools:*')]
+  const key = await keyOf('writer')
+  for (const [name, url] of await served(() => requireScope('tools:write'))) {
+    assert.deepEqual([(await work(url, exact)).status, (await work(url, broad)).status], [200, 200], name)
+    for (const headers of [narrow, key, {}]) {
+      const refused = await work(url, headers)
+      assert.deepEqual([refused.status, codeOf(refused.body)], [403, 'insufficient_scope'], name)
+      assert.match(refused.headers.get('www-authenticate') ?? '', /error="insufficient_scope".* scope="tools:write"/)
+    }
+  }
+})
+
+test('a refusal stands even when the tool catches it, and history has it', async () => {
+  const guest = await keyOf('guest')
+  const urls = await served(() => {
+    try {
+      requirePermission('files:write')
+      return 'done'
+    } catch {
+      return 'done all the same'
+    }
+  })
+  for (const [name, url] of urls) {
+    assert.equal(codeOf((await work(url, guest)).body), 'forbidden', name)
+    const last = (await house.events()).at(-1)
+    assert.deepEqual([last?.type, last?.denial, last?.detail], ['call.ended', 'forbidden', 'requires the permission files:write'])
+  }
+})
+
+test('what a tool notes stands in the journal, between the beginning and the end of its call', async () => {
+  const guest = await keyOf('guest')
+  for (const [name, url] of await served(async () => audit('looked at 3 files'))) {
+    const before = (await house.events()).length
+    assert.equal((await work(url, guest)).status, 200, name)
+    const events = (await house.events()).slice(before).filter(({ type }) => type.startsWith('call.'))
+    assert.deepEqual(
+      events.map(({ type }) => type),
+      ['call.begun', 'call.noted', 'call.ended'],
+    )
+    assert.deepEqual(
+      [events[1]?.detail, events[1]?.call, events[1]?.principal],
+      ['looked at 3 files', events[0]?.call, events[2]?.principal],
+    )
+  }
+})
+
+const NOES: Readonly<Record<string, () => unknown>> = {
+  'throws something': () => {
+    throw new Error('the directory is away')
+  },
+  rejects: () => Promise.reject(new Error('the directory is away')),
+  'says false': () => false,
+  'promises false': () => Promise.resolve(false),
+  'says null': () => null,
+  'says nothing that is a yes': () => 0,
+  'requires a permission': () => requirePermission('admin:all'),
+}
+for (const [name, check] of Object.entries(NOES)) {
+  test(`a tool whose check ${name} is absent from the list, and unknown when called`, async () => {
+    const guest = await keyOf('guest')
+    for (const [wrapper, url] of await served(() => 'reached', { 'wor*': check })) {
+      assert.deepEqual(await namesOf(url, guest), [], wrapper)
+      const refused = await work(url, guest)
+      assert.deepEqual([refused.status, codeOf(refused.body)], [400, 'not_found'], wrapper)
+    }
+  })
+}
+
+test('a tool whose check asks for more scopes is shown, and says which when it is called', async () => {
+  const narrow = await tokenOf('tools:read')
+  for (const [name, url] of await served(() => 'reached', { work: () => requireScope('tools:write') })) {
+    assert.deepEqual(await namesOf(url, narrow), ['work'], name)
+    assert.equal(codeOf((await work(url, narrow)).body), 'insufficient_scope', name)
+    assert.equal(textOf((await work(url, await tokenOf('tools:write'))).body), 'reached', name)
+  }
+})
+
+test('a check knows who asks, and passes when it says yes or nothing', async () => {
+  const [writer, guest] = [await keyOf('writer'), await keyOf('guest')]
+  for (const check of [() => undefined, () => true, async () => true, () => currentPrincipal().roles.includes('writer')]) {
+    for (const [name, url] of await served(() => 'reached', { work: check })) {
+      assert.equal(textOf((await work(url, writer)).body), 'reached', name)
+      assert.ok((await namesOf(url, guest)) !== undefined)
+    }
+  }
+})

@@ -1,0 +1,274 @@
+/** guardTransport around the transports of both SDKs, with the SDKs' own servers and clients at their ends. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PassThrough } from 'node:stream'
+import { after, before, test } from 'node:test'
+import { StdioServerTransport as StdioV1 } from '@modelcontextprotocol/sdk/server/stdio.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
+import { inputRequired, McpServer } from '@modelcontextprotocol/server'
+import { StdioServerTransport as StdioV2, serveStdio } from '@modelcontextprotocol/server/stdio'
+import { z } from 'zod'
+import type { JsonObject } from '../../src/core/json.ts'
+import { guardServer } from '../../src/embed/server.ts'
+import { guardTransport } from '../../src/embed/transport.ts'
+import { META } from '../fixtures/gateway.ts'
+import { ACCESS, aGuard, aServer, aServerV1, listening, type RunningGuard } from './world.ts'
+
+let keys: RunningGuard
+
+before(async () => {
+  keys = aGuard(ACCESS)
+})
+after(() => keys[Symbol.asyncDispose]())
+
+/** A client of lines. */
+class Lines {
+  readonly input = new PassThrough()
+  readonly output = new PassThrough()
+  readonly seen: JsonObject[] = []
+  readonly #waiting = new Map<unknown, (message: JsonObject) => void>()
+  #rest = ''
+  #id = 0
+
+  constructor() {
+    this.output.on('data', (chunk: Buffer) => {
+      const lines = (this.#rest + chunk.toString()).split('\n')
+      this.#rest = lines.pop() ?? ''
+      for (const line of lines) this.#take(JSON.parse(line) as JsonObject)
+    })
+  }
+
+  say(message: JsonObject): void {
+    this.input.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`)
+  }
+
+  ask(method: string, params: JsonObject = {}): Promise<JsonObject> {
+    const id = ++this.#id
+    const answered = new Promise<JsonObject>((resolve) => this.#waiting.set(id, resolve))
+    this.say({ id, method, params })
+    return answered
+  }
+
+  async open(): Promise<JsonObject> {
+    const opened = await this.ask('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities: { elicitation: {} },
+      clientInfo: { name: 't', version: '1' },
+    })
+    this.say({ method: 'notifications/initialized' })
+    return opened
+  }
+
+  /** The next message that the server says by itself. */
+  async next(method: string): Promise<JsonObject> {
+    for (;;) {
+      const at = this.seen.findIndex((message) => message['method'] === method)
+      if (at !== -1) return this.seen.splice(at, 1)[0] ?? {}
+      await new Promise((resolve) => this.output.once('data', resolve))
+    }
+  }
+
+  #take(message: JsonObject): void {
+    if (message['method'] === undefined) this.#waiting.get(message['id'])?.(message)
+    else this.seen.push(message)
+  }
+}
+
+const textOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['content'] as JsonObject[])[0]?.['text']
+const codeOf = (body: JsonObject): unknown => ((body['error'] as JsonObject)['data'] as JsonObject)['code']
+const namesOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['tools'] as JsonObject[]).map((tool) => tool['name'])
+const call = (name: string, args: JsonObject = {}): JsonObject => ({ name, arguments: args, _meta: META })
+
+/** A guard whose environment holds the key of a reader. */
+async function withKey(roles: readonly string[]): Promise<RunningGuard> {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-embed-'))
+  const store = join(folder, 'portcullis.db')
+  const first = aGuard(ACCESS, {}, store)
+  const key = await first.key({ roles })
+  await first[Symbol.asyncDispose]()
+  const guard = aGuard(ACCESS, { MCP_API_KEY: key }, store)
+  return {
+    ...guard,
+    [Symbol.asyncDispose]: async () => {
+      await guard[Symbol.asyncDispose]()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+const SIDES: Readonly<Record<string, (guard: RunningGuard, lines: Lines) => Promise<unknown>>> = {
+  'SDK v1 on stdio': ({ guard }, { input, output }) =>
+    aServerV1().connect(guardTransport(guard, new StdioV1(input, output), { server: 'notes' })),
+  'SDK v2 on stdio': ({ guard }, { input, output }) =>
+    aServer().connect(guardTransport(guard, new StdioV2(input, output), { server: 'notes' })),
+  'SDK v2, served in both eras': async ({ guard }, { input, output }) =>
+    serveStdio(aServer, { transport: guardTransport(guard, new StdioV2(input, output), { server: 'notes' }) }),
+  guardServer: async ({ guard }, { input, output }) => void guardServer(guard, aServer(), { server: 'notes' }).serveStdio(input, output),
+}
+
+for (const [name, connect] of Object.entries(SIDES)) {
+  test(`${name}: with the credential of the environment the law applies; nothing is skipped`, async () => {
+    await using running = await withKey(['user'])
+    const lines = new Lines()
+    await connect(running, lines)
+    const opened = await lines.open()
+    const capabilities = (opened['result'] as JsonObject)['capabilities'] as JsonObject
+    assert.deepEqual((capabilities['experimental'] as JsonObject)['authentication'], { required: true, types: ['api-key'] })
+    assert.deepEqual(namesOf(await lines.ask('tools/list')), ['echo', 'whoami'])
+    assert.equal(textOf(await lines.ask('tools/call', { name: 'echo', arguments: { text: 'hello' } })), 'hello')
+    assert.equal(codeOf(await lines.ask('tools/call', { name: 'write', arguments: {} })), 'not_found')
+    const ended = (await running.events()).filter((event) => event.type === 'call.ended' && event.method === 'tools/call')
+    assert.deepEqual(
+      ended.map((event) => event.denial),
+      [undefined, 'not_found'],
+    )
+    assert.equal(`key#${String(textOf(await lines.ask('tools/call', { name: 'whoami', arguments: {} })))}`, ended[0]?.principal)
+  })
+
+  test(`${name}: without a credential nobody is there`, async () => {
+    const lines = new Lines()
+    await connect(keys, lines)
+    const refused = await lines.ask('initialize', {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 't', version: '1' },
+    })
+    assert.equal(codeOf(refused), 'unauthenticated')
+    assert.equal(codeOf(await lines.ask('tools/call', call('echo', { text: 'x' }))), 'unauthenticated')
+  })
+}
+
+for (const name of ['SDK v2, served in both eras', 'guardServer']) {
+  test(`${name}: a client of the newest revision needs no handshake`, async () => {
+    await using running = await withKey(['user'])
+    const lines = new Lines()
+    await SIDES[name]?.(running, lines)
+    const discovered = await lines.ask('server/discover', { _meta: META })
+    assert.deepEqual((discovered['result'] as JsonObject)['supportedVersions'], ['2026-07-28'])
+    assert.equal(textOf(await lines.ask('tools/call', call('echo', { text: 'hello' }))), 'hello')
+    assert.equal(codeOf(await lines.ask('tools/call', call('write'))), 'not_found')
+  })
+}
+
+test('what a server asks and tells in the middle of a call walks out with it, and the answer walks in', async () => {
+  await using running = await withKey(['user'])
+  const lines = new Lines()
+  const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: { listChanged: true }, logging: {} } })
+  server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, async ({ text }, ctx) => {
+    await ctx.mcpReq.notify({ method: 'notifications/message', params: { level: 'info', data: 'working' } })
+    const answer = await ctx.mcpReq.send({
+      method: 'elicitation/create',
+      params: { mode: 'form', message: 'Sure?', requestedSchema: { type: 'object', properties: {} } },
+    })
+    return { content: [{ type: 'text', text: `${text} ${answer.action}` }] }
+  })
+  await server.connect(guardTransport(running.guard, new StdioV2(lines.input, lines.output), { server: 'notes' }))
+  await lines.open()
+  const answered = lines.ask('tools/call', { name: 'echo', arguments: { text: 'yes' } })
+  assert.equal(((await lines.next('notifications/message'))['params'] as JsonObject)['data'], 'working')
+  const question = await lines.next('elicitation/create')
+  lines.say({ id: question['id'] ?? null, result: { action: 'accept', content: {} } })
+  assert.equal(textOf(await answered), 'yes accept')
+
+  server.sendToolListChanged()
+  assert.ok(await lines.next('notifications/tools/list_changed'))
+})
+
+test('guardServer: what a tool has to know is asked of an older client in its own words', async () => {
+  await using running = await withKey(['user'])
+  const lines = new Lines()
+  const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
+  const question = inputRequired.elicit({ message: 'Who?', requestedSchema: { type: 'object', properties: { name: { type: 'string' } } } })
+  server.registerTool('echo', { inputSchema: z.object({}) }, (_args, ctx) => {
+    const answers = ctx.mcpReq.inputResponses
+    if (answers === undefined) return inputRequired({ inputRequests: { who: question } })
+    return { content: [{ type: 'text', text: JSON.stringify(answers['who']) }] }
+  })
+  void guardServer(running.guard, server, { server: 'notes' }).serveStdio(lines.input, lines.output)
+  await lines.open()
+  const answered = lines.ask('tools/call', { name: 'echo', arguments: {} })
+  const asked = await lines.next('elicitation/create')
+  assert.equal((asked['params'] as JsonObject)['message'], 'Who?')
+  lines.say({ id: asked['id'] ?? null, result: { action: 'accept', content: { name: 'Ada' } } })
+  assert.match(String(textOf(await answered)), /Ada/)
+})
+
+test('a call that is cancelled is cancelled at the server, and its end is written down', async () => {
+  await using running = await withKey(['user'])
+  const lines = new Lines()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
+  server.registerTool('echo', { inputSchema: z.object({}) }, async (_args, ctx) => {
+    begin()
+    await new Promise<void>((resolve) => ctx.mcpReq.signal.addEventListener('abort', () => resolve()))
+    stop()
+    return { content: [] }
+  })
+  await server.connect(guardTransport(running.guard, new StdioV2(lines.input, lines.output), { server: 'notes' }))
+  await lines.open()
+  void lines.ask('tools/call', { name: 'echo', arguments: {} })
+  await begun
+  lines.say({ method: 'notifications/cancelled', params: { requestId: 2 } })
+  await stopped
+  await lines.ask('ping')
+  const ended = (await running.events()).filter((event) => event.type === 'call.ended' && event.method === 'tools/call')
+  assert.deepEqual(
+    ended.map((event) => event.outcome),
+    ['cancelled'],
+  )
+})
+
+test('over HTTP the caller is who the request says, never who the environment is', async () => {
+  await using running = await withKey(['writer'])
+  const key = await running.key({ roles: ['user'] })
+  await using place = await listening(async (req, res) => {
+    const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true })
+    res.on('close', () => void transport.close())
+    await aServerV1().connect(guardTransport(running.guard, transport as TransportV1, { server: 'notes' }))
+    await transport.handleRequest(req, res)
+  })
+  const ask = async (headers: Readonly<Record<string, string>>): Promise<JsonObject> => {
+    const response = await fetch(place.url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'mcp-protocol-version': '2025-11-25',
+        ...headers,
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: {} }),
+    })
+    return (await response.json()) as JsonObject
+  }
+  assert.equal(codeOf(await ask({})), 'unauthenticated')
+  assert.deepEqual(namesOf(await ask({ 'x-api-key': key })), ['echo', 'whoami'])
+})
+
+test('a session over HTTP is its opener\u2019s alone, whoever knows its id', async () => {
+  const mine = await keys.key({ roles: ['user'] })
+  const theirs = await keys.key({ roles: ['writer'] })
+  const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true, sessionIdGenerator: () => 'known-to-all' })
+  await aServerV1().connect(guardTransport(keys.guard, transport as TransportV1, { server: 'notes' }))
+  await using place = await listening((req, res) => transport.handleRequest(req, res))
+  const ask = async (key: string, body: JsonObject, headers: Readonly<Record<string, string>> = {}): Promise<JsonObject> => {
+    const accept = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+    const response = await fetch(place.url, {
+      method: 'POST',
+      headers: { ...accept, ...headers, 'x-api-key': key },
+      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+    })
+    return JSON.parse((await response.text()) || '{}') as JsonObject
+  }
+  const session = { 'mcp-session-id': 'known-to-all', 'mcp-protocol-version': '2025-11-25' }
+  await ask(mine, {
+    id: 1,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } },
+  })
+  assert.deepEqual(namesOf(await ask(mine, { id: 2, method: 'tools/list' }, session)), ['echo', 'whoami'])
+  assert.equal(codeOf(await ask(theirs, { id: 3, method: 'tools/list' }, session)), 'no_session')
+})
