@@ -1,0 +1,21 @@
+/** The same in an Express application, beside its other routes. Nothing in front of the guard may read the body. */
+import express from 'express'
+import { createGuard, guardServer } from '../../src/index.ts' // in your project: from 'portcullis'
+import { createNotesServer } from './notes.ts'
+
+const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
+const served = guardServer(guard, createNotesServer(), { server: 'notes' })
+
+const app = express()
+app.use(['/mcp', '/.well-known/oauth-protected-resource'], served.listener)
+app.get('/', (_request, response) => void response.send('notes'))
+
+const { port, host } = guard.house.config.listen
+const server = app.listen(port, host, () => {
+  const address = server.address()
+  console.log(`http://${host}:${typeof address === 'object' ? address?.port : port}/mcp`)
+})
+process.once('SIGTERM', () => {
+  server.closeAllConnections()
+  server.close(() => void guard.close())
+})

@@ -1,0 +1,19 @@
+/** The SDK's stock handler, guarded as what it is, `(Request) => Response`, in a Hono application. */
+import { serve } from '@hono/node-server'
+import { createMcpHandler } from '@modelcontextprotocol/server'
+import { Hono } from 'hono'
+import { createGuard, guardFetch } from '../../src/index.ts' // in your project: from 'portcullis'
+import { createNotesServer } from './notes.ts'
+
+const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
+const handler = createMcpHandler(createNotesServer)
+const guarded = guardFetch(guard, (request) => handler.fetch(request), { server: 'notes' })
+
+const app = new Hono()
+app.all('/mcp', (context) => guarded(context.req.raw))
+app.all('/.well-known/oauth-protected-resource/*', (context) => guarded(context.req.raw))
+app.get('/', (context) => context.text('notes'))
+
+const { port, host } = guard.house.config.listen
+const server = serve({ fetch: app.fetch, port, hostname: host }, ({ port: bound }) => console.log(`http://${host}:${bound}/mcp`))
+process.once('SIGTERM', () => server.close(() => void guard.close()))
