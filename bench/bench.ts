@@ -1,4 +1,4 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|memory|tokens|stations`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations`. */
 import { parseArgs } from 'node:util'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
@@ -6,7 +6,7 @@ import { median, type Row, showIssued, showMemory, showRecognition, showRows, sh
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
 import { measureRecognition } from './tokens.ts'
-import { bridges, credentials, proxies, type Setting, type Variant } from './variants.ts'
+import { bridges, credentials, embedded, proxies, type Setting, type Variant } from './variants.ts'
 
 const { values } = parseArgs({
   options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' } },
@@ -129,6 +129,16 @@ async function main(load: Load): Promise<void> {
       const rows = await compare(load, setting, 'mcp-proxy to stdio')
       report['bridges'] = rows
       say(showRows('In front of a stdio server: a 400-byte tools/call', 'mcp-proxy to stdio', rows))
+    } finally {
+      await setting.end()
+    }
+  }
+  if (wanted('embedded')) {
+    const setting = await embedded(load)
+    try {
+      const rows = await compare(load, setting, 'SDK v2 handler, unguarded', [8, 64])
+      report['embedded'] = rows
+      say(showRows('Inside the server: a 400-byte tools/call', 'SDK v2 handler, unguarded', rows))
     } finally {
       await setting.end()
     }

@@ -105,31 +105,44 @@ export const LIMITS = {
 interface Portcullis extends Child {
   readonly port: number
   readonly key: string
-  /** Runs `portcullis … --json` on its configuration, and answers what it printed. */
+  readonly command: Configured['command']
+}
+
+const BENCH_ACCESS = { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } }
+
+interface Configured {
+  readonly folder: string
+  readonly file: string
+  /** Runs `portcullis … --json` on the configuration, and answers what it printed. */
   command(args: readonly string[], input?: string): Readonly<Record<string, unknown>>
 }
 
-/** The gateway as an operator runs it: a file for its store, an API key, the law, the journal. @param more of its configuration */
-async function startPortcullis(stack: Stack, server: object, more: object = {}): Promise<Portcullis> {
+/** An installation in a folder of its own: a file for its store, the law, the journal. */
+function configure(stack: Stack, configuration: object): Configured {
   const folder = scratch(stack)
-  const port = await freePort()
-  const configuration = {
-    listen: `127.0.0.1:${port}`,
-    servers: { bench: server },
-    access: { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } },
-    limits: LIMITS,
-    ...more,
-  }
   const file = join(folder, 'portcullis.yaml')
   writeFileSync(file, JSON.stringify(configuration))
-  const cli = join(ROOT, 'src/cli/main.ts')
-  const command = (args: readonly string[], input = ''): Readonly<Record<string, unknown>> => {
-    const printed = execFileSync(process.execPath, [cli, ...args, '-c', file, '--json'], { encoding: 'utf8', input })
+  const command: Configured['command'] = (args, input = '') => {
+    const printed = execFileSync(process.execPath, [CLI, ...args, '-c', file, '--json'], { encoding: 'utf8', input })
     const said: unknown = JSON.parse(printed)
     return typeof said === 'object' && said !== null ? { ...said } : {}
   }
+  return { folder, file, command }
+}
+
+const CLI = join(ROOT, 'src/cli/main.ts')
+
+/** The gateway as an operator runs it, with an API key. @param more of its configuration */
+async function startPortcullis(stack: Stack, server: object, more: object = {}): Promise<Portcullis> {
+  const port = await freePort()
+  const { folder, file, command } = configure(stack, {
+    listen: `127.0.0.1:${port}`,
+    servers: { bench: server },
+    access: BENCH_ACCESS, limits: LIMITS,
+    ...more,
+  })
   const key = String(command(['keys', 'create', '--name', 'bench', '--role', 'bench'])['key'])
-  return { ...stack.keep(start('portcullis', [process.execPath, cli, 'serve', '-c', file], { cwd: folder })), port, key, command }
+  return { ...stack.keep(start('portcullis', [process.execPath, CLI, 'serve', '-c', file], { cwd: folder })), port, key, command }
 }
 
 async function settle(stack: Stack, load: Load, variants: readonly Variant[]): Promise<Setting> {
@@ -185,6 +198,31 @@ export function bridges(load: Load): Promise<Setting> {
       variant('mcp-proxy to stdio', port, '/mcp', bridge.pid),
       variant('Portcullis to stdio', portcullis.port, '/mcp/bench', portcullis.pid, { 'x-api-key': portcullis.key }),
     ])
+  })
+}
+
+/** The server of the official SDK alone, and with the guard in its process: around the stock handler, and in its place. */
+export function embedded(load: Load): Promise<Setting> {
+  return build(async (stack) => {
+    const issuer = stack.keep(await startIssuer())
+    const sdk = stack.keep(await startServer('sdk-server.ts'))
+    const variants = [variant('SDK v2 handler, unguarded', sdk.port, '/mcp', sdk.pid)]
+    for (const wrapper of ['guardNode', 'guardFetch', 'guardServer']) {
+      const port = await freePort()
+      const { file, command } = configure(stack, {
+        listen: `127.0.0.1:${port}`,
+        access: BENCH_ACCESS, limits: LIMITS,
+        authentication: { issuers: [{ issuer: issuer.url, allowPrivate: true, roles: { claim: 'roles', map: { bench: 'bench' } } }] },
+      })
+      const key = String(command(['keys', 'create', '--name', 'bench', '--role', 'bench'])['key'])
+      const guarded = stack.keep(await startServer('guarded-server.ts', wrapper, file, String(port)))
+      const token = issuer.token('ES256', `http://127.0.0.1:${port}/mcp/bench`).text
+      variants.push(
+        variant(`${wrapper}, API key`, port, '/mcp', guarded.pid, { 'x-api-key': key }),
+        variant(`${wrapper}, JWT`, port, '/mcp', guarded.pid, { authorization: `Bearer ${token}` }),
+      )
+    }
+    return settle(stack, load, variants)
   })
 }
 

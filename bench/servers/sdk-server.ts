@@ -1,18 +1,10 @@
 /** The stock handler of the official SDK v2 with the same tool, over HTTP, guarded by nobody. Prints its port. */
 import { createServer } from 'node:http'
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node'
-import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
-import { z } from 'zod'
-import { TOOL } from './answer.ts'
+import { createMcpHandler } from '@modelcontextprotocol/server'
+import { createEchoServer } from './echo-server.ts'
 
-const handler = createMcpHandler(() => {
-  const server = new McpServer({ name: 'bench', version: '1.0.0' }, { capabilities: { tools: {} } })
-  server.registerTool(TOOL, { description: 'Says the same again', inputSchema: z.object({ text: z.string() }) }, ({ text }) => ({
-    content: [{ type: 'text', text }],
-  }))
-  return server
-})
-const handle = toNodeHandler(handler)
+const handle = toNodeHandler(createMcpHandler(createEchoServer))
 
 const server = createServer((request, response) => {
   // The adapter's own type forgets exactOptionalPropertyTypes; its documentation names IncomingMessage.
