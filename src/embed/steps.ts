@@ -8,7 +8,7 @@ import { type Asking, inside, type Powers } from './context.ts'
 
 /**
  * Asked before a tool is called, and before it is listed; `requirePermission` and `requireScope` are made for it. Yes is `true` or nothing,
- * also as a promise; whatever else it answers, and whatever it throws, is a no.
+ * also as a promise; whatever else it answers, and whatever it throws, is a no. It is the server's own, so `profile: observe` does not lift it.
  */
 export type Check = () => unknown
 

@@ -10,7 +10,7 @@ import { pass } from '../guard/guard.ts'
 import { bodilessCall, type Envelope, flawedCall, parseCall } from '../mcp/parse.ts'
 import { refusalBody } from '../mcp/refuse.ts'
 import { subscriptionOf } from '../upstream/remap.ts'
-import { within } from './context.ts'
+import { current, inside, within } from './context.ts'
 import { credentialsOf } from './extra.ts'
 import { type Guard, type Guarded, type Post, postOf } from './guard.ts'
 
@@ -56,6 +56,8 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
   readonly #running = new Map<RequestId, Running<O>>()
   readonly #strays = new Strays()
   readonly #closing = new Stop()
+  /** Done when the last message was taken. */
+  #turn: Promise<void> = Promise.resolve()
   /** Of the connection, once an `initialize` was accepted: whose it is, and that it has an era (2026-07-28, basic/versioning). */
   #owner: string | undefined
   onclose: (() => void) | undefined
@@ -155,7 +157,7 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
     if (!isMessage<M>(given)) throw new Denial('malformed', { detail: 'not a JSON-RPC 2.0 message' })
     if (body.id === undefined || body.method === undefined) {
       if (call.method === 'notifications/cancelled') this.#cancel(body)
-      this.onmessage?.(given, extra)
+      this.#hand(given, extra)
       return NOTHING
     }
     const id = body.id
@@ -164,8 +166,21 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
     const box = new Mailbox()
     this.#running.set(id, { box, stop, options: undefined })
     stop.addEventListener('abort', leave)
-    this.onmessage?.(given, extra)
+    this.#hand(given, extra)
     return box
+  }
+
+  /**
+   * To the server, one message in each turn of the event loop. A host that queues what it is told, as the SDK's `serveStdio` does, would
+   * otherwise do the work of one call as part of another, and its checks and notes would be the other's.
+   */
+  #hand(message: M, extra: X | undefined): void {
+    const asking = current()
+    const tell = (): void => this.onmessage?.(message, extra)
+    this.#turn = this.#turn
+      .then(() => (asking === undefined ? tell() : inside(asking, tell)))
+      .catch((error: Error) => this.onerror?.(error))
+      .then(() => new Promise((resolve) => setImmediate(resolve)))
   }
 
   #cancel(body: Body): void {

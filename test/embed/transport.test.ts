@@ -12,6 +12,7 @@ import { inputRequired, McpServer } from '@modelcontextprotocol/server'
 import { StdioServerTransport as StdioV2, serveStdio } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
 import type { JsonObject } from '../../src/core/json.ts'
+import { audit, requirePermission } from '../../src/embed/context.ts'
 import { guardServer } from '../../src/embed/server.ts'
 import { guardTransport } from '../../src/embed/transport.ts'
 import { META } from '../fixtures/gateway.ts'
@@ -194,6 +195,32 @@ test('guardServer: what a tool has to know is asked of an older client in its ow
   assert.equal((asked['params'] as JsonObject)['message'], 'Who?')
   lines.say({ id: asked['id'] ?? null, result: { action: 'accept', content: { name: 'Ada' } } })
   assert.match(String(textOf(await answered)), /Ada/)
+})
+
+test('calls that come at once are never taken for each other, whoever hosts the server', async () => {
+  await using running = await withKey(['user'])
+  const lines = new Lines()
+  const factory = (): McpServer => {
+    const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
+    server.registerTool('echo', { inputSchema: z.object({ text: z.string() }) }, async ({ text }) => {
+      await audit(text)
+      if (text === '3') requirePermission('nobody:has')
+      return { content: [{ type: 'text', text }] }
+    })
+    return server
+  }
+  serveStdio(factory, { transport: guardTransport(running.guard, new StdioV2(lines.input, lines.output), { server: 'notes' }) })
+  await lines.ask('server/discover', { _meta: META })
+  const answers = await Promise.all(Array.from({ length: 12 }, (_, at) => lines.ask('tools/call', call('echo', { text: String(at) }))))
+  assert.deepEqual(
+    answers.map((answer, at) => (at === 3 ? codeOf(answer) : textOf(answer))),
+    answers.map((_, at) => (at === 3 ? 'forbidden' : String(at))),
+  )
+  const events = (await running.events()).filter((event) => event.call !== undefined)
+  const noted = events.filter((event) => event.type === 'call.noted')
+  assert.equal(new Set(noted.map((event) => event.call)).size, 12)
+  const refused = events.filter((event) => event.denial === 'forbidden').map((event) => event.call)
+  assert.deepEqual(refused, [noted.find((event) => event.detail === '3')?.call])
 })
 
 test('a call that is cancelled is cancelled at the server, and its end is written down', async () => {
