@@ -138,7 +138,8 @@ async function startPortcullis(stack: Stack, server: object, more: object = {}):
   const { folder, file, command } = configure(stack, {
     listen: `127.0.0.1:${port}`,
     servers: { bench: server },
-    access: BENCH_ACCESS, limits: LIMITS,
+    access: BENCH_ACCESS,
+    limits: LIMITS,
     ...more,
   })
   const key = String(command(['keys', 'create', '--name', 'bench', '--role', 'bench'])['key'])
@@ -211,7 +212,8 @@ export function embedded(load: Load): Promise<Setting> {
       const port = await freePort()
       const { file, command } = configure(stack, {
         listen: `127.0.0.1:${port}`,
-        access: BENCH_ACCESS, limits: LIMITS,
+        access: BENCH_ACCESS,
+        limits: LIMITS,
         authentication: { issuers: [{ issuer: issuer.url, allowPrivate: true, roles: { claim: 'roles', map: { bench: 'bench' } } }] },
       })
       const key = String(command(['keys', 'create', '--name', 'bench', '--role', 'bench'])['key'])

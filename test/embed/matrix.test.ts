@@ -20,6 +20,7 @@ const clock = (): number => Date.UTC(2026, 10, 21, 12)
 
 /** The law of test/matrix. */
 const CONFIG = `
+limits: { failures: { allow: 1000, per: 5m, block: 15m } }
 publicUrl: ${PUBLIC_URL}
 authentication: { jwtSecret: ${SECRET} }
 access:
