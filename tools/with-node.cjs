@@ -42,6 +42,8 @@ function environment(bin) {
   var key = Object.keys(env).filter(function (name) { return name.toUpperCase() === 'PATH' })[0] || 'PATH'
   var commands = path.join(setup.root, 'node_modules', '.bin')
   env[key] = [path.dirname(bin), commands, env[key] || ''].join(path.delimiter)
+  // What was compiled once need not be again: commands and tests start many processes of the same files.
+  if (!env.NODE_COMPILE_CACHE) env.NODE_COMPILE_CACHE = path.join(setup.root, 'node_modules', '.cache', 'node-compile')
   return env
 }
 
