@@ -61,16 +61,20 @@ test('an unknown user costs as much as a known one', async () => {
   const { accounts } = open()
   await accounts.add('alice', new Secret(PASSWORD), [])
   await accounts.signIn('nobody', PASSWORD)
-  const time = async (name: string): Promise<number> => {
-    const took: number[] = []
-    for (let round = 0; round < 7; round++) {
+  // The quickest of several rounds, in turn: whatever else the machine does can only add.
+  const quickest = new Map([
+    ['alice', Number.POSITIVE_INFINITY],
+    ['nobody', Number.POSITIVE_INFINITY],
+    ['NOT A NAME', Number.POSITIVE_INFINITY],
+  ])
+  for (let round = 0; round < 7; round++) {
+    for (const [name, best] of quickest) {
       const from = performance.now()
       await accounts.signIn(name, 'a wrong password')
-      took.push(performance.now() - from)
+      quickest.set(name, Math.min(best, performance.now() - from))
     }
-    return took.sort((left, right) => left - right)[3] ?? 0
   }
-  const [known, unknown, impossible] = [await time('alice'), await time('nobody'), await time('NOT A NAME')]
+  const [known = 0, unknown = 0, impossible = 0] = quickest.values()
   // A look-up is microseconds, a hash tens of milliseconds: without the decoy it would be a hundredth.
   for (const other of [unknown, impossible]) assert.ok(other > known / 3 && other < known * 3, `${known} ${unknown} ${impossible}`)
 })
