@@ -9,6 +9,8 @@ import type { Store } from '../store/store.ts'
 import { type Clients, hashClientSecret } from './clients.ts'
 import { deriveKey } from './derive.ts'
 
+/** Between two polls of a device, unless it is told otherwise (RFC 8628 §3.2). */
+const DEVICE_INTERVAL_S = 5
 /** What is issued under a grant and ends with it. */
 const UNDER_GRANT = new Set(['AccessToken', 'AuthorizationCode', 'RefreshToken', 'DeviceCode'])
 /** What can be used once. */
@@ -103,8 +105,8 @@ class Remembered implements Adapter {
     const kept = await this.#options.store.get(this.#key(id))
     if (!isKept(kept)) return undefined
     const payload = this.#open(kept, id)
-    // A device asks again and again: that its code is used up is told by `consume`, for the library would end what the first poll is being given.
-    if (kept.consumed === undefined || this.#kind === 'DeviceCode') return payload
+    // While the first poll is being answered the library must not hear of it: it would end what is just being given.
+    if (kept.consumed === undefined || this.#isAlongside(kept.consumed)) return payload
     if (this.#kind === 'RefreshToken' && (await this.#options.isReplayable(id))) return payload
     return { ...payload, consumed: kept.consumed }
   }
@@ -128,9 +130,15 @@ class Remembered implements Adapter {
       const consumed: Kept = { ...kept, consumed: Math.floor(clock() / 1_000) }
       if (await store.put(this.#key(id), consumed, { onlyIf: kept, ...(expiresAt === undefined ? {} : { expiresAt }) })) return
     }
-    // Two polls of a device at once are no sign of a thief, and no browser has carried its code.
-    if (payload.grantId !== undefined && this.#kind !== 'DeviceCode') await this.#endGrant(payload.grantId)
+    // Who lost to another just now was alongside it, too.
+    const consumedAt = kept.consumed ?? Math.floor(clock() / 1_000)
+    if (payload.grantId !== undefined && !this.#isAlongside(consumedAt)) await this.#endGrant(payload.grantId)
     throw new errors.InvalidGrant('consumed before')
+  }
+
+  /** A device asks again and again: a poll within its interval of the one that was answered is its own, not a thief's (RFC 8628 §3.5). */
+  #isAlongside(consumedAt: number): boolean {
+    return this.#kind === 'DeviceCode' && this.#options.clock() / 1_000 - consumedAt <= DEVICE_INTERVAL_S
   }
 
   async destroy(id: string): Promise<void> {

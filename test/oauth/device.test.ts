@@ -78,6 +78,25 @@ test('of fifty parallel polls one gets the token', async (t) => {
   assert.equal(answers.filter(({ status }) => status === 200).length, 1)
 })
 
+test('a device code that is used once more later on ends what was given for it', async (t) => {
+  const world = await createWorld(t)
+  const client = await register(world, { grant_types: [...GRANTS] })
+  const { body } = await start(world, client)
+  const browser = new Browser()
+  await browser.open(`${world.issuer}/device`)
+  await browser.send({ user_code: String(body['user_code']) })
+  await browser.send({ confirm: 'yes' })
+  await browser.send({ action: 'login', name: 'alice', password: PASSWORD })
+  await browser.send({ action: 'allow' })
+  const given = await poll(world, client, body['device_code'])
+  const refresh = (): Promise<Answer> =>
+    post(`${world.issuer}/token`, { grant_type: 'refresh_token', client_id: client, refresh_token: String(given.body['refresh_token']) })
+  assert.equal((await poll(world, client, body['device_code'])).body['error'], 'invalid_grant', 'its own, at once')
+  world.ahead = 10_000
+  assert.equal((await poll(world, client, body['device_code'])).body['error'], 'invalid_grant')
+  assert.equal((await refresh()).body['error'], 'invalid_grant')
+})
+
 test('user codes cannot be tried out', async (t) => {
   const world = await createWorld(t)
   const browser = new Browser()
