@@ -58,6 +58,7 @@ export interface Post {
 const inner = new WeakMap<Guard, Inner>()
 
 interface Inner {
+  readonly stations: Stations
   readonly powers: Powers
   readonly announcement: Announcement
   readonly resources: Map<string, Resources>
@@ -86,7 +87,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   journal
     .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
     .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
-  house.limits.start().catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'which addresses are blocked cannot be read', { cause })))
+  const stations = afterStart(house)
   const guard: Guard = {
     house,
     onFault,
@@ -100,6 +101,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   }
   const hasTokens = authentication.issuers.length > 0 || authentication.jwtSecret !== undefined
   inner.set(guard, {
+    stations,
     powers: { roles: expandRoles(access.roles), history: journal },
     announcement: { required: authentication.anonymous === undefined, types: hasTokens ? ['api-key', 'bearer'] : ['api-key'] },
     resources,
@@ -108,11 +110,38 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   return guard
 }
 
+/** Nobody is known before it is known who is blocked. A store that cannot tell is asked again by the next call; until then all are refused. */
+function afterStart({ stations, limits }: House): Stations {
+  let hasStarted = false
+  let starting: Promise<void> | undefined
+  const start = (): Promise<void> => {
+    starting ??= limits.start().then(
+      () => {
+        hasStarted = true
+      },
+      (cause: unknown) => {
+        starting = undefined
+        throw cause
+      },
+    )
+    return starting
+  }
+  // What goes wrong here goes wrong again for whoever calls, and is told there.
+  start().catch(() => undefined)
+  const identify: Stations['identify'] = async (credentials, call) => {
+    await start()
+    const denial = call.origin.address === undefined ? undefined : limits.peek(call.origin.address)
+    if (denial !== undefined) throw denial
+    return stations.identify(credentials, call)
+  }
+  return { ...stations, identify: (credentials, call) => (hasStarted ? stations.identify(credentials, call) : identify(credentials, call)) }
+}
+
 /** From now on tokens for the URLs of the server are tokens for it. @throws RangeError for a name that no server can have. */
 export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
-  const { powers, announcement, resources } = innerOf(guard)
+  const { stations, powers, announcement, resources } = innerOf(guard)
   if (!SERVER_NAME.test(server)) throw new RangeError(`${JSON.stringify(server)} is no server's name: lower-case letters, digits and "-"`)
-  const { config, stations } = guard.house
+  const { config } = guard.house
   const own = createResources({
     publicUrl: publicUrlOf(config),
     servers: [server],

@@ -1,5 +1,8 @@
 /** Each wrapper around a server over HTTP, by real requests: the same answers, the same refusals, the same history. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { guardNode } from '../../src/embed/node.ts'
@@ -122,4 +125,22 @@ test('many callers at once are never taken for each other', async () => {
       name,
     )
   }
+})
+
+test('an address that was blocked before the guard was opened is turned away at its very first call', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-guard-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const store = join(folder, 'a.db')
+  let key: string
+  {
+    await using first = aGuard(ACCESS, {}, store)
+    key = await first.key({ roles: ['user'] })
+    await first.guard.house.limits.blocks.add('127.0.0.1/32', { by: 'test' })
+  }
+  await using guard = aGuard(ACCESS, {}, store)
+  await using place = await listening(guardNode(guard.guard, v1Listener(aServerV1), { server: 'notes' }))
+  const answer = await post(place.url, 'tools/call', { name: 'echo', arguments: { text: 'x' } }, { 'x-api-key': key })
+  assert.deepEqual([answer.status, codeOf(answer.body)], [403, 'forbidden'])
+  const [ended] = (await guard.events()).filter(({ type, address }) => type === 'call.ended' && address === '127.0.0.1')
+  assert.equal(ended?.denial, 'forbidden')
 })
