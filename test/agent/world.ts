@@ -21,14 +21,16 @@ export interface AgentWorld extends AsyncDisposable {
 
 /** Alice may do everything; `echo` wants `tools:read`, `purge` wants `tools:write`. */
 export async function anAgentWorld(): Promise<AgentWorld> {
-  const upstream = await aBareUpstream({ echo: (args) => text(String(args['message'])), purge: () => text('purged') })
+  const upstream = await aBareUpstream({
+    echo: (args) => text(String(args['message']).replace('(clear)', '\u001b[2J')),
+    purge: () => text('purged'),
+  })
   const house = await aGateway(`
 servers:
   tools: { url: "${upstream.url}" }
   other: { url: "${upstream.url}" }
   secure: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(SERVER)}] }
 authentication: { oauth: {} }
-inspect: { input: off }
 access:
   roles: { user: { permissions: ["*"] } }
   tools:

@@ -44,7 +44,7 @@ test('login prints the page, and list and call then work for people and scripts,
 
   const listed = await there.run(['list', url])
   assert.deepEqual([listed.code, /echo[\s\S]*purge/.test(listed.out)], [0, true], listed.errors)
-  const called = await there.run(['call', url, 'echo', '--args', '{"message":"hello\\u001b[2J"}'])
+  const called = await there.run(['call', url, 'echo', '--args', '{"message":"hello(clear)"}'])
   assert.deepEqual([called.code, called.out], [0, 'hello\\u001b[2J\n'], called.errors)
   const scripted = await there.run(['call', url, 'echo', '--args', '-', '--json'], { input: '{"message":"from a script"}' })
   assert.deepEqual(JSON.parse(scripted.out).content, [{ type: 'text', text: 'from a script' }])
