@@ -9,6 +9,7 @@ import { publicUrlOf } from '../config/config.ts'
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
+import { listeningOf } from '../face/listening.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { isRequest, resultResponse } from '../mcp/message.ts'
@@ -47,22 +48,7 @@ export function guardServer(guard: Guard, server: McpServer | Server, options: G
   return {
     listener,
     listen: async () => {
-      const { limits } = config
-      const listening = await listen(
-        {
-          host: config.listen.host,
-          port: config.listen.port,
-          limits: {
-            headersTimeoutMs: limits.request.headerTimeoutMs,
-            requestTimeoutMs: limits.request.timeoutMs,
-            keepAliveTimeoutMs: limits.connections.idleMs,
-            maxHeaderBytes: limits.request.maxHeaderBytes,
-            maxConnections: limits.connections.total,
-            maxConnectionsPerAddress: limits.connections.perAddress,
-          },
-        },
-        listener,
-      )
+      const listening = await listen(listeningOf(config), listener)
       listeners.push(listening)
       return `${publicUrlOf(config, listening.port)}/mcp`
     },

@@ -8,6 +8,7 @@ import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
 import { createEdge, type Edge, type Route } from '../face/edge.ts'
 import { createGate } from '../face/gate.ts'
+import { listeningOf } from '../face/listening.ts'
 import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
@@ -87,24 +88,9 @@ class RunningGateway implements Gateway {
 
   async listen(): Promise<Endpoints> {
     const { config, journal, law } = this.house
-    const { limits } = config
     await this.house.limits.start()
     let edge: Edge<ServerResponse> | undefined
-    const listener = await listen(
-      {
-        host: config.listen.host,
-        port: config.listen.port,
-        limits: {
-          headersTimeoutMs: limits.request.headerTimeoutMs,
-          requestTimeoutMs: limits.request.timeoutMs,
-          keepAliveTimeoutMs: limits.connections.idleMs,
-          maxHeaderBytes: limits.request.maxHeaderBytes,
-          maxConnections: limits.connections.total,
-          maxConnectionsPerAddress: limits.connections.perAddress,
-        },
-      },
-      (req, res) => edge?.(req, res),
-    )
+    const listener = await listen(listeningOf(config), (req, res) => edge?.(req, res))
     this.#listener = listener
     const publicUrl = publicUrlOf(config, listener.port)
     const routes = this.#routes()
