@@ -27,7 +27,7 @@ for (const [name, flag] of [
     await using house = await aGateway(`
 servers: { tools: { url: "${upstream.url}" } }
 access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: "tools:use" } } }
-limits: { request: { headerTimeout: 2s, timeout: 2s }, connections: { perAddress: 100 } }`)
+limits: { request: { headerTimeout: 2s, timeout: 2s }, connections: { perAddress: 100 }, address: 1000000/m, methods: { apiKey: 1000000/m } }`)
     const key = await house.key({ roles: ['user'] })
     const honest = async (): Promise<number> => {
       const startedAt = performance.now()
