@@ -1,0 +1,154 @@
+/** Connections to Redis through its client: one server, the primary that Sentinel names, or a Cluster. The client is loaded when it is needed. */
+import { readFileSync } from 'node:fs'
+import { Fault } from '../core/denial.ts'
+import type { Secret } from '../core/secret.ts'
+
+export interface RedisPlace {
+  readonly host: string
+  readonly port: number
+}
+
+/** Where the store is, and as whom. */
+export interface RedisSettings {
+  readonly kind: 'single' | 'sentinel' | 'cluster'
+  /** One, or the first Sentinels or nodes to ask. */
+  readonly places: readonly [RedisPlace, ...RedisPlace[]]
+  /** What Sentinel calls the primary. */
+  readonly primary?: string
+  readonly database: number
+  readonly username?: string
+  readonly password?: Secret
+  /** Paths of PEM files; absent: no TLS. */
+  readonly tls?: { readonly ca?: string; readonly certificate?: string; readonly key?: string }
+  /** In front of every key. */
+  readonly prefix: string
+  /** How long one verb may take. */
+  readonly timeoutMs: number
+}
+
+export type Argument = string | Buffer
+
+/** An open connection. */
+export interface Connection {
+  readonly isReady: boolean
+  /** @param key says which node of a Cluster is asked. */
+  send(key: string, words: readonly Argument[]): Promise<unknown>
+  destroy(): void
+}
+
+const RECONNECT_FIRST_MS = 50
+const RECONNECT_LONGEST_MS = 1_000
+/** A Cluster whose node does not come back is asked who has its slots now. */
+const TOPOLOGY_AFTER_MS = 500
+const SENTINEL_SCAN_MS = 2_000
+/** Redis says where a key went at most so often in a row, or it does not know itself. */
+const REDIRECTS_MAX = 8
+const REDISCOVERS_MAX = 3
+
+/**
+ * @param onError told what went wrong with the connection; it comes back by itself.
+ * @throws Fault `FAULT_STORE` when the client is not installed; whatever the client throws when nobody answers.
+ */
+export async function connectRedis(settings: RedisSettings, onError: (error: unknown) => void): Promise<Connection> {
+  const { createClient, createCluster, createSentinel } = await loadClient()
+  let wasReady = false
+  const node = nodeOptions(settings, (retries) => {
+    // What never was is told at once: whoever asked tries again.
+    return wasReady && Math.min(RECONNECT_LONGEST_MS, RECONNECT_FIRST_MS * 2 ** Math.min(retries, 8))
+  })
+  const [first] = settings.places
+  // No deadline of the client's: it would end what waits to be sent, never what was sent.
+  const commandOptions = { timeout: 0 }
+  switch (settings.kind) {
+    case 'single': {
+      const { socket, ...rest } = node
+      const client = createClient({ ...rest, database: settings.database, commandOptions, socket: { ...socket, ...first } })
+      client.on('error', onError)
+      await client.connect()
+      wasReady = true
+      return {
+        get isReady() {
+          return client.isReady
+        },
+        send: (_key, words) => client.sendCommand(words),
+        destroy: () => client.destroy(),
+      }
+    }
+    case 'cluster': {
+      const { RESP, ...defaults } = node
+      const cluster = createCluster({
+        RESP,
+        rootNodes: settings.places.map((place) => ({ ...defaults, socket: { ...defaults.socket, ...place } })),
+        defaults,
+        commandOptions,
+        maxCommandRedirections: REDIRECTS_MAX,
+        topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_AFTER_MS,
+      })
+      cluster.on('error', onError).on('node-error', onError)
+      await cluster.connect()
+      wasReady = true
+      return { isReady: true, send: (key, words) => cluster.sendCommand(key, false, [...words]), destroy: () => cluster.destroy() }
+    }
+    case 'sentinel': {
+      const { RESP, ...defaults } = node
+      const { username: _user, password: _password, ...open } = defaults
+      const sentinel = createSentinel({
+        RESP,
+        name: settings.primary ?? '',
+        sentinelRootNodes: [...settings.places],
+        nodeClientOptions: { ...defaults, database: settings.database },
+        sentinelClientOptions: open,
+        commandOptions,
+        reserveClient: true,
+        maxCommandRediscovers: REDISCOVERS_MAX,
+        scanInterval: SENTINEL_SCAN_MS,
+        passthroughClientErrorEvents: true,
+      })
+      sentinel.on('error', onError).on('client-error', onError)
+      await sentinel.connect()
+      wasReady = true
+      return {
+        get isReady() {
+          return sentinel.isOpen
+        },
+        send: (_key, words) => sentinel.sendCommand(false, [...words]),
+        destroy: () => void sentinel.destroy().catch(() => undefined),
+      }
+    }
+  }
+}
+
+/** Answers as arrays and texts (RESP2), and nothing kept back for later: who cannot be asked now is told so. */
+function nodeOptions(settings: RedisSettings, reconnectStrategy: (retries: number) => number | false) {
+  const { username, password, tls, timeoutMs } = settings
+  return {
+    RESP: 2 as const,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    maintNotifications: 'disabled' as const,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password: password.reveal() }),
+    socket: {
+      connectTimeout: timeoutMs,
+      reconnectStrategy,
+      ...(tls === undefined ? {} : { tls: true as const, ...readTls(tls) }),
+    },
+  }
+}
+
+function readTls({ ca, certificate, key }: NonNullable<RedisSettings['tls']>): { ca?: Buffer; cert?: Buffer; key?: Buffer } {
+  return {
+    ...(ca === undefined ? {} : { ca: readFileSync(ca) }),
+    ...(certificate === undefined ? {} : { cert: readFileSync(certificate) }),
+    ...(key === undefined ? {} : { key: readFileSync(key) }),
+  }
+}
+
+/** Five megabytes that only this store needs: an optional peer. */
+async function loadClient(): Promise<typeof import('@redis/client')> {
+  try {
+    return await import('@redis/client')
+  } catch (cause) {
+    throw new Fault('FAULT_STORE', 'A store in Redis needs its client: npm install @redis/client', { cause })
+  }
+}

@@ -1,0 +1,136 @@
+/** The way to Redis: opened when it is first needed, each command in its time, and only so many under way. */
+import { Fault } from '../core/denial.ts'
+import type { Clock } from '../core/time.ts'
+import { type Argument, type Connection, connectRedis, type RedisSettings } from './redis-connect.ts'
+import { redisFault } from './redis-fault.ts'
+import type { Script } from './redis-scripts.ts'
+
+/** Commands without an answer, also those that nobody waits for any more: what a Redis that lives answers in a tenth of a second. */
+const PENDING_MAX = 8_192
+/** How often deadlines are looked at. */
+const LOOK_MS = 50
+/** A connection on which nothing was answered for so many deadlines is dead, whatever TCP says. */
+const DEAD_DEADLINES = 5
+/** When nobody answered, how soon the next may try. */
+const RETRY_MS = 250
+
+interface Pending {
+  readonly since: number
+  readonly reject: (fault: Fault) => void
+}
+
+export class RedisLink {
+  readonly #settings: RedisSettings
+  readonly #address: string
+  readonly #steady: Clock
+  readonly #pending = new Set<Pending>()
+  #connection: Connection | undefined
+  #opening: Promise<Connection> | undefined
+  #lastError: unknown
+  #retryAt = 0
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  /** @param steady milliseconds that only ever go forward */
+  constructor(settings: RedisSettings, steady: Clock) {
+    this.#settings = settings
+    this.#address = addressOf(settings)
+    this.#steady = steady
+  }
+
+  /** @throws Fault `FAULT_STORE` (rejects) */
+  async send(key: string, ...words: readonly Argument[]): Promise<unknown> {
+    try {
+      return await this.#ask(key, words)
+    } catch (error) {
+      throw redisFault(error, this.#address)
+    }
+  }
+
+  /** @param key the first of `keys`. @throws Fault `FAULT_STORE` (rejects) */
+  async run(script: Script, keys: readonly [string, ...string[]], words: readonly string[]): Promise<unknown> {
+    const rest = [String(keys.length), ...keys, ...words]
+    try {
+      return await this.#ask(keys[0], ['EVALSHA', script.digest, ...rest])
+    } catch (error) {
+      // A server that was started anew has seen none of them.
+      const isUnknown = error instanceof Error && error.message.startsWith('NOSCRIPT')
+      if (isUnknown) return this.send(keys[0], 'EVAL', script.text, ...rest)
+      throw redisFault(error, this.#address)
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    this.#drop()
+  }
+
+  async #ask(key: string, words: readonly Argument[]): Promise<unknown> {
+    if (this.#isClosed) throw new Fault('FAULT_STORE', `${this.#address}: the store is closed`)
+    if (this.#pending.size >= PENDING_MAX)
+      throw new Fault('FAULT_STORE', `${this.#address}: ${PENDING_MAX} commands wait for an answer; it is too slow for this load`)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    const pending: Pending = { since: this.#steady(), reject }
+    this.#pending.add(pending)
+    this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref()
+    const answer = this.#connection === undefined ? this.#open().then((open) => this.#write(open, key, words)) : this.#write(this.#connection, key, words)
+    answer.then(resolve, reject).finally(() => this.#pending.delete(pending))
+    return promise
+  }
+
+  #write(connection: Connection, key: string, words: readonly Argument[]): Promise<unknown> {
+    if (!connection.isReady) return Promise.reject(this.#lastError ?? new Fault('FAULT_STORE', `${this.#address}: the connection is lost`))
+    return connection.send(key, words)
+  }
+
+  /** One attempt for all who ask meanwhile. */
+  #open(): Promise<Connection> {
+    if (this.#opening !== undefined) return this.#opening
+    if (this.#steady() < this.#retryAt) return Promise.reject(this.#lastError)
+    this.#opening = connectRedis(this.#settings, (error) => {
+      this.#lastError = error
+    })
+      .then((connection) => {
+        if (this.#isClosed) connection.destroy()
+        else this.#connection = connection
+        return connection
+      })
+      .catch((error: unknown) => {
+        this.#lastError = error
+        this.#retryAt = this.#steady() + RETRY_MS
+        throw error
+      })
+      .finally(() => {
+        this.#opening = undefined
+      })
+    return this.#opening
+  }
+
+  /** The oldest stand first. */
+  #look(): void {
+    const now = this.#steady()
+    const { timeoutMs } = this.#settings
+    let isDead = false
+    for (const { since, reject } of this.#pending) {
+      if (now - since < timeoutMs) break
+      reject(new Fault('FAULT_STORE', `${this.#address}: no answer within ${timeoutMs} ms`))
+      isDead ||= now - since > timeoutMs * DEAD_DEADLINES
+    }
+    if (isDead) this.#drop()
+    if (this.#pending.size > 0) return
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  #drop(): void {
+    const connection = this.#connection
+    this.#connection = undefined
+    connection?.destroy()
+  }
+}
+
+/** As it is said in faults: without a user and a password. */
+function addressOf({ kind, places }: RedisSettings): string {
+  return `redis${kind === 'single' ? '' : `+${kind}`}://${places.map(({ host, port }) => `${host}:${port}`).join(',')}`
+}
