@@ -1,5 +1,5 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
@@ -7,16 +7,16 @@ import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Environment, Path } from './source.ts'
+import { type StoreConfig, settleStore } from './store.ts'
 import type { Address } from './values.ts'
 
 /** All that a child inherits of our environment; nothing of the gateway's own is in there. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
 /** A process costs tens of megabytes. */
 const PROCESSES_MAX = 32
+/** With what makes a chain of it, a mark has room for it. */
+const NODE_MAX_CHARS = 63
 const PROCESS_IDLE_MS = 10 * 60_000
-/** Stands in the folder of the database. */
-const KEY_FILE = 'portcullis.key'
-export const IN_MEMORY = ':memory:'
 
 /** A server that speaks over stdio, started by us. */
 export interface CommandServer {
@@ -68,7 +68,7 @@ export interface AccessConfig {
   readonly policies: readonly string[]
 }
 
-export interface Config {
+export interface Config extends StoreConfig {
   /** Absolute; absent when there is no file. */
   readonly file?: string
   /** What relative paths are relative to. */
@@ -76,10 +76,8 @@ export interface Config {
   readonly listen: Address
   /** Without a slash at its end. Absent when not written: then it follows from where the gateway listens, see `publicUrlOf`. */
   readonly publicUrl?: string
-  /** Absolute path, or `:memory:`. */
-  readonly store: string
-  /** Where the installation's secret is; absent when the store is in memory. */
-  readonly keyFile?: string
+  /** What this replica is called in the journal; absent where nobody has said, and it needs no name. */
+  readonly node?: string
   readonly profile: Settings['profile']
   readonly allowedOrigins: readonly string[]
   /** CIDR, each in its one spelling. */
@@ -105,20 +103,23 @@ interface Place {
   readonly file?: string
   readonly directory: string
   readonly environment: Environment
+  /** Of this machine. */
+  readonly host: string
 }
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
-export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, ...rest } = settings
-  const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
+export function settle(settings: Settings, { file, directory, environment, host }: Place): Config {
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, store, keyFile, node, ...rest } = settings
+  const kept = settleStore(store, keyFile, directory)
+  const name = node ?? (kept.redis === undefined ? undefined : nodeOf(host))
   const credential = environment[authentication.environment]
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
-    ...(store === IN_MEMORY ? {} : { keyFile: join(dirname(store), KEY_FILE) }),
+    ...kept,
+    ...(name === undefined ? {} : { node: name }),
     directory,
-    store,
     servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
     authentication: {
       apiKeys: { prefix: authentication.apiKeys.prefix, expiresMs: authentication.apiKeys.expires },
@@ -139,6 +140,15 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
       checkpointMs: audit.checkpoint,
     },
   }
+}
+
+/** A host's name as the name of a node. */
+function nodeOf(host: string): string {
+  const name = host
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]/g, '-')
+    .slice(0, NODE_MAX_CHARS)
+  return /^[a-z0-9]/.test(name) ? name : 'gateway'
 }
 
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {

@@ -1,6 +1,6 @@
 /** File and environment in, Config out, or a Fault that lists every mistake. The only place that reads the environment. */
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import type { z } from 'zod'
 import { Fault } from '../core/denial.ts'
@@ -54,7 +54,7 @@ export function parseConfig(text: string, { file, environment = process.env }: R
       found.map(({ path, expected }) => source.mistake(path, expected)),
     )
   const absolute = resolve(file)
-  return settle(read.data, { file: absolute, directory: dirname(absolute), environment })
+  return settle(read.data, { file: absolute, directory: dirname(absolute), environment, host: hostname() })
 }
 
 function readText(file: string): string {

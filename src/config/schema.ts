@@ -4,6 +4,7 @@ import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
+import { storeSetting } from './store.ts'
 import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
@@ -153,9 +154,17 @@ export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
-    store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
+    store: storeSetting
       .prefault('.portcullis/portcullis.db')
-      .describe('The database file, beside which the journal is kept, or `:memory:`.'),
+      .describe('The database file, beside which the journal is kept; `:memory:`; or Redis, which many replicas may share.'),
+    keyFile: text('a path')
+      .optional()
+      .describe(
+        'The secret of this installation, the same for all its replicas. Default: portcullis.key beside the database, or in .portcullis.',
+      ),
+    node: word(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, "." and "-", at most 63')
+      .optional()
+      .describe('What this replica is called in the journal. Default: gateway; with Redis, the name of the host.'),
     profile: z
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')

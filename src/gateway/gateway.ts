@@ -14,6 +14,7 @@ import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { Streams } from '../face/streams.ts'
 import { type House, openHouse } from '../guard/create.ts'
+import { checkInstallation } from '../guard/open-store.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
@@ -59,7 +60,7 @@ export interface Endpoints {
 /** @throws Fault when the house cannot be opened: then nothing starts. */
 export function createGateway(config: Config, options: GatewayOptions): Gateway {
   const { onFault, clock } = options
-  const house = openHouse(config, { node: 'gateway', onFault, ...(clock === undefined ? {} : { clock }) })
+  const house = openHouse(config, { node: config.node ?? 'gateway', onFault, ...(clock === undefined ? {} : { clock }) })
   return new RunningGateway(house, options)
 }
 
@@ -88,6 +89,7 @@ class RunningGateway implements Gateway {
 
   async listen(): Promise<Endpoints> {
     const { config, journal, law } = this.house
+    await checkInstallation(this.house, config)
     await this.house.limits.start()
     let edge: Edge<ServerResponse> | undefined
     const listener = await listen(listeningOf(config), (req, res) => edge?.(req, res))
@@ -117,6 +119,7 @@ class RunningGateway implements Gateway {
     const { config, stations, clock, newId, journal, law } = this.house
     const upstream = this.#upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
+    await checkInstallation(this.house, config)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
     const face = {
       house: stations,

@@ -1,10 +1,10 @@
 /** openHouse(): the one place where parts are chosen. */
-import { globSync, mkdirSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
+import { globSync } from 'node:fs'
+import { relative } from 'node:path'
 import { createJournal, type Journal } from '../audit/journal.ts'
 import { describeArguments } from '../audit/record.ts'
 import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
-import { type Config, IN_MEMORY } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
@@ -19,11 +19,11 @@ import { type Clients, createClients } from '../net/client.ts'
 import type { Rules } from '../policy/compile.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
 import { readPolicies } from '../policy/load.ts'
-import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import type { Stations } from './guard.ts'
+import { openStore } from './open-store.ts'
 import { createScreens } from './screens.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
@@ -61,14 +61,16 @@ export interface HouseOptions {
   readonly clock?: Clock
   /** Milliseconds that only ever go forward; those of the process unless told. */
   readonly steady?: Clock
+  /** Whether events may wait on this machine while the store is away: for who stays. Default: no. */
+  readonly spools?: boolean
   /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
   readonly stdout?: boolean
 }
 
 /** @throws Fault when the store or the key file cannot be opened. */
-export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true }: HouseOptions): Records {
+export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions): Records {
   const turn = new Turn()
-  const store = openStore(config, clock, turn)
+  const store = openStore(config, { clock, turn, onFault, spools })
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
   const { checkpointMs } = config.audit
   const journal = createJournal({
@@ -97,7 +99,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
 export function openHouse(config: Config, options: HouseOptions): House {
   const clock = options.clock ?? Date.now
   const law = createEngine(readLaw(config), clock)
-  const records = openRecords(config, options)
+  const records = openRecords(config, { spools: true, ...options })
   const { store, keyring, journal, keys } = records
   const { anonymous } = config.authentication
   const hashArguments = createKeyedHash(keyring.key('arguments'))
@@ -173,11 +175,6 @@ function found(glob: string): readonly string[] {
   const paths = globSync(glob)
   if (paths.length === 0 && !/[*?[{]/.test(glob)) throw new Fault('FAULT_POLICY', `${glob}: no such policy file`)
   return paths
-}
-
-function openStore(config: Config, clock: Clock, turn: Turn): Store {
-  if (config.store !== IN_MEMORY) mkdirSync(dirname(config.store), { recursive: true, mode: 0o700 })
-  return openSqlite(config.store, { clock, turn })
 }
 
 function sinksOf(config: Config, stdout: boolean): readonly Sink[] {

@@ -97,7 +97,9 @@ export class Outbox {
       const missing = this.#recent.filter((one) => one.batch.log === batch.log && one.batch.number > last)
       const known = missing[0]?.batch.number ?? batch.number
       if (known > last + 1)
-        this.#options.onFault(new Fault('FAULT_STORE', `Redis has lost ${known - last - 1} appends to ${batch.log} that it had acknowledged`))
+        this.#options.onFault(
+          new Fault('FAULT_STORE', `Redis has lost ${known - last - 1} appends to ${batch.log} that it had acknowledged`),
+        )
       for (const { batch: again } of missing) last = await this.#logs.bring(again, this.#writer, last)
       last = await this.#logs.bring(batch, this.#writer, last)
       if (last < batch.number) throw new Fault('FAULT_STORE', `Redis does not take an append to ${batch.log}`)

@@ -10,7 +10,10 @@ const STEPS: readonly (readonly [RegExp, string])[] = [
   [/^(MISCONF|NOREPLICAS)/, 'it takes no writes now: see its own log'],
   [/^(LOADING|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY)/, 'it is not ready yet'],
   [/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ECONNRESET|EPIPE/, 'it cannot be reached: see that it runs'],
-  [/certificate|self.signed|ERR_TLS|ERR_SSL|wrong version number/i, 'no trusted connection comes about: see `store.ca`, and whether it speaks TLS'],
+  [
+    /certificate|self.signed|ERR_TLS|ERR_SSL|wrong version number/i,
+    'no trusted connection comes about: see `store.ca`, and whether it speaks TLS',
+  ],
 ]
 
 /** A Fault `FAULT_STORE` for anything that Redis or its client threw; a Fault stays what it is. */

@@ -74,7 +74,10 @@ export class RedisLink {
     const pending: Pending = { since: this.#steady(), reject }
     this.#pending.add(pending)
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref()
-    const answer = this.#connection === undefined ? this.#open().then((open) => this.#write(open, key, words)) : this.#write(this.#connection, key, words)
+    const answer =
+      this.#connection === undefined
+        ? this.#open().then((open) => this.#write(open, key, words))
+        : this.#write(this.#connection, key, words)
     answer.then(resolve, reject).finally(() => this.#pending.delete(pending))
     return promise
   }

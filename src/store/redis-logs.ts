@@ -110,7 +110,13 @@ export class RedisLogs {
     return marks.sort((left, right) => (left.by < right.by ? -1 : 1))
   }
 
-  async #entries(log: string, command: string, from: string, to: string, count: number): Promise<readonly { id: string; texts: readonly string[] }[]> {
+  async #entries(
+    log: string,
+    command: string,
+    from: string,
+    to: string,
+    count: number,
+  ): Promise<readonly { id: string; texts: readonly string[] }[]> {
     const key = this.#keys.log(log)
     const found = await this.#link.send(key, command, key, from, to, 'COUNT', String(count))
     if (!Array.isArray(found)) throw new Fault('FAULT_STORE', 'Redis answers something else than a stream')

@@ -110,7 +110,11 @@ class RedisStore implements Store {
     for (const cell of cells) checkCell(cell)
     const [first, ...rest] = cells.map(({ key }) => this.#keys.cell(checkKey(key)))
     const words = cells.flatMap((cell) => [String(intervalUsOf(cell)), String(cell.burst), String(cell.cost)])
-    const answer = await this.#link.run(CHARGE, [first ?? '', ...rest], [String(Math.floor(now * US_PER_MS)), String(CELL_GRACE_MS), ...words])
+    const answer = await this.#link.run(
+      CHARGE,
+      [first ?? '', ...rest],
+      [String(Math.floor(now * US_PER_MS)), String(CELL_GRACE_MS), ...words],
+    )
     const [allowed, waitUs, refusedBy = -1, ...remaining] = Array.isArray(answer) ? answer.map(Number) : []
     return { allowed: allowed === 1, waitMs: Math.ceil((waitUs ?? 0) / US_PER_MS), refusedBy, remaining }
   }

@@ -57,7 +57,10 @@ export class Spool {
     try {
       this.#file.append([JSON.stringify(jsonOf(batch))], (bytes) => {
         if (this.#bytes + bytes > this.#maxBytes)
-          throw new Fault('FAULT_STORE', `${this.path}: ${this.#maxBytes} bytes wait for Redis, which is all that may (store.spool.maxBytes)`)
+          throw new Fault(
+            'FAULT_STORE',
+            `${this.path}: ${this.#maxBytes} bytes wait for Redis, which is all that may (store.spool.maxBytes)`,
+          )
         this.#bytes += bytes
       })
     } catch (error) {

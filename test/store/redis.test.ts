@@ -2,7 +2,7 @@
 import { after, describe } from 'node:test'
 import { openRedis } from '../../src/store/redis.ts'
 import { storeContract } from '../contract/store.ts'
-import { type RedisServer, REDIS_MISSING, settingsOf, startCluster, startRedis } from '../fixtures/redis.ts'
+import { REDIS_MISSING, type RedisServer, settingsOf, startCluster, startRedis } from '../fixtures/redis.ts'
 
 describe('Redis', { skip: REDIS_MISSING }, () => {
   let server: Promise<RedisServer> | undefined
