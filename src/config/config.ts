@@ -42,6 +42,11 @@ export interface UrlServer {
 
 export type ServerConfig = CommandServer | UrlServer
 
+export interface PeerConfig {
+  readonly listen: Address
+  readonly url?: string
+}
+
 interface Need {
   readonly permission?: string
   readonly scopes?: readonly string[]
@@ -78,6 +83,7 @@ export interface Config extends StoreConfig {
   readonly publicUrl?: string
   /** What this replica is called in the journal; absent where nobody has said, and it needs no name. */
   readonly node?: string
+  readonly peers?: PeerConfig
   readonly profile: Settings['profile']
   readonly allowedOrigins: readonly string[]
   /** CIDR, each in its one spelling. */
@@ -109,7 +115,7 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment, host }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store, keyFile, node, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, store, keyFile, node, peers, ...rest } = settings
   const kept = settleStore(store, keyFile, directory)
   const name = node ?? (kept.redis === undefined ? undefined : nodeOf(host))
   const credential = environment[authentication.environment]
@@ -119,6 +125,7 @@ export function settle(settings: Settings, { file, directory, environment, host 
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
     ...kept,
     ...(name === undefined ? {} : { node: name }),
+    ...(peers === undefined ? {} : { peers: { listen: peers.listen, ...(peers.url === undefined ? {} : { url: peers.url }) } }),
     directory,
     servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
     authentication: {
@@ -243,6 +250,9 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
       }
     }
   }
+  const { peers } = settings
+  if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
+    found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
   const { oauth } = settings.authentication

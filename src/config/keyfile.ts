@@ -18,6 +18,7 @@ import { Fault } from '../core/denial.ts'
 
 /** What keys are for. A key never serves two purposes. */
 export type Purpose =
+  | 'peers'
   | 'installation'
   | 'api-key'
   | 'arguments'

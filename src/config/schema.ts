@@ -165,6 +165,16 @@ export const settings = z.strictObject(
     node: word(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, "." and "-", at most 63')
       .optional()
       .describe('What this replica is called in the journal. Default: gateway; with Redis, the name of the host.'),
+    peers: z
+      .strictObject(
+        {
+          listen: address.describe('Where other replicas reach this one. Not for clients.'),
+          url: httpUrl.optional().describe('How they reach it there. Made from `listen` unless told.'),
+        },
+        { error: 'expected a map: listen, url' },
+      )
+      .optional()
+      .describe('With many replicas: sessions of revisions before 2026-07-28 live on one of them, and the others send their calls there.'),
     profile: z
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')

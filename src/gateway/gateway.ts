@@ -24,6 +24,7 @@ import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
+import { openPeers, type Peers } from './peers.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -75,6 +76,7 @@ class RunningGateway implements Gateway {
   readonly #stopping = new AbortController()
   #listener: Listener | undefined
   #authorization: Authorization | undefined
+  #peers: Peers | undefined
 
   constructor(house: House, options: GatewayOptions) {
     const { config, clock } = house
@@ -91,6 +93,7 @@ class RunningGateway implements Gateway {
     const { config, journal, law } = this.house
     await checkInstallation(this.house, config)
     await this.house.limits.start()
+    if (config.peers !== undefined) this.#peers = await openPeers(config.peers, this.house)
     let edge: Edge<ServerResponse> | undefined
     const listener = await listen(listeningOf(config), (req, res) => edge?.(req, res))
     this.#listener = listener
@@ -142,7 +145,8 @@ class RunningGateway implements Gateway {
     clearInterval(this.#sweep)
     this.#watcher.close()
     this.#stopping.abort()
-    await this.#listener?.close(this.house.config.limits.drainMs)
+    const { drainMs } = this.house.config.limits
+    await Promise.all([this.#listener?.close(drainMs), this.#peers?.close(drainMs)])
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
@@ -152,7 +156,8 @@ class RunningGateway implements Gateway {
   #routes(): ReadonlyMap<string, Route> {
     const routes = new Map<string, Route>()
     for (const [server, upstream] of this.#upstreams) {
-      const route = { server, relay: createRelay(upstream, this.#sessions, this.#streams) }
+      const relay = createRelay(upstream, this.#sessions, this.#streams)
+      const route = { server, relay: this.#peers?.around(server, relay) ?? relay }
       routes.set(`/mcp/${server}`, route)
       if (this.#upstreams.size === 1) routes.set('/mcp', route)
     }
@@ -174,6 +179,7 @@ class RunningGateway implements Gateway {
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,
       newId,
+      ...(this.#peers === undefined ? {} : { sessionSuffix: this.#peers.suffix }),
       isHealthy: () => !journal.isFailing,
       stopping: this.#stopping.signal,
     })

@@ -16,8 +16,10 @@ export function encodePart(part: string): string {
 }
 
 export const KEYS = {
-  /** What this installation knows of itself. */
+  /** By which key this store was written: keyed digest of a constant. */
   instance: 'instance',
+  /** Where a replica is reached by the others, for as long as it says so. */
+  replica: (id: string): string => keyOf('replica', id),
   /** The record of an API key, by its public id. */
   keyRecord: (id: string): string => keyOf('key', id),
   /** All of them, for `list`. */

@@ -14,8 +14,12 @@ const DEAD_DEADLINES = 5
 /** When nobody answered, how soon the next may try. */
 const RETRY_MS = 250
 
+/** To load the client and to connect takes longer than a question, on a machine that has just started most of all. */
+const OPEN_MS = 8_000
+
 interface Pending {
-  readonly since: number
+  /** When it is late. */
+  dueAt: number
   readonly reject: (fault: Fault) => void
 }
 
@@ -71,20 +75,21 @@ export class RedisLink {
     if (this.#pending.size >= PENDING_MAX)
       throw new Fault('FAULT_STORE', `${this.#address}: ${PENDING_MAX} commands wait for an answer; it is too slow for this load`)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const pending: Pending = { since: this.#steady(), reject }
+    const pending: Pending = { dueAt: this.#steady() + OPEN_MS, reject }
     this.#pending.add(pending)
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref()
-    const answer =
-      this.#connection === undefined
-        ? this.#open().then((open) => this.#write(open, key, words))
-        : this.#write(this.#connection, key, words)
+    const write = (connection: Connection): Promise<unknown> => {
+      pending.dueAt = this.#steady() + this.#settings.timeoutMs
+      return this.#write(connection, key, words)
+    }
+    const answer = this.#connection === undefined ? this.#open().then(write) : write(this.#connection)
     answer.then(resolve, reject).finally(() => this.#pending.delete(pending))
     return promise
   }
 
   #write(connection: Connection, key: string, words: readonly Argument[]): Promise<unknown> {
-    if (!connection.isReady) return Promise.reject(this.#lastError ?? new Fault('FAULT_STORE', `${this.#address}: the connection is lost`))
-    return connection.send(key, words)
+    if (connection.isReady) return connection.send(key, words)
+    return Promise.reject(this.#lastError ?? new Fault('FAULT_STORE', `${this.#address}: the connection is lost`))
   }
 
   /** One attempt for all who ask meanwhile. */
@@ -110,15 +115,14 @@ export class RedisLink {
     return this.#opening
   }
 
-  /** The oldest stand first. */
   #look(): void {
     const now = this.#steady()
     const { timeoutMs } = this.#settings
     let isDead = false
-    for (const { since, reject } of this.#pending) {
-      if (now - since < timeoutMs) break
+    for (const { dueAt, reject } of this.#pending) {
+      if (now < dueAt) continue
       reject(new Fault('FAULT_STORE', `${this.#address}: no answer within ${timeoutMs} ms`))
-      isDead ||= now - since > timeoutMs * DEAD_DEADLINES
+      isDead ||= now - dueAt > timeoutMs * DEAD_DEADLINES
     }
     if (isDead) this.#drop()
     if (this.#pending.size > 0) return
