@@ -213,7 +213,8 @@ const STANDING_MS = 5_000
 /** Walks the call down the line and writes out what comes. */
 async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<void> {
   const { route, answer, stop, res } = exchange
-  const call = parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId(parts.sessionSuffix) } : parsed
+  const call =
+    parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId(parts.sessionSuffix) } : parsed
   if (call !== parsed) answer.sessionId = call.session
   answer.isModern = call.origin.era === 'modern'
   const abort = (): void => stop.abort()

@@ -64,7 +64,8 @@ export function writeEnd(seal: Seal, nonce: string, index: number): string {
 export function readStep(seal: Seal, nonce: string, index: number, text: string): Message | undefined {
   const step = JSON.parse(seal.open(text, placeOf(nonce, index))) as Step // what `line` wrote: the seal says so
   if ('end' in step) return undefined
-  if ('denial' in step) throw new Denial(isCode(step.denial) ? step.denial : 'unavailable', { detail: step.detail, remedies: step.remedies })
+  if ('denial' in step)
+    throw new Denial(isCode(step.denial) ? step.denial : 'unavailable', { detail: step.detail, remedies: step.remedies })
   const { message, isVerbatim, event } = step
   return {
     body: JSON.parse(message) as Message['body'], // as the other replica had parsed it

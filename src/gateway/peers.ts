@@ -207,7 +207,13 @@ function homeOf(call: Call): { readonly home: string | undefined; readonly call:
 /** Nothing was sent. */
 function isUnreached(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'ECONNREFUSED' || code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'EHOSTUNREACH' || code === 'ENETUNREACH' || code === 'ENOTFOUND'
+  return (
+    code === 'ECONNREFUSED' ||
+    code === 'UND_ERR_CONNECT_TIMEOUT' ||
+    code === 'EHOSTUNREACH' ||
+    code === 'ENETUNREACH' ||
+    code === 'ENOTFOUND'
+  )
 }
 
 function drained(res: ServerResponse): Promise<void> {

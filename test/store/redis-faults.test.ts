@@ -61,7 +61,12 @@ describe('A store in Redis', { skip: REDIS_MISSING }, () => {
     await using store = open(settingsOf(server.port, { timeoutMs: 300 }))
     await store.put('k', 1)
     process.kill(server.pid, 'SIGSTOP')
-    const asked = Array.from({ length: 9_000 }, (_, i) => store.take(`none/${i}`).then(() => '', (fault: Fault) => fault.message))
+    const asked = Array.from({ length: 9_000 }, (_, i) =>
+      store.take(`none/${i}`).then(
+        () => '',
+        (fault: Fault) => fault.message,
+      ),
+    )
     const answers = await Promise.all(asked)
     assert.equal(answers.filter((answer) => /no answer within 300 ms/.test(answer)).length, 8_192)
     assert.equal(answers.filter((answer) => /too slow for this load/.test(answer)).length, 9_000 - 8_192)
