@@ -36,6 +36,15 @@ export interface Issued {
   readonly cpuUs: number
 }
 
+/** What a store is asked for one call. */
+export interface Asked {
+  readonly name: string
+  readonly connections: number
+  readonly commands: number
+  /** Packets of commands that it read: what one turn asks for comes in one. */
+  readonly roundTrips: number
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right)
   const middle = sorted.length >> 1
@@ -93,4 +102,14 @@ export function showIssued(rows: readonly Issued[]): string {
     ['', 'tokens/s', 'median µs', 'CPU µs/token'],
     rows.map(({ name, perSecond, medianUs, cpuUs }) => [name, whole(perSecond), whole(medianUs), whole(cpuUs)]),
   )}`
+}
+
+export function showAsked(rows: readonly Asked[]): string {
+  const lines = rows.map(({ name, connections, commands, roundTrips }) => [
+    name,
+    String(connections),
+    commands.toFixed(2),
+    roundTrips.toFixed(2),
+  ])
+  return `\nWhat Redis is asked for a call\n\n${table(['', 'connections', 'commands', 'round trips'], lines)}\n`
 }

@@ -13,6 +13,7 @@ import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
 import { type Shell, tell } from './shell.ts'
+import { addStore } from './store.ts'
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
@@ -29,6 +30,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addPolicy,
   addBlock,
   addAudit,
+  addStore,
   addLogin,
   addCall,
 ]

@@ -98,6 +98,8 @@ function nextStep(code: string, message: string): string | undefined {
   if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
     return 'Make one with "portcullis init", or name it with -c FILE.'
   if (message.includes('EADDRINUSE')) return 'Another program listens there. Stop it, or set another "listen" in the configuration.'
+  if (code === 'FAULT_STORE' && message.includes('redis'))
+    return 'See "store" in the configuration, and that Redis runs and may be reached.'
   return NEXT[code]
 }
 

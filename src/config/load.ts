@@ -7,6 +7,7 @@ import { Fault } from '../core/denial.ts'
 import { type CommandServer, type Config, commandServer, contradictions, settle } from './config.ts'
 import { configSchema, settings } from './schema.ts'
 import { type Environment, type Mistake, type Path, parseSource, type Source, showPath } from './source.ts'
+import { type StoreConfig, settleStore, storeSetting } from './store.ts'
 
 /** What `-c` means when it is not given. */
 export const DEFAULT_FILE = 'portcullis.yaml'
@@ -55,6 +56,13 @@ export function parseConfig(text: string, { file, environment = process.env }: R
     )
   const absolute = resolve(file)
   return settle(read.data, { file: absolute, directory: dirname(absolute), environment, host: hostname() })
+}
+
+/** A store that is named by itself. @throws Fault `FAULT_CONFIG` */
+export function storeOf(text: string): StoreConfig {
+  const read = storeSetting.safeParse(text)
+  if (!read.success) throw new Fault('FAULT_CONFIG', `${read.error.issues[0]?.message ?? 'expected a store'}`)
+  return settleStore(read.data, undefined, process.cwd())
 }
 
 function readText(file: string): string {
