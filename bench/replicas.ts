@@ -87,8 +87,8 @@ async function startRedis(stack: Stack): Promise<{ readonly port: number } & Pic
     port,
     asked: async () => {
       const info = String(await client.sendCommand(['INFO', 'stats']))
-      const valueOf = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
-      return { commands: valueOf('total_commands_processed'), reads: valueOf('total_reads_processed') }
+      const countOf = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(info)?.[1])
+      return { commands: countOf('total_commands_processed'), reads: countOf('total_reads_processed') }
     },
   }
 }
