@@ -36,6 +36,7 @@ export interface Connection {
   destroy(): void
 }
 
+const KEEPS = 'noeviction'
 const RECONNECT_FIRST_MS = 50
 const RECONNECT_LONGEST_MS = 1_000
 /** A Cluster whose node does not come back is asked who has its slots now. */
@@ -116,6 +117,18 @@ export async function connectRedis(settings: RedisSettings, onError: (error: unk
       }
     }
   }
+}
+
+/**
+ * Under any other policy a Redis that is full forgets what it likes, a revocation as soon as a replay marker. Who may not ask is believed.
+ * @throws Fault `FAULT_STORE` (rejects)
+ */
+export async function checkKeeps(connection: Connection, key: string): Promise<void> {
+  const memory = await connection.send(key, ['INFO', 'memory']).catch(() => '')
+  const [, limit = '0'] = /^maxmemory:(\d+)/m.exec(String(memory)) ?? []
+  const [, policy = KEEPS] = /^maxmemory_policy:(\S+)/m.exec(String(memory)) ?? []
+  if (limit === '0' || policy === KEEPS) return
+  throw new Fault('FAULT_STORE', `Redis may forget revocations when it is full (maxmemory-policy ${policy}): set maxmemory-policy ${KEEPS}`)
 }
 
 /** Answers as arrays and texts (RESP2), and nothing kept back for later: who cannot be asked now is told so. */

@@ -1,7 +1,7 @@
 /** The way to Redis: opened when it is first needed, each command in its time, and only so many under way. */
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
-import { type Argument, type Connection, connectRedis, type RedisSettings } from './redis-connect.ts'
+import { type Argument, type Connection, checkKeeps, connectRedis, type RedisSettings } from './redis-connect.ts'
 import { redisFault } from './redis-fault.ts'
 import type { Script } from './redis-scripts.ts'
 
@@ -99,7 +99,11 @@ export class RedisLink {
     this.#opening = connectRedis(this.#settings, (error) => {
       this.#lastError = error
     })
-      .then((connection) => {
+      .then(async (connection) => {
+        await checkKeeps(connection, this.#settings.prefix).catch((fault: unknown) => {
+          connection.destroy()
+          throw fault
+        })
         if (this.#isClosed) connection.destroy()
         else this.#connection = connection
         return connection
