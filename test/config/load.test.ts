@@ -149,12 +149,6 @@ test('a mistake never repeats the value, which may be a secret', () => {
   assert.doesNotMatch(told, /abc/)
 })
 
-test('Redis is told to be not built yet', () => {
-  assert.deepEqual(mistakes('store: redis://127.0.0.1:6379/0'), [
-    'portcullis.yaml:1:8: store: expected a path or :memory:, because a store in Redis is not built yet',
-  ])
-})
-
 test('roles that inherit what is not there, or themselves, are mistakes', () => {
   const text = 'access:\n  roles:\n    a: { inherits: b }\n    b: { inherits: [a] }\n    c: { inherits: nobody }\n'
   assert.deepEqual(mistakes(text), [
