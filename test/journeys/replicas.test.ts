@@ -132,7 +132,7 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
     )
     const address = { 'x-forwarded-for': '203.0.113.9' }
     for (const { url } of replicas) assert.equal(codeOf(await echo(url, address)), 200)
-    await new Blocks(records.store, Date.now).add('203.0.113.9', { by: 'test' })
+    await new Blocks(records.store, Date.now).add('203.0.113.9/32', { by: 'test' })
     await until(
       async () => (await Promise.all(replicas.map(async ({ url }) => (await echo(url, address)).status))).every((status) => status === 403),
       1_000,
