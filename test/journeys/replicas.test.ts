@@ -215,7 +215,12 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
     await Promise.all([keyed, ...free].map((caller) => caller.stop()))
     assert.deepEqual([...new Set(freely())], [200])
     assert.deepEqual([...new Set(keyed.heard)].sort(), [200, 'unavailable after true'])
+    const session = await legacyHttp(`${first().url}/mcp/talk`, key, '2025-11-25')
+    const [, second] = replicas
+    const inSession = { 'x-api-key': key, 'mcp-session-id': session.session, 'mcp-protocol-version': '2025-11-25' }
+    const ask = (): Promise<Response> => fetch(`${second?.url}/mcp/talk`, { method: 'DELETE', headers: inSession })
     await first().restart('SIGKILL')
+    assert.equal((await ask()).status, 404)
     await until(async () => (await verify()).isSound === true)
     let ended = 0
     for await (const { value } of storeSource(records.store).events())
