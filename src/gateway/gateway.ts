@@ -56,6 +56,8 @@ export interface Endpoints {
   /** Where the listener is bound: `http://127.0.0.1:8080`. */
   readonly url: string
   readonly servers: Readonly<Record<string, string>>
+  /** Where other replicas reach this one. */
+  readonly peers?: string
 }
 
 /** @throws Fault when the house cannot be opened: then nothing starts. */
@@ -115,7 +117,7 @@ class RunningGateway implements Gateway {
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
-    return { url: listener.url, servers }
+    return { url: listener.url, servers, ...(this.#peers === undefined ? {} : { peers: this.#peers.url }) }
   }
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {

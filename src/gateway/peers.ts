@@ -2,10 +2,12 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
 import type { PeerConfig } from '../config/config.ts'
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import type { Principal } from '../core/principal.ts'
 import { createSeal, type Seal } from '../core/seal.ts'
 import { abortSignalOf, Stop } from '../core/signal.ts'
@@ -34,6 +36,8 @@ const ENVELOPE_BYTES = 64 * 1024
 const PATH = '/errand'
 
 export interface Peers {
+  /** Where it listens. */
+  readonly url: string
   /** Behind the name of a session: where it lives. */
   readonly suffix: string
   /** Lets calls go where they belong. */
@@ -41,7 +45,7 @@ export interface Peers {
   close(graceMs: number): Promise<void>
 }
 
-type PeersHouse = Pick<House, 'store' | 'keyring' | 'clock' | 'config'>
+type PeersHouse = Pick<House, 'store' | 'keyring' | 'clock' | 'config' | 'journal' | 'newId'>
 
 /** @throws Fault `FAULT_STORE`; whatever `listen` throws */
 export async function openPeers({ listen: place, url }: PeerConfig, house: PeersHouse): Promise<Peers> {
@@ -72,6 +76,10 @@ class RunningPeers implements Peers {
       this.#house.store.put(KEYS.replica(this.#id), { url: own }, { expiresAt: this.#house.clock() + LIFE_MS })
     await say()
     this.#beat = setInterval(() => void say().catch(() => undefined), BEAT_MS).unref()
+  }
+
+  get url(): string {
+    return this.#listener?.url ?? ''
   }
 
   get suffix(): string {
@@ -135,12 +143,17 @@ class RunningPeers implements Peers {
     }
   }
 
-  async *#read(body: NodeJS.ReadableStream, nonce: string): AsyncGenerator<Message> {
+  async *#read(body: Readable, nonce: string): AsyncGenerator<Message> {
     let index = 0
-    for await (const line of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
-      const message = readStep(this.#seal, nonce, index++, line)
-      if (message === undefined) return
-      yield message
+    try {
+      for await (const line of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
+        const message = readStep(this.#seal, nonce, index++, line)
+        if (message === undefined) return
+        yield message
+      }
+    } finally {
+      // Whoever stops listening lets the other side know.
+      body.destroy()
     }
     throw new Denial('upstream_failed', { detail: 'the replica that holds the session went away' })
   }
@@ -153,7 +166,8 @@ class RunningPeers implements Peers {
       const text = await readBody(req, maxBytes * GROWTH + ENVELOPE_BYTES)
       errand = readErrand(this.#seal, this.#id, Buffer.from(text).toString('latin1'))
       this.#checkFresh(errand)
-    } catch {
+    } catch (error) {
+      await this.#turnAway(req, Denial.from(error).detail)
       res.writeHead(403, { Connection: 'close' }).end()
       return
     }
@@ -162,6 +176,20 @@ class RunningPeers implements Peers {
     res.writeHead(200, { 'Content-Type': 'application/octet-stream' })
     res.flushHeaders()
     await this.#answer(errand, stop, res)
+  }
+
+  async #turnAway({ socket }: IncomingMessage, detail: string): Promise<void> {
+    const { journal, newId } = this.#house
+    const address = socket.remoteAddress
+    const entry: Entry = {
+      type: 'call.ended',
+      outcome: 'denied',
+      call: newId(),
+      transport: 'http',
+      denial: 'forbidden',
+      detail: `between replicas: ${detail}`,
+    }
+    await journal.write({ ...entry, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
   }
 
   async #answer(errand: Errand, stop: Stop, res: ServerResponse): Promise<void> {
