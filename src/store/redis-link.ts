@@ -20,6 +20,7 @@ const OPEN_MS = 8_000
 interface Pending {
   /** When it is late. */
   dueAt: number
+  isLate: boolean
   readonly reject: (fault: Fault) => void
 }
 
@@ -32,6 +33,8 @@ export class RedisLink {
   #opening: Promise<Connection> | undefined
   #lastError: unknown
   #retryAt = 0
+  /** Of the commands that wait, those that nobody waits for any more. */
+  #late = 0
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -74,8 +77,9 @@ export class RedisLink {
     if (this.#isClosed) throw new Fault('FAULT_STORE', `${this.#address}: the store is closed`)
     if (this.#pending.size >= PENDING_MAX)
       throw new Fault('FAULT_STORE', `${this.#address}: ${PENDING_MAX} commands wait for an answer; it is too slow for this load`)
+    this.#checkAnswers()
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    const pending: Pending = { dueAt: this.#steady() + OPEN_MS, reject }
+    const pending: Pending = { dueAt: this.#steady() + OPEN_MS, isLate: false, reject }
     this.#pending.add(pending)
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref()
     const write = (connection: Connection): Promise<unknown> => {
@@ -83,8 +87,23 @@ export class RedisLink {
       return this.#write(connection, key, words)
     }
     const answer = this.#connection === undefined ? this.#open().then(write) : write(this.#connection)
-    answer.then(resolve, reject).finally(() => this.#pending.delete(pending))
+    answer.then(resolve, reject).finally(() => {
+      this.#pending.delete(pending)
+      if (pending.isLate) this.#late--
+    })
     return promise
+  }
+
+  /**
+   * Nobody waits for what cannot come: answers come in order, so behind one that is late none is in time. And a server that was not there is
+   * looked for behind the back of the calls.
+   */
+  #checkAnswers(): void {
+    if (this.#late > 0 && this.#settings.kind !== 'cluster')
+      throw new Fault('FAULT_STORE', `${this.#address}: no answer for more than ${this.#settings.timeoutMs} ms`)
+    if (this.#connection !== undefined || this.#lastError === undefined) return
+    this.#open().catch(() => undefined)
+    throw this.#lastError
   }
 
   #write(connection: Connection, key: string, words: readonly Argument[]): Promise<unknown> {
@@ -104,6 +123,7 @@ export class RedisLink {
           connection.destroy()
           throw fault
         })
+        this.#lastError = undefined
         if (this.#isClosed) connection.destroy()
         else this.#connection = connection
         return connection
@@ -123,12 +143,19 @@ export class RedisLink {
     const now = this.#steady()
     const { timeoutMs } = this.#settings
     let isDead = false
-    for (const { dueAt, reject } of this.#pending) {
-      if (now < dueAt) continue
-      reject(new Fault('FAULT_STORE', `${this.#address}: no answer within ${timeoutMs} ms`))
-      isDead ||= now - dueAt > timeoutMs * DEAD_DEADLINES
+    for (const pending of this.#pending) {
+      if (now < pending.dueAt) continue
+      if (!pending.isLate) {
+        pending.isLate = true
+        this.#late++
+        pending.reject(new Fault('FAULT_STORE', `${this.#address}: no answer within ${timeoutMs} ms`))
+      }
+      isDead ||= now - pending.dueAt > timeoutMs * DEAD_DEADLINES
     }
-    if (isDead) this.#drop()
+    if (isDead) {
+      this.#lastError = new Fault('FAULT_STORE', `${this.#address}: the connection was dead`)
+      this.#drop()
+    }
     if (this.#pending.size > 0) return
     clearInterval(this.#timer)
     this.#timer = undefined
