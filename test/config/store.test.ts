@@ -58,8 +58,7 @@ test('a Cluster, Sentinels, TLS and a user are written as URLs are, and a passwo
 })
 
 test('what a URL should not hold stands beside it', () => {
-  const yaml =
-    `store: { url: "rediss://r:6380", username: u, password: "\${SECRET}", ca: tls/ca.pem, prefix: "a:", timeout: 500ms, spool: { folder: s, maxBytes: 1MiB } }`
+  const yaml = `store: { url: "rediss://r:6380", username: u, password: "\${SECRET}", ca: tls/ca.pem, prefix: "a:", timeout: 500ms, spool: { folder: s, maxBytes: 1MiB } }`
   const { redis } = parse(yaml, { SECRET: 'hidden' })
   assert.equal(redis?.password?.reveal(), 'hidden')
   assert.deepEqual(
