@@ -85,7 +85,7 @@ end
 return answer`)
 
 /** So many lines in one entry of a stream: Lua hands on at most some 8,000 arguments at once. */
-export const ENTRY_LINES = 1_000
+const ENTRY_LINES = 1_000
 
 /**
  * Lines, then the mark, all or none, and once: batches of a writer are numbered, and who does not know whether one was taken brings it again.
