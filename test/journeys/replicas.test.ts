@@ -184,7 +184,7 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
 
   it('replicas are restarted one after another under load, and nobody hears anything worse than 503', async () => {
     const { key } = await createKey('user')
-    const callers = Array.from({ length: 3 }, () => keepAsking({ 'x-api-key': key }))
+    const callers = [keepAsking({ 'x-api-key': key }), keepAsking({})]
     const session = await legacyHttp(`${first().url}/mcp/talk`, key, '2025-11-25')
     for (const replica of replicas) await replica.restart('SIGTERM')
     await Promise.all(callers.map((caller) => caller.stop()))
@@ -204,7 +204,7 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
   it('Redis is killed under load and comes back: who needs it is told 503, who does not is served, and history misses nothing', async () => {
     const { key } = await createKey('user')
     const keyed = keepAsking({ 'x-api-key': key })
-    const free = [keepAsking({}), keepAsking({})]
+    const free = [keepAsking({})]
     const freely = (): readonly unknown[] => free.flatMap(({ heard }) => heard)
     await until(() => keyed.heard.length > 20)
     await redis.kill()
@@ -219,7 +219,7 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
     const [, second] = replicas
     const inSession = { 'x-api-key': key, 'mcp-session-id': session.session, 'mcp-protocol-version': '2025-11-25' }
     const ask = (): Promise<Response> => fetch(`${second?.url}/mcp/talk`, { method: 'DELETE', headers: inSession })
-    await first().restart('SIGKILL')
+    await first().kill()
     assert.equal((await ask()).status, 404)
     await until(async () => (await verify()).isSound === true)
     let ended = 0
@@ -232,8 +232,6 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
       )
         ended++
     assert.ok(ended >= freely().length, `${ended} of ${freely().length}`)
-    const printed = JSON.parse(await first().cli('audit', 'verify', '--json'))
-    assert.equal(printed.isSound ?? printed.sound, true)
   })
 })
 
