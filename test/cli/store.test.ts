@@ -4,7 +4,9 @@ import { test } from 'node:test'
 import { REDIS_MISSING, startRedis } from '../fixtures/redis.ts'
 import { install } from './portcullis.ts'
 
-test('a store is copied from a file to Redis, proved whole there, and not copied over what is there', { skip: REDIS_MISSING }, async (t) => {
+test('a store is copied from a file to Redis, proved whole there, and not copied over what is there', {
+  skip: REDIS_MISSING,
+}, async (t) => {
   const redis = await startRedis()
   t.after(() => redis[Symbol.asyncDispose]())
   const { run, write } = install(t, 'store: state/a.db\n')
