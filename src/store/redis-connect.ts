@@ -33,10 +33,13 @@ export interface Connection {
   readonly isReady: boolean
   /** @param key says which node of a Cluster is asked. */
   send(key: string, words: readonly Argument[]): Promise<unknown>
+  /** What every server that takes writes says of its memory. */
+  memory(): Promise<readonly unknown[]>
   destroy(): void
 }
 
 const KEEPS = 'noeviction'
+const MEMORY = ['INFO', 'memory'] as const
 const RECONNECT_FIRST_MS = 50
 const RECONNECT_LONGEST_MS = 1_000
 /** A Cluster whose node does not come back is asked who has its slots now. */
@@ -46,76 +49,98 @@ const SENTINEL_SCAN_MS = 2_000
 const REDIRECTS_MAX = 8
 const REDISCOVERS_MAX = 3
 
+type Client = typeof import('@redis/client')
+
+/** What one connection is made of. */
+interface Plan {
+  readonly settings: RedisSettings
+  readonly node: ReturnType<typeof nodeOptions>
+  readonly onError: (error: unknown) => void
+}
+
+/** No deadline of the client's: it would end what waits to be sent, never what was sent. */
+const COMMANDS = { timeout: 0 }
+
+const CONNECT: Readonly<Record<RedisSettings['kind'], (client: Client, plan: Plan) => Promise<Connection>>> = {
+  single: connectServer,
+  cluster: connectCluster,
+  sentinel: connectSentinel,
+}
+
 /**
  * @param onError told what went wrong with the connection; it comes back by itself.
  * @throws Fault `FAULT_STORE` when the client is not installed; whatever the client throws when nobody answers.
  */
 export async function connectRedis(settings: RedisSettings, onError: (error: unknown) => void): Promise<Connection> {
-  const { createClient, createCluster, createSentinel } = await loadClient()
+  const client = await loadClient()
   let wasReady = false
-  const node = nodeOptions(settings, (retries) => {
-    // What never was is told at once: whoever asked tries again.
-    return wasReady && Math.min(RECONNECT_LONGEST_MS, RECONNECT_FIRST_MS * 2 ** Math.min(retries, 8))
+  // What never was is told at once: whoever asked tries again.
+  const node = nodeOptions(settings, (tries) => wasReady && Math.min(RECONNECT_LONGEST_MS, RECONNECT_FIRST_MS * 2 ** Math.min(tries, 8)))
+  const connection = await CONNECT[settings.kind](client, { settings, node, onError })
+  wasReady = true
+  return connection
+}
+
+async function connectServer({ createClient }: Client, { settings, node, onError }: Plan): Promise<Connection> {
+  const { socket, ...rest } = node
+  const { database, places } = settings
+  const client = createClient({ ...rest, database, commandOptions: COMMANDS, socket: { ...socket, ...places[0] } })
+  client.on('error', onError)
+  await client.connect()
+  return {
+    get isReady() {
+      return client.isReady
+    },
+    send: (_key, words) => client.sendCommand(words),
+    memory: async () => [await client.sendCommand(MEMORY)],
+    destroy: () => client.destroy(),
+  }
+}
+
+async function connectCluster({ createCluster }: Client, { settings, node, onError }: Plan): Promise<Connection> {
+  const { RESP, ...defaults } = node
+  const cluster = createCluster({
+    RESP,
+    rootNodes: settings.places.map((place) => ({ ...defaults, socket: { ...defaults.socket, ...place } })),
+    defaults,
+    commandOptions: COMMANDS,
+    maxCommandRedirections: REDIRECTS_MAX,
+    topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_AFTER_MS,
   })
-  const [first] = settings.places
-  // No deadline of the client's: it would end what waits to be sent, never what was sent.
-  const commandOptions = { timeout: 0 }
-  switch (settings.kind) {
-    case 'single': {
-      const { socket, ...rest } = node
-      const client = createClient({ ...rest, database: settings.database, commandOptions, socket: { ...socket, ...first } })
-      client.on('error', onError)
-      await client.connect()
-      wasReady = true
-      return {
-        get isReady() {
-          return client.isReady
-        },
-        send: (_key, words) => client.sendCommand(words),
-        destroy: () => client.destroy(),
-      }
-    }
-    case 'cluster': {
-      const { RESP, ...defaults } = node
-      const cluster = createCluster({
-        RESP,
-        rootNodes: settings.places.map((place) => ({ ...defaults, socket: { ...defaults.socket, ...place } })),
-        defaults,
-        commandOptions,
-        maxCommandRedirections: REDIRECTS_MAX,
-        topologyRefreshOnReconnectionAttemptStrategy: TOPOLOGY_AFTER_MS,
-      })
-      cluster.on('error', onError).on('node-error', onError)
-      await cluster.connect()
-      wasReady = true
-      return { isReady: true, send: (key, words) => cluster.sendCommand(key, false, [...words]), destroy: () => cluster.destroy() }
-    }
-    case 'sentinel': {
-      const { RESP, ...defaults } = node
-      const { username: _user, password: _password, ...open } = defaults
-      const sentinel = createSentinel({
-        RESP,
-        name: settings.primary ?? '',
-        sentinelRootNodes: [...settings.places],
-        nodeClientOptions: { ...defaults, database: settings.database },
-        sentinelClientOptions: open,
-        commandOptions,
-        reserveClient: true,
-        maxCommandRediscovers: REDISCOVERS_MAX,
-        scanInterval: SENTINEL_SCAN_MS,
-        passthroughClientErrorEvents: true,
-      })
-      sentinel.on('error', onError).on('client-error', onError)
-      await sentinel.connect()
-      wasReady = true
-      return {
-        get isReady() {
-          return sentinel.isOpen
-        },
-        send: (_key, words) => sentinel.sendCommand(false, [...words]),
-        destroy: () => void sentinel.destroy().catch(() => undefined),
-      }
-    }
+  cluster.on('error', onError).on('node-error', onError)
+  await cluster.connect()
+  return {
+    isReady: true,
+    send: (key, words) => cluster.sendCommand(key, false, [...words]),
+    memory: () => Promise.all(cluster.masters.map(async (primary) => (await cluster.nodeClient(primary)).sendCommand(MEMORY))),
+    destroy: () => cluster.destroy(),
+  }
+}
+
+async function connectSentinel({ createSentinel }: Client, { settings, node, onError }: Plan): Promise<Connection> {
+  const { RESP, ...defaults } = node
+  const { username: _user, password: _password, ...open } = defaults
+  const sentinel = createSentinel({
+    RESP,
+    name: settings.primary ?? '',
+    sentinelRootNodes: [...settings.places],
+    nodeClientOptions: { ...defaults, database: settings.database },
+    sentinelClientOptions: open,
+    commandOptions: COMMANDS,
+    reserveClient: true,
+    maxCommandRediscovers: REDISCOVERS_MAX,
+    scanInterval: SENTINEL_SCAN_MS,
+    passthroughClientErrorEvents: true,
+  })
+  sentinel.on('error', onError).on('client-error', onError)
+  await sentinel.connect()
+  return {
+    get isReady() {
+      return sentinel.isOpen
+    },
+    send: (_key, words) => sentinel.sendCommand(false, [...words]),
+    memory: async () => [await sentinel.sendCommand(false, [...MEMORY])],
+    destroy: () => void sentinel.destroy().catch(() => undefined),
   }
 }
 
@@ -123,12 +148,16 @@ export async function connectRedis(settings: RedisSettings, onError: (error: unk
  * Under any other policy a Redis that is full forgets what it likes, a revocation as soon as a replay marker. Who may not ask is believed.
  * @throws Fault `FAULT_STORE` (rejects)
  */
-export async function checkKeeps(connection: Connection, key: string): Promise<void> {
-  const memory = await connection.send(key, ['INFO', 'memory']).catch(() => '')
-  const [, limit = '0'] = /^maxmemory:(\d+)/m.exec(String(memory)) ?? []
-  const [, policy = KEEPS] = /^maxmemory_policy:(\S+)/m.exec(String(memory)) ?? []
-  if (limit === '0' || policy === KEEPS) return
-  throw new Fault('FAULT_STORE', `Redis may forget revocations when it is full (maxmemory-policy ${policy}): set maxmemory-policy ${KEEPS}`)
+export async function checkKeeps(connection: Connection): Promise<void> {
+  for (const said of await connection.memory().catch(() => [])) {
+    const [, limit = '0'] = /^maxmemory:(\d+)/m.exec(String(said)) ?? []
+    const [, policy = KEEPS] = /^maxmemory_policy:(\S+)/m.exec(String(said)) ?? []
+    if (limit === '0' || policy === KEEPS) continue
+    throw new Fault(
+      'FAULT_STORE',
+      `Redis may forget revocations when it is full (maxmemory-policy ${policy}): set maxmemory-policy ${KEEPS}`,
+    )
+  }
 }
 
 /** Answers as arrays and texts (RESP2), and nothing kept back for later: who cannot be asked now is told so. */
@@ -158,7 +187,7 @@ function readTls({ ca, certificate, key }: NonNullable<RedisSettings['tls']>): {
 }
 
 /** Five megabytes that only this store needs: an optional peer. */
-async function loadClient(): Promise<typeof import('@redis/client')> {
+async function loadClient(): Promise<Client> {
   try {
     return await import('@redis/client')
   } catch (cause) {

@@ -75,9 +75,9 @@ export class RedisLink {
 
   async #ask(key: string, words: readonly Argument[]): Promise<unknown> {
     if (this.#isClosed) throw new Fault('FAULT_STORE', `${this.#address}: the store is closed`)
+    this.#checkAnswers()
     if (this.#pending.size >= PENDING_MAX)
       throw new Fault('FAULT_STORE', `${this.#address}: ${PENDING_MAX} commands wait for an answer; it is too slow for this load`)
-    this.#checkAnswers()
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     const pending: Pending = { dueAt: this.#steady() + OPEN_MS, isLate: false, reject }
     this.#pending.add(pending)
@@ -119,7 +119,7 @@ export class RedisLink {
       this.#lastError = error
     })
       .then(async (connection) => {
-        await checkKeeps(connection, this.#settings.prefix).catch((fault: unknown) => {
+        await checkKeeps(connection).catch((fault: unknown) => {
           connection.destroy()
           throw fault
         })
