@@ -59,14 +59,20 @@ it('no container of the compose file is root, writes to its image, or is reached
   assert.ok(services['portcullis']?.tmpfs.some((mount) => redis?.spool.folder.startsWith(mount.split(':')[0] ?? '-')))
 })
 
+/** With a Host that the door lets in. */
+const health = z.object({
+  path: z.literal('/health'),
+  port: z.literal('http'),
+  httpHeaders: z.tuple([z.object({ name: z.literal('Host'), value: z.literal('localhost') })]),
+})
 const container = z.looseObject({
   securityContext: z.object({
     allowPrivilegeEscalation: z.literal(false),
     readOnlyRootFilesystem: z.literal(true),
     capabilities: z.object({ drop: z.tuple([z.literal('ALL')]) }),
   }),
-  startupProbe: z.looseObject({ httpGet: z.object({ path: z.literal('/health'), port: z.literal('http') }) }),
-  readinessProbe: z.looseObject({ httpGet: z.object({ path: z.literal('/health'), port: z.literal('http') }) }),
+  startupProbe: z.looseObject({ httpGet: health }),
+  readinessProbe: z.looseObject({ httpGet: health }),
   livenessProbe: z.looseObject({ tcpSocket: z.object({ port: z.literal('http') }) }),
   volumeMounts: z.array(z.looseObject({ name: z.string(), mountPath: z.string() })),
 })
