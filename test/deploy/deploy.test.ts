@@ -1,12 +1,17 @@
 /** What deploy/ ships fits together, gives away nothing, and is taken by the tools that read it, where they are. */
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { parseConfig } from '../../src/config/load.ts'
+import { openRedis } from '../../src/store/redis.ts'
+import { freePort } from '../fixtures/port.ts'
+import { REDIS_MISSING, until } from '../fixtures/redis.ts'
 
 const DEPLOY = join(import.meta.dirname, '../../deploy')
 const read = (file: string): string => readFileSync(join(DEPLOY, file), 'utf8')
@@ -53,10 +58,34 @@ it('no container of the compose file is root, writes to its image, or is reached
   assert.deepEqual(services['redis']?.networks, ['back'])
   const command = (services['redis']?.command ?? []).join(' ')
   assert.match(command, /--maxmemory-policy noeviction/)
-  assert.ok(command.includes(`~portcullis:* ${RIGHTS} +info`))
+  assert.ok(command.includes(`"~portcullis:*" ${RIGHTS} +info`))
   const { keyFile = '', redis } = config()
   assert.ok(services['portcullis']?.volumes.includes(`./portcullis.key:${keyFile}:ro`))
   assert.ok(services['portcullis']?.tmpfs.some((mount) => redis?.spool.folder.startsWith(mount.split(':')[0] ?? '-')))
+})
+
+it('Redis of the compose file starts, and has what a replica needs of it', { skip: REDIS_MISSING }, async (t) => {
+  const { services } = compose.parse(parse(read('compose.yaml')))
+  const folder = mkdtempSync(join(tmpdir(), 'compose-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const port = await freePort()
+  const command = (services['redis']?.command ?? []).at(-1)?.replaceAll('$$', '$')
+  const child = spawn('sh', ['-c', `${command} --port ${port} --dir ${folder}`], {
+    env: { ...process.env, REDIS_PASSWORD: 'a word' },
+    stdio: 'ignore',
+  })
+  const ended = once(child, 'exit')
+  t.after(async () => {
+    child.kill('SIGKILL')
+    await ended
+  })
+  const { redis } = config({ REDIS_URL: `redis://127.0.0.1:${port}/0`, REDIS_PASSWORD: 'a word' })
+  assert.ok(redis !== undefined)
+  const store = openRedis(redis, { clock: Date.now })
+  t.after(() => store.close())
+  await until(() => store.put('a/b', 1))
+  await store.append('log', [1], { by: 'w', value: 1 })
+  assert.deepEqual([await store.list(''), await store.take('a/b')], [[{ key: 'a/b', value: 1 }], 1])
 })
 
 /** With a Host that the door lets in. */
