@@ -25,9 +25,14 @@ test('an errand is sealed, is taken once, and nobody else is answered', async (t
     void (async () => {
       const body = await textOf(req)
       const answer = await fetch(target + req.url, { method: 'POST', body })
-      const said = await answer.text()
-      heard.push({ path: req.url ?? '', body, answer: said })
-      res.writeHead(answer.status).end(said)
+      res.writeHead(answer.status)
+      const parts: Buffer[] = []
+      for await (const part of answer.body ?? []) {
+        parts.push(Buffer.from(part))
+        res.write(part)
+      }
+      heard.push({ path: req.url ?? '', body, answer: Buffer.concat(parts).toString() })
+      res.end()
     })()
   })
   await new Promise<void>((resolve) => wire.listen(0, '127.0.0.1', resolve))
@@ -65,6 +70,30 @@ test('an errand is sealed, is taken once, and nobody else is answered', async (t
   assert.equal((await fetch(target)).status, 403)
   const refused = (await home.events()).filter(({ detail }) => detail?.startsWith('between replicas:'))
   assert.equal(refused.length, 5)
+})
+
+test('a stream of a session is opened at any replica, and what its server says comes there', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'peers-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const yaml = `${YAML}peers: { listen: "127.0.0.1:0" }`
+  await using home = await aGateway(yaml, { store: join(folder, 'a.db') })
+  await using other = await aGateway(yaml, { store: join(folder, 'a.db') })
+  const key = await home.key({ roles: ['user'] })
+  await using session = await legacyHttp(`${home.url}/mcp/talk`, key, '2025-11-25')
+  const closing = new AbortController()
+  const stream = await fetch(`${other.url}/mcp/talk`, {
+    headers: { accept: 'text/event-stream', 'x-api-key': key, 'mcp-session-id': session.session, 'mcp-protocol-version': '2025-11-25' },
+    signal: closing.signal,
+  })
+  assert.equal(stream.status, 200)
+  await session.ask('tools/call', { name: 'touch', arguments: {} })
+  let said = ''
+  for await (const part of stream.body ?? []) {
+    said += Buffer.from(part).toString()
+    if (said.includes('notifications/tools/list_changed')) break
+  }
+  closing.abort()
+  assert.match(said, /list_changed/)
 })
 
 async function textOf(req: IncomingMessage): Promise<string> {
