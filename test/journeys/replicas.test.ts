@@ -184,11 +184,11 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
 
   it('replicas are restarted one after another under load, and nobody hears anything worse than 503', async () => {
     const { key } = await createKey('user')
-    const callers = [keepAsking({ 'x-api-key': key }), keepAsking({})]
+    const caller = keepAsking({ 'x-api-key': key })
     const session = await legacyHttp(`${first().url}/mcp/talk`, key, '2025-11-25')
     for (const replica of replicas) await replica.restart('SIGTERM')
-    await Promise.all(callers.map((caller) => caller.stop()))
-    const heard = callers.flatMap((caller) => caller.heard)
+    await caller.stop()
+    const { heard } = caller
     assert.deepEqual(
       [...new Set(heard)].filter((code) => code !== 'unavailable after true' && code !== 'cut'),
       [200],
