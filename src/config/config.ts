@@ -2,6 +2,7 @@
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
+import { type InspectConfig, settleInspect } from './inspect.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
@@ -97,7 +98,7 @@ export interface Config {
   }
   readonly access: AccessConfig
   readonly limits: LimitConfig
-  readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
+  readonly inspect: InspectConfig
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
 }
 
@@ -133,7 +134,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
-    inspect: { input: inspect.input ?? (settings.profile === 'strict' ? 'strict' : 'standard') },
+    inspect: settleInspect(inspect, settings.profile === 'strict'),
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
       checkpointMs: audit.checkpoint,

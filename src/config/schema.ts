@@ -1,6 +1,7 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
 import { argumentSettings } from './arguments.ts'
+import { inspectSettings } from './inspect.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
@@ -135,15 +136,6 @@ const access = z.strictObject({
   policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
 })
 
-const inspect = z.strictObject({
-  input: z
-    .enum(['off', 'standard', 'strict'], { error: 'expected off, standard or strict' })
-    .optional()
-    .describe(
-      'Whether arguments are held against what the tool says it takes. strict: a tool that the server does not list, and an argument that the tool does not name, are refused too. Default standard; strict in profile strict.',
-    ),
-})
-
 const audit = z.strictObject({
   file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
   checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
@@ -178,7 +170,7 @@ export const settings = z.strictObject(
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
-    inspect: inspect.prefault({}),
+    inspect: inspectSettings.prefault({}),
     audit: audit.prefault({}),
   },
   { error: 'expected a map of settings' },

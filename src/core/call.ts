@@ -1,5 +1,6 @@
 /** One MCP message put as a question: who may do what to which thing. */
 import type { Denial } from './denial.ts'
+import type { Finding } from './finding.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { Signal } from './signal.ts'
 
@@ -33,6 +34,8 @@ export interface Message {
   readonly bytes?: Uint8Array
   /** Where it stood in a stream that can be resumed (revisions with `initialize` only). */
   readonly event?: StreamEvent
+  /** What was found in it on the way out: for the trail. */
+  readonly findings?: readonly Finding[]
 }
 
 /** A position in a resumable stream (2025-11-25, basic/transports "Resumability and Redelivery"). */

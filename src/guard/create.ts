@@ -135,6 +135,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     clock,
     maxCalls: config.limits.calls.total,
     input: config.inspect.input,
+    output: { ...config.inspect.output, keyPrefixes: ['mcp', config.authentication.apiKeys.prefix] },
     screen: createScreens({ level: config.inspect.input, tools: config.access.tools }),
     rootless: new Set(
       Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),

@@ -49,7 +49,8 @@ export function createStateSeal(key: Uint8Array, clock: Clock): StateSeal {
       const theirs = result['requestState']
       const plain = JSON.stringify({ expiresAt: clock() + STATE_TTL_MS, ...(typeof theirs === 'string' ? { theirs } : {}) })
       const sealed = Buffer.concat([iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()])
-      return { body: { ...message.body, result: { ...result, requestState: PREFIX + sealed.toString('base64url') } } }
+      const body: Body = { ...message.body, result: { ...result, requestState: PREFIX + sealed.toString('base64url') } }
+      return message.findings === undefined ? { body } : { body, findings: message.findings }
     },
     reopen(call, principal) {
       const params = call.message.body.params

@@ -17,6 +17,7 @@ import { createInspector, type InspectInput, type Inspector, type InspectorParts
 import { countFailures, createMeter, type KeyIdOf } from './limited.ts'
 import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
 import { checkMirrors } from './mirrors.ts'
+import { createOutlet, type Outlet, type OutputSettings } from './outlet.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { withoutRoots } from './roots.ts'
 import type { StateSeal } from './state.ts'
@@ -46,6 +47,8 @@ export interface Parts {
   readonly input: InspectInput
   /** What the arguments of a call carry. */
   readonly screen?: Screen
+  /** `inspect.output` */
+  readonly output: OutputSettings
 }
 
 /** How long to wait when every place is taken: a call takes milliseconds, a crowd of them a second. */
@@ -57,6 +60,7 @@ export function createStations(parts: Parts): Stations {
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
   const meter = createMeter(limits, observing)
+  const outlet = outletOf(parts, catalog)
   let underway = 0
   const weigh = (principal: Principal, call: Call, findings: readonly Finding[]): Decision =>
     law.decide({ principal, action: call.action, resource: call.resource, context: { approved: false, findings, input: call.arguments } })
@@ -98,20 +102,21 @@ export function createStations(parts: Parts): Stations {
       meter.answered(message, principal, call)
       if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
       if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
-      if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
-      if (body.result === undefined) return message
+      const letGo = outlet(message, call, principal)
+      if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? letGo(message) : undefined
+      if (body.result === undefined) return letGo(message)
       checkReceipt(ask(principal, 'receive', call.resource), observing)
       const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
       const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visibleTo(principal)) : listed
       switch (kindOfResult(body.result, call)) {
         case 'complete':
-          if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal)
-          return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered
+          if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal).then(letGo)
+          return letGo(call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered)
         case 'input_required':
           checkInputRequests(body.result, call)
-          return seal.seal(message, principal, call)
+          return seal.seal(letGo(message), principal, call)
         case 'task':
-          return tasks.remember(message, call, principal).then(() => message)
+          return tasks.remember(message, call, principal).then(() => letGo(message))
       }
     },
     end: (call, trail) => {
@@ -120,6 +125,16 @@ export function createStations(parts: Parts): Stations {
       return history.write(meter.record(call, endedEntry(call, trail, clock(), parts.describe)))
     },
   }
+}
+
+function outletOf({ law, output, profile }: Parts, catalog: Catalog): Outlet {
+  return createOutlet({
+    settings: output,
+    judge: (principal, { resource }, findings) =>
+      law.decide({ principal, action: 'receive', resource, context: { ...NOTHING_CARRIED, findings } }),
+    outputSchemaOf: ({ resource: { server, name } }, principal) => catalog.find(server, name, principal)?.definition,
+    observing: profile === 'observe',
+  })
 }
 
 function full(maxCalls: number): Denial {
