@@ -64,14 +64,7 @@ export function createStations(parts: Parts): Stations {
   let underway = 0
   const weigh = (principal: Principal, call: Call, findings: readonly Finding[]): Decision =>
     law.decide({ principal, action: call.action, resource: call.resource, context: { approved: false, findings, input: call.arguments } })
-  const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
-    law.decide({ principal, action, resource, context: NOTHING_CARRIED })
-  const permits = (principal: Principal) => (action: Action, resource: Resource) =>
-    observing || ask(principal, action, resource).effect === 'permit'
-  const visibleTo =
-    (principal: Principal): Visible =>
-    (action, resource) =>
-      observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED })
+  const { ask, permits, visibleTo } = questionsTo(law, observing)
   return {
     admit: (call) => {
       limits.admit(call)
@@ -125,6 +118,19 @@ export function createStations(parts: Parts): Stations {
       return history.write(meter.record(call, endedEntry(call, trail, clock(), parts.describe)))
     },
   }
+}
+
+/** What the law is asked of things that carry nothing. */
+function questionsTo(law: Law, observing: boolean) {
+  const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
+    law.decide({ principal, action, resource, context: NOTHING_CARRIED })
+  const permits = (principal: Principal) => (action: Action, resource: Resource) =>
+    observing || ask(principal, action, resource).effect === 'permit'
+  const visibleTo =
+    (principal: Principal): Visible =>
+    (action, resource) =>
+      observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED })
+  return { ask, permits, visibleTo }
 }
 
 function outletOf({ law, output, profile }: Parts, catalog: Catalog): Outlet {

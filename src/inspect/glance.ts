@@ -3,13 +3,12 @@
 /** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a text in disguise, a picture of somebody else's. */
 export type Mark = 'run' | 'assigned' | 'account' | 'disguise' | 'picture' | 'key-block'
 
-/** @returns true when enough was seen: the pass ends. */
-export type OnMark = (mark: Mark, start: number, end: number) => boolean
+export type OnMark = (mark: Mark, start: number, end: number) => void
 
-/** Shorter credentials than this exist only behind a name that tells them, or a prefix of their own. */
+/** Shorter credentials than this exist only behind a name that tells them. */
 const RUN_MIN = 20
-/** The shortest piece of a credential with a prefix of its own that is looked at: one that was broken over lines. */
-const PIECE_MIN = 8
+/** The shortest piece of a credential with a beginning of its own that is looked at: one that was broken over lines. Runs are looked for in steps of so many bytes. */
+const PIECE_MIN = 10
 
 const LOWER = 1
 const UPPER = 2
@@ -27,6 +26,8 @@ const LEFT = 22
 const FOREIGN = 23
 
 const CLASS = classes()
+/** The same without what runs are made of. */
+const SIGNS = CLASS.map((kind) => (kind > RUN_MAX ? kind : 0))
 
 function classes(): Uint8Array {
   const table = new Uint8Array(256)
@@ -57,12 +58,18 @@ const BEGINNINGS = new Set(
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )
-/** How names of secrets end, by their last three letters in lower case: `password`, `apiKey`. */
-const ENDINGS = new Set(
-  'ord swd pwd ass ase ret ken key als ial kie uth ion psk pin otp sig pat dsn wrd pin url uri'
-    .split(' ')
-    .map((ending) => packed(ending.charCodeAt(0), ending.charCodeAt(1), ending.charCodeAt(2))),
-)
+/** How names of secrets end, by their last three letters in either case: `password`, `apiKey`. By five bits of each. */
+const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd')
+
+function endings(texts: string): Uint8Array {
+  const table = new Uint8Array(1 << 15)
+  for (const text of texts.split(' ')) table[ending(text.charCodeAt(0), text.charCodeAt(1), text.charCodeAt(2))] = 1
+  return table
+}
+
+function ending(first: number, second: number, third: number): number {
+  return ((first & 31) << 10) | ((second & 31) << 5) | (third & 31)
+}
 
 function packed(first: number, second: number, third: number): number {
   return (first << 16) | (second << 8) | third
@@ -73,38 +80,83 @@ function packed(first: number, second: number, third: number): number {
  * @returns whether anything was marked; without `onMark` the first mark ends the pass.
  */
 export function glance(bytes: Uint8Array, onMark?: OnMark): boolean {
-  const end = bytes.length
+  const isMarked = glanceAtRuns(bytes, onMark)
+  if (isMarked && onMark === undefined) return true
+  return glanceAtSigns(bytes, onMark) || isMarked
+}
+
+/** Every run of at least `PIECE_MIN` has a byte at one of the steps: what lies between them is read only where one is met. */
+function glanceAtRuns(bytes: Uint8Array, onMark: OnMark | undefined): boolean {
   let isMarked = false
-  let start = 0
-  let mask = 0
-  for (let at = 0; at <= end; at++) {
-    const kind = at === end ? 0 : (CLASS[bytes[at] ?? 0] ?? 0)
-    if (kind > 0 && kind <= RUN_MAX) {
-      mask |= kind
-      continue
+  for (let probe = PIECE_MIN - 1; probe < bytes.length; probe += PIECE_MIN) {
+    if (!isOfRun(bytes[probe])) continue
+    let start = probe
+    while (start > 0 && isOfRun(bytes[start - 1])) start--
+    let end = probe + 1
+    if (end - start < PIECE_MIN) {
+      while (end < bytes.length && end - start < PIECE_MIN && isOfRun(bytes[end])) end++
+      if (end - start < PIECE_MIN) continue
     }
-    if (at - start >= PIECE_MIN && mask !== LOWER && isTelling(bytes, start, at, mask)) {
-      isMarked = true
-      if (onMark === undefined || onMark(mask === JOINER ? 'key-block' : 'run', start, at)) return true
-    }
-    start = at + 1
-    mask = 0
-    if (kind === 0) continue
-    const mark = markAt(bytes, at, kind)
-    if (mark === undefined) continue
+    while (end < bytes.length && isOfRun(bytes[end])) end++
+    // On to the first step that is not of this run.
+    probe += Math.floor((end - 1 - probe) / PIECE_MIN) * PIECE_MIN
+    if (!isTelling(bytes, start, end)) continue
     isMarked = true
-    if (onMark === undefined || onMark(mark, at, at + 1)) return true
+    if (onMark === undefined) return true
+    onMark(bytes[start] === DASH && bytes[start + 4] === DASH ? 'key-block' : 'run', start, end)
   }
   return isMarked
 }
 
-function isTelling(bytes: Uint8Array, start: number, end: number, mask: number): boolean {
-  // `-----BEGIN`: the word behind the dashes belongs to the run.
-  if ((mask & JOINER) !== 0 && bytes[start] === 0x2d && bytes[start + 4] === 0x2d)
-    return bytes[start + 5] === 0x42 && bytes[start + 6] === 0x45
+const DASH = 0x2d
+
+function isOfRun(byte: number | undefined): boolean {
+  const kind = CLASS[byte ?? 0] ?? 0
+  return kind > 0 && kind <= RUN_MAX
+}
+
+/** Four bytes at a time: most of them are no signs. */
+function glanceAtSigns(bytes: Uint8Array, onMark: OnMark | undefined): boolean {
+  let isMarked = false
+  const whole = bytes.length - 3
+  let at = 0
+  for (; at < whole; at += 4) {
+    if (
+      ((SIGNS[bytes[at] ?? 0] ?? 0) |
+        (SIGNS[bytes[at + 1] ?? 0] ?? 0) |
+        (SIGNS[bytes[at + 2] ?? 0] ?? 0) |
+        (SIGNS[bytes[at + 3] ?? 0] ?? 0)) ===
+      0
+    )
+      continue
+    if (!glanceAt(bytes, at, at + 4, onMark)) continue
+    isMarked = true
+    if (onMark === undefined) return true
+  }
+  return glanceAt(bytes, at, bytes.length, onMark) || isMarked
+}
+
+function glanceAt(bytes: Uint8Array, start: number, end: number, onMark: OnMark | undefined): boolean {
+  let isMarked = false
+  for (let place = start; place < end; place++) {
+    const kind = SIGNS[bytes[place] ?? 0] ?? 0
+    const mark = kind === 0 ? undefined : markAt(bytes, place, kind)
+    if (mark === undefined) continue
+    isMarked = true
+    if (onMark === undefined) return true
+    onMark(mark, place, place + 1)
+  }
+  return isMarked
+}
+
+function isTelling(bytes: Uint8Array, start: number, end: number): boolean {
+  // `-----BEGIN`, `--password`: the word behind the dashes belongs to the run.
+  if (bytes[start] === DASH && bytes[start + 1] === DASH) {
+    if (bytes[start + 4] === DASH && bytes[start + 5] === 0x42) return true
+    if (bytes[end] === 0x20) return ENDINGS[ending(bytes[end - 3] ?? 0, bytes[end - 2] ?? 0, bytes[end - 1] ?? 0)] === 1
+  }
   if (BEGINNINGS.has(packed(bytes[start] ?? 0, bytes[start + 1] ?? 0, bytes[start + 2] ?? 0))) return true
-  if (end - start < RUN_MIN || (mask & (DIGIT | UPPER)) === 0 || (mask & (LOWER | UPPER)) === 0) return false
-  return isRandom(bytes, start, end)
+  return end - start >= RUN_MIN && isRandom(bytes, start, end)
 }
 
 /** Longer runs are random, or not, in their beginning too. */
@@ -169,19 +221,15 @@ function isNamed(bytes: Uint8Array, at: number): boolean {
     last--
   }
   if (last < 2) return false
-  const ending = packed((bytes[last - 2] ?? 0) | 0x20, (bytes[last - 1] ?? 0) | 0x20, (bytes[last] ?? 0) | 0x20)
-  if (!ENDINGS.has(ending)) return false
-  switch (ending) {
-    case ION: // `authorization`, not `description`.
-      return ((bytes[last - 4] ?? 0) | 0x20) === 0x61 && ((bytes[last - 5] ?? 0) | 0x20) === 0x7a
-    case KEY: // `apiKey`, not `key`.
-      return ((CLASS[bytes[last - 3] ?? 0] ?? 0) & (LOWER | UPPER | DIGIT | JOINER)) !== 0 && (CLASS[bytes[last - 3] ?? 0] ?? 0) <= RUN_MAX
-    default:
-      return true
-  }
+  const told = ending(bytes[last - 2] ?? 0, bytes[last - 1] ?? 0, bytes[last] ?? 0)
+  if (ENDINGS[told] !== 1) return false
+  // `authorization`, not `description`.
+  if (told === ION) return ((bytes[last - 4] ?? 0) | 0x20) === 0x61 && ((bytes[last - 5] ?? 0) | 0x20) === 0x7a
+  // `apiKey`, not `key`.
+  return told !== KEY || isOfRun(bytes[last - 3])
 }
-const ION = packed(0x69, 0x6f, 0x6e)
-const KEY = packed(0x6b, 0x65, 0x79)
+const ION = ending(0x69, 0x6f, 0x6e)
+const KEY = ending(0x6b, 0x65, 0x79)
 
 /** A letter or digit that nobody had to encode, an encoded `%`, or an encoded `=`, `:` or `@`. */
 function isNeedless(bytes: Uint8Array, at: number): boolean {

@@ -11,16 +11,11 @@ export interface Marked {
   readonly end: number
 }
 
-/** More places in one text are looked at together, as one. */
-const MARKS_MAX = 20_000
-
 /** Every place that a glance marks. Letters of other scripts may be marked for nothing; nothing is left out for them. */
 export function marksOf(text: string): readonly Marked[] {
   const marks: Marked[] = []
-  glance(Buffer.from(text, 'latin1'), (mark, start, end) => {
-    marks.push({ mark, start, end })
-    return marks.length >= MARKS_MAX
-  })
+  glance(Buffer.from(text, 'latin1'), (mark, start, end) => void marks.push({ mark, start, end }))
+  marks.sort((left, right) => left.start - right.start)
   const disguised = text.search(DISGUISED)
   if (disguised !== -1) marks.push({ mark: 'disguise', start: disguised, end: disguised + 1 })
   return marks
