@@ -50,7 +50,7 @@ const MAX_CHARS = 4_096
 /** Whether a value is what its name says: not a placeholder, a word on it, or code. */
 function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   if (value.length < MIN_PASSWORD_CHARS || value.length > MAX_CHARS || /\s/.test(value)) return false
-  if (WORDS.has(value.toLowerCase()) || isRedacted(value)) return false
+  if (WORDS.has(value.toLowerCase()) || isRedacted(value) || /^0x[0-9a-f]+$/i.test(value)) return false
   if (sort === 'key')
     return value.length >= MIN_KEY_CHARS && isRandom(value) && !isPlaceholder(value) && !/^(?:https?|arn|ref|env):/.test(value)
   if (
@@ -71,7 +71,7 @@ export const isRedacted = (value: string): boolean => value.includes('[redacted:
 
 /** Letters and digits that change by chance, or long hexadecimal. */
 export function isRandom(value: string): boolean {
-  if (!/\d/.test(value) || !/[A-Za-z]/.test(value)) return changes(value) * 3 >= value.length && value.length >= 20
+  if (!/\d/.test(value) || !/[A-Za-z]/.test(value)) return changes(value) * 5 >= value.length * 2 && value.length >= 20
   if (/^[0-9a-fA-F-]{16,}$/.test(value)) return true
   return changes(value) * 7 >= value.length
 }
@@ -106,7 +106,7 @@ export function secretUnderName(name: string, value: string): Span | undefined {
 }
 
 const NAME_MAX_CHARS = 64
-const NAME = /(?:--)?([A-Za-z][A-Za-z0-9_.\-$]{1,63})(?:["'`]|\\["'])?\]?\s{0,3}$/
+const NAME = /(?:--)?([A-Za-z][A-Za-z0-9_.\-$]{1,63})(?:["'`]|\\["'])?\]?(?:\s{1,3}(?:is|was|ist|est|es|on|of [\w.-]{1,32}))?\s{0,3}$/
 const VALUE = /(?:=>|[:=])?\s{0,4}(?:(\\?["'`])((?:(?!\1)[^\r\n\\]|\\(?!["'`])[^\r\n]){1,4096})\1?|([^\s"'`,;<>&|]{1,4096}))/y
 const SCHEME = /(?:=>|[:=])?\s{0,4}\\?["'`]?(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|aws4-hmac-sha256)\s+/iy
 
@@ -123,7 +123,7 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
   VALUE.lastIndex = from
   const match = VALUE.exec(text)
   if (match === null) return NOTHING
-  const value = trimmed(match[2] ?? match[3] ?? '', match[2] !== undefined)
+  const value = trimmed(match[2] ?? match[3] ?? '', match[2] !== undefined, sort)
   const start =
     VALUE.lastIndex -
     (match[2] === undefined ? (match[3] ?? '').length : match[0].length - match[0].indexOf(match[2], match[0].indexOf(match[1] ?? '') + 1))
@@ -133,8 +133,10 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
 }
 
 /** What stands behind an unquoted value is not of it. */
-function trimmed(value: string, isQuoted: boolean): string {
-  return isQuoted ? value : value.replace(/[)\]}.!?:\\]+$/, '')
+function trimmed(value: string, isQuoted: boolean, sort: Sort): string {
+  if (isQuoted) return value
+  const whole = sort === 'key' ? value.replace(/[()[\]{}].*$/, '') : value
+  return whole.replace(/[)\]}.!?:\\]+$/, '')
 }
 
 const NOTHING: readonly Span[] = []
@@ -166,16 +168,17 @@ function cookies(text: string, from: number): readonly Span[] {
   return found
 }
 
-const URL_USER = /(?:[a-z][a-z0-9+.-]{1,30}:\/\/)[^\s:@/'"<>`]{0,128}:([^\s'"<>`]{1,256})$/i
+const URL_USER = /(?:https?:\/\/[^\s:@/'"<>`]{0,128}:([^\s/?#'"<>`]{1,256})|(?!https?:)\b[a-z][a-z0-9+.-]{1,30}:\/\/[^\s:@/'"<>`]{0,128}:([^\s'"<>`]{1,256}))$/i
 /** What documentation writes there. */
 const SHOWN = /^(?:pass(?:word|wd|w)?|pwd|secret|user(?:name)?|postgres|mysql|root|admin|test|guest|token|key|pw|p|xxx+|\*+|\.+)$/i
 
 /** @param at where `@` stands. @returns the password in front of it, when it is that of a URL. */
 export function secretInUrl(text: string, at: number): Span | undefined {
-  const password = URL_USER.exec(text.slice(Math.max(0, at - 512), at))?.[1]
-  if (password === undefined || SHOWN.test(password) || isRedacted(password) || /^[<$%{]|\$\{/.test(password) || password.includes('@'))
+  const [, plain, any] = URL_USER.exec(text.slice(Math.max(0, at - 512), at)) ?? []
+  const password = plain ?? any
+  if (password === undefined || SHOWN.test(password) || isRedacted(password) || /^[<$%{]|\$[{(]/.test(password) || password.includes('@'))
     return undefined
-  if (!/^[A-Za-z0-9[]/.test(text[at + 1] ?? '')) return undefined
+  if (!/^[A-Za-z0-9[]/.test(text[at + 1] ?? '') || text.slice(0, at).endsWith(`[redacted:${password}`)) return undefined
   if (password.includes('//') || (isPlaceholder(password.repeat(2)) && /your|example|x{4}|\*/i.test(password))) return undefined
   return { rule: 'url/password', start: at - password.length, end: at }
 }

@@ -11,7 +11,8 @@ export interface DataLink {
 }
 
 const URLS = /(?:https?:)?\/\/[^\s<>"'`\\)\]]{4,4096}/gi
-/** What makes a client load a URL without being asked: Markdown, HTML, style sheets. */
+/** What stands right in front of a URL that may be loaded, and what makes a client load it without being asked: Markdown, HTML, style sheets. */
+const LOADED = /\]\(\s{0,4}<?$|=\s{0,4}\\?["']?$|url\(\s{0,4}\\?["']?$/
 const PICTURE =
   /!\[[^\]\r\n]{0,500}\]\(\s{0,4}<?$|<(?:img|image|video|audio|source|iframe|embed|object|link|script|input)\b[^>]{0,500}(?:src|srcset|href|poster|data|background)\s{0,4}=\s{0,4}\\?["']?$|url\(\s{0,4}\\?["']?$/i
 /** How far in front of a URL that may begin. */
@@ -20,8 +21,9 @@ const BEFORE_CHARS = 640
 const PICTURE_VALUE_CHARS = 40
 const RANDOM_VALUE_CHARS = 16
 /** Left for a model to fill in. */
-const TEMPLATE =
-  /\{\{?[^}]{0,80}\}?\}|<[^>]{1,80}>|\[[A-Z_ ]{3,40}\]|\$\{|%7B|\b(?:INSERT|REPLACE|YOUR|SECRET|DATA|CONVERSATION|HISTORY|CONTEXT)_?[A-Z_]*\b/
+const TEMPLATE = /\{\{\s{0,4}[a-z_][\w .]{0,60}\}\}|\{[a-z_]{3,40}\}|\$\{[a-z_]|<[a-z_ ]{3,60}>|\[[A-Z_ ]{3,40}\]/i
+/** The same, in capitals, where a picture asks for it. */
+const WORDS = /=(?:INSERT|REPLACE|YOUR|SECRET|DATA|CONVERSATION|HISTORY|CONTEXT|PASSWORD|TOKEN|CONTENT)[A-Z_]*(?:&|$)/
 /** A decoded text this long says something. */
 const SAID_CHARS = 12
 const DEFANGED = '%5Bredacted:data-link%5D'
@@ -30,11 +32,12 @@ export function dataLinksIn(text: string): readonly DataLink[] {
   if (!text.includes('//')) return NOTHING
   const found: DataLink[] = []
   for (const { index, 0: matched } of text.matchAll(URLS)) {
-    const isPicture = PICTURE.test(text.slice(Math.max(0, index - BEFORE_CHARS), index))
+    const isLoaded = LOADED.test(text.slice(Math.max(0, index - 12), index))
+    const isPicture = isLoaded && PICTURE.test(text.slice(Math.max(0, index - BEFORE_CHARS), index))
     if (!isPicture && matched.startsWith('//')) continue
     const whole = matched.replace(/[.,;:!?*_~]+$/, '')
     const url = URL.parse(whole.startsWith('//') ? `https:${whole}` : whole)
-    if (url === null || url.host === '' || isPrivateHost(url.hostname) || !carries(url, isPicture)) continue
+    if (url === null || url.host === '' || isPrivateHost(url.hostname) || !carries(url, isPicture, 0)) continue
     const rule = isPicture ? 'picture' : 'link'
     found.push({ rule, start: index, end: index + whole.length, instead: `hxxps://${url.host}/${DEFANGED}` })
   }
@@ -43,20 +46,21 @@ export function dataLinksIn(text: string): readonly DataLink[] {
 
 const NOTHING: readonly DataLink[] = []
 
-function carries(url: URL, isPicture: boolean): boolean {
-  const parts = [
-    ...[...url.searchParams].flatMap(([name, value]) => (value === '' ? [name] : [value])),
-    url.hash.slice(1),
-    ...url.pathname.split('/'),
-    ...url.hostname.split('.'),
-  ].filter((part) => part.length >= SAID_CHARS)
-  if (url.search !== '' && TEMPLATE.test(decoded(url.search))) return true
-  if (parts.some(saysSomething)) return true
+function carries(url: URL, isPicture: boolean, depth: number): boolean {
+  const values = [...url.searchParams].map(([name, value]) => value || name)
+  const parts = [...values, url.hash.slice(1), ...url.pathname.split('/'), ...url.hostname.split('.')]
+  if (parts.some((part) => part.length >= SAID_CHARS && saysSomething(part))) return true
+  const search = decoded(url.search)
+  if (TEMPLATE.test(search)) return true
   if (!isPicture) return false
-  const queried = [...url.searchParams].map(([name, value]) => value || name)
-  return queried.some(
-    (value) =>
-      value.length >= PICTURE_VALUE_CHARS || (value.length >= RANDOM_VALUE_CHARS && isRandom(value)) || value.split(' ').length >= 5,
+  return (
+    WORDS.test(search) ||
+    values.some((value) => {
+      // A picture of a page is asked for by its URL.
+      const inner = depth === 0 && /^https?:/i.test(value) ? URL.parse(value) : null
+      if (inner !== null) return carries(inner, true, depth + 1)
+      return value.length >= PICTURE_VALUE_CHARS || (value.length >= RANDOM_VALUE_CHARS && isRandom(value)) || value.split(' ').length >= 5
+    })
   )
 }
 

@@ -58,8 +58,8 @@ const BEGINNINGS = new Set(
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )
-/** How names of secrets end, by their last three letters in either case: `password`, `apiKey`. By five bits of each. */
-const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd')
+/** How names of secrets end, by their last three letters in either case: `password`, `apiKey`; or ` is` behind one. By five bits of each. */
+const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha @is')
 
 function endings(texts: string): Uint8Array {
   const table = new Uint8Array(1 << 15)
@@ -225,10 +225,13 @@ function isNamed(bytes: Uint8Array, at: number): boolean {
   if (ENDINGS[told] !== 1) return false
   // `authorization`, not `description`.
   if (told === ION) return ((bytes[last - 4] ?? 0) | 0x20) === 0x61 && ((bytes[last - 5] ?? 0) | 0x20) === 0x7a
+  // `Passwort`, not `port`.
+  if (told === ORT) return ((bytes[last - 3] ?? 0) | 0x20) === 0x77
   // `apiKey`, not `key`.
   return told !== KEY || isOfRun(bytes[last - 3])
 }
 const ION = ending(0x69, 0x6f, 0x6e)
+const ORT = ending(0x6f, 0x72, 0x74)
 const KEY = ending(0x6b, 0x65, 0x79)
 
 /** A letter or digit that nobody had to encode, an encoded `%`, or an encoded `=`, `:` or `@`. */

@@ -71,7 +71,7 @@ const ROWS: readonly Row[] = [
     rule: 'card',
     pattern: /(?<![\w.+-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)/g,
     holds: (text) =>
-      CARD.test(digitsOf(text)) && passesLuhn(digitsOf(text)) && new Set(digitsOf(text)).size > 2 && !/[ -]\d{0,2}[ -]/.test(text),
+      CARD.test(digitsOf(text)) && passesLuhn(digitsOf(text)) && new Set(digitsOf(text)).size > 1 && !/[ -]\d{0,2}[ -]/.test(text),
   },
   {
     kind: 'iban',

@@ -109,7 +109,7 @@ const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] =
 
 /** @param keyPrefixes of this installation's own API keys: `mcp`. */
 export function createShapes(keyPrefixes: readonly string[]): { readonly shapes: readonly Shape[]; readonly anchors: RegExp } {
-  const own = keyPrefixes.map((prefix) => ['gateway-key', `${prefix}_`, '(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{30,}'] as const)
+  const own = keyPrefixes.map((prefix) => ['gateway-key', `${prefix}_`, '(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{30,}'] as const)
   const shapes = [...own, ...ROWS].map(([rule, anchor, rest]) => ({ rule, anchor, whole: new RegExp(anchor + rest, 'y') }))
   return { shapes, anchors: new RegExp([...new Set(shapes.map(({ anchor }) => anchor))].join('|'), 'g') }
 }
