@@ -45,12 +45,13 @@ const CODE =
 
 const MIN_PASSWORD_CHARS = 4
 const MIN_KEY_CHARS = 10
-const MAX_CHARS = 4_096
+const MAX_CHARS = 1_024
 
 /** Whether a value is what its name says: not a placeholder, a word on it, or code. */
 function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   if (value.length < MIN_PASSWORD_CHARS || value.length > MAX_CHARS || /\s/.test(value)) return false
   if (WORDS.has(value.toLowerCase()) || isRedacted(value) || /^0x[0-9a-f]+$/i.test(value)) return false
+  if (sort === 'key' && style !== 'quoted' && isMember(value)) return false
   if (sort === 'key')
     return value.length >= MIN_KEY_CHARS && isRandom(value) && !isPlaceholder(value) && !/^(?:https?|arn|ref|env):/.test(value)
   if (
@@ -62,6 +63,14 @@ function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   if (/[^A-Za-z]/.test(value)) return style === 'assigned' || value.length >= 6 || !/^[\d.,:/-]+$/.test(value)
   // Letters alone are a password where nothing else can stand: in `NAME=value`, and in quotes when it is no word that is shown to people.
   return style === 'assigned' || (style === 'quoted' && value.length >= 6 && value === value.toLowerCase())
+}
+
+/** `fs.readFileSync`: a member of something in a program, none of whose names is random. */
+function isMember(value: string): boolean {
+  return (
+    /^[A-Za-z_$][\w$]*(?:\.[A-Za-z_$][\w$]*)+$/.test(value) &&
+    !value.split('.').some((name) => name.length >= MIN_KEY_CHARS && isRandom(name))
+  )
 }
 
 /** `assigned`: `NAME=value` without a space; `quoted`: in quotes; `told`: after a colon, or with spaces. */
@@ -107,7 +116,7 @@ export function secretUnderName(name: string, value: string): Span | undefined {
 
 const NAME_MAX_CHARS = 64
 const NAME = /(?:--)?([A-Za-z][A-Za-z0-9_.\-$]{1,63})(?:["'`]|\\["'])?\]?(?:\s{1,3}(?:is|was|ist|est|es|on|of [\w.-]{1,32}))?\s{0,3}$/
-const VALUE = /(?:=>|[:=])?\s{0,4}(?:(\\?["'`])((?:(?!\1)[^\r\n\\]|\\(?!["'`])[^\r\n]){1,4096})\1?|([^\s"'`,;<>&|]{1,4096}))/y
+const VALUE = /(?:=>|[:=])?\s{0,4}(?:(\\?["'`])((?:(?!\1)[^\r\n\\]|\\(?!["'`])[^\r\n]){1,1024})\1?|([^\s"'`,;<>&|]{1,1024}))/y
 const SCHEME = /(?:=>|[:=])?\s{0,4}\\?["'`]?(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|aws4-hmac-sha256)\s+/iy
 
 /** @param at where `=` or `:` stands. @returns the value behind it, when the name in front of it calls it a secret. */
@@ -142,6 +151,8 @@ function trimmed(value: string, isQuoted: boolean, sort: Sort): string {
 const NOTHING: readonly Span[] = []
 
 const PAIR = /\s*([A-Za-z0-9_.%-]{1,64})=([^;,\s"'\\]{1,4096})/y
+/** Browsers keep 180 cookies a site; what is behind the first of them stands behind `=` too. */
+const PAIRS_MAX = 32
 const ATTRIBUTES = new Set('expires max-age domain path samesite secure httponly version'.split(' '))
 
 /** The values of `Cookie` and `Set-Cookie` that could be a session. */
@@ -151,7 +162,7 @@ function cookies(text: string, from: number): readonly Span[] {
   quote.lastIndex = from
   quote.test(text)
   PAIR.lastIndex = quote.lastIndex
-  for (let match = PAIR.exec(text); match !== null; match = PAIR.exec(text)) {
+  for (let match = PAIR.exec(text), left = PAIRS_MAX; match !== null && left > 0; match = PAIR.exec(text), left--) {
     const [, name = '', value = ''] = match
     const end = PAIR.lastIndex
     if (
@@ -168,20 +179,28 @@ function cookies(text: string, from: number): readonly Span[] {
   return found
 }
 
-const URL_USER = /(?:https?:\/\/[^\s:@/'"<>`]{0,128}:([^\s/?#'"<>`]{1,256})|(?!https?:)\b[a-z][a-z0-9+.-]{1,30}:\/\/[^\s:@/'"<>`]{0,128}:([^\s'"<>`]{1,256}))$/i
+const SCHEME_OF_URL = /(?:^|[^a-z0-9+.-])([a-z][a-z0-9+.-]{1,30})$/i
+const USER_INFO = /^[^\s:@/'"<>`]{0,128}:([^\s'"<>`]{1,256})$/
 /** What documentation writes there. */
 const SHOWN = /^(?:pass(?:word|wd|w)?|pwd|secret|user(?:name)?|postgres|mysql|root|admin|test|guest|token|key|pw|p|xxx+|\*+|\.+)$/i
 
 /** @param at where `@` stands. @returns the password in front of it, when it is that of a URL. */
 export function secretInUrl(text: string, at: number): Span | undefined {
-  const [, plain, any] = URL_USER.exec(text.slice(Math.max(0, at - 512), at)) ?? []
-  const password = plain ?? any
-  if (password === undefined || SHOWN.test(password) || isRedacted(password) || /^[<$%{]|\$[{(]/.test(password) || password.includes('@'))
-    return undefined
-  if (!/^[A-Za-z0-9[]/.test(text[at + 1] ?? '') || text.slice(0, at).endsWith(`[redacted:${password}`)) return undefined
-  if (password.includes('//') || (isPlaceholder(password.repeat(2)) && /your|example|x{4}|\*/i.test(password))) return undefined
+  const before = text.slice(Math.max(0, at - URL_CHARS), at)
+  const slashes = before.lastIndexOf('://')
+  if (slashes === -1) return undefined
+  const scheme = SCHEME_OF_URL.exec(before.slice(Math.max(0, slashes - 32), slashes))?.[1]
+  const password = USER_INFO.exec(before.slice(slashes + 3))?.[1]
+  if (scheme === undefined || password === undefined || SHOWN.test(password) || /^[<$%{]|\$[{(]/.test(password)) return undefined
+  // What stands behind a slash is a path; only databases are given passwords with slashes.
+  if (/^https?$/i.test(scheme) && /[/?#]/.test(password)) return undefined
+  if (!/^[A-Za-z0-9[]/.test(text[at + 1] ?? '') || isRedacted(before.slice(slashes))) return undefined
+  if (/your|example|x{4}|\*/i.test(password)) return undefined
   return { rule: 'url/password', start: at - password.length, end: at }
 }
+
+/** As long as the part of a URL in front of its host gets. */
+const URL_CHARS = 512
 
 const SCHEMED = /(?:bearer|basic|token|apikey)\s+$/i
 

@@ -74,10 +74,14 @@ export function createDetector(settings: DetectSettings): Detector {
     let view: View | undefined = { text }
     for (let round = depth; view !== undefined && round <= DEPTH_MAX; round++) {
       const marks = marksOf(view.text)
-      found.push(...inView(view, marks, place))
+      append(found, inView(view, marks, place))
       if (labels.has('secret') || labels.has('personal')) {
-        found.push(...brokenIn(view, marks, found))
-        if (round < DEPTH_MAX) found.push(...encodedIn(view, marks, (inner) => search(inner, place, round + 1, tank), tank))
+        append(found, brokenIn(view, marks, found))
+        if (round < DEPTH_MAX)
+          append(
+            found,
+            encodedIn(view, marks, (inner) => search(inner, place, round + 1, tank), tank),
+          )
       }
       view = marks.some(({ mark }) => mark === 'disguise') ? undisguise(view) : undefined
     }
@@ -105,6 +109,11 @@ export function createDetector(settings: DetectSettings): Detector {
 }
 
 const NOTHING: readonly Hit[] = []
+
+/** However many there are. */
+function append(found: Hit[], more: readonly Hit[]): void {
+  for (const hit of more) found.push(hit)
+}
 
 const BASE64 = /[A-Za-z0-9+/_-]/
 const BEGIN_CHARS = 48

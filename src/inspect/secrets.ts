@@ -29,6 +29,8 @@ const DISGUISED =
 const WORD = /[A-Za-z0-9_\-+/=.~:@%?&$]/
 /** Longer tokens than this are looked at in stretches that overlap. */
 const STRETCH_CHARS = 4_096
+/** No beginning is longer: so far they overlap. */
+const ANCHOR_CHARS = 64
 /** How far in front of a run the beginning of its token is looked for. */
 const BACK_CHARS = 256
 
@@ -41,21 +43,23 @@ export type SecretsIn = (text: string, marks: readonly Marked[]) => readonly Spa
 
 /** @param keyPrefixes of this installation's own API keys. */
 export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
-  const { shapes, anchors } = createShapes(keyPrefixes)
+  const { anchors, groups } = createShapes(keyPrefixes)
   const kept = createKeptRules()
 
+  /** Looks at one stretch: a search over all of the text would be one for each run. */
   const shaped = (text: string, from: number, until: number, found: Span[]): void => {
-    anchors.lastIndex = from
-    for (let match = anchors.exec(text); match !== null && match.index < until; match = anchors.exec(text)) {
-      const start = match.index
-      anchors.lastIndex = start + 1
+    const stretch = text.slice(from, until)
+    anchors.lastIndex = 0
+    for (let match = anchors.exec(stretch); match !== null; match = anchors.exec(stretch)) {
+      const start = from + match.index
+      anchors.lastIndex = match.index + 1
       if (isInWord(text, start)) continue
-      for (const { rule, whole } of shapes) {
+      for (const { rule, whole } of groups[match.indexOf(match[0], 1) - 1] ?? []) {
         whole.lastIndex = start
         if (!whole.test(text)) continue
         const end = whole.lastIndex
         if (!isPlaceholder(text.slice(start, end))) found.push({ rule, start, end })
-        anchors.lastIndex = end
+        anchors.lastIndex = end - from
         break
       }
     }
@@ -77,21 +81,28 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
       if (end <= done) continue
       const from = Math.max(done, startOfWord(text, start))
       done = endOfWord(text, end)
-      for (let at = from; at < done; at += STRETCH_CHARS) shaped(text, at, Math.min(done, at + STRETCH_CHARS), found)
+      for (let at = from; at < done; at += STRETCH_CHARS) shaped(text, at, Math.min(done, at + STRETCH_CHARS + ANCHOR_CHARS), found)
     }
-    if (runs.length > 0) found.push(...keptIn(text, runs, kept))
-    found.push(...secretHalves(text, found))
-    return found
+    return [...found, ...(runs.length === 0 ? NOTHING : keptIn(text, runs, kept)), ...secretHalves(text, found)]
   }
 }
+
+const NOTHING: readonly Span[] = []
 
 function pushIf(found: Span[], span: Span | undefined): void {
   if (span !== undefined) found.push(span)
 }
 
-/** A beginning in the middle of a word is none: `task-…` holds `sk-`. */
+/** A beginning in the middle of a word is none: `task-…` holds `sk-`. The `n` of `\\n` is no word. */
 function isInWord(text: string, start: number): boolean {
-  return start > 0 && /[A-Za-z0-9]/.test(text[start - 1] ?? '') && /[A-Za-z0-9]/.test(text[start] ?? '')
+  if (!isLetterOrDigit(text.charCodeAt(start - 1)) || !isLetterOrDigit(text.charCodeAt(start))) return false
+  return text.charCodeAt(start - 2) !== BACKSLASH || !'nrt'.includes(text.charAt(start - 1))
+}
+
+const BACKSLASH = 0x5c
+
+function isLetterOrDigit(unit: number): boolean {
+  return (unit >= 0x61 && unit <= 0x7a) || (unit >= 0x41 && unit <= 0x5a) || (unit >= 0x30 && unit <= 0x39)
 }
 
 function startOfWord(text: string, start: number): number {

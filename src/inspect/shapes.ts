@@ -1,11 +1,9 @@
 /** Credentials that are known by their form: a table of how each begins, and all of it. What issuers made recognisable we recognise. */
 
-export interface Shape {
+interface Shape {
   /** What it is, in the words of its issuer: told to the operator. */
   readonly rule: string
-  /** How it begins, as the source of a pattern; what is looked for first. */
-  readonly anchor: string
-  /** All of it, from the anchor on. */
+  /** All of it, from where it begins. */
   readonly whole: RegExp
 }
 
@@ -22,7 +20,7 @@ const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] =
   ['slack-token', 'xapp-', '[0-9]-[A-Za-z0-9]+-[0-9]+-[A-Za-z0-9]+'],
   ['slack-webhook', 'hooks\\.slack(?:-gov)?\\.com/', '(?:services|workflows|triggers)/[A-Za-z0-9+/]{20,}'],
   ['discord-webhook', 'discord(?:app)?\\.com/api/webhooks/', '[0-9]{15,20}/[A-Za-z0-9_-]{40,}'],
-  ['teams-webhook', '[a-z0-9-]+\\.webhook\\.office\\.com/', 'webhookb2/[A-Za-z0-9@/-]{60,}'],
+  ['teams-webhook', '\\.webhook\\.office\\.com/', 'webhookb2/[A-Za-z0-9@/-]{60,}'],
   ['stripe-key', '[sr]k_(?:live|test|prod)_', '[A-Za-z0-9]{16,255}'],
   ['webhook-secret', 'whsec_', '[A-Za-z0-9+/]{24,}={0,2}'],
   ['openai-key', 'sk-(?:proj|svcacct|admin|None|service)-', '[A-Za-z0-9_-]{20,}'],
@@ -75,7 +73,7 @@ const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] =
   ['sentry-token', 'sntry[su]_', '[A-Za-z0-9+/=_-]{40,}'],
   ['dynatrace-token', 'dt0[a-z][0-9]{2}\\.', '[A-Z0-9]{24}\\.[A-Z0-9]{64}'],
   ['square-token', 'sq0(?:atp|csp|idp)-', '[A-Za-z0-9_-]{22,}'],
-  ['square-token', 'EAAA', '[A-Za-z0-9_-]{60}(?![A-Za-z0-9_-])'],
+  ['square-token', 'EAA[A-Z]', '[A-Za-z0-9_-]{60}(?![A-Za-z0-9_-])'],
   ['facebook-token', 'EAA[A-Z]', '[A-Za-z0-9]{90,}'],
   ['twitter-token', 'A{20}', '[A-Za-z0-9%]{40,}'],
   ['postman-key', 'PMAK-', '[a-f0-9]{24}-[a-f0-9]{34}'],
@@ -107,11 +105,23 @@ const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] =
   ['jwe', 'eyJ', '[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]*\\.[A-Za-z0-9_-]{8,}\\.[A-Za-z0-9_-]{16,}\\.[A-Za-z0-9_-]{16,}'],
 ]
 
+export interface Shapes {
+  /** Finds the next beginning; the group that matched says which. */
+  readonly anchors: RegExp
+  /** By group: what may begin so. */
+  readonly groups: readonly (readonly Shape[])[]
+}
+
 /** @param keyPrefixes of this installation's own API keys: `mcp`. */
-export function createShapes(keyPrefixes: readonly string[]): { readonly shapes: readonly Shape[]; readonly anchors: RegExp } {
-  const own = keyPrefixes.map((prefix) => ['gateway-key', `${prefix}_`, '(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{30,}'] as const)
-  const shapes = [...own, ...ROWS].map(([rule, anchor, rest]) => ({ rule, anchor, whole: new RegExp(anchor + rest, 'y') }))
-  return { shapes, anchors: new RegExp([...new Set(shapes.map(({ anchor }) => anchor))].join('|'), 'g') }
+export function createShapes(keyPrefixes: readonly string[]): Shapes {
+  const own = keyPrefixes.map(
+    (prefix) => ['gateway-key', `${prefix}_`, '(?=[A-Za-z_-]*[0-9])(?=[a-z0-9_-]*[A-Z])[A-Za-z0-9_-]{30,}'] as const,
+  )
+  const groups = Map.groupBy([...own, ...ROWS], ([, anchor]) => anchor)
+  return {
+    anchors: new RegExp([...groups.keys()].map((anchor) => `(${anchor})`).join('|'), 'g'),
+    groups: [...groups].map(([anchor, rows]) => rows.map(([rule, , rest]) => ({ rule, whole: new RegExp(anchor + rest, 'y') }))),
+  }
 }
 
 /** What stands in documentation and templates in the place of a credential. */
