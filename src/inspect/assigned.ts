@@ -204,12 +204,15 @@ const URL_CHARS = 512
 
 const SCHEMED = /(?:bearer|basic|token|apikey)\s+$/i
 
-/** Whether a run of letters is what an authorization scheme is followed by. @param start of the run. */
-export function isSchemed(text: string, start: number, end: number): boolean {
+/** Whether what follows is the credential of an authorization scheme. @param start of a run. @param endOf where its word ends. */
+export function schemed(text: string, start: number, endOf: () => number): Span | undefined {
   const [scheme] = SCHEMED.exec(text.slice(Math.max(0, start - 12), start)) ?? []
-  if (scheme === undefined) return false
+  if (scheme === undefined) return undefined
+  const end = endOf()
   const value = text.slice(start, end)
-  if (isPlaceholder(value) || isRedacted(value)) return false
-  if (/^basic/i.test(scheme)) return /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'))
-  return value.length >= 16 && isRandom(value) && !/^token/i.test(scheme)
+  if (isPlaceholder(value) || isRedacted(value)) return undefined
+  const isCredential = /^basic/i.test(scheme)
+    ? /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'))
+    : value.length >= 16 && isRandom(value) && !/^token/i.test(scheme)
+  return isCredential ? { rule: 'authorization', start, end } : undefined
 }

@@ -31,6 +31,20 @@ export interface Place {
   readonly isError?: boolean
   /** The text was joined from others: only what has a form of its own counts. */
   readonly isJoined?: boolean
+  /** What may still be spent on the message that it stands in. */
+  readonly tank?: Tank
+}
+
+/** Places that get a second look. */
+export interface Tank {
+  marks: number
+}
+
+/** Second looks at one message: some tenths of a second. A megabyte of honest text needs some thousands. */
+const MARKS_MAX = 250_000
+
+export function fullTank(): Tank {
+  return { marks: MARKS_MAX }
 }
 
 export interface Detector {
@@ -74,6 +88,8 @@ export function createDetector(settings: DetectSettings): Detector {
     let view: View | undefined = { text }
     for (let round = depth; view !== undefined && round <= DEPTH_MAX; round++) {
       const marks = marksOf(view.text)
+      if (place.tank !== undefined) place.tank.marks -= marks.length
+      if (place.tank !== undefined && place.tank.marks < 0) return [{ label: 'secret', rule: 'too-much', start: 0, end: text.length }]
       append(found, inView(view, marks, place))
       if (labels.has('secret') || labels.has('personal')) {
         append(found, brokenIn(view, marks, found))

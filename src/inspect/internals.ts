@@ -8,16 +8,16 @@ const BREAK = '(?:\\r?\\n|\\\\n|^)'
 const TRACES: readonly RegExp[] = [
   // Node.js, Java, Kotlin, .NET: a line each, and what Java says of the lines it left out.
   new RegExp(
-    `(?:${BREAK}[ \\t]+at (?=${LINE}{0,400}(?:[:(]|line )\\d*)${LINE}{1,400})+(?:${BREAK}\\s*\\.\\.\\. \\d+ (?:more|common frames omitted))?`,
+    `(?:${BREAK}[ \\t]+at (?=${LINE}{0,400}(?:[:(]|line )\\d*)${LINE}{1,400})+(?:${BREAK}[ \\t]*\\.\\.\\. \\d+ (?:more|common frames omitted))?`,
     'g',
   ),
   // Python: the frames; the error itself stays.
   /Traceback \(most recent call last\):(?:(?:\r?\n|\\n)[ \t][^\r\n\\]{0,400}(?:\\"[^\r\n\\]{0,400}){0,8})+/g,
-  new RegExp(`(?:${BREAK}\\s*File \\\\?"[^"\\r\\n]{1,300}", line \\d+(?:, in ${LINE}{1,100})?)+`, 'g'),
+  new RegExp(`(?:${BREAK}[ \\t]*File \\\\?"[^"\\r\\n]{1,300}", line \\d+(?:, in ${LINE}{1,100})?)+`, 'g'),
   // Go: everything from the goroutine on.
   /goroutine \d+ \[[^\]\r\n]{1,60}\]:[\s\S]{0,20000}$/g,
   // PHP, Ruby, Rust.
-  new RegExp(`(?:${BREAK}\\s*#\\d{1,3} ${LINE}{1,400})+`, 'g'),
+  new RegExp(`(?:${BREAK}[ \\t]*#\\d{1,3} ${LINE}{1,400})+`, 'g'),
   /[^\s'"`(]{1,200}\.(?:rb|ex|exs):\d+:in [`'"][^'"`\r\n]{1,100}['"`]/g,
   /(?:panicked at |stack backtrace:)[^\r\n]{1,300}/g,
   // A file of a program and the line in it.

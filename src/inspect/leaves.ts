@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { Body } from '../core/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import type { Detector, Hit, Place } from './detect.ts'
+import { type Detector, fullTank, type Hit, type Place } from './detect.ts'
 
 type Container = JsonObject | readonly JsonValue[]
 
@@ -38,13 +38,13 @@ const ERROR_LEVELS = new Set(['error', 'critical', 'alert', 'emergency'])
 export function leavesOf(body: Body, detector: Detector): { readonly hit: readonly Leaf[]; readonly shown: readonly Leaf[] } {
   const { result, error, params } = body
   const isError = error !== undefined || result?.['isError'] === true || ERROR_LEVELS.has(String(params?.['level']))
-  const walk = new Walk(detector, { isError })
+  const walk = new Walk(detector, { isError, tank: fullTank() })
   for (const [name, value] of [
     ['result', result],
     ['error', error],
     ['params', params],
   ] as const) {
-    if (value !== undefined) walk.value(value as JsonValue, body, name, '', 0)
+    if (value !== undefined) walk.value(value as JsonValue, body, name, `/${name}`, 0)
   }
   return walk
 }
@@ -60,14 +60,13 @@ class Walk {
     this.place = place
   }
 
-  value(value: JsonValue | undefined, container: Container, token: string, parent: string, depth: number): void {
-    if (typeof value === 'string') this.text(value, container, token, parent)
-    else if (typeof value === 'number') this.number(value, container, token, parent)
+  value(value: JsonValue | undefined, container: Container, token: string, pointer: string, depth: number): void {
+    if (typeof value === 'string') this.text(value, container, token, pointer)
+    else if (typeof value === 'number') this.number(value, container, token, pointer)
     else if (Array.isArray(value)) {
       if (depth > DEPTH_MAX) return
-      const pointer = join(parent, token)
-      for (const [index, item] of value.entries()) this.value(item, value, String(index), pointer, depth + 1)
-    } else if (isObject(value) && depth <= DEPTH_MAX) this.members(value, join(parent, token), depth)
+      for (const [index, item] of value.entries()) this.value(item, value, String(index), `${pointer}/${index}`, depth + 1)
+    } else if (isObject(value) && depth <= DEPTH_MAX) this.members(value, pointer, depth)
   }
 
   private members(object: JsonObject, pointer: string, depth: number): void {
@@ -76,12 +75,11 @@ class Walk {
       const shownName = hits.length === 0 ? name : replaced(name, hits, false)
       if (hits.length > 0)
         this.note({ container: object, token: name, kind: 'name', pointer: join(pointer, shownName), text: name, encoding: 'utf8', hits })
-      this.value(object[name], object, name, pointer, depth + 1)
+      this.value(object[name], object, name, join(pointer, shownName), depth + 1)
     }
   }
 
-  private text(text: string, container: Container, token: string, parent: string): void {
-    const pointer = join(parent, token)
+  private text(text: string, container: Container, token: string, pointer: string): void {
     if (pointer === SEALED) return
     if (isPacked(container, token)) {
       this.blob(text, container, token, pointer)
@@ -103,11 +101,11 @@ class Walk {
     return this.detector.underName(told ?? token, text)
   }
 
-  private number(value: number, container: Container, token: string, parent: string): void {
+  private number(value: number, container: Container, token: string, pointer: string): void {
     if (value < NUMBER_MIN || !Number.isSafeInteger(value)) return
     const text = String(value)
     const hits = this.detector.find(text, this.place)
-    if (hits.length > 0) this.note({ container, token, kind: 'number', pointer: join(parent, token), text, encoding: 'utf8', hits })
+    if (hits.length > 0) this.note({ container, token, kind: 'number', pointer, text, encoding: 'utf8', hits })
   }
 
   private blob(packed: string, container: Container, token: string, pointer: string): void {

@@ -1,5 +1,5 @@
 /** Credentials in a text: known by their form, by what they are called, or by the kept rules; and private keys, whole. */
-import { isRandom, isRedacted, isSchemed, type Span, secretAssigned, secretInUrl } from './assigned.ts'
+import { isRandom, isRedacted, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
 import { glance, type Mark } from './glance.ts'
 import { createKeptRules } from './kept-rules.ts'
 import { createShapes, isPlaceholder } from './shapes.ts'
@@ -76,7 +76,10 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
       if (mark === 'key-block' || text.startsWith('-----BEGIN', start)) pushIf(found, privateKey(text, start))
       if (mark !== 'run') continue
       if (text.startsWith('--', start)) found.push(...secretAssigned(text, end))
-      if (isSchemed(text, start, endOfWord(text, end))) found.push({ rule: 'authorization', start, end: endOfWord(text, end) })
+      pushIf(
+        found,
+        schemed(text, start, () => endOfWord(text, end)),
+      )
       runs.push(marked)
       if (end <= done) continue
       const from = Math.max(done, startOfWord(text, start))

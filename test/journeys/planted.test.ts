@@ -69,8 +69,8 @@ function server(): Promise<TestServer> {
 
 function answer(res: ServerResponse, id: number, messages: readonly JsonObject[]): void {
   const whole = messages.map((message) => ({ jsonrpc: '2.0', ...(message['method'] === undefined ? { id } : {}), ...message }))
-  if (whole.length === 1) return json(res, 200, whole[0])
-  sse(res).end(whole.map((message) => `event: message\ndata: ${JSON.stringify(message)}\n\n`).join(''))
+  if (whole.length === 1) json(res, 200, whole[0])
+  else sse(res).end(whole.map((message) => `event: message\ndata: ${JSON.stringify(message)}\n\n`).join(''))
 }
 
 const REQUESTS: Readonly<Record<string, readonly [method: string, params: JsonObject]>> = {

@@ -106,6 +106,8 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     tool: { action: 'receive', resource: aTool('get_time', 'weather') },
     '… personal': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['personal'] },
     '… secret': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['personal', 'secret'] },
+    '… an error within': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['internal'] },
+    '… a link': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['data-link'] },
     'files/read_text': { action: 'receive', resource: aTool('read_text', 'files') },
     resource: { action: 'receive', resource: aResource('file:///data/public/a') },
     prompt: { action: 'receive', resource: prompt },
