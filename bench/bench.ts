@@ -1,7 +1,8 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations|release`. */
 import { parseArgs } from 'node:util'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
+import { measureRelease } from './release.ts'
 import { median, type Row, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
@@ -148,6 +149,11 @@ async function main(load: Load): Promise<void> {
     const stations = await measureStations(values.quick)
     report['stations'] = stations
     say(showStations(stations))
+  }
+  if (wanted('release')) {
+    const rows = await measureRelease(values.quick)
+    report['release'] = rows
+    say(showStations(rows, 'What leaves, looked at: one answer'))
   }
   if (values.json) console.log(JSON.stringify(report, undefined, 2))
 }

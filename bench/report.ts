@@ -74,8 +74,8 @@ export function showMemory(calls: number, samples: readonly number[]): string {
   return `\nMemory of the gateway over ${calls} calls, MiB: ${samples.map(whole).join(' ')}; second half: ${growth >= 0 ? '+' : ''}${growth.toFixed(1)}`
 }
 
-export function showStations(stations: readonly Station[]): string {
-  return `\nCost of each station, one call\n${table(
+export function showStations(stations: readonly Station[], title = 'Cost of each station, one call'): string {
+  return `\n${title}\n${table(
     ['', 'µs'],
     stations.map(({ name, us }) => [name, us.toFixed(2)]),
   )}`

@@ -221,6 +221,7 @@ function isNamed(bytes: Uint8Array, at: number): boolean {
     last--
   }
   if (last < 2) return false
+  if (bytes[last] === 0x65 && bytes[last - 1] === 0x75 && bytes[last - 2] === 0x6c) return isNamedBeside(bytes, last - 4)
   const told = ending(bytes[last - 2] ?? 0, bytes[last - 1] ?? 0, bytes[last] ?? 0)
   if (ENDINGS[told] !== 1) return false
   // `authorization`, not `description`.
@@ -233,6 +234,15 @@ function isNamed(bytes: Uint8Array, at: number): boolean {
 const ION = ending(0x69, 0x6f, 0x6e)
 const ORT = ending(0x6f, 0x72, 0x74)
 const KEY = ending(0x6b, 0x65, 0x79)
+
+/** `"name":"DB_PASSWORD","value":`. @param at where `value` begins. */
+function isNamedBeside(bytes: Uint8Array, at: number): boolean {
+  if (bytes[at] !== 0x76 || bytes[at - 1] !== QUOTE) return false
+  const comma = bytes[at - 2] === 0x20 ? at - 3 : at - 2
+  if (bytes[comma] !== 0x2c || bytes[comma - 1] !== QUOTE) return false
+  return ENDINGS[ending(bytes[comma - 4] ?? 0, bytes[comma - 3] ?? 0, bytes[comma - 2] ?? 0)] === 1
+}
+const QUOTE = 0x22
 
 /** A letter or digit that nobody had to encode, an encoded `%`, or an encoded `=`, `:` or `@`. */
 function isNeedless(bytes: Uint8Array, at: number): boolean {
