@@ -55,6 +55,12 @@ const ROWS: readonly Row[] = [
   },
   {
     kind: 'phone',
+    rule: 'phone/international',
+    pattern: /(?<![\w+.-])00[1-9]\d{0,2}[ .-](?:[ ().-]{0,2}\d){7,12}(?![\w-])/g,
+    holds: always,
+  },
+  {
+    kind: 'phone',
     rule: 'phone/north-american',
     pattern: /(?<![\w.+-])(?:1[-. ])?(?:\([2-9]\d{2}\) ?|[2-9]\d{2}[-. ])[2-9]\d{2}[-. ]\d{4}(?![\w-]|\.\d)/g,
     holds: always,
