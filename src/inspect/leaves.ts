@@ -24,6 +24,8 @@ export interface Leaf {
 const DEPTH_MAX = 256
 /** What a server is given back as it said it. */
 const FIXED = /^\/(?:result\/nextCursor|(?:params|result)\/taskId|result\/task\/taskId|params\/progressToken|params\/requestId)$/
+/** Where a person is asked to go, after being told where that is (2025-11-25, client/elicitation, URL mode). */
+const ELICITED = /^\/(?:params|result\/inputRequests\/[^/]+\/params)\/url$/
 /** Sealed by us before it leaves. */
 const SEALED = '/result/requestState'
 const URI_NAMES = new Set(['uri', 'url', 'href', 'icon', 'src'])
@@ -34,11 +36,15 @@ const NUMBER_MIN = 1e9
 /** Levels of log messages that tell of errors (RFC 5424 §6.2.1). */
 const ERROR_LEVELS = new Set(['error', 'critical', 'alert', 'emergency'])
 
+/** An error, the answer of a tool that failed, a log message of one. */
+export function tellsOfError({ error, result, params }: Body): boolean {
+  return error !== undefined || result?.['isError'] === true || ERROR_LEVELS.has(String(params?.['level']))
+}
+
 /** @returns all leaves with something in them, and those that clients show after one another, in order. */
 export function leavesOf(body: Body, detector: Detector): { readonly hit: readonly Leaf[]; readonly shown: readonly Leaf[] } {
   const { result, error, params } = body
-  const isError = error !== undefined || result?.['isError'] === true || ERROR_LEVELS.has(String(params?.['level']))
-  const walk = new Walk(detector, { isError, tank: fullTank() })
+  const walk = new Walk(detector, { isError: tellsOfError(body), tank: fullTank() })
   for (const [name, value] of [
     ['result', result],
     ['error', error],
@@ -86,7 +92,8 @@ class Walk {
       return
     }
     const kind = FIXED.test(pointer) ? 'fixed' : URI_NAMES.has(token) && URL.canParse(text) ? 'uri' : 'text'
-    const found = this.detector.find(text, this.place)
+    const seen = this.detector.find(text, this.place)
+    const found = ELICITED.test(pointer) ? seen.filter(({ label }) => label !== 'data-link') : seen
     const named = found.length === 0 ? this.underName(text, container, token) : undefined
     const hits = named === undefined ? found : [named]
     const leaf: Leaf = { container, token, kind, pointer, text, encoding: 'utf8', hits }

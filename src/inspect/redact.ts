@@ -4,7 +4,7 @@ import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { Detector, Hit } from './detect.ts'
 import { glance } from './glance.ts'
-import { type Leaf, leavesOf, replaced } from './leaves.ts'
+import { type Leaf, leavesOf, replaced, tellsOfError } from './leaves.ts'
 
 /** What was seen in a message. */
 export interface Seen {
@@ -20,7 +20,7 @@ export interface Seen {
 }
 
 /** More findings tell an operator nothing that these do not. */
-export const FINDINGS_MAX = 32
+const FINDINGS_MAX = 32
 /** How much of two neighbouring texts is read as one: a private key of 4 096 bits, and more. */
 const SEAM_CHARS = 8_192
 /** How much of what was said before is remembered for what is said next, characters. */
@@ -52,8 +52,7 @@ export function createLook(detector: Detector, glances: { readonly personal: boo
   return {
     glance: (body, bytes, before) => {
       if (glance(bytes) || (glances.personal && hasDigitsOrMail(bytes))) return true
-      if (glances.errors && (body.error !== undefined || body.result?.['isError'] === true || body.method === 'notifications/message'))
-        return true
+      if (glances.errors && tellsOfError(body)) return true
       return hasSeam(body, before)
     },
     see: (body, before) => {

@@ -10,7 +10,7 @@ export interface View {
 
 /** What is undone at once; a text in several disguises is read once more. */
 const DISGUISES =
-  /%([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{1,6});|&#([0-9]{1,7});|[^\n\r\t\x20-\x7e]/gu
+  /%([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{1,6});|&#([0-9]{1,7});|[\u00a0\u00aa\u00ad\u00b2\u00b3\u00b9\u017f\u180e\u2000-\u200c\u200e-\u218f\u2460-\u24ff\u3000-\u300f\ufe50-\uff5e\ufeff\u{1d400}-\u{1d7ff}]|\u200d|[\ufe00-\ufe0f]|[\u{e0020}-\u{e007e}]/gu
 
 /** @returns the text with encoded and disguised characters as the plain ones they stand for; undefined when there are none. */
 export function undisguise({ text, at }: View): View | undefined {
