@@ -54,12 +54,12 @@ function classes(): Uint8Array {
 
 /** How credentials begin, by their first three letters: `AKI`, `ghp`. */
 const BEGINNINGS = new Set(
-  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl'
+  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT'
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )
 /** How names of secrets end, by their last three letters in either case: `password`, `apiKey`; or ` is` behind one. By five bits of each. */
-const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha @is')
+const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha @is @pw _pw')
 
 function endings(texts: string): Uint8Array {
   const table = new Uint8Array(1 << 15)
@@ -215,12 +215,12 @@ function markAt(bytes: Uint8Array, at: number, kind: number): Mark | undefined {
 /** Whether what stands before `=` or `:` ends as the name of a secret does. */
 function isNamed(bytes: Uint8Array, at: number): boolean {
   let last = at - 1
-  for (let skipped = 0; skipped < 4 && last > 2; skipped++) {
+  for (let skipped = 0; skipped < 4 && last > 1; skipped++) {
     const byte = bytes[last]
     if (byte !== 0x20 && byte !== 0x22 && byte !== 0x27 && byte !== 0x5c && byte !== 0x60) break
     last--
   }
-  if (last < 2) return false
+  if (last < 1) return false
   if (bytes[last] === 0x65 && bytes[last - 1] === 0x75 && bytes[last - 2] === 0x6c) return isNamedBeside(bytes, last - 4)
   const told = ending(bytes[last - 2] ?? 0, bytes[last - 1] ?? 0, bytes[last] ?? 0)
   if (ENDINGS[told] !== 1) return false

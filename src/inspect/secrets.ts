@@ -80,6 +80,7 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
         found,
         schemed(text, start, () => endOfWord(text, end)),
       )
+      if (text.startsWith('PuTTY-User-Key-File', start)) pushIf(found, puttyKey(text, start))
       runs.push(marked)
       if (end <= done) continue
       const from = Math.max(done, startOfWord(text, start))
@@ -155,6 +156,16 @@ function privateKey(text: string, start: number): Span | undefined {
   KEY_BODY.lastIndex = KEY_BEGIN.lastIndex
   KEY_BODY.test(text)
   return { rule: 'private-key', start, end: Math.min(KEY_BODY.lastIndex, start + KEY_MAX_CHARS) }
+}
+
+const PUTTY_PRIVATE = /Private-Lines: \d{1,4}\s{1,4}([A-Za-z0-9+/=\s]{16,32768}?)(?=Private-|$)/
+
+/** PuTTY keeps both halves in one file; the public one may stay. */
+function puttyKey(text: string, start: number): Span | undefined {
+  const match = PUTTY_PRIVATE.exec(text.slice(start, start + KEY_MAX_CHARS))
+  if (match?.[1] === undefined) return undefined
+  const from = start + match.index + match[0].indexOf(match[1])
+  return { rule: 'private-key', start: from, end: from + match[1].trimEnd().length }
 }
 
 const AWS_SECRET = /(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-])/g
