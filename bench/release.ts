@@ -71,7 +71,7 @@ export async function measureRelease(isQuick: boolean): Promise<readonly Station
     for (const [kind, resultOf] of Object.entries(KINDS)) {
       for (const size of SIZES) {
         const bytes = Buffer.from(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { resultType: 'complete', ...resultOf(size) } }))
-        const message = parseMessage(bytes, { maxDepth: 64 })
+        const message = parseMessage(bytes, { maxDepth: 64, maxMembers: 1_000_000 })
         const count = Math.max(5, Math.ceil((isQuick ? 1_000 : 5_000) * Math.min(1, 2_000 / size)))
         const seen = await timed(count, () => looking.stations.release(message, WHO, CALL))
         const unseen = await timed(count, () => blind.stations.release(message, WHO, CALL))

@@ -86,7 +86,7 @@ export function glance(bytes: Uint8Array, onMark?: OnMark): boolean {
 }
 
 /** Every run of at least `PIECE_MIN` has a byte at one of the steps: what lies between them is read only where one is met. */
-function glanceAtRuns(bytes: Uint8Array, onMark: OnMark | undefined): boolean {
+export function glanceAtRuns(bytes: Uint8Array, onMark?: OnMark): boolean {
   let isMarked = false
   for (let probe = PIECE_MIN - 1; probe < bytes.length; probe += PIECE_MIN) {
     if (!isOfRun(bytes[probe])) continue

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Body } from '../core/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { type Detector, fullTank, type Hit, type Place } from './detect.ts'
+import { glanceAtRuns } from './glance.ts'
 
 type Container = JsonObject | readonly JsonValue[]
 
@@ -118,6 +119,8 @@ class Walk {
   private blob(packed: string, container: Container, token: string, pointer: string): void {
     const bytes = Buffer.from(packed, 'base64')
     const encoding = isUtf8(bytes) ? 'utf8' : 'latin1'
+    // A picture has signs of every kind by chance, and long words by none.
+    if (encoding === 'latin1' && !glanceAtRuns(bytes)) return
     const text = bytes.toString(encoding)
     // Of what is no text only that counts which has a form of its own.
     const hits = this.detector.find(text, encoding === 'utf8' ? this.place : { isJoined: true })
