@@ -89,8 +89,7 @@ class Walk {
   private text(text: string, container: Container, token: string, pointer: string): void {
     if (pointer === SEALED) return
     if (isPacked(container, token)) {
-      this.blob(text, container, token, pointer)
-      return
+      if (this.blob(text, container, token, pointer) || isLongBase64(text)) return
     }
     const kind = FIXED.test(pointer) ? 'fixed' : URI_NAMES.has(token) && URL.canParse(text) ? 'uri' : 'text'
     const seen = this.detector.find(text, this.place)
@@ -116,15 +115,17 @@ class Walk {
     if (hits.length > 0) this.note({ container, token, kind: 'number', pointer, text, encoding: 'utf8', hits })
   }
 
-  private blob(packed: string, container: Container, token: string, pointer: string): void {
+  /** @returns whether something was found in it. */
+  private blob(packed: string, container: Container, token: string, pointer: string): boolean {
     const bytes = Buffer.from(packed, 'base64')
     const encoding = isUtf8(bytes) ? 'utf8' : 'latin1'
     // A picture has signs of every kind by chance, and long words by none.
-    if (encoding === 'latin1' && !glanceAtRuns(bytes)) return
+    if (encoding === 'latin1' && !glanceAtRuns(bytes)) return false
     const text = bytes.toString(encoding)
     // Of what is no text only that counts which has a form of its own.
     const hits = this.detector.find(text, encoding === 'utf8' ? this.place : { isJoined: true })
     if (hits.length > 0) this.note({ container, token, kind: 'blob', pointer, text, encoding, hits })
+    return hits.length > 0
   }
 
   private note(leaf: Leaf): void {
@@ -132,6 +133,12 @@ class Walk {
   }
 }
 
+/** What should be base64 and is not, or is no longer than a credential may be, is looked at as it stands too. */
+function isLongBase64(text: string): boolean {
+  return text.length > PACKED_MIN && /^[A-Za-z0-9+/]+={0,2}$/.test(text)
+}
+
+const PACKED_MIN = 4_096
 const NOTHING: readonly Hit[] = []
 /** No credential and no personal data is shorter. */
 const NAME_MIN = 6
