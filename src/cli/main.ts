@@ -1,6 +1,7 @@
 /** The commands of `portcullis`, as a table; one file a group. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addApprovals } from './approvals.ts'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
@@ -27,6 +28,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addUsers,
   addClients,
   addPolicy,
+  addApprovals,
   addBlock,
   addAudit,
   addLogin,

@@ -1,12 +1,13 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { type ApprovalConfig, settleApproval } from './approval.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
-import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
+import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
-import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
+import { type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
-import type { Environment, Path } from './source.ts'
+import type { Environment } from './source.ts'
 import type { Address } from './values.ts'
 
 /** All that a child inherits of our environment; nothing of the gateway's own is in there. */
@@ -49,6 +50,8 @@ interface Need {
 
 interface ToolConfig extends Need {
   readonly sensitivity?: Sensitivity
+  readonly approval?: boolean
+  readonly confirm?: boolean
   /** For the screening of what is sent; the law reads what it found. */
   readonly arguments?: Readonly<Record<string, ArgumentConfig>>
 }
@@ -74,6 +77,10 @@ export interface Config {
   /** What relative paths are relative to. */
   readonly directory: string
   readonly listen: Address
+  /** The listener for people who settle and look; none unless written. */
+  readonly admin?: Address
+  /** Where people reach it, without a slash at its end; absent when not written, see `adminUrlOf`. */
+  readonly adminUrl?: string
   /** Without a slash at its end. Absent when not written: then it follows from where the gateway listens, see `publicUrlOf`. */
   readonly publicUrl?: string
   /** Absolute path, or `:memory:`. */
@@ -97,6 +104,7 @@ export interface Config {
   }
   readonly access: AccessConfig
   readonly limits: LimitConfig
+  readonly approval: ApprovalConfig
   readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
 }
@@ -109,13 +117,15 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, admin, adminUrl, store: _store, ...rest } = settings
   const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
   const credential = environment[authentication.environment]
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
+    ...(admin === undefined ? {} : { admin }),
+    ...(adminUrl === undefined ? {} : { adminUrl: adminUrl.replace(/\/+$/, '') }),
     ...(store === IN_MEMORY ? {} : { keyFile: join(dirname(store), KEY_FILE) }),
     directory,
     store,
@@ -133,6 +143,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
+    approval: settleApproval(settings.approval),
     inspect: { input: inspect.input ?? (settings.profile === 'strict' ? 'strict' : 'standard') },
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
@@ -173,8 +184,10 @@ export function commandServer(
 function settleAccess(access: Settings['access'], directory: string): AccessConfig {
   return {
     roles: access.roles,
-    tools: mapValues(access.tools, ({ sensitivity, arguments: written, ...rest }) => ({
+    tools: mapValues(access.tools, ({ sensitivity, approval, confirm, arguments: written, ...rest }) => ({
       ...need(rest),
+      ...(approval === undefined ? {} : { approval }),
+      ...(confirm === undefined ? {} : { confirm }),
       ...(sensitivity === undefined ? {} : { sensitivity }),
       ...(written === undefined ? {} : { arguments: settleArguments(written, directory) }),
     })),
@@ -194,85 +207,15 @@ function mapValues<From, To>(values: Readonly<Record<string, From>>, change: (va
 
 /** What clients use: as written, or made from where the gateway listens. @param port the one in use, when `listen` asks for any (0). */
 export function publicUrlOf(config: Pick<Config, 'publicUrl' | 'listen'>, port = config.listen.port): string {
-  if (config.publicUrl !== undefined) return config.publicUrl
-  const { host } = config.listen
+  return config.publicUrl ?? urlOf(config.listen.host, port)
+}
+
+/** Where people reach the admin listener: as written, or made from where it listens. @param port the one in use. */
+export function adminUrlOf(config: Pick<Config, 'adminUrl'>, { host, port }: Address): string {
+  return config.adminUrl ?? urlOf(host, port)
+}
+
+function urlOf(host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** 127.0.0.0/8, ::1 and their names. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
-interface Contradiction {
-  readonly path: Path
-  readonly expected: string
-}
-
-/** What no single setting is guilty of. */
-export function contradictions(settings: Settings): readonly Contradiction[] {
-  const found: Contradiction[] = []
-  const { roles } = settings.access
-  for (const [name, role] of Object.entries(roles)) {
-    for (const parent of role.inherits) {
-      if (!Object.hasOwn(roles, parent))
-        found.push({ path: ['access', 'roles', name, 'inherits'], expected: `expected a role of access.roles, there is no "${parent}"` })
-    }
-    if (inheritsItself(name, roles))
-      found.push({ path: ['access', 'roles', name, 'inherits'], expected: 'expected no circle, this role inherits itself' })
-  }
-  for (const [index, rule] of settings.access.resources.entries()) {
-    for (const verb of ['read', 'subscribe'] as const) {
-      for (const [at, who] of rule[verb].entries()) {
-        if (who.includes('#') || Object.hasOwn(roles, who)) continue
-        found.push({
-          path: ['access', 'resources', index, verb, at],
-          expected: 'expected a role of access.roles, or a principal as issuer#subject',
-        })
-      }
-    }
-  }
-  for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
-    found.push({ path: ['authentication', 'issuers', ...path], expected })
-  const { oauth } = settings.authentication
-  for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
-    found.push({ path: ['authentication', 'oauth', ...path], expected })
-  for (const [name, server] of Object.entries(settings.servers)) {
-    const variable = settings.authentication.environment
-    if (server.env !== undefined && Object.hasOwn(server.env, variable)) {
-      found.push({
-        path: ['servers', name, 'env', variable],
-        expected: `expected another name: ${variable} holds the caller's credential, which no server may see`,
-      })
-    }
-  }
-  if (settings.profile === 'strict') found.push(...strictly(settings))
-  return found
-}
-
-function strictly({ authentication, publicUrl, listen }: Settings): readonly Contradiction[] {
-  const url = new URL(publicUrlOf({ listen, ...(publicUrl === undefined ? {} : { publicUrl }) }))
-  const found: Contradiction[] = []
-  if (authentication.anonymous !== undefined)
-    found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    found.push({
-      path: [publicUrl === undefined ? 'listen' : 'publicUrl'],
-      expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
-    })
-  }
-  return found
-}
-
-function inheritsItself(name: string, roles: Settings['access']['roles']): boolean {
-  const seen = new Set<string>()
-  const open = [...(roles[name]?.inherits ?? [])]
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (next === name) return true
-    if (seen.has(next)) continue
-    seen.add(next)
-    open.push(...(roles[next]?.inherits ?? []))
-  }
-  return false
 }

@@ -81,14 +81,16 @@ export const issuerSettings = z.strictObject({
     .describe('Whether it may be reached at private addresses, and over http at loopback ones. For issuers of your own, and tests.'),
 })
 
-export const jwtSecretSetting = z
-  .string({ error: 'expected a text' })
-  .transform((written, context): Secret => {
-    const weak = weakness(written)
-    if (weak !== undefined) context.addIssue({ code: 'custom', message: weak, input: '' })
-    return new Secret(written)
-  })
-  .describe('For a single party that mints and verifies its own tokens (HS256). Best taken from the environment.')
+/** A secret of ours that signs: refused where it could be guessed. */
+export const secretSetting = z.string({ error: 'expected a text' }).transform((written, context): Secret => {
+  const weak = weakness(written)
+  if (weak !== undefined) context.addIssue({ code: 'custom', message: weak, input: '' })
+  return new Secret(written)
+})
+
+export const jwtSecretSetting = secretSetting.describe(
+  'For a single party that mints and verifies its own tokens (HS256). Best taken from the environment.',
+)
 
 /** An issuer as the house uses it. */
 export interface IssuerConfig {

@@ -27,6 +27,8 @@ export type Purpose =
   | 'oauth-cookies'
   | 'oauth-sealing'
   | 'agent-tokens'
+  | 'approvals'
+  | 'admin-pages'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */

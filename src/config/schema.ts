@@ -1,5 +1,6 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { approvalSettings } from './approval.ts'
 import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
@@ -109,6 +110,10 @@ const access = z.strictObject({
       z.strictObject({
         ...needs,
         sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional(),
+        approval: flag().optional().describe('Whether a person must approve each call. Default false.'),
+        confirm: flag()
+          .optional()
+          .describe('Whether the client must have each call confirmed on its side: its word, and no more. Default false.'),
         arguments: argumentSettings.optional().describe('What its arguments are for.'),
       }),
       {
@@ -152,6 +157,10 @@ const audit = z.strictObject({
 export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
+    admin: address
+      .optional()
+      .describe('Where people approve, each signed in: a listener of its own, never the public one. None unless written.'),
+    adminUrl: httpUrl.optional().describe('Where people reach it. Made from `admin` unless told.'),
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
     store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
       .prefault('.portcullis/portcullis.db')
@@ -179,6 +188,7 @@ export const settings = z.strictObject(
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
     inspect: inspect.prefault({}),
+    approval: approvalSettings.prefault({}),
     audit: audit.prefault({}),
   },
   { error: 'expected a map of settings' },

@@ -43,6 +43,13 @@ export type EventType =
   | 'client.removed'
   | 'address.blocked'
   | 'address.unblocked'
+  | 'approval.requested'
+  | 'approval.approved'
+  | 'approval.denied'
+  | 'approval.expired'
+  | 'approval.executed'
+  | 'approval.failed'
+  | 'approval.unknown'
   | 'limits.degraded'
   | 'limits.restored'
 
@@ -78,6 +85,8 @@ export interface Entry {
   readonly findings?: readonly Finding[]
   /** Wall time of the whole call, milliseconds. */
   readonly tookMs?: number
+  /** Of the approval that is asked for, settled, or spent on the call. */
+  readonly approval?: string
   /** W3C trace id, if the caller sent one. */
   readonly trace?: string
   /** Who did it, for what is done by an operator: `cli`, `gateway`. */

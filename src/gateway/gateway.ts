@@ -22,6 +22,7 @@ import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { openAdmin } from './admin.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 
 /** How often idle sessions are looked for. */
@@ -53,6 +54,8 @@ export interface Gateway {
 export interface Endpoints {
   /** Where the listener is bound: `http://127.0.0.1:8080`. */
   readonly url: string
+  /** Where the admin listener is, if there is one. */
+  readonly admin?: string
   readonly servers: Readonly<Record<string, string>>
 }
 
@@ -73,6 +76,7 @@ class RunningGateway implements Gateway {
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
   #listener: Listener | undefined
+  #admin: Listener | undefined
   #authorization: Authorization | undefined
 
   constructor(house: House, options: GatewayOptions) {
@@ -105,12 +109,13 @@ class RunningGateway implements Gateway {
     })
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
+    if (config.admin !== undefined) this.#admin = await openAdmin(this.house, config.admin, this.#options.onFault)
     edge = this.#edge(publicUrl, routes, resources)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
-    return { url: listener.url, servers }
+    return { url: listener.url, ...(this.#admin === undefined ? {} : { admin: this.#admin.url }), servers }
   }
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
@@ -139,7 +144,8 @@ class RunningGateway implements Gateway {
     clearInterval(this.#sweep)
     this.#watcher.close()
     this.#stopping.abort()
-    await this.#listener?.close(this.house.config.limits.drainMs)
+    const { drainMs } = this.house.config.limits
+    await Promise.all([this.#listener?.close(drainMs), this.#admin?.close(drainMs)])
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)

@@ -1,6 +1,7 @@
 /** openHouse(): the one place where parts are chosen. */
 import { globSync, mkdirSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
+import { Approvals } from '../approval/approvals.ts'
 import { createJournal, type Journal } from '../audit/journal.ts'
 import { describeArguments } from '../audit/record.ts'
 import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
@@ -9,6 +10,7 @@ import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
 import type { Principal } from '../core/principal.ts'
+import { createSeal } from '../core/seal.ts'
 import { createKeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
@@ -22,8 +24,9 @@ import { readPolicies } from '../policy/load.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
-import { openAccessTokens } from './access-tokens.ts'
+import { type AccessTokens, openAccessTokens } from './access-tokens.ts'
 import type { Stations } from './guard.ts'
+import { openPeople } from './people.ts'
 import { createScreens } from './screens.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
@@ -34,6 +37,7 @@ export interface Records {
   readonly keyring: Keyring
   readonly journal: Journal
   readonly keys: ApiKeys
+  readonly approvals: Approvals
   close(): Promise<void>
 }
 
@@ -49,6 +53,8 @@ export interface House extends Records {
   readonly stations: Stations
   /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
+  /** Tells where people approve: the admin listener, once it stands. */
+  showAt(url: string): void
   /** Whether what a principal was recognised by is still good: for streams, which outlive the call that opened them. Who cannot be asked has not said yes. */
   isStanding(principal: Principal): Promise<boolean>
 }
@@ -85,12 +91,21 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
   })
   const { prefix, expiresMs } = config.authentication.apiKeys
   const keys = new ApiKeys({ store, hashKey: keyring.key('api-key'), clock, prefix, expiresMs })
+  const { notify: _notify, approvers: _approvers, ...asking } = config.approval
+  const approvals = new Approvals({
+    ...asking,
+    store,
+    seal: createSeal(keyring.key('approvals')),
+    clock,
+    newId: createIds(clock),
+    tell: (entry) => journal.write(entry),
+  })
   const close = async (): Promise<void> => {
     await keys.flush()
     await journal.close()
     await store.close()
   }
-  return { store, keyring, journal, keys, close }
+  return { store, keyring, journal, keys, approvals, close }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */
@@ -98,7 +113,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const clock = options.clock ?? Date.now
   const law = createEngine(readLaw(config), clock)
   const records = openRecords(config, options)
-  const { store, keyring, journal, keys } = records
+  const { store, keyring, journal, keys, approvals } = records
   const { anonymous } = config.authentication
   const hashArguments = createKeyedHash(keyring.key('arguments'))
   const newId = createIds(clock)
@@ -122,11 +137,15 @@ export function openHouse(config: Config, options: HouseOptions): House {
     isProxy: clients.isProxy,
     tell: (entry) => journal.write(entry),
   })
+  const people = openPeople({ config, approvals, clock, onFault: options.onFault })
   const stations = createStations({
     authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
     law,
     history: journal,
     limits,
+    approvals,
+    pageOf: people.pageOf,
+    notify: people.notify,
     keyIdOf: (credential) => keys.idOf(credential),
     store,
     seal: createStateSeal(keyring.key('request-state'), clock),
@@ -142,6 +161,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   })
   const close = async (): Promise<void> => {
     await limits.close()
+    await people.close()
     await tokens.close()
     await records.close()
   }
@@ -149,16 +169,18 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf = next
     if (own !== undefined) tokens.scheme?.trust(own)
   }
-  const isStanding = async (principal: Principal): Promise<boolean> => {
-    try {
-      if (principal.issuer === 'key') return (await keys.find(principal.subject))?.status === 'active'
-      await tokens.scheme?.standing(principal)
-      return true
-    } catch {
-      return false
-    }
+  const isStanding = (principal: Principal): Promise<boolean> => stands(principal, keys, tokens)
+  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, showAt: people.showAt, isStanding, close }
+}
+
+async function stands(principal: Principal, keys: ApiKeys, tokens: AccessTokens): Promise<boolean> {
+  try {
+    if (principal.issuer === 'key') return (await keys.find(principal.subject))?.status === 'active'
+    await tokens.scheme?.standing(principal)
+    return true
+  } catch {
+    return false
   }
-  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, close }
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */

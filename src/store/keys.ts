@@ -55,6 +55,14 @@ export const KEYS = {
   blocks: 'block/',
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
+  /** An approval that somebody asked for, by who asks and the digest of all that it is bound to; sealed. */
+  approval: (principal: string, digest: string): string => keyOf('approval', principal, digest),
+  approvalsOf: (principal: string): string => `${keyOf('approval', principal)}/`,
+  approvals: 'approval/',
+  /** That something good for one use was used: the state of a question, a signed request. */
+  spent: (what: string, nonce: string): string => keyOf('spent', what, nonce),
+  /** Somebody signed in at the admin listener, by the digest of their cookie. */
+  adminSession: (digest: string): string => keyOf('admin-session', digest),
   /** What an agent keeps, sealed: tokens, clients, which server takes whose tokens. */
   agent: (name: string): string => keyOf('agent', name),
 } as const
