@@ -62,6 +62,8 @@ export interface Wanting {
 
 /** What a call was let through on. */
 interface Granted {
+  /** The law's, with the word brought. */
+  readonly decision: Decision
   readonly digest: string
   readonly approval?: string
   hasFailed: boolean
@@ -135,6 +137,12 @@ export class Approved {
     return this.#granted.get(id)?.approval ?? denial?.remedies.find((remedy) => remedy.kind === 'approval')?.id
   }
 
+  /** The trail of a call, with the decision that it was let through on. */
+  decided({ id }: Call, trail: Trail): Trail {
+    const granted = this.#granted.get(id)
+    return granted === undefined ? trail : { ...trail, decision: granted.decision }
+  }
+
   /** What became of an approval that was spent. */
   end(call: Call, { begun, answered, denial }: Trail): Entry | undefined {
     const granted = this.#granted.get(call.id)
@@ -179,7 +187,7 @@ export class Approved {
     await charge(final)
     await this.#spend(weighed)
     const approval = found?.approval.id ?? call.returned?.approval
-    this.#granted.set(call.id, { digest, hasFailed: false, ...(approval === undefined ? {} : { approval }) })
+    this.#granted.set(call.id, { decision: final, digest, hasFailed: false, ...(approval === undefined ? {} : { approval }) })
   }
 
   /** Whatever was said is good once. */

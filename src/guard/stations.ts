@@ -129,7 +129,7 @@ export function createStations(parts: Parts): Stations {
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)
-      const ended = meter.record(call, endedEntry(call, trail, clock(), parts.describe))
+      const ended = meter.record(call, endedEntry(call, approved.decided(call, trail), clock(), parts.describe))
       const written = history.write(withApproval(ended, approved.approvalOf(call, trail.denial)))
       const spent = approved.end(call, trail)
       return spent === undefined ? written : Promise.all([written, history.write(spent)]).then(() => undefined)
