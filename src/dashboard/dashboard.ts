@@ -56,9 +56,14 @@ async function answer(request: IncomingMessage, response: ServerResponse, { part
     return sendPage(response, 405, messagePage('Not allowed', 'This page is opened, or its form is sent.'))
   if (!isForm(request)) return sendPage(response, 415, messagePage('Not understood', 'This is not a form.'))
   const form = new URLSearchParams((await readBody(request, FORM_MAX_BYTES)).toString('utf8'))
-  if (id === undefined || !isOurForm(request, form, parts.pagesKey, `${id} ${path}`))
+  if (id === undefined || isForeign(request) || !isOurForm(request, form, parts.pagesKey, `${id} ${path}`))
     return sendPage(response, 403, messagePage('Start again', EXPIRED))
   return route.post({ ...visit, formFor } satisfies Visit, form)
+}
+
+/** A page of another origin says so; one of ours is told to say nothing. */
+function isForeign({ headers: { origin, host } }: IncomingMessage): boolean {
+  return origin !== undefined && origin !== 'null' && URL.parse(origin)?.host !== host
 }
 
 const NOBODY: Person = { subject: '', name: '', roles: [] }

@@ -46,7 +46,8 @@ export interface World extends AsyncDisposable {
 
 const QUESTION = { method: 'elicitation/create', params: { message: 'Which?', requestedSchema: { type: 'object', properties: {} } } }
 
-export async function aWorld(): Promise<World> {
+/** @param input whether arguments are looked at before a person sees them: texts that hide are refused there. */
+export async function aWorld(input: 'off' | 'standard' = 'standard'): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-approval-'))
   writeFileSync(join(folder, 'law.cedar'), '')
   const state = { description: 'deletes', now: Date.now() }
@@ -82,6 +83,7 @@ export async function aWorld(): Promise<World> {
 admin: 127.0.0.1:0
 servers: { tools: { url: "${upstream.url}", timeout: 300ms } }
 limits: { tools: { tools/scarce: 1/h } }
+inspect: { input: ${input} }
 authentication: { jwtSecret: "${SECRET}" }
 approval: { pending: 12, notify: { webhook: "http://127.0.0.1:${port}/hook", secret: "${SECRET}", allowPrivate: true } }
 access:
