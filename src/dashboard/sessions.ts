@@ -46,16 +46,17 @@ export class Sessions {
 
   async open(id: string, { subject }: Person): Promise<void> {
     const { store, clock } = this.#parts
-    await store.put(KEYS.adminSession(sha256(id)), { subject }, { expiresAt: clock() + SESSION_MS })
+    await store.put(KEYS.adminSession(sha256(id)), { subject, at: clock() }, { expiresAt: clock() + SESSION_MS })
   }
 
-  /** Undefined also when the account has been disabled since, or has lost its right. */
+  /** Undefined also when the account has been disabled since, has another password, or has lost its right. */
   async find(id: string): Promise<Person | undefined> {
     const { store, accounts, isApprover } = this.#parts
     const session = await store.get(KEYS.adminSession(sha256(id)))
-    if (!isObject(session) || typeof session['subject'] !== 'string') return undefined
+    if (!isObject(session) || typeof session['subject'] !== 'string' || typeof session['at'] !== 'number') return undefined
     const account = await accounts.find(session['subject'])
-    return account !== undefined && isApprover(account.roles) ? account : undefined
+    if (account === undefined || !isApprover(account.roles)) return undefined
+    return (account.passwordChangedAt ?? 0) > session['at'] ? undefined : account
   }
 
   async end(id: string): Promise<void> {

@@ -1,5 +1,6 @@
 /** Approvals and confirmations as the line meets them: what a person must say before a call is done, asked for, waited for, spent on it. */
 import { randomUUID } from 'node:crypto'
+import { setTimeout as after } from 'node:timers/promises'
 import type { Approvals } from '../approval/approvals.ts'
 import { type Bound, boundOf, digestOf } from '../approval/bound.ts'
 import type { Approval, Found } from '../approval/record.ts'
@@ -21,6 +22,12 @@ import type { Ask } from './inspector.ts'
 import { confirmationOf, type Questions } from './questions.ts'
 import { type Ours, STATE_TTL_MS } from './state.ts'
 
+/**
+ * A client that has opened the page comes back at once (2026-07-28, client/elicitation: accept means that it will be opened), and its person
+ * needs a while: so long it is not asked again. Under the minute after which clients give up.
+ */
+const HOLD_MS = 25_000
+const LOOK_MS = 500
 /** How long a person at a client of an older revision has to answer, while the call waits. */
 const CONFIRM_MS = 2 * 60_000
 const ASKED = 'portcullis-confirm-'
@@ -97,7 +104,7 @@ export class Approved {
 
   /** @throws Denial `approval_required`, `confirmation_required`, `forbidden` where somebody said no, and whatever `charge` throws. */
   async enforce(wanting: Wanting): Promise<AsyncIterable<Message> | undefined> {
-    const weighed = await this.#weigh(wanting)
+    const weighed = await this.#settled(await this.#weigh(wanting))
     const { call, principal, needs, isContinued, found, digest } = weighed
     if (needs.approved && !isContinued && found?.approval.status !== 'approved') throw await this.#approvalRequired(weighed)
     const { returned } = call
@@ -165,6 +172,23 @@ export class Approved {
     const isContinued = call.returned?.kind === 'continuation' && call.returned.digest === digest
     const found = needs.approved && !isContinued ? await this.#parts.approvals.find(bound) : undefined
     return { ...wanting, bound, digest, needs, isContinued, found }
+  }
+
+  /** Waits a while for who has just been sent to the page. */
+  async #settled(weighed: Weighed): Promise<Weighed> {
+    const { call, bound, digest, found } = weighed
+    const { returned } = call
+    if (returned?.kind !== 'approval' || returned.digest !== digest || returned.reply !== 'accept') return weighed
+    let latest = found?.approval.status
+    const stop = new AbortController()
+    const giveUp = (): void => stop.abort()
+    call.signal.addEventListener('abort', giveUp, { once: true })
+    for (let waited = 0; waited < HOLD_MS && latest === 'pending' && !stop.signal.aborted; waited += LOOK_MS) {
+      await after(LOOK_MS, undefined, { signal: stop.signal }).catch(() => undefined)
+      latest = (await this.#parts.approvals.find(bound))?.approval.status
+    }
+    call.signal.removeEventListener('abort', giveUp)
+    return this.#weigh(weighed)
   }
 
   /** As the server defines the tool now: what was approved must be what is called. */

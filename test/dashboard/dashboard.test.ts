@@ -104,7 +104,22 @@ describe('a person', () => {
     ])
   })
 
-  test('who signs out, or loses the right, is out at once', async () => {
+  test('whose password or role is changed is out at once', async () => {
+    const changes = [
+      () => world.accounts.setPassword('carol', new Secret(`${PASSWORD} again`)),
+      () => world.accounts.setRoles('carol', ['agent']),
+    ]
+    for (const [at, change] of changes.entries()) {
+      const browser = new Browser()
+      await browser.signIn('carol', at === 0 ? PASSWORD : `${PASSWORD} again`)
+      assert.equal((await browser.get('/approvals')).status, 200)
+      world.now += 1
+      await change()
+      assert.equal((await browser.get('/approvals')).status, 303)
+    }
+  })
+
+  test('who signs out is out at once, and the cookie is good for nothing more', async () => {
     const browser = new Browser()
     await browser.signIn('alice')
     const { text } = await browser.get('/approvals')

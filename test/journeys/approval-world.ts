@@ -26,6 +26,7 @@ export interface Notice {
 export interface World extends AsyncDisposable {
   readonly house: RunningGateway
   readonly upstream: BareUpstream
+  readonly accounts: Accounts
   readonly admin: string
   /** What the webhook was told. */
   readonly notices: Notice[]
@@ -55,6 +56,7 @@ export async function aWorld(input: 'off' | 'standard' = 'standard'): Promise<Wo
     {
       ...Object.fromEntries(['delete', 'scarce', 'confirm', 'both'].map((name) => [name, () => text('done')])),
       fail: () => ({ ...text('no such file'), isError: true }),
+      begin: () => ({ resultType: 'task', taskId: `task-${state.now}`, status: 'working', createdAt: '2026-11-21T00:00:00Z', ttlMs: null }),
       crash: (_args, _seen, res) => void res.destroy(),
       ask: (_args, { body }) => {
         const params = body['params'] as JsonObject
@@ -77,7 +79,7 @@ export async function aWorld(input: 'off' | 'standard' = 'standard'): Promise<Wo
   })
   await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve))
   const { port } = webhook.address() as AddressInfo
-  const wanting = ['delete', 'scarce', 'fail', 'crash', 'ask'].map((name) => `${name}: { approval: true }`).join(', ')
+  const wanting = ['delete', 'scarce', 'fail', 'crash', 'ask', 'begin'].map((name) => `${name}: { approval: true }`).join(', ')
   const house = await aGateway(
     `
 admin: 127.0.0.1:0
@@ -96,12 +98,14 @@ access:
   const { config, store, clock, newId, approvals } = house.gateway.house
   const accounts = new Accounts(store, clock)
   await accounts.add('alice', new Secret(PASSWORD), ['chief'])
+  await accounts.add('carol', new Secret(PASSWORD), ['chief'])
   await accounts.add('mallory', new Secret(PASSWORD), ['agent'])
   const tokens = tokensOf(publicUrlOf(config), { secret: new Secret(SECRET), store, clock, newId })
   const { admin } = house
   return Object.assign(state, {
     house,
     upstream,
+    accounts,
     admin,
     notices,
     key: () => house.key({ roles: ['agent'] }),

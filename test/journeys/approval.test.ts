@@ -115,6 +115,16 @@ describe('a call that a person must approve', () => {
     assert.equal((await world.house.gateway.house.approvals.get(id))?.status, 'approved')
   })
 
+  test('that begins a task is approved like every other, and once', async () => {
+    const key = await world.key()
+    const tasks = { _meta: { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } } }
+    await approved('begin', {}, key)
+    const begun = await world.call('begin', {}, key, tasks)
+    assert.ok(isObject(begun.body['result']) && begun.body['result']['resultType'] === 'task')
+    assert.equal(codeOf((await world.call('begin', {}, key, tasks)).body), 'approval_required')
+    assert.equal(world.done('begin'), 1)
+  })
+
   test('says in history what came of it: that it failed, or that nobody knows', async () => {
     const key = await world.key()
     const failed = await approved('fail', {}, key)
@@ -158,19 +168,20 @@ const replied = ({ key, state }: Asked, action: string, elicitation: JsonObject)
 })
 
 describe('a client that opens pages', () => {
-  test("is asked to open that of the approval, and its accept is nobody's yes", async () => {
+  test('is asked to open that of the approval, and its accept waits for the yes of a person', async () => {
     const key = await world.key()
     const first = await world.call('delete', { path: '/url' }, key, capable({ url: {} }))
     const asked = askedIn(first.body)
     assert.deepEqual([first.status, asked.params['mode']], [200, 'url'])
     assert.match(String(asked.params['url']), /^http:\/\/127\.0\.0\.1:\d+\/approvals\/[0-9a-f-]{36}$/)
     const before = world.done('delete')
-    const accepted = await world.call('delete', { path: '/url' }, key, replied(asked, 'accept', { url: {} }))
-    assert.deepEqual([codeOf(accepted.body), world.done('delete')], ['asks', before])
     const declined = await world.call('delete', { path: '/url' }, key, replied(asked, 'decline', { url: {} }))
     assert.equal(codeOf(declined.body), 'approval_required')
+    const held = world.call('delete', { path: '/url' }, key, replied(asked, 'accept', { url: {} }))
+    const other = await world.call('delete', { path: '/url' }, key, capable({ url: {} }))
+    assert.deepEqual([codeOf(other.body), world.done('delete')], ['asks', before])
     await world.house.gateway.house.approvals.settle(String(asked.params['url']).slice(-36), 'approve', ALICE)
-    assert.equal(codeOf((await world.call('delete', { path: '/url' }, key, replied(asked, 'accept', { url: {} }))).body), 'ok')
+    assert.equal(codeOf((await held).body), 'ok')
     const [seen] = world.upstream.seen.filter(({ text }) => text.includes('/url'))
     assert.ok(seen !== undefined && !seen.text.includes('inputResponses') && !seen.text.includes('requestState'))
   })

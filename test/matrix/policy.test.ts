@@ -94,6 +94,8 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     'files/write_file /data/x': { resource: aTool('write_file', 'files'), input: { path: '/data/x' } },
     '… /etc/x': { resource: aTool('write_file', 'files'), input: { path: '/etc/x' } },
     'crm/find': { resource: aTool('find', 'crm') },
+    'crm/send': { resource: aTool('send', 'crm') },
+    '… confirmed': { resource: aTool('send', 'crm'), confirmed: true },
     'vault/open': { resource: aTool('open', 'vault') },
     'other/reboot': { resource: aTool('reboot', 'other') },
   },
