@@ -8,6 +8,8 @@ export interface Bound {
   readonly principal: string
   readonly client?: string
   readonly tenant?: string
+  /** Of a caller whom nobody knows: all of these have one name. */
+  readonly address?: string
   /** Who acts for the subject, nearest first. */
   readonly actors: readonly string[]
   readonly method: string
@@ -24,6 +26,7 @@ export function boundOf(call: Call, principal: Principal, definition: string, la
     principal: nameOf(principal),
     ...(principal.client === undefined ? {} : { client: principal.client }),
     ...(principal.tenant === undefined ? {} : { tenant: principal.tenant }),
+    ...(principal.kind === 'anonymous' && call.origin.address !== undefined ? { address: call.origin.address } : {}),
     actors: principal.actors,
     method: call.method,
     resource: call.resource,

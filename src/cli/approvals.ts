@@ -73,10 +73,12 @@ async function showOne(which: string, options: Shared, { terminal }: Shell): Pro
 }
 
 function showWhole(approval: Approval, terminal: Terminal): void {
-  const { id, principal, client, method, resource, policies, definition, status, words, needs, createdAt, expiresAt } = approval
+  const { id, principal, people, client, address, method, resource, policies, definition, status, words, needs, createdAt, expiresAt } =
+    approval
   const rows: readonly (readonly [string, string])[] = [
     ['approval', id],
-    ['who asks', principal],
+    ['who asks', [principal, ...people.slice(1)].join(', of ')],
+    ...(address === undefined ? [] : [['from', address] as const]),
     ...(client === undefined ? [] : [['application', client] as const]),
     ['what', `${method} ${resource.server}/${resource.name}`],
     ...(definition === '' ? [] : [['defined as', definition] as const]),

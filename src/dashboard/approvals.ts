@@ -68,14 +68,16 @@ ${rows.length === 0 ? html`<p>Nothing waits for anybody.</p>` : html`<ul>${rows}
 }
 
 function approvalPage(approval: Approval, form: Form, isCurrent: boolean): string {
-  const { principal, client, actors, method, resource, policies, definition, needs, words, status, createdAt, expiresAt } = approval
+  const { principal, people, client, address, actors, method, resource, policies, definition, needs, words, status, createdAt, expiresAt } =
+    approval
   const name = nameOf(resource)
   return pageOf(
     `Approve ${name}`,
     html`<h1>Let <strong>${visible(principal)}</strong> call <strong>${name}</strong>?</h1>
 ${isCurrent ? undefined : html`<p class="notice" role="alert">The policies have changed since this was asked: it can be used no more.</p>`}
 <dl>
-<dt>Who asks</dt><dd>${visible(principal)}</dd>
+<dt>Who asks</dt><dd>${visible([principal, ...people.slice(1)].join(', of '))}</dd>
+${address === undefined ? undefined : html`<dt>From</dt><dd>${address}</dd>`}
 ${client === undefined ? undefined : html`<dt>Application</dt><dd>${visible(client)}</dd>`}
 ${actors.length === 0 ? undefined : html`<dt>Acting</dt><dd>${visible(actors.join(', '))}</dd>`}
 <dt>Server</dt><dd>${visible(resource.server)}</dd>

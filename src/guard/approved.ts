@@ -1,6 +1,5 @@
 /** Approvals and confirmations as the line meets them: what a person must say before a call is done, asked for, waited for, spent on it. */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as after } from 'node:timers/promises'
 import type { Approvals } from '../approval/approvals.ts'
 import { type Bound, boundOf, digestOf } from '../approval/bound.ts'
 import type { Approval, Found } from '../approval/record.ts'
@@ -9,9 +8,8 @@ import type { Decision, Remedy } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { isObject } from '../core/json.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
-import { requestBody } from '../mcp/message.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Catalog } from './catalog.ts'
@@ -19,18 +17,9 @@ import type { Declared } from './declared.ts'
 import type { Forward, Trail } from './guard.ts'
 import { FRESH_MS } from './inquiry.ts'
 import type { Ask } from './inspector.ts'
-import { confirmationOf, type Questions } from './questions.ts'
+import type { Questions } from './questions.ts'
 import { type Ours, STATE_TTL_MS } from './state.ts'
-
-/**
- * A client that has opened the page comes back at once (2026-07-28, client/elicitation: accept means that it will be opened), and its person
- * needs a while: so long it is not asked again. Under the minute after which clients give up.
- */
-const HOLD_MS = 25_000
-const LOOK_MS = 500
-/** How long a person at a client of an older revision has to answer, while the call waits. */
-const CONFIRM_MS = 2 * 60_000
-const ASKED = 'portcullis-confirm-'
+import { Waiting } from './waiting.ts'
 
 export interface ApprovedParts {
   readonly approvals: Approvals
@@ -45,8 +34,6 @@ export interface ApprovedParts {
   readonly pageOf: (id: string) => string | undefined
   /** Tells people that there is one. */
   readonly notify: (approval: Approval) => void
-  /** Milliseconds; two minutes unless told. */
-  readonly confirmMs?: number
 }
 
 /** What is said of a call, in the words of the law. */
@@ -85,18 +72,11 @@ interface Weighed extends Wanting {
   readonly found: Found | undefined
 }
 
-interface Waiting {
-  readonly principal: string
-  readonly session: string | undefined
-  readonly resolve: (action: unknown) => void
-}
-
 export class Approved {
   readonly #parts: ApprovedParts
   /** By Call.id, until the call ends. */
   readonly #granted = new Map<string, Granted>()
-  /** By the id under which a client was asked. */
-  readonly #waiting = new Map<string, Waiting>()
+  readonly #waiting = new Waiting()
 
   constructor(parts: ApprovedParts) {
     this.#parts = parts
@@ -123,13 +103,9 @@ export class Approved {
     return { kind: 'continuation', nonce: randomUUID(), digest, ...(approval === undefined ? {} : { approval }) }
   }
 
-  /** Whether it answers what we have asked its client. Nobody else can answer that, and no server is told. */
-  takes({ method, message, session }: Call, principal: Principal): boolean {
-    const { id, result } = message.body
-    if (method !== '$response' || typeof id !== 'string' || !id.startsWith(ASKED)) return false
-    const waiting = this.#waiting.get(id)
-    if (waiting?.principal === nameOf(principal) && waiting.session === session) waiting.resolve(result?.['action'])
-    return true
+  /** Whether it answers what we have asked its client. */
+  takes(call: Call, principal: Principal): boolean {
+    return this.#waiting.takes(call, principal)
   }
 
   /** A tool may fail and say so in its result. */
@@ -169,25 +145,21 @@ export class Approved {
     const digest = digestOf(bound)
     const demands = (kind: Remedy['kind']): boolean => decision.remedies.some((remedy) => remedy.kind === kind)
     const needs = { approved: demands('approval'), confirmed: demands('confirm') }
-    const isContinued = call.returned?.kind === 'continuation' && call.returned.digest === digest
+    const { returned } = call
+    const isContinued =
+      returned?.kind === 'continuation' && returned.digest === digest && (!needs.approved || returned.approval !== undefined)
     const found = needs.approved && !isContinued ? await this.#parts.approvals.find(bound) : undefined
     return { ...wanting, bound, digest, needs, isContinued, found }
   }
 
   /** Waits a while for who has just been sent to the page. */
   async #settled(weighed: Weighed): Promise<Weighed> {
-    const { call, bound, digest, found } = weighed
+    const { call, principal, bound, digest, found } = weighed
     const { returned } = call
-    if (returned?.kind !== 'approval' || returned.digest !== digest || returned.reply !== 'accept') return weighed
-    let latest = found?.approval.status
-    const stop = new AbortController()
-    const giveUp = (): void => stop.abort()
-    call.signal.addEventListener('abort', giveUp, { once: true })
-    for (let waited = 0; waited < HOLD_MS && latest === 'pending' && !stop.signal.aborted; waited += LOOK_MS) {
-      await after(LOOK_MS, undefined, { signal: stop.signal }).catch(() => undefined)
-      latest = (await this.#parts.approvals.find(bound))?.approval.status
-    }
-    call.signal.removeEventListener('abort', giveUp)
+    if (found?.approval.status !== 'pending' || returned?.kind !== 'approval') return weighed
+    if (returned.digest !== digest || returned.reply !== 'accept') return weighed
+    const isPending = async (): Promise<boolean> => (await this.#parts.approvals.find(bound))?.approval.status === 'pending'
+    await this.#waiting.while(isPending, call, principal)
     return this.#weigh(weighed)
   }
 
@@ -250,25 +222,11 @@ export class Approved {
     return new Denial('confirmation_required', { policies, remedies, detail, ...(question === undefined ? {} : { question }) })
   }
 
-  /** A client of the revisions with sessions is asked by a request of ours, while its own waits (2025-11-25, client/elicitation). */
   async *#askAtClient(weighed: Weighed): AsyncGenerator<Message> {
     const { call, principal, decision } = weighed
-    const id = ASKED + randomUUID()
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    const giveUp = (): void => resolve(undefined)
-    const timer = setTimeout(giveUp, this.#parts.confirmMs ?? CONFIRM_MS)
-    this.#waiting.set(id, { principal: nameOf(principal), session: call.session, resolve })
-    call.signal.addEventListener('abort', giveUp, { once: true })
-    try {
-      yield { body: requestBody(id, 'elicitation/create', confirmationOf(call.resource)) }
-      if ((await promise) !== 'accept') {
-        const { policies, remedies } = decision
-        throw new Denial('confirmation_required', { policies, remedies, detail: 'the client did not confirm it' })
-      }
-    } finally {
-      clearTimeout(timer)
-      this.#waiting.delete(id)
-      call.signal.removeEventListener('abort', giveUp)
+    if (!(yield* this.#waiting.confirm(call, principal))) {
+      const { policies, remedies } = decision
+      throw new Denial('confirmation_required', { policies, remedies, detail: 'the client did not confirm it' })
     }
     await this.#letGo(weighed)
   }
