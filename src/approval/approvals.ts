@@ -71,7 +71,10 @@ export class Approvals {
       const approval = this.#draft(bound, digest, asking)
       if (!(await this.#put(key, approval))) continue
       await this.#checkRoom(key, approval)
-      await this.#tell('approval.requested', approval)
+      await this.#tell('approval.requested', approval).catch(async (cause: unknown) => {
+        await this.#withdraw(key)
+        throw cause
+      })
       return { approval, isNew: true }
     }
     throw new Fault('FAULT_APPROVAL', 'The approval is being asked for and settled by others all the time')
@@ -135,11 +138,15 @@ export class Approvals {
       .map(({ approval }) => approval)
       .filter((approval) => approval.status === 'pending' && !this.#isOver(approval))
     if (waiting.length <= pending) return
-    const stored = await this.#parts.store.get(key)
-    if (stored !== undefined) await this.#remove(key, stored)
+    await this.#withdraw(key)
     const first = Math.min(...waiting.map(({ expiresAt }) => expiresAt))
     const remedies = [{ kind: 'wait', ms: Math.max(first - clock(), 1_000) } as const]
     throw new Denial('rate_limited', { detail: `approval.pending (${pending}) is reached`, remedies })
+  }
+
+  /** What is not on record, or was one too many, was never asked for. */
+  async #withdraw(key: string): Promise<void> {
+    await this.#parts.store.take(key)
   }
 
   #draft(bound: Bound, digest: string, { people, policies }: Asking): Approval {

@@ -97,6 +97,12 @@ describe('an approval', () => {
     assert.equal((await world.approvals.request(CALL, ASKING)).isNew, true)
   })
 
+  test('that cannot be written down is not asked for', async () => {
+    const world = aWorld({ tell: () => Promise.reject(new Error('away')) })
+    await assert.rejects(world.approvals.request(CALL, ASKING), /away/)
+    assert.equal(await world.approvals.find(CALL), undefined)
+  })
+
   test('that cannot be written down is not given, and a no holds all the same', async () => {
     let isAway = false
     const world = aWorld({ tell: () => (isAway ? Promise.reject(new Error('away')) : Promise.resolve()) })
