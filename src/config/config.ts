@@ -49,6 +49,8 @@ interface Need {
 
 interface ToolConfig extends Need {
   readonly sensitivity?: Sensitivity
+  readonly destructive?: boolean
+  readonly openWorld?: boolean
   /** For the screening of what is sent; the law reads what it found. */
   readonly arguments?: Readonly<Record<string, ArgumentConfig>>
 }
@@ -97,7 +99,10 @@ export interface Config {
   }
   readonly access: AccessConfig
   readonly limits: LimitConfig
-  readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
+  readonly inspect: {
+    readonly input: 'off' | 'standard' | 'strict'
+    readonly definitions: { readonly pin: boolean; readonly quarantine: boolean }
+  }
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
 }
 
@@ -133,7 +138,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
-    inspect: { input: inspect.input ?? (settings.profile === 'strict' ? 'strict' : 'standard') },
+    inspect: settleInspect(inspect, settings.profile),
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
       checkpointMs: audit.checkpoint,
@@ -170,12 +175,22 @@ export function commandServer(
   }
 }
 
+function settleInspect({ input, definitions }: Settings['inspect'], profile: Settings['profile']): Config['inspect'] {
+  const isStrict = profile === 'strict'
+  return {
+    input: input ?? (isStrict ? 'strict' : 'standard'),
+    definitions: { pin: definitions.pin, quarantine: definitions.pin && (definitions.quarantine ?? isStrict) },
+  }
+}
+
 function settleAccess(access: Settings['access'], directory: string): AccessConfig {
   return {
     roles: access.roles,
-    tools: mapValues(access.tools, ({ sensitivity, arguments: written, ...rest }) => ({
+    tools: mapValues(access.tools, ({ sensitivity, destructive, openWorld, arguments: written, ...rest }) => ({
       ...need(rest),
       ...(sensitivity === undefined ? {} : { sensitivity }),
+      ...(destructive === undefined ? {} : { destructive }),
+      ...(openWorld === undefined ? {} : { openWorld }),
       ...(written === undefined ? {} : { arguments: settleArguments(written, directory) }),
     })),
     prompts: mapValues(access.prompts, need),

@@ -109,6 +109,12 @@ const access = z.strictObject({
       z.strictObject({
         ...needs,
         sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional(),
+        destructive: flag()
+          .optional()
+          .describe('Whether it may destroy or change something. Policies take every tool to, unless this says false.'),
+        openWorld: flag()
+          .optional()
+          .describe('Whether it may reach beyond its server. Policies take every tool to, unless this says false.'),
         arguments: argumentSettings.optional().describe('What its arguments are for.'),
       }),
       {
@@ -142,6 +148,21 @@ const inspect = z.strictObject({
     .describe(
       'Whether arguments are held against what the tool says it takes. strict: a tool that the server does not list, and an argument that the tool does not name, are refused too. Default standard; strict in profile strict.',
     ),
+  definitions: z
+    .strictObject({
+      pin: flag()
+        .prefault(true)
+        .describe(
+          'A tool, prompt, resource or instruction of a server stays what it was when it was first listed. What changes, what is new later and what carries instructions to the model is withheld until an operator approves it.',
+        ),
+      quarantine: flag()
+        .optional()
+        .describe(
+          'Nothing is taken at first sight either: everything is withheld until it is approved. Default true in profile strict, else false.',
+        ),
+    })
+    .refine(({ pin, quarantine }) => pin || quarantine !== true, { error: 'expected no quarantine where nothing is pinned' })
+    .prefault({}),
 })
 
 const audit = z.strictObject({

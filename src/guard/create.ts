@@ -23,6 +23,7 @@ import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
+import { Definitions } from './definitions.ts'
 import type { Stations } from './guard.ts'
 import { createScreens } from './screens.ts'
 import { createStateSeal } from './state.ts'
@@ -122,7 +123,10 @@ export function openHouse(config: Config, options: HouseOptions): House {
     isProxy: clients.isProxy,
     tell: (entry) => journal.write(entry),
   })
+  const { pin, quarantine } = config.inspect.definitions
+  const definitions = pin ? openDefinitions(records, clock, quarantine, options.onFault) : undefined
   const stations = createStations({
+    ...(definitions === undefined ? {} : { definitions }),
     authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
     law,
     history: journal,
@@ -142,6 +146,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   })
   const close = async (): Promise<void> => {
     await limits.close()
+    await definitions?.close()
     await tokens.close()
     await records.close()
   }
@@ -159,6 +164,16 @@ export function openHouse(config: Config, options: HouseOptions): House {
     }
   }
   return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, close }
+}
+
+function openDefinitions({ store, journal }: Records, clock: Clock, quarantine: boolean, onFault: HouseOptions['onFault']): Definitions {
+  return new Definitions({
+    store,
+    clock,
+    quarantine,
+    write: (entry) => journal.write(entry),
+    onHeld: (sentence) => onFault(new Fault('FAULT_PIN', sentence)),
+  })
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */

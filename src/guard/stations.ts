@@ -1,6 +1,6 @@
 /** The steps of the line, made from the rooms that stand behind them. */
 import type { History } from '../audit/history.ts'
-import type { Action, Call, Resource } from '../core/call.ts'
+import type { Call, Message, Resource } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import { Denial, type DenialCode } from '../core/denial.ts'
 import type { Finding } from '../core/finding.ts'
@@ -11,11 +11,13 @@ import type { Limits } from '../limit/limits.ts'
 import { META, metaOf } from '../mcp/revision.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
+import { type Asking, createAsking } from './asking.ts'
 import { Catalog } from './catalog.ts'
+import type { Definitions } from './definitions.ts'
 import type { Stations } from './guard.ts'
 import { createInspector, type InspectInput, type Inspector, type InspectorParts, mismatchOf, type Screen } from './inspector.ts'
 import { countFailures, createMeter, type KeyIdOf } from './limited.ts'
-import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
+import { filterList, limitCaching, limitRevisions } from './lists.ts'
 import { checkMirrors } from './mirrors.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { withoutRoots } from './roots.ts'
@@ -44,6 +46,8 @@ export interface Parts {
   readonly rootless: ReadonlySet<string>
   /** `inspect.input` */
   readonly input: InspectInput
+  /** What is held against definitions; absent where nothing is pinned. */
+  readonly definitions?: Definitions
   /** What the arguments of a call carry. */
   readonly screen?: Screen
 }
@@ -57,17 +61,10 @@ export function createStations(parts: Parts): Stations {
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
   const meter = createMeter(limits, observing)
+  const asking = createAsking(parts)
   let underway = 0
   const weigh = (principal: Principal, call: Call, findings: readonly Finding[]): Decision =>
     law.decide({ principal, action: call.action, resource: call.resource, context: { approved: false, findings, input: call.arguments } })
-  const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
-    law.decide({ principal, action, resource, context: NOTHING_CARRIED })
-  const permits = (principal: Principal) => (action: Action, resource: Resource) =>
-    observing || ask(principal, action, resource).effect === 'permit'
-  const visibleTo =
-    (principal: Principal): Visible =>
-    (action, resource) =>
-      observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED })
   return {
     admit: (call) => {
       limits.admit(call)
@@ -81,7 +78,7 @@ export function createStations(parts: Parts): Stations {
     enforce: (decision, principal, call, findings) => {
       if (decision.effect === 'forbid' && !observing) {
         const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
-        throw told instanceof Denial ? told : refusal(told, call, visibleTo(principal))
+        throw told instanceof Denial ? told : refusal(told, call, asking.isVisible(principal, call.action, call.resource, findings))
       }
       const charged = meter.charge(call, principal, decision)
       if (call.resource.kind !== 'task') return charged
@@ -89,7 +86,7 @@ export function createStations(parts: Parts): Stations {
     },
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
-      const listening = narrowListen(call, permits(principal))
+      const listening = narrowListen(call, asking.permits(principal))
       return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
     },
     begin: (call, trail) => history.write(begunEntry(call, trail)),
@@ -98,27 +95,49 @@ export function createStations(parts: Parts): Stations {
       meter.answered(message, principal, call)
       if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
       if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
-      if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
+      if (body.method !== undefined) return mayTell(message, call.resource.server, asking.permits(principal)) ? message : undefined
       if (body.result === undefined) return message
-      checkReceipt(ask(principal, 'receive', call.resource), observing)
-      const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
-      const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visibleTo(principal)) : listed
-      switch (kindOfResult(body.result, call)) {
-        case 'complete':
-          if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal)
-          return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered
-        case 'input_required':
-          checkInputRequests(body.result, call)
-          return seal.seal(message, principal, call)
-        case 'task':
-          return tasks.remember(message, call, principal).then(() => message)
-      }
+      checkReceipt(asking.decide(principal, 'receive', call.resource), observing)
+      const seen = parts.definitions?.see(message, call, principal) ?? message
+      const settle = (shown: Message): Message | Promise<Message> =>
+        releaseResult(shown, principal, call, { parts, catalog, tasks, asking })
+      return seen instanceof Promise ? seen.then(settle) : settle(seen)
     },
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)
       return history.write(meter.record(call, endedEntry(call, trail, clock(), parts.describe)))
     },
+  }
+}
+
+interface Releasing {
+  readonly parts: Parts
+  readonly catalog: Catalog
+  readonly tasks: TaskOwners
+  readonly asking: Asking
+}
+
+/** What of a result may leave, in the words of its era. */
+function releaseResult(
+  message: Message,
+  principal: Principal,
+  call: Call,
+  { parts, catalog, tasks, asking }: Releasing,
+): Message | Promise<Message> {
+  const { result = {} } = message.body
+  const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
+  const visible = asking.visibleIn(call.method, principal)
+  const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visible) : listed
+  switch (kindOfResult(result, call)) {
+    case 'complete':
+      if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal)
+      return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered
+    case 'input_required':
+      checkInputRequests(result, call)
+      return parts.seal.seal(message, principal, call)
+    case 'task':
+      return tasks.remember(message, call, principal).then(() => message)
   }
 }
 
@@ -161,10 +180,9 @@ function inspectorOf({ history, rootless, ...parts }: Parts, catalog: Catalog, p
 }
 
 const NO_FINDINGS = [] as const
-const NOTHING_CARRIED = { approved: false, findings: NO_FINDINGS, input: {} } as const
 
 /** How a forbid is told: by the remedy that would help; what the caller may not know of answers like what does not exist. */
-function refusal(decision: Decision, call: Call, visible: Visible): Denial {
+function refusal(decision: Decision, call: Call, isVisible: boolean): Denial {
   const inside = {
     policies: decision.policies,
     remedies: decision.remedies,
@@ -172,7 +190,7 @@ function refusal(decision: Decision, call: Call, visible: Visible): Denial {
   }
   const first = decision.remedies[0]
   if (first !== undefined) return new Denial(CODE_OF_REMEDY[first.kind], inside)
-  if (HIDING.has(call.resource.kind) && !visible(call.action, call.resource)) return new Denial('not_found', inside)
+  if (HIDING.has(call.resource.kind) && !isVisible) return new Denial('not_found', inside)
   return new Denial('forbidden', inside)
 }
 

@@ -53,6 +53,15 @@ export const KEYS = {
   /** That addresses are turned away; it lies there as long as they are. */
   block: (cidr: string): string => keyOf('block', cidr),
   blocks: 'block/',
+  /** What was approved and what is withheld of one thing of a server's: a tool, a prompt, a resource, a template, or what it says of itself. */
+  pin: (server: string, kind: string, name: string): string => keyOf('pin', server, kind, name),
+  pinsOf: (server: string): string => `${keyOf('pin', server)}/`,
+  pins: 'pin/',
+  /** A definition, by its digest. */
+  definition: (digest: string): string => keyOf('definition', digest),
+  /** That a server has listed all that it has of a kind, so that what comes later is new. */
+  listed: (server: string, kind: string): string => keyOf('listed', server, kind),
+  allListed: 'listed/',
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
   /** What an agent keeps, sealed: tokens, clients, which server takes whose tokens. */
@@ -66,4 +75,6 @@ export const LOGS = {
   checkpoints: 'checkpoints',
   /** Blocks that were added and removed, for the other processes. */
   blocks: 'blocks',
+  /** Pins that were changed, for the other processes. */
+  pins: 'pins',
 } as const
