@@ -106,6 +106,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
   FAULT_KEY: 'See "portcullis keys list".',
   FAULT_USER: 'See "portcullis users list".',
+  FAULT_PIN: 'See "portcullis catalog list".',
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',

@@ -6,7 +6,7 @@ import { isObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { judgeDefinition } from '../inspect/definition.ts'
-import { skeletonOf } from '../inspect/skeleton.ts'
+import { lookOf, skeletonOf } from '../inspect/skeleton.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { remember } from '../trust/remember.ts'
@@ -213,10 +213,18 @@ export class Definitions {
     return changed ? [{ pin, digest }] : []
   }
 
-  #judge({ kind, server, name, definition }: Sighting): readonly Mark[] {
-    const others = [...(this.#alike.get(skeletonOf(name)) ?? [])].filter((other) => other !== keyOf(kind, server, name))
-    const siblings = kind === 'tool' ? others.map((key) => this.#known.get(key)?.name ?? '').filter((other) => other !== name) : []
-    return judgeDefinition(kind, definition, { siblings }).map(({ detector, pointer }) => ({ detector, pointer }))
+  #judge(sighting: Sighting): readonly Mark[] {
+    const siblings = sighting.kind === 'tool' ? this.#lookAlikes(sighting) : []
+    return judgeDefinition(sighting.kind, sighting.definition, { siblings }).map(({ detector, pointer }) => ({ detector, pointer }))
+  }
+
+  /** On one server names must differ by more than case and joints; the same name on two servers is usual, one that only looks the same is not. */
+  #lookAlikes(sighting: Sighting): readonly string[] {
+    return [...(this.#alike.get(skeletonOf(sighting.name)) ?? [])].flatMap((key) => {
+      const other = this.#known.get(key)
+      if (other === undefined || key === keyIn(sighting)) return []
+      return other.server === sighting.server || lookOf(other.name) === lookOf(sighting.name) ? [other.name] : []
+    })
   }
 
   async #changes(from: string, { definition }: Sighting): Promise<readonly Mark[]> {

@@ -156,7 +156,7 @@ export class Pins {
 
   async #heldOf(thing: Thing, of: string | undefined): Promise<Withheld> {
     const held = (await this.get(thing))?.held ?? []
-    const found = of === undefined ? held.at(-1) : held.find((each) => each.digest === of)
+    const found = of === undefined ? held.findLast(({ why }) => why !== 'rejected') : held.find((each) => each.digest === of)
     if (found === undefined)
       throw new Fault('FAULT_PIN', `${nameThing(thing)}: nothing is withheld${of === undefined ? '' : ' under this digest'}`)
     return found

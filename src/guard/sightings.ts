@@ -69,9 +69,9 @@ const digests = new WeakMap<JsonObject, string>()
 /** What a resource is does not change with what is in it: its size and the time of its last change are left out. */
 function withoutMoving(item: JsonObject): JsonObject {
   const { size, annotations, ...rest } = item
-  if (!isObject(annotations)) return size === undefined ? item : { ...rest, ...(annotations === undefined ? {} : { annotations }) }
-  const { lastModified: _lastModified, ...standing } = annotations
-  return { ...rest, annotations: standing }
+  if (size === undefined && annotations === undefined) return item
+  const { lastModified: _lastModified, ...standing } = isObject(annotations) ? annotations : {}
+  return Object.keys(standing).length === 0 ? rest : { ...rest, annotations: standing }
 }
 
 function selfOf(result: JsonObject): JsonObject {

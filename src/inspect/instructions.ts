@@ -81,18 +81,25 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
     for (let at = 0; at < whole.length; at += SENTENCE_MAX_CHARS) {
       const sentence = whole.slice(at, at + SENTENCE_MAX_CHARS + 60)
       // What a thing is for is told like an order; what follows in the same breath is one.
-      const said = isFirst ? sentence.replace(/^[^\p{L}]*\p{L}+/u, 'it does') : sentence
+      const done = isFirst ? sentence.replace(/^[^\p{L}]*\p{L}+/u, 'it does') : sentence
       isFirst = false
       for (const rule of RULES) {
         if (found.has(rule.detector)) continue
+        const said = DEEDS.has(rule.detector) ? done : sentence
         if (isMet(rule, said) || (before !== '' && JOINED_RULES.has(rule.detector) && isMet(rule, `${before}, ${said}`)))
           found.add(rule.detector)
       }
-      before = said.length <= SENTENCE_MAX_CHARS / 2 ? said : ''
+      before = done.length <= SENTENCE_MAX_CHARS / 2 ? done : ''
     }
   }
 }
 
+/** What a tool may well be there for. */
+const DEEDS = new Set(
+  ['secret-file', 'collect', 'exfiltration', 'evasion', 'escalation', 'supply-chain', 'tool-order', 'destruction', 'execute', 'persistence'].map(
+    (name) => `instructions/${name}`,
+  ),
+)
 /** Told in two sentences as often as in one. */
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
 

@@ -70,11 +70,16 @@ export function latinised(text: string): string {
   return latin
 }
 
-/** Names with one skeleton are taken for each other. */
+/** Names with one look cannot be told apart by reading. */
+export function lookOf(name: string): string {
+  let look = latinised(name).normalize('NFKD').replace(MARKS, '')
+  for (const [alike, instead] of ALIKE) look = look.replace(alike, instead)
+  return look
+}
+
+/** Names with one skeleton are taken for each other: they differ in case and joints at most. */
 export function skeletonOf(name: string): string {
-  let skeleton = latinised(name).normalize('NFKD').replace(MARKS, '')
-  for (const [alike, instead] of ALIKE) skeleton = skeleton.replace(alike, instead)
-  return skeleton.toLowerCase().replace(JOINTS, '')
+  return lookOf(name).toLowerCase().replace(JOINTS, '')
 }
 
 const WORD = /[\p{L}\p{N}_]+/gu
