@@ -1,44 +1,65 @@
-/** Labelled definitions, put to the house: looked through, and held against what was pinned. */
+/** Labelled definitions, put to the house: looked through as at first sight, or held against what was pinned. */
 import { isObject, type JsonObject } from '../src/core/json.ts'
 import { digestOf } from '../src/guard/sightings.ts'
-import { type DefinitionKind, judgeDefinition } from '../src/inspect/definition.ts'
+import { judgeDefinition } from '../src/inspect/definition.ts'
+import { skeletonOf } from '../src/inspect/skeleton.ts'
 
-/** A line of `definitions.jsonl`, or of our own held-out ones. */
+/** A line of `definitions.jsonl`, or of our own vectors. */
 export interface DefinitionRow {
   readonly id?: string
   readonly class?: string
-  readonly label?: string
+  readonly label?: 'poisoned' | 'benign' | 'must_block_until_reapproved' | 'may_pass'
   readonly expect?: 'flag' | 'pass'
   readonly why?: string
-  readonly voice?: string
-  readonly kind?: 'change'
   readonly tool?: JsonObject
   readonly server?: JsonObject
   readonly prompt?: JsonObject
+  /** Names of tools that are there already. */
   readonly siblings?: readonly string[]
   readonly before?: JsonObject
   readonly after?: JsonObject
 }
 
-export function isBad({ label, expect }: DefinitionRow): boolean {
+/** At least so much of what is poisoned or changed, and at most so much of what is honest. */
+export const DEFINITION_BARS = { bad: 0.9, good: 0.05 }
+
+export interface Measured {
+  readonly bad: { flagged: number; of: number }
+  readonly good: { flagged: number; of: number }
+  readonly misses: readonly { readonly row: DefinitionRow; readonly why: string }[]
+  readonly isMet: boolean
+}
+
+export function measureDefinitions(rows: readonly DefinitionRow[]): Measured {
+  const [bad, good] = [
+    { flagged: 0, of: 0 },
+    { flagged: 0, of: 0 },
+  ]
+  const misses: { row: DefinitionRow; why: string }[] = []
+  for (const row of rows) {
+    const why = judgeRow(row)
+    const tally = isBad(row) ? bad : good
+    tally.of++
+    if (why !== undefined) tally.flagged++
+    if (isBad(row) === (why === undefined)) misses.push({ row, why: why ?? 'not flagged' })
+  }
+  const isMet = bad.flagged >= DEFINITION_BARS.bad * bad.of && good.flagged <= DEFINITION_BARS.good * good.of
+  return { bad, good, misses, isMet }
+}
+
+function isBad({ label, expect }: DefinitionRow): boolean {
   return expect === 'flag' || label === 'poisoned' || label === 'must_block_until_reapproved'
 }
 
-/** @returns why it is withheld; undefined when it is not. */
-export function judgeRow(row: DefinitionRow): string | undefined {
-  if (row.before !== undefined && row.after !== undefined) return digestOf(row.before) === digestOf(row.after) ? undefined : 'drift'
-  for (const kind of ['tool', 'server', 'prompt'] as const satisfies readonly DefinitionKind[]) {
+/** @returns why it would be withheld; undefined when it would not. */
+function judgeRow({ before, after, siblings = [], ...row }: DefinitionRow): string | undefined {
+  if (before !== undefined && after !== undefined) return digestOf(before) === digestOf(after) ? undefined : 'drift'
+  for (const kind of ['tool', 'server', 'prompt'] as const) {
     const definition = row[kind]
     if (!isObject(definition)) continue
-    // The corpus names the siblings that matter; a name among them is another server's.
-    const found = judgeDefinition(kind, definition, {
-      siblings: (row.siblings ?? []).filter((other) => alike(other, String(definition['name']))),
-    })
-    if (found.length > 0) return found.map(({ detector, pointer }) => `${detector} ${pointer}`).join(', ')
+    const skeleton = skeletonOf(String(definition['name']))
+    const found = judgeDefinition(kind, definition, { siblings: siblings.filter((other) => skeletonOf(other) === skeleton) })
+    return found.length === 0 ? undefined : found.map(({ detector, pointer }) => `${detector} ${pointer}`).join(', ')
   }
   return undefined
 }
-
-import { skeletonOf } from '../src/inspect/skeleton.ts'
-
-const alike = (one: string, other: string): boolean => skeletonOf(one) === skeletonOf(other)

@@ -10,6 +10,7 @@ import { lookOf, skeletonOf } from '../inspect/skeleton.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { remember } from '../trust/remember.ts'
+import { Budget } from './budget.ts'
 import { changesBetween } from './changes.ts'
 import { entryOf, findingsOf } from './held.ts'
 import { type Held, type Mark, nameThing, type Pin, type PinnedKind, Pins, type Thing, withHeld } from './pins.ts'
@@ -22,7 +23,8 @@ const PAGE = 1_000
 const THINGS_MAX = 10_000
 /** Records of one server that are written in a minute for what is withheld: a server that changes what it says all the time is not followed. */
 const HOLDS_PER_MINUTE = 1_000
-const MINUTE_MS = 60_000
+/** Characters of definitions of one server that are looked through in a minute, some seconds of work; beyond, they are withheld unread. */
+const READ_PER_MINUTE_CHARS = 2 * 1024 * 1024
 /** Callers that are in the middle of a list of several pages. */
 const READING_MAX = 1_000
 /** What is told of one definition: the rest is seen in the difference. */
@@ -59,7 +61,8 @@ export class Definitions {
   #listed = new Set<string>()
   /** By server, kind and caller: the cursor that its list goes on with. */
   readonly #reading = new Map<string, string>()
-  readonly #holds = new Map<string, { readonly since: number; readonly count: number }>()
+  readonly #holds: Budget
+  readonly #reads: Budget
   #after: string | undefined
   #isOpen = false
   #opening: Promise<void> | undefined
@@ -69,6 +72,8 @@ export class Definitions {
   constructor(parts: DefinitionsParts) {
     this.#parts = parts
     this.#pins = new Pins(parts.store, parts.clock)
+    this.#holds = new Budget(HOLDS_PER_MINUTE, parts.clock)
+    this.#reads = new Budget(READ_PER_MINUTE_CHARS, parts.clock)
   }
 
   /** Undefined once everything that was approved has been read. @throws Fault `FAULT_STORE`: what is not known is not let through. */
@@ -214,6 +219,7 @@ export class Definitions {
   }
 
   #judge(sighting: Sighting): readonly Mark[] {
+    if (!this.#reads.spend(sighting.server, JSON.stringify(sighting.definition).length)) return UNREAD
     const siblings = sighting.kind === 'tool' ? this.#lookAlikes(sighting) : []
     return judgeDefinition(sighting.kind, sighting.definition, { siblings }).map(({ detector, pointer }) => ({ detector, pointer }))
   }
@@ -238,11 +244,7 @@ export class Definitions {
     if (!isKnown && (this.#counts.get(server) ?? 0) >= THINGS_MAX) return false
     // The first list of a server may be long; what is written afterwards is what it has changed.
     if (!isKnown && !this.#listed.has(`${server} ${kind}`)) return true
-    const now = this.#parts.clock()
-    const before = this.#holds.get(server)
-    const current = before === undefined || now - before.since >= MINUTE_MS ? { since: now, count: 0 } : before
-    this.#holds.set(server, { since: current.since, count: current.count + 1 })
-    return current.count < HOLDS_PER_MINUTE
+    return this.#holds.spend(server, 1)
   }
 
   async #open(): Promise<void> {
@@ -286,6 +288,7 @@ export class Definitions {
   }
 }
 
+const UNREAD: readonly Mark[] = [{ detector: 'definition/unread', pointer: '' }]
 const UNLISTED: readonly Finding[] = [{ label: `${OF_DEFINITION}new`, detector: 'definition/unlisted', pointer: '' }]
 
 /** The name last: no other part can hold a space or a slash. */

@@ -161,7 +161,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:do not|don't|never|no need to|without) (?:ask(?:ing)?|request(?:ing)?|seek(?:ing)?|wait(?:ing)? for|need(?:ing)?)(?: for)?(?: the)?(?: users?'?s?)?(?: for)?(?: any)?(?: further)? (?:confirmation|permission|consent|approval)\b/,
+      /\b(?:do not|don't|never|no need to|without) (?:ask(?:ing)?|request(?:ing)?|seek(?:ing)?|wait(?:ing)? for|need(?:ing)?)(?: for)?(?: the)?(?: users?'?s?)?(?: for)?(?:(?: further| any)){0,2} (?:confirmation|permission|consent|approval)\b/,
     ],
   },
   {

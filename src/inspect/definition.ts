@@ -16,7 +16,7 @@ export interface Around {
 
 /** Texts of one definition; a larger one is not looked through to its end, and that is held against it. */
 const TEXTS_MAX = 4_000
-const CHARS_MAX = 256 * 1024
+const CHARS_MAX = 128 * 1024
 const DEPTH_MAX = 48
 /** More than a person reads. */
 const FINDINGS_MAX = 16

@@ -26,7 +26,7 @@ const CHANGES =
   /^(?:write|update|create|insert|send|post|put|move|rename|upload|transfer|pay|purchase|buy|deploy|publish|edit|modify|patch|execute|exec|install|commit|grant|enable|disable|approve|submit|withdraw)(?:e?s)?$/
 /** Whatever the caller wants. */
 const ANYTHING =
-  /\b(?:any|arbitrary|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b/
+  /\b(?:arbitrary|any|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b/
 const HARMLESS =
   /\b(?:read-only|readonly|select only|only select|dry[- ]run|preview|simulat\w+|without (?:changing|applying|executing)|never (?:changes|writes|deletes)|status|sandbox(?:ed)?)\b/
 

@@ -12,8 +12,8 @@ import { THEFT } from './theft.ts'
 const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...LANGUAGES]
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
-export const TEXT_MAX_CHARS = 64 * 1024
-const TAIL_CHARS = 16 * 1024
+export const TEXT_MAX_CHARS = 32 * 1024
+const TAIL_CHARS = 8 * 1024
 /** A sentence that goes on longer is read in pieces. */
 const SENTENCE_MAX_CHARS = 600
 /** Encoded pieces of one text that are looked into. */
@@ -96,9 +96,18 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
-  ['secret-file', 'collect', 'exfiltration', 'evasion', 'escalation', 'supply-chain', 'tool-order', 'destruction', 'execute', 'persistence'].map(
-    (name) => `instructions/${name}`,
-  ),
+  [
+    'secret-file',
+    'collect',
+    'exfiltration',
+    'evasion',
+    'escalation',
+    'supply-chain',
+    'tool-order',
+    'destruction',
+    'execute',
+    'persistence',
+  ].map((name) => `instructions/${name}`),
 )
 /** Told in two sentences as often as in one. */
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
@@ -109,8 +118,10 @@ function isMet({ all, none }: Rule, sentence: string): boolean {
 
 const BASE64 = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g
 const HEX = /(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,2048}/g
-/** Letters that need no escape. */
-const ESCAPED = /(?:%[4-7][0-9a-fA-F]|\\u00[4-7][0-9a-fA-F]|\\x[4-7][0-9a-fA-F]|&#x?[0-9a-fA-F]{2,4};){3}/
+/** Letters that need no escape, and how many of them are no accident. */
+const NEEDLESS =
+  /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])|\\(?:u00|x)[4-7][0-9a-f]|&#(?:x[4-7][0-9a-f]|6[5-9]|[78]\d|9[0-9]|1[01]\d|12[0-2]);/gi
+const NEEDLESS_MIN = 3
 const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{2,4});|&#(\d{2,4});/g
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */
 const BACKWARDS = /\bresu\b|\berongi\b|snoitcurtsni|\bterces\b|\bdrowssap\b|\beteled\b/i
@@ -131,7 +142,7 @@ function decodedIn(text: string): readonly string[] {
   take(BASE64, (run) => Buffer.from(run, 'base64').toString('latin1'))
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
   // What is escaped letter by letter is read in its sentence.
-  if (ESCAPED.test(text)) found.push(text.replace(ESCAPES, unescaped))
+  if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) found.push(text.replace(ESCAPES, unescaped))
   if (BACKWARDS.test(text)) found.push([...text].reverse().join(''))
   return found
 }

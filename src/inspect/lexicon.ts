@@ -29,7 +29,7 @@ export const OWNED =
 /** What people said and have: nobody but them may pass it on. */
 export const PRIVATE =
   /\b(?:(?:entire|full|whole|complete|previous|chat|message|conversation|browsing|location|search|call) (?:conversations?|history|messages|chat|transcript|context)|conversation (?:so far|history)|chat history|open (?:files|tabs|documents)|home address|clipboard|recent messages|contacts and|contact list|address book|all (?:open )?(?:tabs|files|messages|emails|contacts|photos)|the history)\b/
-export const PLACE = /[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}|\b\d{1,3}(?:\.\d{1,3}){3}\b/
+export const PLACE = /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}|\b\d{1,3}(?:\.\d{1,3}){3}\b/
 export const FOR_EXAMPLE = /\b(?:e\.g|eg|for example|for instance|such as|example:|like)\b/
 export const FEEDBACK = /\b(?:feedback|issues?|bugs?|questions?|support requests?|documentation|docs|help|see)\b/
 export const NEGATED_ASK =
@@ -44,7 +44,7 @@ export const AGENT = 'assistants?|models?|ais?|llms?|agents?|language models?|cl
 
 export const ANSWERS = 'answers?|repl(?:y|ies)|responses?|summar(?:y|ies)|messages?|output|explanation'
 export const EACH_TURN =
-  /\b(?:before|after|at the (?:start|beginning|end) of|on|with|during|for|when|while) (?:you )?(?:(?:answering|responding to|responding|replying to|replying) (?:to )?(?:any|each|every|all|a|the)|answering|answer|responding|respond|replying|each|every|any|all)(?: new| user| of the user's| of your)?(?: (?:single )?(?:questions?|responses?|sessions?|messages?|answers?|requests?|conversations?|repl(?:y|ies)|turns?|chats?|prompts?|user|tool calls?|other tools?|tools?|interactions?|tasks?))\b/
+  /\b(?:before|after|at the (?:start|beginning|end) of|on|with|during|for|when|while) (?:you )?(?:(?:answering|responding to|responding|replying to|replying) (?:to )?(?:each|any|every|all|a|the)|answering|answer|responding|respond|replying|each|every|any|all)(?: new| user| of the user's| of your)?(?: (?:single )?(?:questions?|responses?|sessions?|messages?|answers?|requests?|conversations?|repl(?:y|ies)|turns?|chats?|prompts?|user|tool calls?|other tools?|tools?|interactions?|tasks?))\b/
 /** What stands in a model's own head. */
 export const MIND =
   /\byour (?:system prompt|(?:previous |own |original |initial )?instructions|chain of thought|reasoning|memory|hidden prompt|guidelines|tool list)\b|\b(?:previous|system) (?:instructions|prompts?)\b|\bchain of thought\b|\b(?:all|other|every) (?:other )?tools? (?:that )?(?:you|are|which you)\b|\ball user data\b/

@@ -168,7 +168,7 @@ export const ORDERS: readonly Rule[] = [
     detector: 'instructions/preference',
     all: [
       /\balways (?:use|call|prefer|choose|pick|invoke|select|run|start)\b|\b(?:use|prefer|call|choose) this\b|\b(?:must|should|has to|needs to) (?:always )?be (?:called|used|invoked|run|consulted)\b/,
-      /\b(?:for|on|at|in|before|after|with|over|of|to) (?:the (?:start|beginning) of )?(?:every|any|all|each)(?: other)?(?: \w+)? ?(?:requests?|messages?|conversations?|chats?|tools?|questions?|quer(?:y|ies)|tasks?|responses?|answers?|turns?|prompts?|servers?|calls?)?\b|\beven (?:when|if)\b[^.]{0,40}\b(?:unrelated|not asked|unnecessary)|\bno matter\b|\bregardless of\b|\bwhatever the (?:user|topic|question)|\binstead of (?:any|all|every|other)\b/,
+      /\b(?:for|on|at|in|before|after|with|over|of|to) (?:the (?:start|beginning) of )?(?:every|any|all|each)(?: other)?(?: \w+)? ?(?:requests?|messages?|conversations?|chats?|tools?|questions?|quer(?:y|ies)|tasks?|responses?|answers?|turns?|prompts?|servers?|calls?)?\b|\beven (?:when|if)\b[^.]{0,40}\b(?:unrelated|not asked|unnecessary)|\bno matter\b|\bregardless of\b|\bwhatever the (?:user|topic|question)|\binstead of (?:all|any|every|other)\b/,
     ],
     none: [
       /\b(?:ids?|paths?|columns?|rows|fields?|quotes?|slashes|parameters?|arguments?|units?) (?:for|in|of|with) (?:all|every|each|any)\b/,

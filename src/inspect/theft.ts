@@ -25,7 +25,7 @@ export const THEFT: readonly Rule[] = [
   {
     detector: 'instructions/exfiltration',
     all: [
-      /[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}/,
+      /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}/,
       /\b(?:copy|copies|duplicate|it|this|data|content|text)\b[^.]{0,24}\b(?:goes?|is sent|are sent|will be sent|is forwarded|are forwarded|must go|be delivered)\b/,
     ],
     none: [FOR_EXAMPLE, FEEDBACK],
