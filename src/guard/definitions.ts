@@ -6,13 +6,13 @@ import { isObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { judgeDefinition } from '../inspect/definition.ts'
-import { lookOf, skeletonOf } from '../inspect/skeleton.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { remember } from '../trust/remember.ts'
 import { Budget } from './budget.ts'
 import { changesBetween } from './changes.ts'
 import { entryOf, findingsOf } from './held.ts'
+import { KnownPins } from './known-pins.ts'
 import { type Held, type Mark, nameThing, type Pin, type PinnedKind, Pins, type Thing, withHeld } from './pins.ts'
 import { type Sighting, sightingsIn, withoutSelf } from './sightings.ts'
 
@@ -51,13 +51,9 @@ const NOTHING: readonly Finding[] = []
 export class Definitions {
   readonly #parts: DefinitionsParts
   readonly #pins: Pins
-  /** Every record, as it is in the store; by kind, server and name. */
-  readonly #known = new Map<string, Pin>()
-  /** What a thing was when it was last shown, where that is not remembered for each caller. */
+  readonly #known = new KnownPins()
+  /** What was last shown of prompts, resources and templates that have a record: by that record's name, the digest. */
   readonly #shown = new Map<string, string>()
-  /** Names that look alike are one, and how many things a server has. */
-  readonly #alike = new Map<string, Set<string>>()
-  readonly #counts = new Map<string, number>()
   #listed = new Set<string>()
   /** By server, kind and caller: the cursor that its list goes on with. */
   readonly #reading = new Map<string, string>()
@@ -93,7 +89,7 @@ export class Definitions {
 
   /** What is held against a thing as its server showed it with this digest: one look-up, and nothing where it is as it was approved. */
   heldAgainst(kind: PinnedKind, server: string, name: string, digest: string): readonly Finding[] {
-    const pin = this.#known.get(keyOf(kind, server, name))
+    const pin = this.#known.get(kind, server, name)
     return pin?.pinned?.digest === digest ? NOTHING : findingsOf(pin, digest)
   }
 
@@ -134,7 +130,7 @@ export class Definitions {
     }
     const more = this.#note(sightings, result['nextCursor'], call, principal)
     if (this.#isOpen && !more && sightings.every((sighting) => this.#heldIn(sighting).length === 0)) {
-      for (const sighting of sightings) this.#shown.set(keyIn(sighting), sighting.digest)
+      this.#remember(sightings)
       return end()
     }
     return this.#take(sightings, more, call).then(end)
@@ -145,11 +141,19 @@ export class Definitions {
   }
 
   #heldAsShown(kind: PinnedKind, server: string, name: string): readonly Finding[] {
-    const key = keyOf(kind, server, name)
-    const pin = this.#known.get(key)
+    const pin = this.#known.get(kind, server, name)
     if (pin === undefined) return NOTHING
-    const shown = this.#shown.get(key) ?? pin.held.findLast(({ why }) => why !== 'rejected')?.digest ?? pin.pinned?.digest
-    return shown === pin.pinned?.digest ? NOTHING : findingsOf(pin, shown ?? '')
+    const waiting = pin.held.findLast(({ why }) => why !== 'rejected')
+    const shown = this.#shown.get(`${kind} ${server}/${name}`) ?? waiting?.digest ?? pin.pinned?.digest ?? pin.held.at(-1)?.digest ?? ''
+    return shown === pin.pinned?.digest ? NOTHING : findingsOf(pin, shown)
+  }
+
+  /** Only of what has a record, of which there is a bounded number. */
+  #remember(sightings: readonly Sighting[]): void {
+    for (const { kind, server, name, digest } of sightings) {
+      if (kind !== 'tool' && kind !== 'server' && this.#known.get(kind, server, name) !== undefined)
+        this.#shown.set(`${kind} ${server}/${name}`, digest)
+    }
   }
 
   /** Whether this page was the last one of a whole list, which nobody has read to its end before. */
@@ -174,9 +178,9 @@ export class Definitions {
     const decided: Decided[] = []
     // One after the other: a name that looks like another is held against the one that came first.
     for (const sighting of sightings) {
-      this.#shown.set(keyIn(sighting), sighting.digest)
       if (this.#heldIn(sighting).length > 0 && !this.#isHeldAlready(sighting)) decided.push(...(await this.#decide(sighting)))
     }
+    this.#remember(sightings)
     await Promise.all(decided.map(({ pin, digest }) => this.#parts.write(entryOf(pin, digest))))
     const kind = sightings[0]?.kind
     if (isWhole && kind !== undefined) {
@@ -191,7 +195,7 @@ export class Definitions {
   }
 
   #isHeldAlready(sighting: Sighting): boolean {
-    return this.#known.get(keyIn(sighting))?.held.some(({ digest }) => digest === sighting.digest) ?? false
+    return this.#known.of(sighting)?.held.some(({ digest }) => digest === sighting.digest) ?? false
   }
 
   /** A definition that nobody has seen before: pinned or withheld, in the store before anything of it leaves. */
@@ -199,7 +203,7 @@ export class Definitions {
     const { kind, server, name, digest, definition } = sighting
     if (!this.#hasRoom(sighting)) return []
     const marks = this.#judge(sighting)
-    const before = this.#known.get(keyIn(sighting))
+    const before = this.#known.of(sighting)
     const changes = before?.pinned === undefined ? [] : await this.#changes(before.pinned.digest, sighting)
     const isOpen = kind === 'server' || kind === 'resource' || !this.#listed.has(`${server} ${kind}`)
     const at = this.#parts.clock()
@@ -213,24 +217,15 @@ export class Definitions {
       return { kind, server, name, ...now, held: withHeld(now?.held ?? [], { digest, why, at, marks: shown }) }
     })
     if (pin === undefined) return []
-    this.#learn(pin)
+    this.#known.set(pin)
     if (pin.pinned?.digest === digest) await this.#pins.keep(definition, true)
     return changed ? [{ pin, digest }] : []
   }
 
   #judge(sighting: Sighting): readonly Mark[] {
     if (!this.#reads.spend(sighting.server, JSON.stringify(sighting.definition).length)) return UNREAD
-    const siblings = sighting.kind === 'tool' ? this.#lookAlikes(sighting) : []
+    const siblings = this.#known.lookAlikes(sighting)
     return judgeDefinition(sighting.kind, sighting.definition, { siblings }).map(({ detector, pointer }) => ({ detector, pointer }))
-  }
-
-  /** On one server names must differ by more than case and joints; the same name on two servers is usual, one that only looks the same is not. */
-  #lookAlikes(sighting: Sighting): readonly string[] {
-    return [...(this.#alike.get(skeletonOf(sighting.name)) ?? [])].flatMap((key) => {
-      const other = this.#known.get(key)
-      if (other === undefined || key === keyIn(sighting)) return []
-      return other.server === sighting.server || lookOf(other.name) === lookOf(sighting.name) ? [other.name] : []
-    })
   }
 
   async #changes(from: string, { definition }: Sighting): Promise<readonly Mark[]> {
@@ -240,8 +235,8 @@ export class Definitions {
   }
 
   #hasRoom({ kind, server, name }: Sighting): boolean {
-    const isKnown = this.#known.has(keyOf(kind, server, name))
-    if (!isKnown && (this.#counts.get(server) ?? 0) >= THINGS_MAX) return false
+    const isKnown = this.#known.get(kind, server, name) !== undefined
+    if (!isKnown && this.#known.countOf(server) >= THINGS_MAX) return false
     // The first list of a server may be long; what is written afterwards is what it has changed.
     if (!isKnown && !this.#listed.has(`${server} ${kind}`)) return true
     return this.#holds.spend(server, 1)
@@ -250,7 +245,7 @@ export class Definitions {
   async #open(): Promise<void> {
     // The position first: what comes in between is then seen twice, not never.
     this.#after = (await this.#parts.store.read(LOGS.pins, { last: 1 }))[0]?.position
-    for (const pin of await this.#pins.list()) this.#learn(pin)
+    for (const pin of await this.#pins.list()) this.#known.set(pin)
     this.#listed = new Set(await this.#pins.listed())
     this.#timer ??= setInterval(() => void this.look().catch(() => undefined), LOOK_MS).unref()
     this.#isOpen = true
@@ -271,31 +266,10 @@ export class Definitions {
     if (name === undefined) this.#listed.add(`${server} ${kind}`)
     else {
       const pin = await this.#pins.get({ server, kind, name })
-      if (pin !== undefined) this.#learn(pin)
+      if (pin !== undefined) this.#known.set(pin)
     }
-  }
-
-  #learn(pin: Pin): void {
-    const key = keyIn(pin)
-    if (!this.#known.has(key)) {
-      this.#counts.set(pin.server, (this.#counts.get(pin.server) ?? 0) + 1)
-      if (pin.kind === 'tool') {
-        const skeleton = skeletonOf(pin.name)
-        this.#alike.set(skeleton, (this.#alike.get(skeleton) ?? new Set()).add(key))
-      }
-    }
-    this.#known.set(key, pin)
   }
 }
 
 const UNREAD: readonly Mark[] = [{ detector: 'definition/unread', pointer: '' }]
 const UNLISTED: readonly Finding[] = [{ label: `${OF_DEFINITION}new`, detector: 'definition/unlisted', pointer: '' }]
-
-/** The name last: no other part can hold a space or a slash. */
-function keyOf(kind: PinnedKind, server: string, name: string): string {
-  return `${kind} ${server}/${name}`
-}
-
-function keyIn({ kind, server, name }: Thing): string {
-  return keyOf(kind, server, name)
-}
