@@ -233,3 +233,12 @@ test('arguments are inspected by the standard, strictly in profile strict, and a
   assert.equal(parse('inspect: { input: off }').inspect.input, 'off')
   assert.deepEqual(mistakes('inspect: { input: paranoid }'), ['portcullis.yaml:1:19: inspect.input: expected off, standard or strict'])
 })
+
+test('definitions are pinned at first sight unless told otherwise, and in profile strict only by an operator', () => {
+  const settled = (text: string): unknown => parse(text).inspect.definitions
+  assert.deepEqual(settled(''), { pin: true, quarantine: false })
+  assert.deepEqual(settled('profile: strict'), { pin: true, quarantine: true })
+  assert.deepEqual(settled('profile: strict\ninspect: { definitions: { quarantine: false } }'), { pin: true, quarantine: false })
+  assert.deepEqual(settled('profile: strict\ninspect: { definitions: { pin: false } }'), { pin: false, quarantine: false })
+  assert.match(mistakes('inspect: { definitions: { pin: false, quarantine: true } }')[0] ?? '', /no quarantine where nothing is pinned/)
+})

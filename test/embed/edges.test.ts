@@ -23,7 +23,7 @@ let key: string
 const places: Place[] = []
 
 beforeEach(async () => {
-  house = aGuard(`inspect: { input: off }\nlimits: { request: { maxBytes: 16KiB } }\n${ACCESS}`)
+  house = aGuard(`inspect: { input: off, definitions: { pin: false } }\nlimits: { request: { maxBytes: 16KiB } }\n${ACCESS}`)
   key = await house.key({ roles: ['user'] })
 })
 afterEach(async () => {
