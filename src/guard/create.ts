@@ -123,8 +123,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     isProxy: clients.isProxy,
     tell: (entry) => journal.write(entry),
   })
-  const { pin, quarantine } = config.inspect.definitions
-  const definitions = pin ? openDefinitions(records, clock, quarantine, options.onFault) : undefined
+  const definitions = openDefinitions(config, records, clock, options.onFault)
   const stations = createStations({
     ...(definitions === undefined ? {} : { definitions }),
     authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
@@ -166,7 +165,14 @@ export function openHouse(config: Config, options: HouseOptions): House {
   return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, close }
 }
 
-function openDefinitions({ store, journal }: Records, clock: Clock, quarantine: boolean, onFault: HouseOptions['onFault']): Definitions {
+function openDefinitions(
+  config: Config,
+  { store, journal }: Records,
+  clock: Clock,
+  onFault: HouseOptions['onFault'],
+): Definitions | undefined {
+  const { pin, quarantine } = config.inspect.definitions
+  if (!pin) return undefined
   return new Definitions({
     store,
     clock,

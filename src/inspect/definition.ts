@@ -1,6 +1,7 @@
 /** What a server says of a tool, prompt, resource or itself, looked through for what a person would not accept if they read all of it. States facts, refuses nothing. */
 import type { Finding } from '../core/finding.ts'
 import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isBomb } from './expansion.ts'
 import { cutPointer, escapeStep } from './flaw.ts'
 import { judgeHint, judgeName } from './honesty.ts'
 import { hiddenIn, ordersIn, TEXT_MAX_CHARS } from './instructions.ts'
@@ -45,7 +46,11 @@ export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { 
   for (const detector of judgeName(kind, definition, siblings)) note(walk, detector, '/name')
   // A name of many words is a sentence.
   for (const detector of ordersIn(String(definition['name'] ?? '').replace(/[_-]/g, ' '))) note(walk, detector, '/name')
-  if (kind === 'tool') for (const [detector, pointer] of judgeHint(definition)) note(walk, detector, pointer)
+  if (kind === 'tool') {
+    for (const [detector, pointer] of judgeHint(definition)) note(walk, detector, pointer)
+    for (const schema of ['inputSchema', 'outputSchema'] as const)
+      if (isBomb(definition[schema])) note(walk, 'definition/expansion', `/${schema}`)
+  }
   visit(definition, '', '', 0, walk)
   return walk.found
 }
@@ -98,7 +103,8 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   if (URIS.has(last)) {
     const harm = judgeUri(text, last)
     if (harm !== undefined) note(walk, harm, pointer)
-    return
+    // Models read it all the same.
+    if (!/\s/.test(text)) return
   }
   const markup = judgeMarkup(text)
   if (markup !== undefined) note(walk, markup, pointer)
@@ -134,7 +140,8 @@ function judgeUri(uri: string, member: string): string | undefined {
   if (/^(?:javascript|vbscript|file):/.test(start) && member !== 'uri' && member !== 'uriTemplate') return 'definition/script'
   if (/^data:(?!image\/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,])/.test(start)) return 'definition/script'
   if (/^data:image\/svg/.test(start) && /<script|onload|base64/.test(start)) return 'definition/script'
-  if ((member === '$ref' || member === 'src') && /^http:\/\//.test(start)) return 'definition/remote'
-  if (member === '$ref' && /^[a-z][a-z0-9+.-]*:/.test(start)) return 'definition/remote'
+  if (member === 'src' && start.startsWith('http://')) return 'definition/remote'
+  if (member === '$ref' && /^(?:[a-z][a-z0-9+.-]*:|\/\/)/.test(start)) return 'definition/remote'
+  if (member === '$schema' && /^https?:/.test(start) && !/^https?:\/\/json-schema\.org\//.test(start)) return 'definition/remote'
   return undefined
 }

@@ -6,7 +6,7 @@ import { hasDisguisedWord, latinised } from './skeleton.ts'
 const NAME_MAX_CHARS = 128
 /** Letters and digits of any script, and what joins words; the rest leads somewhere, or out of the place where a name is shown. */
 const NAME = /^[\p{L}\p{N}\p{M}_. \-/:@]+$/u
-const LEADING = /^[/\\.]|\.\.|\/\/|%[0-9a-f]{2}/i
+const LEADING = /^[/\\.]|\.\.|\/\/|%[0-9a-f]{2}|^(?:__proto__|constructor|prototype)$/i
 /** How gateways put a server's name before that of its tool. */
 const NAMESPACE = /__/
 
@@ -30,10 +30,15 @@ const ANYTHING =
 const HARMLESS =
   /\b(?:read-only|readonly|select only|only select|dry[- ]run|preview|simulat\w+|without (?:changing|applying|executing)|never (?:changes|writes|deletes)|status|sandbox(?:ed)?)\b/
 
+/** What leaves its server by its nature, and what does more each time. */
+const REACHES = /\b(?:internet|web ?sites?|web ?pages?|the web|urls?|e-?mails?|sms|webhooks?|http requests?|tweets?)\b/
+const SENDS = /^(?:send|email|post|tweet|publish|upload|fetch|download|browse|crawl|notify|forward)/
+const PAYS = /^(?:pay|transfer|charge|purchase|buy|withdraw|wire|donate|refund)/
+
 /** A hint is a server's word about itself; one that its own description denies is a lie. Pairs of detector and pointer. */
 export function judgeHint({ name, description, annotations }: JsonObject): readonly (readonly [string, string])[] {
   if (!isObject(annotations)) return []
-  const { readOnlyHint, destructiveHint } = annotations
+  const { readOnlyHint, destructiveHint, openWorldHint, idempotentHint } = annotations
   const told = typeof description === 'string' ? description.toLowerCase() : ''
   const words = [wordsOf(String(name))[0] ?? '', /^[^\p{L}]*(\p{L}+)/u.exec(told)?.[1] ?? '']
   if (HARMLESS.test(told)) return []
@@ -43,6 +48,9 @@ export function judgeHint({ name, description, annotations }: JsonObject): reado
   if (readOnlyHint === true && (destroys || changes)) found.push(['definition/false-hint', '/annotations/readOnlyHint'])
   if (destructiveHint === false && destroys && words.some((word) => DESTROYS.test(word) || readOnlyHint === true))
     found.push(['definition/false-hint', '/annotations/destructiveHint'])
+  if (openWorldHint === false && SENDS.test(words[0] ?? '') && REACHES.test(told))
+    found.push(['definition/false-hint', '/annotations/openWorldHint'])
+  if (idempotentHint === true && PAYS.test(words[0] ?? '')) found.push(['definition/false-hint', '/annotations/idempotentHint'])
   return found
 }
 

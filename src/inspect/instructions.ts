@@ -123,6 +123,12 @@ const NEEDLESS =
   /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])|\\(?:u00|x)[4-7][0-9a-f]|&#(?:x[4-7][0-9a-f]|6[5-9]|[78]\d|9[0-9]|1[01]\d|12[0-2]);/gi
 const NEEDLESS_MIN = 3
 const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{2,4});|&#(\d{2,4});/g
+/** The same words thirteen letters on (ROT13). */
+const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz)\b/i
+/** Words with digits for letters. */
+const LEET = /\b(?=[\w@$]*[a-z])(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
+const LEET_MIN = 2
+const LETTERS: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */
 const BACKWARDS = /\bresu\b|\berongi\b|snoitcurtsni|\bterces\b|\bdrowssap\b|\beteled\b/i
 const PRINTABLE = /^[\t\n\r\x20-\x7e]{6,}$/
@@ -143,8 +149,17 @@ function decodedIn(text: string): readonly string[] {
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
   // What is escaped letter by letter is read in its sentence.
   if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) found.push(text.replace(ESCAPES, unescaped))
+  if (ROTATED.test(text)) found.push(text.replace(/[a-z]/gi, rotated))
+  if ((text.match(LEET)?.length ?? 0) >= LEET_MIN)
+    found.push(text.replace(LEET, (word) => word.replace(/[013457@$]/g, (sign) => LETTERS[sign] ?? sign)))
   if (BACKWARDS.test(text)) found.push([...text].reverse().join(''))
   return found
+}
+
+function rotated(letter: string): string {
+  const code = letter.charCodeAt(0)
+  const first = code >= 97 ? 97 : 65
+  return String.fromCharCode(((code - first + 13) % 26) + first)
 }
 
 function unescaped(run: string, ...[percent, unit, byte, hex, decimal]: readonly (string | undefined)[]): string {

@@ -119,7 +119,7 @@ test('where nothing is pinned, a definition that was changed counts from when th
 })
 
 test('a definition that cannot be checked refuses every call to it, and is written down once', async () => {
-  await using world = await aWorld()
+  await using world = await aWorld('inspect: { definitions: { pin: false } }')
   await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
   for (const args of [{}, { x: 1 }]) assert.match(String(textOf(await call(speaker, 'broken', args))), /cannot be checked/)
   const flaws = (await world.house.events()).filter(({ type }) => type === 'tool.flawed')
