@@ -1,11 +1,12 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
+import { IN_MEMORY, keyFileOf, type Sealing } from './sealing.ts'
 import type { Environment, Path } from './source.ts'
 import type { Address } from './values.ts'
 
@@ -14,9 +15,6 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
 /** A process costs tens of megabytes. */
 const PROCESSES_MAX = 32
 const PROCESS_IDLE_MS = 10 * 60_000
-/** Stands in the folder of the database. */
-const KEY_FILE = 'portcullis.key'
-export const IN_MEMORY = ':memory:'
 
 /** A server that speaks over stdio, started by us. */
 export interface CommandServer {
@@ -80,6 +78,8 @@ export interface Config {
   readonly store: string
   /** Where the installation's secret is; absent when the store is in memory. */
   readonly keyFile?: string
+  /** The keys that secrets are sealed with. */
+  readonly sealing: Sealing
   readonly profile: Settings['profile']
   readonly allowedOrigins: readonly string[]
   /** CIDR, each in its one spelling. */
@@ -103,20 +103,23 @@ export interface Config {
 
 interface Place {
   readonly file?: string
+  readonly sealing: Sealing
   readonly directory: string
   readonly environment: Environment
 }
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
-export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, ...rest } = settings
-  const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
+export function settle(settings: Settings, { file, sealing, directory, environment }: Place): Config {
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, sealing: _sealing, ...rest } = settings
+  const store = placeOfStore(settings.store, directory)
+  const keyFile = keyFileOf(store)
   const credential = environment[authentication.environment]
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
-    ...(store === IN_MEMORY ? {} : { keyFile: join(dirname(store), KEY_FILE) }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+    sealing,
     directory,
     store,
     servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
@@ -139,6 +142,11 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
       checkpointMs: audit.checkpoint,
     },
   }
+}
+
+/** Absolute path, or `:memory:`. */
+export function placeOfStore(written: string, directory: string): string {
+  return written === IN_MEMORY ? IN_MEMORY : resolve(directory, written)
 }
 
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {

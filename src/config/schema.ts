@@ -4,12 +4,31 @@ import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
-import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
+import type { SchemaNode } from './places.ts'
+import { sealingSettings } from './sealing.ts'
+import {
+  address,
+  cidr,
+  flag,
+  hostName,
+  httpUrl,
+  list,
+  origin,
+  pattern,
+  roleName,
+  some,
+  span,
+  text,
+  VARIABLE,
+  whole,
+  word,
+} from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
 const KEY_SPAN = ['1m', '3650d'] as const
 const PERMISSION = /^(\*|[A-Za-z0-9_.*-]{1,64}:[A-Za-z0-9_.*-]{1,64})$/
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
+export const DEFAULT_STORE = '.portcullis/portcullis.db'
 
 /** From harmless to not to be seen. */
 const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
@@ -154,8 +173,9 @@ export const settings = z.strictObject(
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
     store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
-      .prefault('.portcullis/portcullis.db')
+      .prefault(DEFAULT_STORE)
       .describe('The database file, beside which the journal is kept, or `:memory:`.'),
+    sealing: sealingSettings.prefault({}).describe('The key that secrets are sealed with, in this file and in the store.'),
     profile: z
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')
@@ -190,8 +210,8 @@ export type Settings = z.output<typeof settings>
 export type Sensitivity = (typeof SENSITIVITIES)[number]
 
 /** The JSON Schema (2020-12) of the file, for editors. */
-export function configSchema(): object {
-  return z.toJSONSchema(settings, { io: 'input' })
+export function configSchema(): SchemaNode {
+  return z.toJSONSchema(settings, { io: 'input' }) as SchemaNode // of which only those members are read
 }
 
 function isMap(payload: { readonly value: unknown }): boolean {

@@ -26,8 +26,11 @@ export interface Source {
   mistake(path: Path, expected: string, isKey?: boolean): Mistake
 }
 
-/** Reads the text and puts the environment in, in that order, so that no value can be read as syntax. */
-export function parseSource(text: string, environment: Environment): Source {
+/**
+ * Reads the text and puts the environment in, in that order, so that no value can be read as syntax.
+ * @param environment absent: what refers to it stays as it is written.
+ */
+export function parseSource(text: string, environment?: Environment): Source {
   const counter = new LineCounter()
   const isTooLong = text.length > SOURCE_MAX_CHARS
   const document = parseDocument(isTooLong ? '' : text, { lineCounter: counter, prettyErrors: false, stringKeys: true })
@@ -37,7 +40,8 @@ export function parseSource(text: string, environment: Environment): Source {
   }
   const mistakes = [...document.errors, ...document.warnings].map((error) => at(error.pos[0], [], syntax(error.code, error.message)))
   if (isTooLong) mistakes.push(at(0, [], `expected at most ${SOURCE_MAX_CHARS} characters`))
-  if (mistakes.length === 0) mistakes.push(...substitute(document, environment).map(({ offset, expected }) => at(offset, [], expected)))
+  if (mistakes.length === 0 && environment !== undefined)
+    mistakes.push(...substitute(document, environment).map(({ offset, expected }) => at(offset, [], expected)))
   let value: unknown
   if (mistakes.length === 0) {
     try {

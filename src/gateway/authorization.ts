@@ -24,7 +24,7 @@ export interface Authorization {
 export async function openAuthorization(house: House, oauth: OAuthConfig, publicUrl: string, resources: Resources): Promise<Authorization> {
   // Loaded only where it is used: it costs a third of a second.
   const { createAuthorizationServer } = await import('../oauth/server.ts')
-  const { config, store, clock, keyring, journal } = house
+  const { config, store, clock, keyring, seal, journal } = house
   const { metadataDocuments, allowPrivate } = oauth.registration
   const fetch = createGuardedFetch({ allowPrivate: allowPrivate && typeof metadataDocuments !== 'boolean' ? metadataDocuments : false })
   const issuerFetch = createGuardedFetch({ allowPrivate: privateOrigins(oauth) })
@@ -52,7 +52,8 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
       ...(roles === undefined ? {} : { roles: mapping(roles) }),
     })),
     assertions: oauth.assertions.map(assertionOptions),
-    keys: { cookies: keyring.key('oauth-cookies'), sealing: keyring.key('oauth-sealing') },
+    keys: { cookies: keyring.key('oauth-cookies'), identifiers: keyring.key('oauth-identifiers') },
+    seal,
     store,
     clock,
     fetch: fetch.fetch,

@@ -4,11 +4,13 @@ import { dirname, relative } from 'node:path'
 import { createJournal, type Journal } from '../audit/journal.ts'
 import { describeArguments } from '../audit/record.ts'
 import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
-import { type Config, IN_MEMORY } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
+import { IN_MEMORY } from '../config/sealing.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
 import type { Principal } from '../core/principal.ts'
+import type { Seal } from '../core/seal.ts'
 import { createKeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
@@ -32,6 +34,8 @@ import { createStations } from './stations.ts'
 export interface Records {
   readonly store: Store
   readonly keyring: Keyring
+  /** Seals what must not be read in a copy of the store. */
+  readonly seal: Seal
   readonly journal: Journal
   readonly keys: ApiKeys
   close(): Promise<void>
@@ -70,6 +74,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
   const turn = new Turn()
   const store = openStore(config, clock, turn)
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
+  const seal = config.sealing.records()
   const { checkpointMs } = config.audit
   const journal = createJournal({
     store,
@@ -90,7 +95,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     await journal.close()
     await store.close()
   }
-  return { store, keyring, journal, keys, close }
+  return { store, keyring, seal, journal, keys, close }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */

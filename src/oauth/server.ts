@@ -82,12 +82,13 @@ class Server implements AuthorizationServer {
     this.#base = url.pathname.replace(/\/$/, '')
     this.accounts = new Accounts(store, clock)
     this.clients = new Clients(store, clock)
-    this.#replays = new Replays(store, clock, keys.sealing)
+    this.#replays = new Replays(store, clock, keys.identifiers)
     this.#memory = createMemory({
       store,
       clock,
       issuer: options.issuer,
-      sealingKey: keys.sealing,
+      seal: options.seal,
+      identifierKey: keys.identifiers,
       clients: this.clients,
       longestMs: options.refreshTokenMs + options.accessTokenMs,
       isReplayable: (token) => this.#replays.isOpen(token),
@@ -102,7 +103,7 @@ class Server implements AuthorizationServer {
       signIns: this.#signIns,
       formKey: deriveKey(keys.cookies, 'forms'),
     })
-    this.#signingKeys = new SigningKeys({ store, clock, sealingKey: keys.sealing, algorithm: options.algorithm ?? 'ES256' })
+    this.#signingKeys = new SigningKeys({ store, clock, seal: options.seal, algorithm: options.algorithm ?? 'ES256' })
     this.#wellKnown = wellKnownPaths(this.#base)
     this.#routes = exactRoutes(options)
   }

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Entry } from '../../src/core/event.ts'
+import { createSeal } from '../../src/core/seal.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createGuardedFetch } from '../../src/net/fetch.ts'
 import type { AuthorizationServerOptions } from '../../src/oauth/options.ts'
@@ -88,7 +89,8 @@ export async function createWorld(t: TestContext, { path = '', wrapStore = (stor
       localUsers: true,
       signIn: [],
       assertions: [],
-      keys: { cookies: randomBytes(32), sealing: randomBytes(32) },
+      keys: { cookies: randomBytes(32), identifiers: randomBytes(32) },
+      seal: createSeal(randomBytes(32)),
       store,
       clock,
       fetch: () => Promise.reject(new Error('nothing is fetched here')),

@@ -1,0 +1,73 @@
+/** Secrets in a configuration file, sealed to the setting they stand at: `sealed:v1:…`. */
+
+import { Fault } from '../core/denial.ts'
+import type { Seal } from '../core/seal.ts'
+import { type SchemaNode, textsOf } from './places.ts'
+import { type Mistake, type Path, parseSource, type Source, showPath } from './source.ts'
+
+const SEALED = 'sealed:v1:'
+
+export function isSealed(text: string): boolean {
+  return text.startsWith('sealed:')
+}
+
+/** @param path of the setting: the text is good there and nowhere else. */
+export function sealValue(seal: Seal, secret: string, path: Path): string {
+  return SEALED + seal.seal(secret, placeOf(path))
+}
+
+/** @throws Fault `FAULT_SEAL` */
+export function openValue(seal: Seal, text: string, path: Path): string {
+  if (!text.startsWith(SEALED)) throw new Fault('FAULT_SEAL', 'A sealed text is of no version that is known here')
+  return seal.open(text.slice(SEALED.length), placeOf(path))
+}
+
+export function isCurrent(seal: Seal, text: string): boolean {
+  return text.startsWith(SEALED) && seal.isCurrent(text.slice(SEALED.length))
+}
+
+const placeOf = (path: Path): string => `configuration ${showPath(path)}`
+
+/**
+ * The configuration with its sealed values opened. Keys are asked for only when there is one.
+ * @throws Fault `FAULT_KEYFILE` when a key cannot be had.
+ */
+export function openSealed(
+  source: Source,
+  schema: () => SchemaNode,
+  sealing: () => Seal,
+): { readonly value: unknown; readonly mistakes: readonly Mistake[] } {
+  if (!JSON.stringify(source.value).includes('"sealed:')) return { value: source.value, mistakes: [] }
+  const seal = sealing()
+  const mistakes: Mistake[] = []
+  const opened = new Map<string, string>()
+  for (const { path, text, isSecret } of textsOf(schema(), source.value)) {
+    if (!isSealed(text)) continue
+    if (!isSecret) {
+      mistakes.push(source.mistake(path, 'expected it as it is: only a secret may be sealed'))
+      continue
+    }
+    try {
+      opened.set(showPath(path), openValue(seal, text, path))
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      mistakes.push(source.mistake(path, `expected what "portcullis seal ${showPath(path)}" prints. ${error.message}`))
+    }
+  }
+  return { value: replaced(source.value, opened, []), mistakes }
+}
+
+function replaced(value: unknown, texts: ReadonlyMap<string, string>, path: Path): unknown {
+  if (typeof value === 'string') return texts.get(showPath(path)) ?? value
+  if (Array.isArray(value)) return value.map((item, index) => replaced(item, texts, [...path, index]))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, replaced(inner, texts, [...path, name])]))
+}
+
+/** Secrets that stand in the file for everybody to read: neither sealed nor taken from the environment. */
+export function plainSecrets(text: string, schema: SchemaNode): readonly Mistake[] {
+  const source = parseSource(text)
+  return textsOf(schema, source.value)
+    .filter((written) => written.isSecret && written.text !== '' && !isSealed(written.text) && !written.text.includes('${'))
+    .map(({ path }) => source.mistake(path, `expected no plain secret: put in what "portcullis seal ${showPath(path)}" prints`))
+}
