@@ -11,6 +11,7 @@ import { addKeys } from './keys.ts'
 import { addLogin } from './login.ts'
 import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
+import { addSeal } from './seal.ts'
 import { addServe } from './serve.ts'
 import { type Shell, tell } from './shell.ts'
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
@@ -27,6 +28,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addUsers,
   addClients,
   addPolicy,
+  addSeal,
   addBlock,
   addAudit,
   addLogin,

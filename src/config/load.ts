@@ -4,10 +4,11 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
+import type { Seal } from '../core/seal.ts'
 import { type CommandServer, type Config, commandServer, contradictions, placeOfStore, settle } from './config.ts'
-import { settingsAt } from './places.ts'
+import { settingsAt, textsOf } from './places.ts'
 import { configSchema, DEFAULT_STORE, settings } from './schema.ts'
-import { openSealed, plainSecrets } from './sealed.ts'
+import { isSealed, openSealed, plainSecrets, type Resealed, resealText } from './sealed.ts'
 import { keyFileOf, Sealing } from './sealing.ts'
 import { type Environment, type Mistake, type Path, parseSource, type Source, showPath } from './source.ts'
 
@@ -79,6 +80,18 @@ export function loadSealing(file: string, environment: Environment = process.env
   const source = parseSource(readText(file), environment)
   if (source.mistakes.length > 0) throw fault(file, source.mistakes)
   return sealingOf(source.value, dirname(resolve(file)), environment)
+}
+
+/** The sealed text at a place, of the file or of the environment that it refers to. */
+export function findSealed(file: string, path: Path, environment: Environment = process.env): string | undefined {
+  const { value } = parseSource(readText(file), environment)
+  const place = showPath(path)
+  return textsOf(configSchema(), value).find((written) => showPath(written.path) === place && isSealed(written.text))?.text
+}
+
+/** @see resealText */
+export function resealConfig(text: string, seal: () => Seal, environment: Environment = process.env): Resealed {
+  return resealText(text, environment, configSchema(), seal)
 }
 
 /** Secrets that stand in the file as they are, a line for each as mistakes are told. */

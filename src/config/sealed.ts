@@ -3,7 +3,7 @@
 import { Fault } from '../core/denial.ts'
 import type { Seal } from '../core/seal.ts'
 import { type SchemaNode, textsOf } from './places.ts'
-import { type Mistake, type Path, parseSource, type Source, showPath } from './source.ts'
+import { type Environment, type Mistake, type Path, parseSource, rewrite, type Source, showPath } from './source.ts'
 
 const SEALED = 'sealed:v1:'
 
@@ -20,10 +20,6 @@ export function sealValue(seal: Seal, secret: string, path: Path): string {
 export function openValue(seal: Seal, text: string, path: Path): string {
   if (!text.startsWith(SEALED)) throw new Fault('FAULT_SEAL', 'A sealed text is of no version that is known here')
   return seal.open(text.slice(SEALED.length), placeOf(path))
-}
-
-export function isCurrent(seal: Seal, text: string): boolean {
-  return text.startsWith(SEALED) && seal.isCurrent(text.slice(SEALED.length))
 }
 
 const placeOf = (path: Path): string => `configuration ${showPath(path)}`
@@ -70,4 +66,29 @@ export function plainSecrets(text: string, schema: SchemaNode): readonly Mistake
   return textsOf(schema, source.value)
     .filter((written) => written.isSecret && written.text !== '' && !isSealed(written.text) && !written.text.includes('${'))
     .map(({ path }) => source.mistake(path, `expected no plain secret: put in what "portcullis seal ${showPath(path)}" prints`))
+}
+
+export interface Resealed {
+  readonly text: string
+  /** Places that were sealed anew. */
+  readonly changed: readonly string[]
+  /** Places whose sealed text is not in the file: the environment has it, and only its owner can change it there. */
+  readonly elsewhere: readonly string[]
+}
+
+/** The file with every value under the key that seals now; all else stays as it is, comments and blanks. @throws Fault `FAULT_SEAL` */
+export function resealText(text: string, environment: Environment, schema: SchemaNode, keys: () => Seal): Resealed {
+  const values = new Map<string, string>()
+  const elsewhere: string[] = []
+  const inFile = new Map(textsOf(schema, parseSource(text).value).map((written) => [showPath(written.path), written.text]))
+  for (const { path, text: sealed, isSecret } of textsOf(schema, parseSource(text, environment).value)) {
+    if (!isSecret || !isSealed(sealed)) continue
+    const seal = keys()
+    const secret = openValue(seal, sealed, path)
+    if (seal.keyOf(sealed.slice(SEALED.length)) === 'current') continue
+    const place = showPath(path)
+    if (inFile.get(place) === sealed) values.set(place, sealValue(seal, secret, path))
+    else elsewhere.push(place)
+  }
+  return { text: rewrite(text, values), changed: [...values.keys()], elsewhere }
 }

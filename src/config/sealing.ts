@@ -82,7 +82,8 @@ export class Sealing {
   values(isNew = false): Seal {
     if (this.#current.kind === 'process')
       throw new Fault('FAULT_KEYFILE', `sealing.key is not set, and a store in memory has no key file: a sealed value could not be opened`)
-    return this.#seal('sealed-values', isNew)
+    // Where a key has just been put in front of others, it is about to be used; alone, it would open nothing.
+    return this.#seal('sealed-values', isNew || this.#previous.length > 0)
   }
 
   /** For records of the store. @throws Fault `FAULT_KEYFILE` */

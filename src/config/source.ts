@@ -133,6 +133,39 @@ function locate(document: Document, path: Path, isKey: boolean): number {
   return offset
 }
 
+interface Edit {
+  readonly from: number
+  readonly to: number
+  readonly value: string
+}
+
+/** The text with other values at some places, as `showPath` writes them: everything else stays as it is, comments too. */
+export function rewrite(text: string, values: ReadonlyMap<string, string>): string {
+  const edits: Edit[] = []
+  const visitNode = (node: unknown, path: Path): void => {
+    if (isMap(node)) {
+      for (const { key, value } of node.items) if (isScalar(key)) visitNode(value, [...path, String(key.value)])
+    } else if (isSeq(node)) {
+      for (const [index, item] of node.items.entries()) visitNode(item, [...path, index])
+    } else if (isScalar(node)) {
+      const value = values.get(showPath(path))
+      if (value !== undefined && node.range) edits.push(editOf(text, node.range, value))
+    }
+  }
+  visitNode(parseDocument(text, { stringKeys: true }).contents, [])
+  let written = text
+  for (const { from, to, value } of edits.sort((left, right) => right.from - left.from))
+    written = written.slice(0, from) + value + written.slice(to)
+  return written
+}
+
+/** Quoted as it was; a block scalar becomes one line. JSON's quotes are YAML's, too. */
+function editOf(text: string, [from, to]: readonly [number, number, number], value: string): Edit {
+  const isBlock = text[from] === '|' || text[from] === '>'
+  const quote = text[from] === "'" ? "'" : '"'
+  return { from, to, value: quote + value + quote + (isBlock && text[to - 1] === '\n' ? '\n' : '') }
+}
+
 function start(node: unknown, otherwise: number): number {
   return (node as Node | null)?.range?.[0] ?? otherwise // items of a parsed document are nodes or null
 }

@@ -13,8 +13,8 @@ export interface Seal {
   seal(text: string, place: string): string
   /** @throws Fault `FAULT_SEAL` when it was changed, moved, or sealed with another key. */
   open(sealed: string, place: string): string
-  /** Whether it is sealed with the key that seals now. Says nothing of whether it opens. */
-  isCurrent(sealed: string): boolean
+  /** Which key it was sealed with: the one that seals now, one before it, one that is not here. Says nothing of whether it opens. */
+  keyOf(sealed: string): 'current' | 'previous' | 'unknown'
 }
 
 /**
@@ -45,7 +45,7 @@ export function createSeal(key: Uint8Array, previous: readonly Uint8Array[] = []
         throw new Fault('FAULT_SEAL', 'A sealed text does not open: it was changed, or moved from another place', { cause: error })
       }
     },
-    isCurrent: (sealed) => sealed.startsWith(current),
+    keyOf: (sealed) => (sealed.startsWith(current) ? 'current' : keys.has(sealed.split('.', 1)[0] ?? '') ? 'previous' : 'unknown'),
   }
 }
 

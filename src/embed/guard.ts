@@ -8,6 +8,7 @@ import type { Stations } from '../guard/guard.ts'
 import { watchLaw } from '../guard/watch.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import { expandRoles } from '../policy/roles.ts'
+import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
 import { type Announcement, type Checks, stepsOf } from './steps.ts'
 
@@ -36,6 +37,8 @@ export interface Guarded {
 /** The law, the memory and the history of an installation, around servers in this process. */
 export interface Guard {
   readonly house: House
+  /** Secrets of the tools', sealed with the key of the installation. */
+  readonly secrets: SecretStore
   /** Told of what refuses nothing. */
   readonly onFault: (fault: Fault) => void
   /** Reads the law again. Answers whether the new one is in force. */
@@ -90,6 +93,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   const stations = afterStart(house)
   const guard: Guard = {
     house,
+    secrets: new SecretStore(house.store, house.seal),
     onFault,
     reload: () => watcher.reload(),
     close: async () => {
