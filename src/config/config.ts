@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
+import { type CredentialConfig, settleCredential } from './credentials.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
@@ -23,6 +24,8 @@ export interface CommandServer {
   readonly arguments: readonly string[]
   /** Whole: what is inherited and what was written. */
   readonly env: Readonly<Record<string, string>>
+  /** Variables beside those, that show nowhere. */
+  readonly secrets?: Readonly<Record<string, Secret>>
   readonly cwd: string
   readonly timeoutMs: number
   readonly shared: boolean
@@ -35,6 +38,8 @@ export interface CommandServer {
 export interface UrlServer {
   readonly kind: 'url'
   readonly url: string
+  /** What the gateway presents; absent: nothing. */
+  readonly credential?: CredentialConfig
   readonly timeoutMs: number
 }
 
@@ -151,7 +156,8 @@ export function placeOfStore(written: string, directory: string): string {
 
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
   const timeoutMs = written.timeout
-  if (written.url !== undefined) return { kind: 'url', url: written.url, timeoutMs }
+  const credential = written.credential === undefined ? undefined : settleCredential(written.credential)
+  if (written.url !== undefined) return { kind: 'url', url: written.url, timeoutMs, ...(credential === undefined ? {} : { credential }) }
   const [program = '', ...rest] = written.command ?? []
   return commandServer([program, ...rest], directory, environment, written)
 }
@@ -161,7 +167,7 @@ export function commandServer(
   [program, ...rest]: readonly [string, ...string[]],
   directory: string,
   environment: Environment,
-  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle'>,
+  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'credential' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle'>,
 ): CommandServer {
   const inherited = INHERITED.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
   return {
@@ -169,6 +175,7 @@ export function commandServer(
     program: /^\.{1,2}[/\\]/.test(program) ? resolve(directory, program) : program,
     arguments: rest,
     env: { ...Object.fromEntries(inherited), ...written.env },
+    ...(written.credential?.environment === undefined ? {} : { secrets: written.credential.environment }),
     cwd: resolve(directory, written.cwd ?? '.'),
     timeoutMs: written.timeout,
     shared: written.shared ?? false,
@@ -248,14 +255,33 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
     found.push({ path: ['authentication', 'oauth', ...path], expected })
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
-    if (server.env !== undefined && Object.hasOwn(server.env, variable)) {
+    for (const path of [['env'], ['credential', 'environment']]) {
+      const variables = path[0] === 'env' ? server.env : server.credential?.environment
+      if (variables === undefined || !Object.hasOwn(variables, variable)) continue
       found.push({
-        path: ['servers', name, 'env', variable],
+        path: ['servers', name, ...path, variable],
         expected: `expected another name: ${variable} holds the caller's credential, which no server may see`,
       })
     }
+    found.push(...contradictingCredential(name, server, settings))
   }
   if (settings.profile === 'strict') found.push(...strictly(settings))
+  return found
+}
+
+function contradictingCredential(name: string, { url, credential }: Settings['servers'][string], settings: Settings): readonly Contradiction[] {
+  if (url === undefined || credential === undefined) return []
+  const { oauth, issuers, jwtSecret } = settings.authentication
+  const told = (kind: string, expected: string): Contradiction => ({ path: ['servers', name, 'credential', kind], expected })
+  const found: Contradiction[] = []
+  if (credential.connection !== undefined && oauth === undefined)
+    found.push(told('connection', 'expected authentication.oauth: who connects an account has to sign in here, so that nobody connects it for another'))
+  if (credential.tokenExchange !== undefined && oauth === undefined && issuers.length === 0 && jwtSecret === undefined)
+    found.push(told('tokenExchange', 'expected authentication.issuers or oauth: without tokens there is nothing to exchange'))
+  const { protocol, hostname } = new URL(url)
+  const isPersonal = credential.connection !== undefined || credential.tokenExchange !== undefined
+  if (protocol === 'http:' && !isLoopback(hostname) && (isPersonal || settings.profile === 'strict'))
+    found.push({ path: ['servers', name, 'url'], expected: 'expected an https:// URL, because a credential goes over it' })
   return found
 }
 

@@ -1,6 +1,7 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
 import { argumentSettings } from './arguments.ts'
+import { credentialSettings } from './credentials.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
@@ -49,6 +50,7 @@ const server = z
         .optional()
         .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
       cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
+      credential: credentialSettings.optional().describe('What the gateway presents to it, and on whose behalf.'),
       timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
       roots: flag()
         .optional()
@@ -66,6 +68,9 @@ const server = z
     when: isMap,
   })
   .superRefine((written, context) => {
+    const mistake = (message: string): void => context.addIssue({ code: 'custom', path: ['credential'], message })
+    if (written.credential !== undefined && (written.credential.environment === undefined) === (written.command !== undefined))
+      mistake('expected environment beside command, and one of the others beside url')
     if (written.command !== undefined || written.url === undefined) return
     for (const name of COMMAND_ONLY) {
       if (written[name] !== undefined)

@@ -44,6 +44,7 @@ export type EventType =
   | 'secret.shown'
   | 'secret.rekeyed'
   | 'connection.opened'
+  | 'connection.asked'
   | 'connection.refused'
   | 'connection.closed'
   | 'upstream.refused'

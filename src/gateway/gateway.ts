@@ -22,6 +22,7 @@ import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { createCredentials, headersOf, type UpstreamCredentials } from './credentials.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 
 /** How often idle sessions are looked for. */
@@ -67,6 +68,7 @@ class RunningGateway implements Gateway {
   readonly house: House
   readonly #options: GatewayOptions
   readonly #upstreams: ReadonlyMap<string, Upstream>
+  readonly #credentials: UpstreamCredentials[] = []
   readonly #sessions: Sessions
   readonly #streams: Streams
   readonly #watcher: Watcher
@@ -141,6 +143,7 @@ class RunningGateway implements Gateway {
     this.#stopping.abort()
     await this.#listener?.close(this.house.config.limits.drainMs)
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
+    await Promise.all(this.#credentials.map((credentials) => credentials.close()))
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
@@ -184,12 +187,18 @@ class RunningGateway implements Gateway {
     const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
     const deps = { clock, versionInfo: { name: 'portcullis', version: this.#options.version }, onEvent }
     const { maxBytes } = config.limits.response
-    if (server.kind === 'url')
-      return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
-    const { kind: _kind, roots: _roots, program, arguments: rest, ...spec } = server
+    if (server.kind === 'url') {
+      const { url, timeoutMs, credential } = server
+      const credentials = createCredentials({ name, url }, credential, this.house)
+      if (credentials !== undefined) this.#credentials.push(credentials)
+      const spec = { name, url, timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true, headers: headersOf(credential) }
+      return createHttpUpstream(spec, { ...deps, ...(credentials === undefined ? {} : { credentials }) })
+    }
+    const { kind: _kind, roots: _roots, program, arguments: rest, secrets = {}, ...spec } = server
+    const secretEnv = Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, secret.reveal()]))
     const { onText } = this.#options
     return createStdioUpstream(
-      { name, command: [program, ...rest], maxLineBytes: maxBytes, ...spec },
+      { name, command: [program, ...rest], maxLineBytes: maxBytes, ...spec, env: { ...spec.env, ...secretEnv } },
       { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
     )
   }

@@ -47,7 +47,9 @@ export function openAccessTokens(parts: AccessTokenParts): AccessTokens {
   if (trusted.length === 0 && config.authentication.oauth === undefined) return { close }
   const nonces = createNonces({ key: keyring.key('dpop-nonce'), clock })
   const proofs = createProofs({ store, clock, nonces })
-  return { scheme: new Bearer({ issuers: trusted, revocations: new Revocations(store, clock), proofs, audiencesOf, clock }), close }
+  const revocations = new Revocations(store, clock)
+  const keepsPresented = Object.values(config.servers).some((server) => server.kind === 'url' && server.credential?.kind === 'tokenExchange')
+  return { scheme: new Bearer({ issuers: trusted, revocations, proofs, audiencesOf, clock, keepsPresented }), close }
 }
 
 /** An issuer of our own may stand at a private address, and nothing else may that it names. */

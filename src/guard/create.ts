@@ -11,7 +11,7 @@ import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Seal } from '../core/seal.ts'
-import { createKeyedHash } from '../core/secret.ts'
+import { createKeyedHash, type Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
@@ -55,6 +55,8 @@ export interface House extends Records {
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
   /** Whether what a principal was recognised by is still good: for streams, which outlive the call that opened them. Who cannot be asked has not said yes. */
   isStanding(principal: Principal): Promise<boolean>
+  /** The token that a principal came with, where a server wants it exchanged: for whoever asks for the exchange, and for nobody else. */
+  presentedBy(principal: Principal): Secret | undefined
 }
 
 export interface HouseOptions {
@@ -163,7 +165,8 @@ export function openHouse(config: Config, options: HouseOptions): House {
       return false
     }
   }
-  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, close }
+  const presentedBy: House['presentedBy'] = (principal) => tokens.scheme?.presentedBy(principal)
+  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, presentedBy, close }
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */

@@ -12,7 +12,7 @@ import { Bridges } from './http-bridges.ts'
 import { Deadlines } from './http-deadline.ts'
 import { Exchange } from './http-exchange.ts'
 import { createPreamble, modernHeaders, type Preamble } from './http-headers.ts'
-import type { Answer, Carrier, Plan, Wire } from './http-plan.ts'
+import { type Answer, type Carrier, type Credentials, createWays, type Plan, type Ways, type Wire } from './http-plan.ts'
 import { isIdempotent, LegacySessions } from './http-session.ts'
 import { Quarantine } from './noise.ts'
 import type { Upstream } from './upstream.ts'
@@ -56,6 +56,8 @@ export interface HttpDeps {
   readonly versionInfo: Implementation
   readonly onEvent: (entry: Entry) => void
   readonly schedule?: Schedule
+  /** What is presented there on behalf of whom, beside the headers of the specification. */
+  readonly credentials?: Credentials
   /** How requests get there. Default: connections to the URL. */
   readonly carrier?: Carrier
 }
@@ -106,6 +108,7 @@ class HttpUpstream implements Upstream {
   readonly #deps: HttpDeps
   readonly #wire: Wire
   readonly #preamble: Preamble
+  readonly #ways: Ways
   readonly #sessions: LegacySessions
   readonly #bridges: Bridges
   /** What it was found to speak; undefined before it has answered, and again when it stops answering like that. */
@@ -116,7 +119,8 @@ class HttpUpstream implements Upstream {
     this.#deps = deps
     this.#wire = wire
     this.#preamble = preamble
-    const talk = { wire, preamble, client: deps.versionInfo, schedule: deps.schedule ?? systemSchedule }
+    this.#ways = createWays(wire, deps.credentials)
+    const talk = { wire, ways: this.#ways, preamble, client: deps.versionInfo, schedule: deps.schedule ?? systemSchedule }
     this.#sessions = new LegacySessions(talk)
     this.#bridges = new Bridges(talk)
   }
@@ -127,7 +131,7 @@ class HttpUpstream implements Upstream {
         throw new Denial('unsupported_revision', { detail: `${this.#spec.name}: revisions with initialize are switched off` })
       return this.#sessions.forward(call, principal)
     }
-    return this.#era === 'legacy' ? this.#bridge(call, principal) : new Exchange(this.#wire, this.#plan(call, principal))
+    return this.#era === 'legacy' ? this.#bridge(call, principal) : new Exchange(this.#ways.wireOf(principal), this.#plan(call, principal))
   }
 
   release(session: string): void {

@@ -301,9 +301,10 @@ export async function obtainCode(
   world: Place,
   wish: Wish,
   browser = new Browser(),
+  name?: string,
 ): Promise<{ readonly code: string; readonly verifier: string; readonly back: URL }> {
   const proof = pkce()
-  const back = await browser.agree(authorizeUrl(world, wish, proof))
+  const back = await browser.agree(authorizeUrl(world, wish, proof), name)
   const code = back.searchParams.get('code')
   assert.ok(code, back.href)
   return { code, verifier: proof.verifier, back }
@@ -325,8 +326,9 @@ export async function obtainTokens(
   world: Place,
   wish: Wish,
   browser = new Browser(),
+  name?: string,
 ): Promise<{ readonly access: string; readonly refresh: string; readonly answer: Answer }> {
-  const { code, verifier } = await obtainCode(world, wish, browser)
+  const { code, verifier } = await obtainCode(world, wish, browser, name)
   const answer = await redeem(world, wish.client, code, verifier)
   assert.equal(answer.status, 200, JSON.stringify(answer.body))
   return { access: String(answer.body['access_token']), refresh: String(answer.body['refresh_token']), answer }
