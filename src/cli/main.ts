@@ -6,6 +6,7 @@ import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
 import { addCheck } from './check.ts'
 import { addClients } from './clients.ts'
+import { addConnections } from './connections.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addLogin } from './login.ts'
@@ -27,6 +28,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addTokens,
   addUsers,
   addClients,
+  addConnections,
   addPolicy,
   addSeal,
   addBlock,

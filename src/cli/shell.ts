@@ -108,6 +108,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_USER: 'See "portcullis users list".',
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
+  FAULT_CONNECTION: 'See "portcullis connections list".',
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
   FAULT_SEAL: 'Put back the key that it was sealed with, as "sealing.key" or one of "sealing.previous".',
   FAULT_KEYFILE: 'See "sealing" in the configuration.',

@@ -10,6 +10,8 @@ import { createGuardedFetch } from '../net/fetch.ts'
 import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
 import type { AssertionOptions, ResourceOptions, ScopeOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
+import { signedInUri } from './connect.ts'
+import { connectedServers } from './connected.ts'
 
 const ALGORITHM = 'ES256'
 
@@ -52,6 +54,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
       ...(roles === undefined ? {} : { roles: mapping(roles) }),
     })),
     assertions: oauth.assertions.map(assertionOptions),
+    ...(connectedServers(config).size === 0 ? {} : { signedInUri: signedInUri(publicUrl) }),
     keys: { cookies: keyring.key('oauth-cookies'), identifiers: keyring.key('oauth-identifiers') },
     seal,
     store,

@@ -6,7 +6,7 @@ import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
-import { createEdge, type Edge, type Route } from '../face/edge.ts'
+import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
 import { createGate } from '../face/gate.ts'
 import { listeningOf } from '../face/listening.ts'
 import { createRelay } from '../face/relay.ts'
@@ -22,6 +22,10 @@ import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { AskingUpstream, askedOn } from './asking.ts'
+import { ConnectPages } from './connect.ts'
+import { connectedServer, connectedServers } from './connected.ts'
+import { ConnectLinks, createConnectionCredentials } from './connections.ts'
 import { createCredentials, headersOf, type UpstreamCredentials } from './credentials.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 
@@ -69,6 +73,7 @@ class RunningGateway implements Gateway {
   readonly #options: GatewayOptions
   readonly #upstreams: ReadonlyMap<string, Upstream>
   readonly #credentials: UpstreamCredentials[] = []
+  readonly #links: ConnectLinks
   readonly #sessions: Sessions
   readonly #streams: Streams
   readonly #watcher: Watcher
@@ -76,11 +81,14 @@ class RunningGateway implements Gateway {
   readonly #stopping = new AbortController()
   #listener: Listener | undefined
   #authorization: Authorization | undefined
+  #annex: Annex<ServerResponse> | undefined
+  #connect: ConnectPages | undefined
 
   constructor(house: House, options: GatewayOptions) {
     const { config, clock } = house
     this.house = house
     this.#options = options
+    this.#links = new ConnectLinks(house)
     this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
     this.#streams = new Streams(config.limits.streams.perPrincipal)
@@ -106,6 +114,8 @@ class RunningGateway implements Gateway {
       proofAlgorithms: PROOF_ALGORITHMS,
     })
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
+    this.#links.serveAt(publicUrl)
+    this.#annex = this.#openAnnex(publicUrl)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
     edge = this.#edge(publicUrl, routes, resources)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
@@ -144,6 +154,7 @@ class RunningGateway implements Gateway {
     await this.#listener?.close(this.house.config.limits.drainMs)
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
     await Promise.all(this.#credentials.map((credentials) => credentials.close()))
+    this.#connect?.close()
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
@@ -159,6 +170,19 @@ class RunningGateway implements Gateway {
     return routes
   }
 
+  /** The authorization server, and where accounts are connected. */
+  #openAnnex(publicUrl: string): Annex<ServerResponse> | undefined {
+    const authorization = this.#authorization?.server
+    const servers = connectedServers(this.house.config)
+    if (authorization === undefined || servers.size === 0) return authorization
+    const pages = new ConnectPages({ house: this.house, publicUrl, servers, links: this.#links, authorization })
+    this.#connect = pages
+    return {
+      owns: (path) => authorization.owns(path) || pages.owns(path),
+      handle: (req, res) => (pages.owns(pathOf(req.url ?? '')) ? pages : authorization).handle(req, res),
+    }
+  }
+
   #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): Edge<ServerResponse> {
     const { config, stations, journal, clock, newId } = this.house
     return createEdge({
@@ -168,7 +192,7 @@ class RunningGateway implements Gateway {
       gate: createGate(this.house, this.#options.onFault),
       routes,
       resources,
-      ...(this.#authorization === undefined ? {} : { authorization: this.#authorization.server }),
+      ...(this.#annex === undefined ? {} : { authorization: this.#annex }),
       isStanding: this.house.isStanding,
       maxBytes: config.limits.request.maxBytes,
       parsing: { maxDepth: config.limits.request.maxDepth },
@@ -189,10 +213,15 @@ class RunningGateway implements Gateway {
     const { maxBytes } = config.limits.response
     if (server.kind === 'url') {
       const { url, timeoutMs, credential } = server
-      const credentials = createCredentials({ name, url }, credential, this.house)
+      const connected = connectedServer(name, server)
+      const credentials =
+        connected === undefined
+          ? createCredentials({ name, url }, credential, this.house)
+          : createConnectionCredentials(connected, this.#links, this.house)
       if (credentials !== undefined) this.#credentials.push(credentials)
       const spec = { name, url, timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true, headers: headersOf(credential) }
-      return createHttpUpstream(spec, { ...deps, ...(credentials === undefined ? {} : { credentials }) })
+      const upstream = createHttpUpstream(spec, { ...deps, ...(credentials === undefined ? {} : { credentials }) })
+      return connected === undefined ? upstream : new AskingUpstream(upstream, askedOn(onEvent))
     }
     const { kind: _kind, roots: _roots, program, arguments: rest, secrets = {}, ...spec } = server
     const secretEnv = Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, secret.reveal()]))

@@ -7,7 +7,7 @@ import type { Attachment } from '../upstream/http-plan.ts'
 const EARLY_MS = 30_000
 /** After a failure nobody is asked for so long: a crowd of callers must not become a flood at an issuer that is down. */
 const PAUSE_MS = 1_000
-/** A token that was got a moment ago and is refused: another one will be refused, too. */
+/** A server that refuses what was got because it refused the one before will refuse the next one, too. */
 const RENEWED_MIN_MS = 5_000
 
 export interface Obtained {
@@ -29,7 +29,7 @@ export class Holder implements Attachment {
   readonly #options: HolderOptions
   #value = ''
   #freshUntil = 0
-  #obtainedAt = Number.NEGATIVE_INFINITY
+  #renewedAt = Number.NEGATIVE_INFINITY
   #expiresAt = 0
   #flight: Promise<string> | undefined
   #failure: { readonly denial: Denial; readonly until: number } | undefined
@@ -50,7 +50,8 @@ export class Holder implements Attachment {
     const now = this.#options.clock()
     // Others were refused at once, and one of them has renewed it.
     if (this.#value !== refused && now < this.#freshUntil) return this.#value
-    if (now - this.#obtainedAt < RENEWED_MIN_MS) return undefined
+    if (now - this.#renewedAt < RENEWED_MIN_MS) return undefined
+    this.#renewedAt = now
     return await this.#fly(refused.slice(BEARER.length))
   }
 
@@ -66,7 +67,6 @@ export class Holder implements Attachment {
     try {
       const { accessToken, obtainedAt = clock(), expiresAt = Number.POSITIVE_INFINITY, trustedUntil } = await obtain(refused)
       this.#value = BEARER + accessToken
-      this.#obtainedAt = obtainedAt
       this.#expiresAt = trustedUntil ?? expiresAt
       const early = Math.min(EARLY_MS, (expiresAt - obtainedAt) / 2)
       this.#freshUntil = Math.min(expiresAt - early, trustedUntil ?? Number.POSITIVE_INFINITY)

@@ -17,6 +17,9 @@ export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 export const GRANTS = ['authorization_code', 'refresh_token', CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE, JWT_BEARER] as const
 export type GrantType = (typeof GRANTS)[number]
 
+/** Whom the gateway itself comes as when it has to know who sits at a browser. */
+export const OWN_CLIENT = 'portcullis'
+
 /** Whom workloads come as: they have an assertion and no client of their own (MCP workload identity federation). */
 export const WORKLOAD_CLIENT = 'workload'
 
@@ -76,7 +79,7 @@ export class Clients {
   /** The secret is in the answer and nowhere else. @throws Fault `FAULT_CLIENT` when the id is taken or no id. */
   async add(request: ClientRequest): Promise<IssuedClient> {
     const { id = `client-${randomBytes(9).toString('hex')}`, isPublic, ...rest } = request
-    if (!CLIENT_ID.test(id) || id === WORKLOAD_CLIENT)
+    if (!CLIENT_ID.test(id) || id === WORKLOAD_CLIENT || id === OWN_CLIENT)
       throw new Fault('FAULT_CLIENT', `${id} cannot be a client id: letters, digits, ".", "_" and "-"`)
     checkRequest(request)
     const needsSecret = isPublic !== true && request.jwks === undefined

@@ -99,6 +99,8 @@ export interface AuthorizationServerOptions {
   readonly localUsers: boolean
   readonly signIn: readonly SignInOptions[]
   readonly assertions: readonly AssertionOptions[]
+  /** Where a person comes back who was only asked to sign in (`whoSignedIn`). Absent: nobody is. */
+  readonly signedInUri?: string
   readonly keys: OAuthKeys
   /** Seals what is remembered, the signing keys before all. */
   readonly seal: Seal

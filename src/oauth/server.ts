@@ -4,10 +4,11 @@ import type { JsonWebKey } from 'node:crypto'
 import { IncomingMessage, type ServerResponse } from 'node:http'
 import { errors, type Provider } from 'oidc-provider'
 import { Denial } from '../core/denial.ts'
+import { isEqual, sha256 } from '../core/secret.ts'
 import { Accounts } from './accounts.ts'
 import { createMemory, type Memory } from './adapter.ts'
 import { Attempts } from './attempts.ts'
-import { Clients, JWT_BEARER, WORKLOAD_CLIENT } from './clients.ts'
+import { Clients, JWT_BEARER, OWN_CLIENT, WORKLOAD_CLIENT } from './clients.ts'
 import { deriveKey } from './derive.ts'
 import { isForm, readBody, sendAway, sendError, sendPage, TooLarge } from './forms.ts'
 import { registerGrants } from './grants.ts'
@@ -34,6 +35,13 @@ export interface AuthorizationServer {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** The public keys, for who verifies our tokens in this very process. */
   jwks(): Promise<{ readonly keys: readonly JsonWebKey[] }>
+  /** Where a browser is sent to have its person signed in, and comes back to `signedInUri` with a code and this state. */
+  signInUrl(state: string, challenge: string): string
+  /**
+   * Who signed in, by the code that their browser came back with; once.
+   * @param verifier of the challenge that it was sent with (RFC 7636 §4.1): only the browser that asked has the answer.
+   */
+  whoSignedIn(code: string, verifier: string): Promise<string | undefined>
   /** Ends a grant and all that was issued under it. */
   endGrant(grantId: string): Promise<void>
 }
@@ -122,6 +130,26 @@ class Server implements AuthorizationServer {
   async jwks(): Promise<{ readonly keys: readonly JsonWebKey[] }> {
     const { keys } = await this.#current()
     return { keys: keys.map(publicJwk) }
+  }
+
+  signInUrl(state: string, challenge: string): string {
+    const url = new URL(`${this.issuer}${ROUTES.authorization}`)
+    const { signedInUri = '' } = this.#options
+    const asked = { response_type: 'code', client_id: OWN_CLIENT, redirect_uri: signedInUri, state, code_challenge: challenge }
+    for (const [name, value] of Object.entries({ ...asked, code_challenge_method: 'S256' })) url.searchParams.set(name, value)
+    return url.href
+  }
+
+  async whoSignedIn(code: string, verifier: string): Promise<string | undefined> {
+    const { provider } = await this.#current()
+    const found = await provider.AuthorizationCode.find(code)
+    if (found?.clientId !== OWN_CLIENT || !found.isValid || !isEqual(found.codeChallenge ?? '', sha256(verifier))) return undefined
+    try {
+      await found.consume()
+    } catch {
+      return undefined
+    }
+    return found.accountId
   }
 
   endGrant(grantId: string): Promise<void> {
