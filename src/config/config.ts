@@ -3,12 +3,12 @@ import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { type CredentialConfig, settleCredential } from './credentials.ts'
-import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
+import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
-import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
+import { type OAuthConfig, settleOAuth } from './oauth.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import { IN_MEMORY, keyFileOf, type Sealing } from './sealing.ts'
-import type { Environment, Path } from './source.ts'
+import type { Environment } from './source.ts'
 import type { Address } from './values.ts'
 
 /** All that a child inherits of our environment; nothing of the gateway's own is in there. */
@@ -213,100 +213,4 @@ export function publicUrlOf(config: Pick<Config, 'publicUrl' | 'listen'>, port =
   const { host } = config.listen
   if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** 127.0.0.0/8, ::1 and their names. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
-interface Contradiction {
-  readonly path: Path
-  readonly expected: string
-}
-
-/** What no single setting is guilty of. */
-export function contradictions(settings: Settings): readonly Contradiction[] {
-  const found: Contradiction[] = []
-  const { roles } = settings.access
-  for (const [name, role] of Object.entries(roles)) {
-    for (const parent of role.inherits) {
-      if (!Object.hasOwn(roles, parent))
-        found.push({ path: ['access', 'roles', name, 'inherits'], expected: `expected a role of access.roles, there is no "${parent}"` })
-    }
-    if (inheritsItself(name, roles))
-      found.push({ path: ['access', 'roles', name, 'inherits'], expected: 'expected no circle, this role inherits itself' })
-  }
-  for (const [index, rule] of settings.access.resources.entries()) {
-    for (const verb of ['read', 'subscribe'] as const) {
-      for (const [at, who] of rule[verb].entries()) {
-        if (who.includes('#') || Object.hasOwn(roles, who)) continue
-        found.push({
-          path: ['access', 'resources', index, verb, at],
-          expected: 'expected a role of access.roles, or a principal as issuer#subject',
-        })
-      }
-    }
-  }
-  for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
-    found.push({ path: ['authentication', 'issuers', ...path], expected })
-  const { oauth } = settings.authentication
-  for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
-    found.push({ path: ['authentication', 'oauth', ...path], expected })
-  for (const [name, server] of Object.entries(settings.servers)) {
-    const variable = settings.authentication.environment
-    for (const path of [['env'], ['credential', 'environment']]) {
-      const variables = path[0] === 'env' ? server.env : server.credential?.environment
-      if (variables === undefined || !Object.hasOwn(variables, variable)) continue
-      found.push({
-        path: ['servers', name, ...path, variable],
-        expected: `expected another name: ${variable} holds the caller's credential, which no server may see`,
-      })
-    }
-    found.push(...contradictingCredential(name, server, settings))
-  }
-  if (settings.profile === 'strict') found.push(...strictly(settings))
-  return found
-}
-
-function contradictingCredential(name: string, { url, credential }: Settings['servers'][string], settings: Settings): readonly Contradiction[] {
-  if (url === undefined || credential === undefined) return []
-  const { oauth, issuers, jwtSecret } = settings.authentication
-  const told = (kind: string, expected: string): Contradiction => ({ path: ['servers', name, 'credential', kind], expected })
-  const found: Contradiction[] = []
-  if (credential.connection !== undefined && oauth === undefined)
-    found.push(told('connection', 'expected authentication.oauth: who connects an account has to sign in here, so that nobody connects it for another'))
-  if (credential.tokenExchange !== undefined && oauth === undefined && issuers.length === 0 && jwtSecret === undefined)
-    found.push(told('tokenExchange', 'expected authentication.issuers or oauth: without tokens there is nothing to exchange'))
-  const { protocol, hostname } = new URL(url)
-  const isPersonal = credential.connection !== undefined || credential.tokenExchange !== undefined
-  if (protocol === 'http:' && !isLoopback(hostname) && (isPersonal || settings.profile === 'strict'))
-    found.push({ path: ['servers', name, 'url'], expected: 'expected an https:// URL, because a credential goes over it' })
-  return found
-}
-
-function strictly({ authentication, publicUrl, listen }: Settings): readonly Contradiction[] {
-  const url = new URL(publicUrlOf({ listen, ...(publicUrl === undefined ? {} : { publicUrl }) }))
-  const found: Contradiction[] = []
-  if (authentication.anonymous !== undefined)
-    found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    found.push({
-      path: [publicUrl === undefined ? 'listen' : 'publicUrl'],
-      expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
-    })
-  }
-  return found
-}
-
-function inheritsItself(name: string, roles: Settings['access']['roles']): boolean {
-  const seen = new Set<string>()
-  const open = [...(roles[name]?.inherits ?? [])]
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (next === name) return true
-    if (seen.has(next)) continue
-    seen.add(next)
-    open.push(...(roles[next]?.inherits ?? []))
-  }
-  return false
 }

@@ -14,7 +14,9 @@ const common = {
   scope: text('scopes, separated by blanks', 1024).optional().describe('What is asked for.'),
   allowPrivate: flag()
     .prefault(false)
-    .describe('Whether the issuer may be reached at private addresses, and over http at loopback ones. For issuers of your own, and tests.'),
+    .describe(
+      'Whether the issuer may be reached at private addresses, and over http at loopback ones. For issuers of your own, and tests.',
+    ),
 }
 
 const client = {
@@ -24,14 +26,17 @@ const client = {
   clientId: text('a client id', 256).describe('As whom the gateway is registered there.'),
   clientSecret: secret().optional(),
   privateKey: secret('a private key in PEM (PKCS#8)', PEM_MAX_CHARS).optional().describe('Instead of a secret (private_key_jwt).'),
-  algorithm: z.enum(ALGORITHMS, { error: `expected one of ${ALGORITHMS.join(', ')}` })
+  algorithm: z
+    .enum(ALGORITHMS, { error: `expected one of ${ALGORITHMS.join(', ')}` })
     .prefault('ES256')
     .describe('Of the private key.'),
   keyId: text('a key id', 256).optional().describe('Of the private key, where the issuer wants it.'),
   resource: z
     .union([z.literal(false), httpUrl], { error: 'expected a URL, or false' })
     .optional()
-    .describe('For whom the token is asked (RFC 8707): the url of the server unless told. false: nothing is said, for issuers that refuse it.'),
+    .describe(
+      'For whom the token is asked (RFC 8707): the url of the server unless told. false: nothing is said, for issuers that refuse it.',
+    ),
 }
 
 interface Client {
@@ -62,15 +67,22 @@ export const credentialSettings = z
         .optional()
         .describe('The gateway speaks for itself: one token for everybody (RFC 6749 §4.4).'),
       tokenExchange: z
-        .strictObject({ ...client, audience: text('an audience', 512).optional().describe('The name of the server at the issuer (RFC 8693 §2.1).') })
+        .strictObject({
+          ...client,
+          audience: text('an audience', 512).optional().describe('The name of the server at the issuer (RFC 8693 §2.1).'),
+        })
         .refine(isOfOneIssuer, ISSUER)
         .refine(isOfOneProof, PROOF)
         .optional()
-        .describe("The caller's token becomes one for the server, for each caller its own (RFC 8693). Only who came with a token can call it."),
+        .describe(
+          "The caller's token becomes one for the server, for each caller its own (RFC 8693). Only who came with a token can call it.",
+        ),
       connection: z
         .strictObject({
           ...common,
-          issuer: issuerUrl.optional().describe('Where the client is registered. Unless told: the gateway registers itself where the server says.'),
+          issuer: issuerUrl
+            .optional()
+            .describe('Where the client is registered. Unless told: the gateway registers itself where the server says.'),
           clientId: text('a client id', 256).optional(),
           clientSecret: secret().optional(),
         })
@@ -86,7 +98,9 @@ export const credentialSettings = z
     },
     { error: `expected one of ${KINDS.join(', ')}` },
   )
-  .refine((written) => KINDS.filter((kind) => written[kind] !== undefined).length === 1, { error: `expected exactly one of ${KINDS.join(', ')}` })
+  .refine((written) => KINDS.filter((kind) => written[kind] !== undefined).length === 1, {
+    error: `expected exactly one of ${KINDS.join(', ')}`,
+  })
 
 interface Asking {
   readonly scopes: readonly string[]

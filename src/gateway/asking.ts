@@ -1,8 +1,8 @@
 /** A server whose users connect accounts: who has not is shown the page by their client, where it can, instead of an error. */
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import { isObject, type JsonObject } from '../core/json.ts'
 import type { Entry } from '../core/event.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { errorResponse, resultResponse } from '../mcp/message.ts'
 import { META, metaOf } from '../mcp/revision.ts'
@@ -70,8 +70,11 @@ export class AskingUpstream implements Upstream {
       return { body: resultResponse(body.id, { resultType: 'input_required', inputRequests }) }
     }
     // Before the session stands nothing may be elicited in it.
-    if (method === 'initialize' || origin.revision !== URL_REVISION || session === undefined || !this.#openers.has(session)) return undefined
-    return { body: errorResponse(body.id, URL_REQUIRED, 'An account has to be connected.', { elicitations: [{ ...question, elicitationId: id }] }) }
+    if (method === 'initialize' || origin.revision !== URL_REVISION || session === undefined || !this.#openers.has(session))
+      return undefined
+    return {
+      body: errorResponse(body.id, URL_REQUIRED, 'An account has to be connected.', { elicitations: [{ ...question, elicitationId: id }] }),
+    }
   }
 }
 

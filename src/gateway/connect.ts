@@ -1,7 +1,4 @@
-/**
- * The pages where a user connects an account at a server. The link says for whom; whoever opens it signs in with us, and must be that one;
- * then they say yes to us, before they leave for the server's own sign-in. So nobody connects an account for somebody else, in either direction.
- */
+/** The pages where a user connects an account at a server: who opens the link must be signed in here as the one that it was made for. */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Denial, Fault } from '../core/denial.ts'
@@ -15,7 +12,7 @@ import type { AuthorizationServer } from '../oauth/server.ts'
 import { KEYS } from '../store/keys.ts'
 import { type ConnectedServer, connectionManager } from './connected.ts'
 import type { ConnectLinks } from './connections.ts'
-import { Departures, type Departure } from './departures.ts'
+import { type Departure, Departures } from './departures.ts'
 
 const TOKEN_BYTES = 32
 /** From the link to the page: a person signs in, perhaps with a second factor. */
@@ -45,6 +42,10 @@ interface Away extends JsonObject {
   readonly browser: string
 }
 
+/**
+ * The link says for whom; whoever opens it signs in with us, and must be that one; then they say yes to us, before they leave for the server's
+ * own sign-in. So nobody connects an account for somebody else, in either direction.
+ */
 export class ConnectPages {
   readonly #parts: ConnectParts
   /** Path of publicUrl, without a slash at its end. */
@@ -135,7 +136,14 @@ export class ConnectPages {
     })
     const page = await departure.page.catch((error: unknown) => reasonOf(error))
     if (typeof page === 'string') {
-      return this.#refuse(response, server, principal, 502, page, `${server.name} cannot be connected: its sign-in does not answer as it should.`)
+      return this.#refuse(
+        response,
+        server,
+        principal,
+        502,
+        page,
+        `${server.name} cannot be connected: its sign-in does not answer as it should.`,
+      )
     }
     const form = { action: `${this.#base}/connect/${server.name}`, csrf: `${departure.id}.${csrfToken(this.#formKey, departure.id)}` }
     sendPage(response, 200, connectPage({ form, server: server.name, user: subject, host: page.host }), redirectSource(page.href))
@@ -148,7 +156,8 @@ export class ConnectPages {
     form.set('csrf', csrf)
     const departure = this.#departures.find(id)
     const isOurs = departure !== undefined && isOurForm(request, form, this.#formKey, id) && this.#isBrowser(request, departure.browser)
-    if (!isOurs || departure.server !== server.name) return this.#refuse(response, server, undefined, 403, 'a form that is not of ours', LOST)
+    if (!isOurs || departure.server !== server.name)
+      return this.#refuse(response, server, undefined, 403, 'a form that is not of ours', LOST)
     if (form.get('action') !== 'connect') {
       this.#departures.drop(departure, 'the user said no')
       return this.#refuse(response, server, departure.principal, 200, 'the user said no', 'Nothing was connected.')

@@ -62,7 +62,12 @@ function connectionStorage({ store, seal }: Parts, server: string, principal: st
 }
 
 /** @param grant how a person is asked; absent: nobody is. */
-export function connectionManager({ name, url, config }: ConnectedServer, principal: string, parts: Parts, grant?: SignInGrant): TokenManager {
+export function connectionManager(
+  { name, url, config }: ConnectedServer,
+  principal: string,
+  parts: Parts,
+  grant?: SignInGrant,
+): TokenManager {
   const { issuer, clientId, clientSecret, scopes, allowPrivate } = config
   const isRegistered = issuer !== undefined && clientId !== undefined
   const secret = clientSecret === undefined ? {} : { secret: clientSecret }

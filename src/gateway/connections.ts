@@ -1,8 +1,8 @@
 /** Credentials of servers where each user has connected an account; whoever has not is sent to a page of ours. */
 import { Denial, Fault } from '../core/denial.ts'
+import { isObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { createSeal, type Seal } from '../core/seal.ts'
-import { isObject } from '../core/json.ts'
 import type { House } from '../guard/create.ts'
 import { remember } from '../trust/remember.ts'
 import { type ConnectedServer, connectionManager, isConnected } from './connected.ts'
@@ -88,7 +88,8 @@ async function ask(
     await using manager = connectionManager(server, name, parts)
     const held = refused === undefined ? await manager.token(server.url) : undefined
     const token = held ?? (await manager.renew(server.url, undefined, refused))
-    if (token.dpop !== undefined) throw new Fault('FAULT_SIGN_IN', 'the server wants tokens that are bound to a key, which the gateway does not do')
+    if (token.dpop !== undefined)
+      throw new Fault('FAULT_SIGN_IN', 'the server wants tokens that are bound to a key, which the gateway does not do')
     const { accessToken, expiresAt } = token
     return { accessToken, trustedUntil: Math.min(parts.clock() + TRUSTED_MS, expiresAt ?? Number.POSITIVE_INFINITY) }
   } catch (error) {

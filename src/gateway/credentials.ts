@@ -1,6 +1,7 @@
 /** What is presented to a server behind the gateway, on behalf of whom: kept apart by caller, never shared between two. */
-import { ACCESS_TOKEN, obtain } from '../agent/grants.ts'
+
 import type { ClientWorld } from '../agent/client.ts'
+import { ACCESS_TOKEN, obtain } from '../agent/grants.ts'
 import type { Grant, RegisteredClient } from '../agent/options.ts'
 import { recordOf } from '../agent/record.ts'
 import { refusedWith } from '../agent/refusal.ts'
@@ -89,7 +90,9 @@ function forEach(target: Target, config: ClientConfig & { readonly audience?: st
     attachmentFor(principal) {
       const subject = parts.presentedBy(principal)
       if (subject === undefined)
-        throw new Denial('forbidden', { detail: `${target.name}: it takes the caller's own token exchanged, and ${principal.issuer} gave none` })
+        throw new Denial('forbidden', {
+          detail: `${target.name}: it takes the caller's own token exchanged, and ${principal.issuer} gave none`,
+        })
       const key = exchangeKey(principal)
       const exchanged = known.get(key) ?? open(key, principal, subject)
       exchanged.subject = subject
@@ -135,7 +138,14 @@ class Desk {
     try {
       const metadata = await this.#issuer()
       const client = this.#client(metadata.issuer)
-      const wish = { metadata, resource: resource === false ? undefined : resource, scopes, dpop: undefined, options: { client }, world: this.#world }
+      const wish = {
+        metadata,
+        resource: resource === false ? undefined : resource,
+        scopes,
+        dpop: undefined,
+        options: { client },
+        world: this.#world,
+      }
       const { response } = await obtain(grant, wish)
       const { kind, accessToken, obtainedAt, expiresAt } = recordOf(response, { client: clientId, scopes, now: this.#parts.clock() })
       if (kind !== 'bearer') throw new Fault('FAULT_SIGN_IN', `${metadata.issuer} binds the token to a key that the gateway does not have`)

@@ -23,11 +23,11 @@ import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { AskingUpstream, askedOn } from './asking.ts'
+import { type Authorization, openAuthorization } from './authorization.ts'
 import { ConnectPages } from './connect.ts'
 import { connectedServer, connectedServers } from './connected.ts'
 import { ConnectLinks, createConnectionCredentials } from './connections.ts'
 import { createCredentials, headersOf, type UpstreamCredentials } from './credentials.ts'
-import { type Authorization, openAuthorization } from './authorization.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000

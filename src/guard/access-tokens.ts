@@ -48,7 +48,9 @@ export function openAccessTokens(parts: AccessTokenParts): AccessTokens {
   const nonces = createNonces({ key: keyring.key('dpop-nonce'), clock })
   const proofs = createProofs({ store, clock, nonces })
   const revocations = new Revocations(store, clock)
-  const keepsPresented = Object.values(config.servers).some((server) => server.kind === 'url' && server.credential?.kind === 'tokenExchange')
+  const keepsPresented = Object.values(config.servers).some(
+    (server) => server.kind === 'url' && server.credential?.kind === 'tokenExchange',
+  )
   return { scheme: new Bearer({ issuers: trusted, revocations, proofs, audiencesOf, clock, keepsPresented }), close }
 }
 

@@ -1,11 +1,11 @@
 /** oidc-provider, configured as OAuth 2.1 for MCP and hardened: every switch of it that matters is set here. */
-import { randomBytes } from 'node:crypto'
 import { type Client, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Accounts } from './accounts.ts'
 import type { Memory } from './adapter.ts'
 import { isClientSecret, JWT_BEARER, OWN_CLIENT, TERMS, termsOf, WORKLOAD_CLIENT } from './clients.ts'
 import type { SigningKey } from './keys.ts'
 import type { AuthorizationServerOptions, Fetch } from './options.ts'
+import { grantOf, ownClient } from './own-client.ts'
 import { clampClient, isDocumentUrl } from './registration.ts'
 import { offeredScopes } from './scopes.ts'
 import { claimsOf, resourceServer } from './tokens.ts'
@@ -186,18 +186,6 @@ function featuresOf(parts: ProviderParts): Configuration['features'] {
   }
 }
 
-/** As in the library; and to ourselves a person who signs in gives nothing, so there is nothing to consent to. */
-async function grantOf({ oidc }: KoaContextWithOIDC): Promise<InstanceType<Provider['Grant']> | undefined> {
-  const { client, session, account, provider } = oidc
-  if (client === undefined) return undefined
-  const grantId = oidc.result?.consent?.grantId ?? session?.grantIdFor(client.clientId)
-  if (grantId !== undefined) return await provider.Grant.find(grantId)
-  if (client.clientId !== OWN_CLIENT || account === undefined) return undefined
-  const grant = new provider.Grant({ accountId: account.accountId, clientId: client.clientId })
-  await grant.save()
-  return grant
-}
-
 /** Whoever issued to it, or stands for the server that it is for. */
 function mayLookAt(
   client: Client,
@@ -243,24 +231,6 @@ export function correctDiscovery(body: Record<string, unknown>, options: Authori
   body['response_modes_supported'] = ['query']
   delete body['claims_supported']
   if (options.registration.metadataDocuments !== false) body['client_id_metadata_document_supported'] = true
-}
-
-/** Its codes are looked at by `whoSignedIn` and are good for no token: it has no secret to redeem them with that anybody knows. */
-function ownClient({ signedInUri }: AuthorizationServerOptions): NonNullable<Configuration['clients']> {
-  if (signedInUri === undefined) return []
-  return [
-    {
-      client_id: OWN_CLIENT,
-      client_name: 'Portcullis',
-      client_secret: randomBytes(32).toString('base64url'),
-      token_endpoint_auth_method: 'client_secret_basic',
-      grant_types: ['authorization_code'],
-      response_types: ['code'],
-      redirect_uris: [signedInUri],
-      application_type: signedInUri.startsWith('http:') ? 'native' : 'web',
-      [TERMS]: { origin: 'configured', roles: [], introspects: [] },
-    },
-  ]
 }
 
 function workloadClient({ assertions }: AuthorizationServerOptions): NonNullable<Configuration['clients']> {

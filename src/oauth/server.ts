@@ -4,11 +4,10 @@ import type { JsonWebKey } from 'node:crypto'
 import { IncomingMessage, type ServerResponse } from 'node:http'
 import { errors, type Provider } from 'oidc-provider'
 import { Denial } from '../core/denial.ts'
-import { isEqual, sha256 } from '../core/secret.ts'
 import { Accounts } from './accounts.ts'
 import { createMemory, type Memory } from './adapter.ts'
 import { Attempts } from './attempts.ts'
-import { Clients, JWT_BEARER, OWN_CLIENT, WORKLOAD_CLIENT } from './clients.ts'
+import { Clients, JWT_BEARER, WORKLOAD_CLIENT } from './clients.ts'
 import { deriveKey } from './derive.ts'
 import { isForm, readBody, sendAway, sendError, sendPage, TooLarge } from './forms.ts'
 import { registerGrants } from './grants.ts'
@@ -16,6 +15,7 @@ import { Interactions } from './interactions.ts'
 import { publicJwk, type SigningKey, SigningKeys } from './keys.ts'
 import { addMiddleware, Courses, mayRotate } from './middleware.ts'
 import { type AuthorizationServerOptions, checkOptions } from './options.ts'
+import { signInUrl, whoSignedIn } from './own-client.ts'
 import { messagePage } from './pages.ts'
 import { createProvider, ROUTES } from './provider.ts'
 import { Replays } from './replay.ts'
@@ -133,23 +133,11 @@ class Server implements AuthorizationServer {
   }
 
   signInUrl(state: string, challenge: string): string {
-    const url = new URL(`${this.issuer}${ROUTES.authorization}`)
-    const { signedInUri = '' } = this.#options
-    const asked = { response_type: 'code', client_id: OWN_CLIENT, redirect_uri: signedInUri, state, code_challenge: challenge }
-    for (const [name, value] of Object.entries({ ...asked, code_challenge_method: 'S256' })) url.searchParams.set(name, value)
-    return url.href
+    return signInUrl(this.#options, state, challenge)
   }
 
   async whoSignedIn(code: string, verifier: string): Promise<string | undefined> {
-    const { provider } = await this.#current()
-    const found = await provider.AuthorizationCode.find(code)
-    if (found?.clientId !== OWN_CLIENT || !found.isValid || !isEqual(found.codeChallenge ?? '', sha256(verifier))) return undefined
-    try {
-      await found.consume()
-    } catch {
-      return undefined
-    }
-    return found.accountId
+    return await whoSignedIn((await this.#current()).provider, code, verifier)
   }
 
   endGrant(grantId: string): Promise<void> {

@@ -7,7 +7,7 @@ import { SseDecoder, type SseEvent } from '../mcp/sse.ts'
 import { codeOf, isMedia, isMessage, isStale, ownResponse, parseBytes, parseText } from './http-answer.ts'
 import type { Expiring } from './http-deadline.ts'
 import { Delivery } from './http-delivery.ts'
-import type { Headers, Plan, Wire } from './http-plan.ts'
+import { type Headers, type Plan, present, type Wire } from './http-plan.ts'
 
 /** How long a stream may stay open after its response before the connection is given up. */
 const AFTERMATH_MS = 1_000
@@ -103,13 +103,7 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
       this.#send(undefined)
       return
     }
-    try {
-      const value = attachment.value()
-      if (typeof value === 'string') this.#send(value)
-      else value.then((later) => this.#send(later), this.#denied)
-    } catch (error) {
-      this.#denied(error)
-    }
+    present(attachment, (value) => this.#send(value), this.#denied)
   }
 
   #send(authorization: string | undefined): void {

@@ -29,6 +29,17 @@ export interface Attachment {
   renewed(refused: string): Promise<string | undefined>
 }
 
+/** Hands over what is presented, at once where it is at hand: then nobody waits for a promise. */
+export function present(attachment: Attachment, send: (value: string) => void, deny: (error: unknown) => void): void {
+  try {
+    const value = attachment.value()
+    if (typeof value === 'string') send(value)
+    else value.then(send, deny)
+  } catch (error) {
+    deny(error)
+  }
+}
+
 /** Whose credentials a server is shown. */
 export interface Credentials {
   /** Calls that get different attachments share no session and no connection of ours. @throws Denial */

@@ -14,7 +14,8 @@ import { aGateway, META, post, type Reply, type RunningGateway } from '../fixtur
 import { aBareUpstream, text } from '../fixtures/upstream.ts'
 import { Browser, obtainTokens, PASSWORD, register } from '../oauth/world.ts'
 
-const ACCESS = 'access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use, scope: "tools:read" } } }\ninspect: { input: off }\n'
+const ACCESS =
+  'access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use, scope: "tools:read" } } }\ninspect: { input: off }\n'
 const OPENS = { _meta: { 'io.modelcontextprotocol/clientCapabilities': { elicitation: { url: {} } } } }
 
 interface Place {
@@ -29,7 +30,9 @@ interface Place {
 async function aPlace(t: TestContext, store = ':memory:'): Promise<Place> {
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
   const upstream = await aBareUpstream({ who: () => text('done') })
-  const back = await aGateway(`servers: { crm: { url: "${upstream.url}" } }\nauthentication: { oauth: {} }\n${ACCESS}`, { clock: () => Date.now() })
+  const back = await aGateway(`servers: { crm: { url: "${upstream.url}" } }\nauthentication: { oauth: {} }\n${ACCESS}`, {
+    clock: () => Date.now(),
+  })
   const crm = `{ url: "${back.url}/mcp/crm", credential: { connection: { scope: "tools:read", allowPrivate: true } } }`
   const front = await aGateway(`servers: { crm: ${crm} }\nauthentication: { oauth: {} }\n${ACCESS}`, { clock: () => Date.now(), store })
   t.after(() => front[Symbol.asyncDispose]())
@@ -41,7 +44,8 @@ async function aPlace(t: TestContext, store = ':memory:'): Promise<Place> {
     [back, 'ann'],
     [back, 'ben'],
   ] as const
-  for (const [{ gateway }, name] of people) await new Accounts(gateway.house.store, gateway.house.clock).add(name, new Secret(PASSWORD), ['user'])
+  for (const [{ gateway }, name] of people)
+    await new Accounts(gateway.house.store, gateway.house.clock).add(name, new Secret(PASSWORD), ['user'])
   const issuer = { issuer: front.url, resource: `${front.url}/mcp/crm` }
   const client = await register(issuer)
   const tokenOf = async (name: string): Promise<string> => (await obtainTokens(issuer, { client }, undefined, name)).access
@@ -103,13 +107,19 @@ test('a user connects an account once, calls with it from then on, and nobody el
   t.mock.timers.tick(280_000)
   const refreshes = async (): Promise<number> => (await back.events()).filter(({ method }) => method === 'refresh_token').length
   const again = await Promise.all(Array.from({ length: 20 }, () => call(place, 'alice')))
-  assert.ok(again.every((reply) => textOf(reply).includes('done')), textOf(again[0] as Reply))
+  assert.ok(
+    again.every((reply) => textOf(reply).includes('done')),
+    textOf(again[0] as Reply),
+  )
   assert.equal(await refreshes(), 1)
 
   const stored = JSON.stringify(await front.gateway.house.store.list('connection'))
   assert.equal(stored.includes('eyJ'), false)
   const events = (await front.events()).filter(({ type }) => type === 'connection.opened')
-  assert.deepEqual(events.map(({ principal }) => principal), [`${front.url}#alice`, `${front.url}#bob`])
+  assert.deepEqual(
+    events.map(({ principal }) => principal),
+    [`${front.url}#alice`, `${front.url}#bob`],
+  )
 })
 
 test('a link that was made for one connects nothing for another who opens it, in either direction', async (t) => {
@@ -165,11 +175,18 @@ test('a key has no browser: where accounts are connected it is refused without a
   const place = await aPlace(t)
   const key = await place.front.key({ roles: ['user'] })
   const reply = await post(`${place.front.url}/mcp/crm`, 'tools/call', { name: 'who', arguments: {}, _meta: META }, { 'x-api-key': key })
-  assert.deepEqual([reply.status, (reply.body['error'] as JsonObject)['message']], [403, 'Your account at the server behind the gateway is not connected.'])
+  assert.deepEqual(
+    [reply.status, (reply.body['error'] as JsonObject)['message']],
+    [403, 'Your account at the server behind the gateway is not connected.'],
+  )
 })
 
 /** One message of a session of 2025-11-25. */
-async function legacy({ front, tokens }: Place, session: string | undefined, body: JsonObject): Promise<{ readonly session: string; readonly body: JsonObject }> {
+async function legacy(
+  { front, tokens }: Place,
+  session: string | undefined,
+  body: JsonObject,
+): Promise<{ readonly session: string; readonly body: JsonObject }> {
   const response = await fetch(`${front.url}/mcp/crm`, {
     method: 'POST',
     headers: {
@@ -199,10 +216,18 @@ test('a connection that is removed on the command line ends at the running gatew
   const place = await aPlace(t, store)
   const { front, back } = place
   const file = join(folder, 'portcullis.yaml')
-  writeFileSync(file, `store: ${store}\nservers: { crm: { url: "${back.url}/mcp/crm", credential: { connection: { allowPrivate: true } } } }\nauthentication: { oauth: {} }\n`)
+  writeFileSync(
+    file,
+    `store: ${store}\nservers: { crm: { url: "${back.url}/mcp/crm", credential: { connection: { allowPrivate: true } } } }\nauthentication: { oauth: {} }\n`,
+  )
   const run = async (...args: readonly string[]): Promise<{ readonly code: number; readonly out: string }> => {
     const [output, errors] = [new PassThrough(), new PassThrough()]
-    const code = await main(['connections', ...args, '-c', file, '--json'], { input: Readable.from([]), output, errors, clock: () => Date.now() })
+    const code = await main(['connections', ...args, '-c', file, '--json'], {
+      input: Readable.from([]),
+      output,
+      errors,
+      clock: () => Date.now(),
+    })
     output.end()
     errors.end()
     return { code, out: (await readText(output)) + (await readText(errors)) }
@@ -214,7 +239,10 @@ test('a connection that is removed on the command line ends at the running gatew
   assert.match(textOf(await call(place, 'alice')), /done/)
 
   const listed = JSON.parse((await run('list')).out) as readonly JsonObject[]
-  assert.deepEqual(listed.map(({ server, principal, scopes }) => [server, principal, scopes]), [['crm', `${front.url}#alice`, ['tools:read']]])
+  assert.deepEqual(
+    listed.map(({ server, principal, scopes }) => [server, principal, scopes]),
+    [['crm', `${front.url}#alice`, ['tools:read']]],
+  )
   assert.equal((await run('remove', 'crm', `${front.url}#bob`)).code, 1)
   assert.equal((await run('remove', 'crm', `${front.url}#alice`)).code, 0)
   assert.ok((await back.events()).some(({ type }) => type === 'oauth.revoked'))

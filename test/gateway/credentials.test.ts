@@ -9,7 +9,8 @@ import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 import { createWorld, obtainTokens, register, type World } from '../oauth/world.ts'
 
 const FRONT = 'https://front.example/mcp'
-const ACCESS = 'access: { roles: { user: { permissions: ["*"] }, guest: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }\n'
+const ACCESS =
+  'access: { roles: { user: { permissions: ["*"] }, guest: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }\n'
 
 interface Place {
   readonly world: World
@@ -45,7 +46,14 @@ async function aHouse(t: TestContext, { world }: Pick<Place, 'world'>, servers: 
 }
 
 async function aMachine({ server }: World, more: Partial<ClientRequest>): Promise<{ readonly id: string; readonly secret: string }> {
-  const request: ClientRequest = { name: 'gateway', grants: ['client_credentials'], redirectUris: [], roles: ['user'], createdBy: 'test', ...more }
+  const request: ClientRequest = {
+    name: 'gateway',
+    grants: ['client_credentials'],
+    redirectUris: [],
+    roles: ['user'],
+    createdBy: 'test',
+    ...more,
+  }
   const { client, secret } = await server.clients.add(request)
   return { id: client.id, secret: secret?.reveal() ?? '' }
 }
@@ -62,7 +70,10 @@ const issuedBy = ({ events }: World, grant: string): number =>
   events.filter(({ type, method, outcome }) => type === 'oauth.issued' && method === grant && outcome !== 'denied').length
 
 /** 100 calls of each, all at once: whom was the server called for? */
-async function crowd(house: RunningGateway, tokens: Readonly<Record<string, string>>): Promise<Readonly<Record<string, readonly string[]>>> {
+async function crowd(
+  house: RunningGateway,
+  tokens: Readonly<Record<string, string>>,
+): Promise<Readonly<Record<string, readonly string[]>>> {
   const calls = Array.from({ length: 100 }, () => Object.entries(tokens)).flat()
   const answers = await Promise.all(calls.map(async ([name, token]) => [name, said(await call(house, token))] as const))
   return Object.fromEntries(
@@ -101,7 +112,11 @@ test('200 calls of two users at once: each reaches the server with a token of it
   assert.equal(issuedBy(world, TOKEN_EXCHANGE), 6)
 
   const shown = upstream.seen.map((seen) => JSON.stringify(seen))
-  assert.equal(shown.some((seen) => Object.values(first).some((token) => seen.includes(token))), false, "the caller's own token stays here")
+  assert.equal(
+    shown.some((seen) => Object.values(first).some((token) => seen.includes(token))),
+    false,
+    "the caller's own token stays here",
+  )
   const history = JSON.stringify(await house.events())
   for (const { headers } of upstream.seen) assert.equal(history.includes(headers.authorization ?? 'none'), false)
 })
