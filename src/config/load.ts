@@ -72,7 +72,7 @@ export function parseConfig(text: string, { file, environment = process.env }: R
 const FIRST = z.object({ store: settings.shape.store.catch(DEFAULT_STORE), sealing: settings.shape.sealing.catch({ previous: [] }) })
 
 function sealingOf(value: unknown, directory: string, environment: Environment): Sealing {
-  const { store, sealing } = FIRST.parse(value)
+  const { store, sealing } = FIRST.safeParse(value).data ?? FIRST.parse({})
   return new Sealing(sealing, { directory, environment, keyFile: keyFileOf(placeOfStore(store, directory)) })
 }
 

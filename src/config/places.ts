@@ -39,10 +39,15 @@ export function settingsAt(schema: SchemaNode, path: Path): readonly SchemaNode[
 
 export const takesSecret = (nodes: readonly SchemaNode[]): boolean => nodes.some(({ writeOnly }) => writeOnly === true)
 
+/** No setting lies deeper. */
+export const DEPTH_MAX = 16
+
 /** Every text of a configuration. */
 export function textsOf(schema: SchemaNode, value: unknown): readonly Written[] {
   const found: Written[] = []
   const visit = (nodes: readonly SchemaNode[], at: unknown, path: Path): void => {
+    // Deeper than any setting: an alias that leads into itself.
+    if (path.length > DEPTH_MAX) return
     if (typeof at === 'string') found.push({ path, text: at, isSecret: takesSecret(nodes) })
     else if (typeof at === 'object' && at !== null)
       for (const [name, inner] of Object.entries(at)) {

@@ -2,7 +2,7 @@
 
 import { Fault } from '../core/denial.ts'
 import type { Seal } from '../core/seal.ts'
-import { type SchemaNode, textsOf } from './places.ts'
+import { DEPTH_MAX, type SchemaNode, textsOf } from './places.ts'
 import { type Environment, type Mistake, type Path, parseSource, rewrite, type Source, showPath } from './source.ts'
 
 const SEALED = 'sealed:v1:'
@@ -33,7 +33,7 @@ export function openSealed(
   schema: () => SchemaNode,
   sealing: () => Seal,
 ): { readonly value: unknown; readonly mistakes: readonly Mistake[] } {
-  if (!JSON.stringify(source.value).includes('"sealed:')) return { value: source.value, mistakes: [] }
+  if (!hasSealed(source.value, [])) return { value: source.value, mistakes: [] }
   const seal = sealing()
   const mistakes: Mistake[] = []
   const opened = new Map<string, string>()
@@ -50,11 +50,21 @@ export function openSealed(
       mistakes.push(source.mistake(path, `expected what "portcullis seal ${showPath(path)}" prints. ${error.message}`))
     }
   }
-  return { value: replaced(source.value, opened, []), mistakes }
+  // What could not be opened is told alone; then there is nothing to go on with.
+  return { value: mistakes.length > 0 ? source.value : replaced(source.value, opened, []), mistakes }
+}
+
+/** Aliases may lead into themselves; no setting does, so what is below such a place is none. */
+function hasSealed(value: unknown, ancestors: readonly unknown[]): boolean {
+  if (typeof value === 'string') return isSealed(value)
+  if (typeof value !== 'object' || value === null || ancestors.includes(value)) return false
+  const inner = [...ancestors, value]
+  return Object.values(value).some((one) => hasSealed(one, inner))
 }
 
 function replaced(value: unknown, texts: ReadonlyMap<string, string>, path: Path): unknown {
   if (typeof value === 'string') return texts.get(showPath(path)) ?? value
+  if (path.length > DEPTH_MAX) return value
   if (Array.isArray(value)) return value.map((item, index) => replaced(item, texts, [...path, index]))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, replaced(inner, texts, [...path, name])]))

@@ -136,6 +136,12 @@ test('a sealed value in the environment is opened too, and told to be sealed ane
   assert.deepEqual(outcome.elsewhere, [FIRST])
 })
 
+test('an alias that leads into itself, or a file that is no map, is a mistake like any other', (t) => {
+  const { mistakes, seal } = install(t, '')
+  assert.match(mistakes('[]\n'), /^FAULT_CONFIG .*expected a map/)
+  assert.match(mistakes(`servers: &a { x: *a }\nauthentication: { jwtSecret: "${seal('authentication.jwtSecret')}" }\n`), /^FAULT_CONFIG /)
+})
+
 test('a plain secret in the file is told where it stands, and is a mistake in profile strict', (t) => {
   const { file, seal, mistakes } = install(t, '')
   const plain = issuers(issuer('plain-as-day'))
