@@ -1,5 +1,8 @@
 /** What servers behind the gateway are shown: real authorization servers, real HTTP, many callers at once. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { decodeJwt } from 'jose'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -202,4 +205,20 @@ test('fixed headers and API keys are sent as they are written, and nothing of th
       [undefined, 'Bearer from-the-vault'],
     ],
   )
+})
+
+test('a command finds its secret in its environment, and the configuration does not show it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-environment-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const seen = join(folder, 'seen')
+  const script = 'require("fs").writeFileSync(process.argv[1], process.env.TOKEN + process.env.LEVEL)'
+  const command = JSON.stringify([process.execPath, '-e', script, seen])
+  await using house = await aGateway(
+    `servers: { tools: { command: ${command}, env: { LEVEL: " info" }, credential: { environment: { TOKEN: from-the-vault } } } }\n${ACCESS}`,
+  )
+  const key = await house.key({ roles: ['user'] })
+  // It says nothing and ends: the call fails, but what it was given is written down.
+  await post(`${house.url}/mcp`, 'tools/list', {}, { 'x-api-key': key })
+  assert.equal(readFileSync(seen, 'utf8'), 'from-the-vault info')
+  assert.equal(JSON.stringify(house.gateway.house.config).includes('from-the-vault'), false)
 })
