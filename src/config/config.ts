@@ -5,8 +5,18 @@ import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
+import { isLoopback, publicUrlOf } from './public-url.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Environment, Path } from './source.ts'
+import {
+  type CertificateConfig,
+  contradictingTls,
+  settleCertificates,
+  settleTls,
+  settleUpstreamTls,
+  type TlsConfig,
+  type UpstreamTlsConfig,
+} from './tls.ts'
 import type { Address } from './values.ts'
 
 /** All that a child inherits of our environment; nothing of the gateway's own is in there. */
@@ -38,6 +48,7 @@ export interface UrlServer {
   readonly kind: 'url'
   readonly url: string
   readonly timeoutMs: number
+  readonly tls?: UpstreamTlsConfig
 }
 
 export type ServerConfig = CommandServer | UrlServer
@@ -81,6 +92,8 @@ export interface Config {
   /** Where the installation's secret is; absent when the store is in memory. */
   readonly keyFile?: string
   readonly profile: Settings['profile']
+  /** Absent: the listener speaks plain HTTP. */
+  readonly tls?: TlsConfig
   readonly allowedOrigins: readonly string[]
   /** CIDR, each in its one spelling. */
   readonly trustedProxies: readonly string[]
@@ -91,6 +104,7 @@ export interface Config {
     readonly apiKeys: { readonly prefix: string; readonly expiresMs: number }
     readonly environment: { readonly name: string; readonly value?: Secret }
     readonly anonymous?: { readonly roles: readonly string[] }
+    readonly certificates?: CertificateConfig
     readonly issuers: readonly IssuerConfig[]
     readonly jwtSecret?: Secret
     readonly oauth?: OAuthConfig
@@ -109,7 +123,7 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, tls, store: _store, ...rest } = settings
   const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
   const credential = environment[authentication.environment]
   return {
@@ -117,6 +131,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     ...(file === undefined ? {} : { file }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
     ...(store === IN_MEMORY ? {} : { keyFile: join(dirname(store), KEY_FILE) }),
+    ...(tls === undefined ? {} : { tls: settleTls(tls, directory) }),
     directory,
     store,
     servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
@@ -127,6 +142,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
         ...(credential === undefined || credential === '' ? {} : { value: new Secret(credential) }),
       },
       ...(authentication.anonymous === undefined ? {} : { anonymous: authentication.anonymous }),
+      ...(authentication.certificates === undefined ? {} : { certificates: settleCertificates(authentication.certificates) }),
       issuers: authentication.issuers.map(settleIssuer),
       ...(authentication.jwtSecret === undefined ? {} : { jwtSecret: authentication.jwtSecret }),
       ...(authentication.oauth === undefined ? {} : { oauth: settleOAuth(authentication.oauth) }),
@@ -143,7 +159,8 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
 
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
   const timeoutMs = written.timeout
-  if (written.url !== undefined) return { kind: 'url', url: written.url, timeoutMs }
+  const { url, tls } = written
+  if (url !== undefined) return { kind: 'url', url, timeoutMs, ...(tls === undefined ? {} : { tls: settleUpstreamTls(tls, directory) }) }
   const [program = '', ...rest] = written.command ?? []
   return commandServer([program, ...rest], directory, environment, written)
 }
@@ -192,19 +209,6 @@ function mapValues<From, To>(values: Readonly<Record<string, From>>, change: (va
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
 }
 
-/** What clients use: as written, or made from where the gateway listens. @param port the one in use, when `listen` asks for any (0). */
-export function publicUrlOf(config: Pick<Config, 'publicUrl' | 'listen'>, port = config.listen.port): string {
-  if (config.publicUrl !== undefined) return config.publicUrl
-  const { host } = config.listen
-  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
-}
-
-/** 127.0.0.0/8, ::1 and their names. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
-}
-
 interface Contradiction {
   readonly path: Path
   readonly expected: string
@@ -238,6 +242,16 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
+  found.push(
+    ...contradictingTls({
+      tls: settings.tls,
+      certificates: settings.authentication.certificates,
+      hasProxies: settings.trustedProxies.length > 0,
+      hasOAuth: oauth !== undefined,
+      url: new URL(publicUrlOf(settings)),
+      urlSetting: settings.publicUrl === undefined ? 'listen' : 'publicUrl',
+    }),
+  )
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
     if (server.env !== undefined && Object.hasOwn(server.env, variable)) {
@@ -251,8 +265,9 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   return found
 }
 
-function strictly({ authentication, publicUrl, listen }: Settings): readonly Contradiction[] {
-  const url = new URL(publicUrlOf({ listen, ...(publicUrl === undefined ? {} : { publicUrl }) }))
+function strictly(settings: Settings): readonly Contradiction[] {
+  const { authentication, publicUrl } = settings
+  const url = new URL(publicUrlOf(settings))
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
     found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })

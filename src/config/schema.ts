@@ -4,6 +4,7 @@ import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
+import { certificateSettings, tlsSettings, upstreamTlsSettings } from './tls.ts'
 import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
@@ -29,6 +30,9 @@ const server = z
         .record(word(VARIABLE, 'a variable name'), z.string({ error: 'expected a text' }), { error: 'expected a map of variables' })
         .optional()
         .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
+      tls: upstreamTlsSettings
+        .optional()
+        .describe('For an https:// url: which authorities are believed, and what the gateway shows of itself.'),
       cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
       timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
       roots: flag()
@@ -47,6 +51,8 @@ const server = z
     when: isMap,
   })
   .superRefine((written, context) => {
+    if (written.tls !== undefined && written.url?.startsWith('https:') !== true)
+      context.addIssue({ code: 'custom', path: ['tls'], message: 'expected only beside an https:// url' })
     if (written.command !== undefined || written.url === undefined) return
     for (const name of COMMAND_ONLY) {
       if (written[name] !== undefined)
@@ -72,6 +78,7 @@ const authentication = z.strictObject({
     .strictObject({ roles: list(roleName, 'role names', 1) })
     .optional()
     .describe('Roles of a call without a credential. Unless written, such a call is refused.'),
+  certificates: certificateSettings.optional().describe('Clients that are known by their certificate, and how it gets here.'),
   issuers: list(issuerSettings, 'issuers').prefault([]).describe('Whose access tokens are taken, beside our own.'),
   oauth: oauthSettings.optional().describe('The embedded authorization server: people sign in here. Off unless written.'),
   jwtSecret: jwtSecretSetting.optional(),
@@ -162,6 +169,7 @@ export const settings = z.strictObject(
       .describe(
         'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine.',
       ),
+    tls: tlsSettings.optional().describe('Unless written, the listener speaks plain HTTP.'),
     allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),
     trustedProxies: list(cidr, 'addresses or ranges such as 10.0.0.0/8')
       .prefault([])

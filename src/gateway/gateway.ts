@@ -1,14 +1,15 @@
 /** The gateway: the line with upstream servers behind it, and a table of routes in front. */
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
 import { createEdge, type Edge, type Route } from '../face/edge.ts'
+import { type Front, openFront } from '../face/front.ts'
 import { createGate } from '../face/gate.ts'
-import { listeningOf } from '../face/listening.ts'
 import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
@@ -17,7 +18,6 @@ import { type House, openHouse } from '../guard/create.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
-import { type Listener, listen } from '../net/serve.ts'
 import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
@@ -44,7 +44,7 @@ export interface Gateway {
   listen(): Promise<Endpoints>
   /** Serves one client over stdin and stdout, until it closes its side. */
   serveStdio(server: string, input: Readable, output: Writable): Promise<void>
-  /** Reads the law again. Answers whether the new one is in force. */
+  /** Reads the law and the files of TLS again. Answers whether all that they say is in force. */
   reload(): Promise<boolean>
   /** Stops accepting, waits for what is under way, ends every process and closes the store. */
   close(): Promise<void>
@@ -72,7 +72,7 @@ class RunningGateway implements Gateway {
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
-  #listener: Listener | undefined
+  #front: Front | undefined
   #authorization: Authorization | undefined
 
   constructor(house: House, options: GatewayOptions) {
@@ -90,9 +90,9 @@ class RunningGateway implements Gateway {
     const { config, journal, law } = this.house
     await this.house.limits.start()
     let edge: Edge<ServerResponse> | undefined
-    const listener = await listen(listeningOf(config), (req, res) => edge?.(req, res))
-    this.#listener = listener
-    const publicUrl = publicUrlOf(config, listener.port)
+    const front = await openFront(this.house, (req, res) => edge?.(req, res), this.#options.onFault)
+    this.#front = front
+    const publicUrl = publicUrlOf(config, front.port)
     const routes = this.#routes()
     const { issuers, oauth } = config.authentication
     const resources = createResources({
@@ -106,11 +106,11 @@ class RunningGateway implements Gateway {
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
     edge = this.#edge(publicUrl, routes, resources)
-    await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
+    await journal.write({ type: 'gateway.started', law: law.revision, detail: front.url, by: 'gateway' })
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
-    return { url: listener.url, servers }
+    return { url: front.url, servers }
   }
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
@@ -131,15 +131,16 @@ class RunningGateway implements Gateway {
     await serveStdio(face, input, output)
   }
 
-  reload(): Promise<boolean> {
-    return this.#watcher.reload()
+  async reload(): Promise<boolean> {
+    const taken = await Promise.all([this.#watcher.reload(), this.#front?.reload() ?? true])
+    return taken.every(Boolean)
   }
 
   async close(): Promise<void> {
     clearInterval(this.#sweep)
     this.#watcher.close()
     this.#stopping.abort()
-    await this.#listener?.close(this.house.config.limits.drainMs)
+    await this.#front?.close(this.house.config.limits.drainMs)
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
