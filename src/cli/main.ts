@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
+import { addCerts } from './certs.ts'
 import { addCheck } from './check.ts'
 import { addClients } from './clients.ts'
 import { addInit } from './init.ts'
@@ -28,6 +29,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addClients,
   addPolicy,
   addBlock,
+  addCerts,
   addAudit,
   addLogin,
   addCall,

@@ -149,6 +149,7 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
     issuers: config.authentication.issuers.map(({ issuer }) => issuer),
     tools: config.access.tools,
     prompts: config.access.prompts,
+    bindsCertificates: guard.house.clients.certificateOf !== undefined,
   })
   resources.set(server, own)
   const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS

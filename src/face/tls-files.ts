@@ -2,7 +2,7 @@
 import type { X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
-import type { TlsConfig } from '../config/tls.ts'
+import type { TlsConfig, UpstreamTlsConfig } from '../config/tls.ts'
 import { Fault } from '../core/denial.ts'
 import { chainFlaws, isFor, readCertificates, readPrivateKey, viewOf } from '../net/certificate.ts'
 import { contextOptions, type TlsMaterial } from '../net/tls.ts'
@@ -103,4 +103,31 @@ function whyNot(error: unknown): string {
   if (code === 'EACCES') return 'this user may not read it'
   if (code === 'ERR_MISSING_PASSPHRASE') return 'it is locked by a passphrase; write it without, for this user alone'
   return 'it holds nothing in PEM that can be used here'
+}
+
+/**
+ * What a server behind us is spoken to with.
+ * @throws Fault `FAULT_TLS` when a file cannot be used.
+ */
+export function readUpstreamTls(server: string, { ca, certificate, key }: UpstreamTlsConfig): { ca?: string; cert?: string; key?: string } {
+  const flaws: string[] = []
+  const read = (setting: string, path: string | undefined): string | undefined => {
+    try {
+      return path === undefined ? undefined : readFileSync(path, 'utf8')
+    } catch (error) {
+      flaws.push(`servers.${server}.tls.${setting}: ${path}: ${whyNot(error)}`)
+      return undefined
+    }
+  }
+  const texts = { ca: read('ca', ca), cert: read('certificate', certificate), key: read('key', key) }
+  const options = Object.fromEntries(Object.entries(texts).filter(([, text]) => text !== undefined))
+  try {
+    createSecureContext(options)
+  } catch (error) {
+    flaws.push(`servers.${server}.tls: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  if (key !== undefined && texts.key !== undefined && isOpen(key))
+    flaws.push(`servers.${server}.tls.key: ${key}: everybody on this machine can read it; run: chmod 640 ${key}`)
+  if (flaws.length > 0) throw new Fault('FAULT_TLS', flaws.join('\n'))
+  return options
 }

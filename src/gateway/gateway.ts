@@ -14,6 +14,7 @@ import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { Streams } from '../face/streams.ts'
+import { readUpstreamTls } from '../face/tls-files.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
@@ -102,6 +103,7 @@ class RunningGateway implements Gateway {
       tools: config.access.tools,
       prompts: config.access.prompts,
       proofAlgorithms: PROOF_ALGORITHMS,
+      bindsCertificates: this.house.clients.certificateOf !== undefined,
     })
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
@@ -185,8 +187,13 @@ class RunningGateway implements Gateway {
     const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
     const deps = { clock, versionInfo: { name: 'portcullis', version: this.#options.version }, onEvent }
     const { maxBytes } = config.limits.response
-    if (server.kind === 'url')
-      return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
+    if (server.kind === 'url') {
+      const { url, timeoutMs, tls: written } = server
+      const tls = written && (() => readUpstreamTls(name, written))
+      // Once now: what cannot be used is better known before the first call.
+      tls?.()
+      return createHttpUpstream({ name, url, timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true, ...(tls && { tls }) }, deps)
+    }
     const { kind: _kind, roots: _roots, program, arguments: rest, ...spec } = server
     const { onText } = this.#options
     return createStdioUpstream(

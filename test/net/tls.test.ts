@@ -39,7 +39,9 @@ after(async () => {
 function openssl(...args: readonly string[]): Promise<string> {
   return new Promise((resolve) => {
     const at = `127.0.0.1:${listener.port}`
-    const child = execFile('openssl', ['s_client', '-connect', at, ...args], { timeout: 10_000 }, (_error, out, errors) => resolve(out + errors))
+    const child = execFile('openssl', ['s_client', '-connect', at, ...args], { timeout: 10_000 }, (_error, out, errors) =>
+      resolve(out + errors),
+    )
     child.stdin?.end()
   })
 }
