@@ -65,7 +65,8 @@ function makeDev(folder: string, { name, client, json }: DevOptions, { terminal 
   say(terminal, '\nIn portcullis.yaml:')
   const clientCa = made.client === undefined ? '' : `, clientCa: ${made.authority}, clientCertificates: optional`
   say(terminal, `  tls: { certificate: ${made.certificate}, key: ${made.key}${clientCa} }`)
-  if (client !== undefined) say(terminal, `  authentication: { certificates: { subject: san-uri, roles: { ${JSON.stringify(client)}: ROLE } } }`)
+  if (client !== undefined)
+    say(terminal, `  authentication: { certificates: { subject: san-uri, roles: { ${JSON.stringify(client)}: ROLE } } }`)
   say(terminal, '\nFor clients on Node.js, and for curl:')
   say(terminal, `  export NODE_EXTRA_CA_CERTS=${authority}`)
   say(terminal, `  curl --cacert ${authority} …`)

@@ -54,6 +54,7 @@ export function readTlsFiles(tls: TlsConfig, { host, now }: TlsPlace): TlsFiles 
     flaws.push(`tls.key: ${tls.key}: it does not belong to the certificate in ${tls.certificate}`)
   for (const authority of authorities?.chain ?? [])
     flaws.push(...chainFlaws([authority], now).map((flaw) => `tls.clientCa: ${tls.clients?.ca}: ${viewOf(authority).subject}: ${flaw}`))
+  if (own === undefined && key === undefined) flaws.push('for this machine alone, "portcullis certs dev" makes both')
   const found = { chain: own?.chain ?? [], authorities: authorities?.chain ?? [], flaws }
   if (own === undefined || key === undefined || flaws.length > 0) return found
   const { clients, minVersion } = tls
@@ -99,9 +100,10 @@ function isOpen(path: string): boolean {
 
 function whyNot(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === 'ENOENT') return 'there is no such file; for this machine alone "portcullis certs dev" makes one'
+  if (code === 'ENOENT') return 'there is no such file'
   if (code === 'EACCES') return 'this user may not read it'
-  if (code === 'ERR_MISSING_PASSPHRASE') return 'it is locked by a passphrase; write it without, for this user alone'
+  if (code === 'ERR_MISSING_PASSPHRASE' || code === 'ERR_OSSL_CRYPTO_INTERRUPTED_OR_CANCELLED')
+    return 'it is locked by a passphrase; write it without, for this user alone'
   return 'it holds nothing in PEM that can be used here'
 }
 

@@ -305,6 +305,6 @@ test('a gateway does not start with files that cannot be used, and says what to 
   const start = (tls: string): Promise<RunningGateway> => aGateway(`tls: { ${tls} }`)
   await assert.rejects(start(`certificate: ${place('none.crt')}, key: ${place('server.key')}`), {
     code: 'FAULT_TLS',
-    message: `tls.certificate: ${place('none.crt')}: there is no such file; for this machine alone "portcullis certs dev" makes one`,
+    message: `tls.certificate: ${place('none.crt')}: there is no such file`,
   })
 })
