@@ -4,7 +4,8 @@ import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig, UpstreamTlsConfig } from '../config/tls.ts'
 import { Fault } from '../core/denial.ts'
-import { chainFlaws, isFor, readCertificates, readPrivateKey, viewOf } from '../net/certificate.ts'
+import { chainFlaws, day, isFor, readCertificates, readPrivateKey, viewOf } from '../net/certificate.ts'
+import { nextUpdateOf, splitLists } from '../net/revocation-list.ts'
 import { contextOptions, type TlsMaterial } from '../net/tls.ts'
 
 /** Whoever is neither the owner nor of the group of the file. */
@@ -52,6 +53,8 @@ export function readTlsFiles(tls: TlsConfig, { host, now }: TlsPlace): TlsFiles 
     flaws.push(`tls.key: ${tls.key}: everybody on this machine can read it; run: chmod 640 ${tls.key}`)
   if (own !== undefined && key !== undefined && own.chain[0]?.checkPrivateKey(key.key) === false)
     flaws.push(`tls.key: ${tls.key}: it does not belong to the certificate in ${tls.certificate}`)
+  if (revoked !== undefined)
+    flaws.push(...listFlaws(revoked, now).map((flaw) => `tls.revocationList: ${tls.clients?.revocationList}: ${flaw}`))
   for (const authority of authorities?.chain ?? [])
     flaws.push(...chainFlaws([authority], now).map((flaw) => `tls.clientCa: ${tls.clients?.ca}: ${viewOf(authority).subject}: ${flaw}`))
   if (own === undefined && key === undefined) flaws.push('for this machine alone, "portcullis certs dev" makes both')
@@ -83,8 +86,18 @@ function certificatesOf(text: string): Certificates {
 }
 
 function listOf(text: string): string {
-  createSecureContext({ crl: text })
+  const lists = splitLists(text)
+  if (lists.length === 0) throw new Error('no list')
+  createSecureContext({ crl: [...lists] })
   return text
+}
+
+/** From its day on nobody is verified by a list: it is better said before. */
+function listFlaws(text: string, now: number): readonly string[] {
+  return splitLists(text).flatMap((list) => {
+    const dueAt = nextUpdateOf(list)
+    return dueAt === undefined || dueAt > now ? [] : [`the next list was due on ${day(dueAt)}; get it from the authority`]
+  })
 }
 
 function ownFlaws(chain: readonly X509Certificate[], host: string, now: number): readonly string[] {

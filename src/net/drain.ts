@@ -19,21 +19,27 @@ export interface Drain {
 export function createDrain(server: Server | SecureServer): Drain {
   const inFlight = new Set<ServerResponse>()
   const open = new Set<Socket>()
-  const secured = new Set<Socket>()
+  /** With the bytes that the handshake took. */
+  const secured = new Map<Socket, number>()
   const ending = new WeakSet<Duplex>()
   let isClosing = false
-  const follow = (sockets: Set<Socket>, socket: Socket): void => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
-  }
-  server.on('connection', (socket: Socket) => follow(open, socket))
-  server.on('secureConnection', (socket: TLSSocket) => follow(secured, socket))
+  server.on('connection', (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  server.on('secureConnection', (socket: TLSSocket) => {
+    // Its handshake was under way when accepting ended.
+    if (isClosing) socket.destroy()
+    secured.set(socket, socket.bytesRead)
+    socket.once('close', () => secured.delete(socket))
+  })
   function ended(this: ServerResponse): void {
     inFlight.delete(this)
     if (ending.has(this.req.socket)) this.req.socket.destroySoon()
     // A connection whose answer had begun before the drain was never told to close.
     if (isClosing) server.closeIdleConnections()
   }
+  const busySockets = (): ReadonlySet<Socket> => new Set([...inFlight].map((response) => response.req.socket))
   return {
     begin(response) {
       if (ending.has(response.req.socket)) {
@@ -54,6 +60,8 @@ export function createDrain(server: Server | SecureServer): Drain {
       isClosing = true
       // Node takes a connection that has never said anything for a busy one, and knows none whose handshake is not done.
       for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+      const busy = busySockets()
+      for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && !busy.has(socket)) socket.destroy()
       for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
       const patience = setTimeout(() => {
         server.closeAllConnections()
@@ -68,8 +76,8 @@ export function createDrain(server: Server | SecureServer): Drain {
       })
     },
     renew(concerns, graceMs) {
-      const concerned = [...secured].filter((socket) => concerns(socket))
-      const busy = new Set([...inFlight].map((response) => response.req.socket))
+      const concerned = [...secured.keys()].filter((socket) => concerns(socket))
+      const busy = busySockets()
       for (const socket of concerned) {
         if (busy.has(socket)) ending.add(socket)
         else socket.destroy()

@@ -1,6 +1,7 @@
 /** TLS as the house speaks it: versions, ciphers, who is asked for a certificate, and what went wrong in a handshake. */
 import { constants } from 'node:crypto'
 import { type SecureContextOptions, TLSSocket, type TlsOptions } from 'node:tls'
+import { splitLists } from './revocation-list.ts'
 
 /** What a listener is secured with: PEM texts. */
 export interface TlsMaterial {
@@ -42,7 +43,7 @@ export function contextOptions({ certificate, key, minVersion, clients }: TlsMat
     honorCipherOrder: true,
     secureOptions: SECURE_OPTIONS,
     ...(clients === undefined ? {} : { ca: clients.ca }),
-    ...(clients?.revocationList === undefined ? {} : { crl: clients.revocationList }),
+    ...(clients?.revocationList === undefined ? {} : { crl: [...splitLists(clients.revocationList)] }),
   }
 }
 

@@ -15,6 +15,7 @@ let good: Certified
 
 function place(file: string, content: string): string {
   const path = join(folder, file)
+  rmSync(path, { force: true })
   writeFileSync(path, content, { mode: 0o600 })
   return path
 }
@@ -114,4 +115,12 @@ test('a key that is locked by a passphrase is told as that', () => {
     stdio: 'pipe',
   })
   assert.match(flawsOf(tls(good.cert, locked))[0] ?? '', /it is locked by a passphrase/)
+})
+
+test('a revocation list whose successor was due is told, because nobody would be verified by it', () => {
+  const list = ours.revocationList(['-crl_lastupdate', '20200101000000Z', '-crl_nextupdate', '20200201000000Z'])
+  const clients = { ca: place('ca.pem', ours.cert), required: true, revocationList: place('list.pem', list) }
+  assert.deepEqual(flawsOf(tls(good.cert, good.key, { clients })), [
+    'tls.revocationList: list.pem: the next list was due on 2020-02-01 00:00; get it from the authority',
+  ])
 })

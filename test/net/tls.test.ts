@@ -193,3 +193,14 @@ test('clients that must be verified anew lose idle connections at once, and busy
   other.write(GET)
   assert.match(await rest(other), /hello/)
 })
+
+test('closing waits for nobody who has not said anything, in a handshake or after it', async (t) => {
+  const closing = await listen({ port: 0, tls: material(server) }, (_req, res) => void res.end())
+  t.after(() => closing.close(0))
+  const silent = connectPlain(closing.port, '127.0.0.1')
+  await once(silent, 'connect')
+  const begun = await dial(closing)
+  const ended = Promise.all([rest(silent), rest(begun)])
+  await closing.close(60_000)
+  await ended
+})
