@@ -1,5 +1,4 @@
 /** The listener that a configuration asks for, plain or with TLS, and what stands beside it. */
-import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
 import type { House } from '../guard/create.ts'
@@ -20,34 +19,25 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
   const listening = listeningOf(config)
   if (config.tls === undefined) return { ...(await listen(listening, handler)), reload: () => Promise.resolve(true) }
   const secured = new Secured(house, config.tls, new URL(publicUrlOf(config)).hostname, onFault)
-  const listener = await listen({ ...listening, ...secured.options }, handler)
-  const redirect = await listenPlain(house, config, listener, onFault)
-  await secured.watch(listener)
-  return {
-    url: listener.url,
-    port: listener.port,
-    reload: () => secured.reload(),
-    close: async (graceMs) => {
-      secured.close()
-      await Promise.all([listener.close(graceMs), redirect?.close(graceMs)])
-    },
+  const listeners: Listener[] = []
+  const close = async (graceMs: number): Promise<void> => {
+    secured.close()
+    await Promise.all(listeners.map((listener) => listener.close(graceMs)))
   }
-}
-
-async function listenPlain(
-  house: House,
-  config: Config,
-  { port, close }: Listener,
-  onFault: (fault: Fault) => void,
-): Promise<Listener | undefined> {
-  const where = config.tls?.redirect
-  if (where === undefined) return undefined
-  const { journal, newId } = house
-  const handler = createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId })
   try {
-    return await listen({ ...listeningOf(config), ...where }, handler)
+    const listener = await listen({ ...listening, ...secured.options }, handler)
+    listeners.push(listener)
+    const { redirect } = config.tls
+    if (redirect !== undefined) listeners.push(await listen({ ...listening, ...redirect }, redirectOf(house, listener.port, onFault)))
+    await secured.watch(listener)
+    return { url: listener.url, port: listener.port, reload: () => secured.reload(), close }
   } catch (error) {
     await close(0)
     throw error
   }
+}
+
+function redirectOf(house: House, port: number, onFault: (fault: Fault) => void): RequestHandler {
+  const { config, journal, newId } = house
+  return createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId })
 }
