@@ -1,5 +1,5 @@
 /** The TLS of a listener over its life: files read again whole or not at all, clients refused, and a word in time before a certificate ends. */
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import type { TlsConfig } from '../config/tls.ts'
 import { parseIp, showIp } from '../core/cidr.ts'
 import { Denial, Fault } from '../core/denial.ts'
@@ -54,7 +54,10 @@ export class Secured {
     const { certificate, key, clients } = this.#tls
     const paths = [certificate, key, clients?.ca, clients?.revocationList].filter((path) => path !== undefined)
     const folders = [...new Set(paths.map((path) => dirname(path)))]
-    const unwatch = watchFolders(folders, { recursive: false, reload, onFault: this.#onFault })
+    const names = new Set(paths.map((path) => basename(path)))
+    // Kubernetes turns a link `..data` round, and leaves the files as they are.
+    const concerns = (file: string): boolean => names.has(file) || file.startsWith('..')
+    const unwatch = watchFolders(folders, { recursive: false, concerns, reload, onFault: this.#onFault })
     const look = setInterval(() => void reload().catch(() => undefined), LOOK_MS).unref()
     this.#close = () => {
       unwatch()

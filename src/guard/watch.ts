@@ -34,13 +34,15 @@ export function watchLaw(house: House, onFault: (fault: Fault) => void): Watcher
 
 export interface Watching {
   readonly recursive: boolean
+  /** Which of the files in the folders matter; others may be written all the time. Default: all. */
+  readonly concerns?: (file: string) => boolean
   /** What is done when something has changed and nothing changes any more. */
   readonly reload: () => Promise<unknown>
   readonly onFault: (fault: Fault) => void
 }
 
 /** @returns what ends it. */
-export function watchFolders(folders: readonly string[], { recursive, reload, onFault }: Watching): () => void {
+export function watchFolders(folders: readonly string[], { recursive, concerns, reload, onFault }: Watching): () => void {
   let timer: NodeJS.Timeout | undefined
   const soon = (): void => {
     clearTimeout(timer)
@@ -51,7 +53,10 @@ export function watchFolders(folders: readonly string[], { recursive, reload, on
   }
   const watchers = folders.flatMap((folder) => {
     try {
-      return [watch(folder, { recursive, persistent: false }, soon).on('error', soon)]
+      const changed = (_event: string, file: string | null): void => {
+        if (file === null || concerns?.(file) !== false) soon()
+      }
+      return [watch(folder, { recursive, persistent: false }, changed).on('error', soon)]
     } catch (error) {
       onFault(new Fault('FAULT_WATCH', `${folder} cannot be watched, so changes in it need SIGHUP: ${Denial.from(error).detail}`))
       return []
