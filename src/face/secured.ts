@@ -9,7 +9,7 @@ import type { House } from '../guard/create.ts'
 import { watchFolders } from '../guard/watch.ts'
 import { day, viewOf } from '../net/certificate.ts'
 import type { Listener, ListenOptions } from '../net/serve.ts'
-import type { RefusedClient, TlsMaterial } from '../net/tls.ts'
+import { NO_CERTIFICATE, type RefusedClient, type TlsMaterial } from '../net/tls.ts'
 import { KEYS } from '../store/keys.ts'
 import { readMaterial, readTlsFiles, type TlsFiles, type TlsPlace } from './tls-files.ts'
 
@@ -129,7 +129,7 @@ export class Secured {
   #refuse({ why, address: told }: RefusedClient): void {
     const ip = told === undefined ? undefined : parseIp(told)
     const address = ip === undefined ? told : showIp(ip)
-    const isMissing = why === NONE
+    const isMissing = why === NO_CERTIFICATE
     // Whoever shows bad certificates is counted as whoever tries keys; one that has expired was good once.
     const denial = new Denial(isMissing ? 'unauthenticated' : 'invalid_token', { isStale: why === EXPIRED })
     this.#house.limits.failed(denial, address, undefined)
@@ -152,7 +152,6 @@ export class Secured {
   }
 }
 
-const NONE = 'it has none'
 const EXPIRED = 'CERT_HAS_EXPIRED'
 
 function digestOf(material: TlsMaterial | TlsMaterial['clients']): string {

@@ -57,6 +57,9 @@ export function serverOptions(material: TlsMaterial, handshakeTimeout: number): 
   }
 }
 
+/** Why a client without a certificate is refused. */
+export const NO_CERTIFICATE = 'it has none'
+
 export interface RefusedClient {
   readonly why: string
   /** Absent where the socket does not tell it any more. */
@@ -70,7 +73,7 @@ export function refusedClient(error: NodeJS.ErrnoException, socket: TLSSocket): 
   const { authorizationError } = socket as { readonly authorizationError: unknown }
   if (!isMissing && typeof authorizationError !== 'string') return undefined
   const address = addressOf(socket)
-  return { why: isMissing ? 'it has none' : String(authorizationError), ...(address === undefined ? {} : { address }) }
+  return { why: isMissing ? NO_CERTIFICATE : String(authorizationError), ...(address === undefined ? {} : { address }) }
 }
 
 /** A socket that was closed knows its other end no more; the one below it does. For the log alone. */

@@ -12,33 +12,8 @@ import { CONFIG, install } from './portcullis.ts'
 
 const TLS = 'tls: { certificate: tls/server.crt, key: tls/server.key }\n'
 
-test('certificates are made for this machine and served with; a name that they are not for is told with the next step', async (t) => {
-  const here = install(t, `${CONFIG}${TLS}`)
-  const made = await here.run(['certs', 'dev', '--client', 'spiffe://example/agent/me'])
-  assert.equal(made.code, 0, made.errors)
-  assert.match(made.out, /tls: \{ certificate: tls\/server\.crt, key: tls\/server\.key, clientCa: tls\/authority\.pem/)
-  assert.match(made.out, /export NODE_EXTRA_CA_CERTS=\/.*\/tls\/authority\.pem/)
-  for (const file of ['authority.key', 'server.key', 'client.key'])
-    assert.equal(statSync(join(here.folder, 'tls', file)).mode & 0o777, 0o600)
-
-  const serving = here.start(['serve', '--json'])
-  const { url } = JSON.parse(await serving.line(() => true))
-  await using caller = aSecureCaller(readFileSync(join(here.folder, 'tls/authority.pem'), 'utf8'))
-  const health = await request(`${url}/health`, { dispatcher: caller.agent })
-  assert.equal(health.statusCode, 200)
-  await health.body.dump()
-
-  here.write('portcullis.yaml', `${CONFIG}${TLS}publicUrl: https://mcp.example.com\n`)
-  const wrong = await here.run(['serve'])
-  assert.equal(wrong.code, 3)
-  assert.match(
-    wrong.errors,
-    /tls\.certificate: .*clients ask for mcp\.example\.com, the host of publicUrl[\s\S]*run "portcullis certs check"/,
-  )
-})
-
 /** The command line in this process, at a moment of our choice. */
-async function certs(
+async function run(
   args: readonly string[],
   now = Date.now(),
 ): Promise<{ readonly code: number; readonly out: string; readonly errors: string }> {
@@ -50,15 +25,40 @@ async function certs(
         done()
       },
     })
-  const code = await main(['certs', ...args], { input: Readable.from([]), output: into('out'), errors: into('errors'), clock: () => now })
+  const code = await main(args, { input: Readable.from([]), output: into('out'), errors: into('errors'), clock: () => now })
   return { code, ...said }
 }
+
+test('certificates are made for this machine and served with; a name that they are not for is told with the next step', async (t) => {
+  const here = install(t, `${CONFIG}${TLS}`)
+  const folder = join(here.folder, 'tls')
+  const made = await run(['certs', 'dev', folder, '--client', 'spiffe://example/agent/me'])
+  assert.equal(made.code, 0, made.errors)
+  assert.match(made.out, /tls: \{ certificate: \S+server\.crt, key: \S+server\.key, clientCa: \S+authority\.pem/)
+  assert.match(made.out, /export NODE_EXTRA_CA_CERTS=\/.*\/tls\/authority\.pem/)
+  for (const file of ['authority.key', 'server.key', 'client.key']) assert.equal(statSync(join(folder, file)).mode & 0o777, 0o600)
+
+  const serving = here.start(['serve', '--json'])
+  const { url } = JSON.parse(await serving.line(() => true))
+  await using caller = aSecureCaller(readFileSync(join(folder, 'authority.pem'), 'utf8'))
+  const health = await request(`${url}/health`, { dispatcher: caller.agent })
+  assert.equal(health.statusCode, 200)
+  await health.body.dump()
+
+  here.write('wrong.yaml', `${CONFIG}${TLS}store: ":memory:"\npublicUrl: https://mcp.example.com\n`)
+  const wrong = await run(['serve', '-c', join(here.folder, 'wrong.yaml')])
+  assert.equal(wrong.code, 3)
+  assert.match(
+    wrong.errors,
+    /tls\.certificate: .*clients ask for mcp\.example\.com, the host of publicUrl[\s\S]*run "portcullis certs check"/,
+  )
+})
 
 test('certs check tells what is there, what is wrong and what ends soon, and its exit code says whether to look', async (t) => {
   const { folder, write } = install(t, TLS)
   const config = ['-c', join(folder, 'portcullis.yaml')]
   const DAY_MS = 86_400_000
-  const missing = await certs(['check', ...config])
+  const missing = await run(['certs', 'check', ...config])
   assert.equal(missing.code, 1)
   assert.match(
     missing.errors,
@@ -67,7 +67,7 @@ test('certs check tells what is there, what is wrong and what ends soon, and its
 
   makeDevCertificates(join(folder, 'tls'), ['mcp.internal', '10.0.0.5'], undefined)
   assert.throws(() => makeDevCertificates(join(folder, 'tls'), [], undefined), { code: 'FAULT_EXISTS' })
-  const fine = await certs(['check', ...config])
+  const fine = await run(['certs', 'check', ...config])
   assert.equal(fine.code, 0, fine.errors)
   assert.match(
     fine.out,
@@ -75,12 +75,12 @@ test('certs check tells what is there, what is wrong and what ends soon, and its
   )
   assert.match(fine.errors, /Clients must be told of the authority CN=Portcullis local authority/)
 
-  const soon = await certs(['check', ...config, '--json', '--within', '14d'], Date.now() + 390 * DAY_MS)
+  const soon = await run(['certs', 'check', ...config, '--json', '--within', '14d'], Date.now() + 390 * DAY_MS)
   assert.deepEqual([soon.code, JSON.parse(soon.out).ending], [1, ['CN=Portcullis server']])
-  const over = await certs(['check', ...config, '--json'], Date.now() + 400 * DAY_MS)
+  const over = await run(['certs', 'check', ...config, '--json'], Date.now() + 400 * DAY_MS)
   assert.deepEqual([over.code, JSON.parse(over.out).ok], [1, false])
   assert.match(JSON.parse(over.out).flaws[0], /it expired on/)
 
   write('portcullis.yaml', '')
-  assert.match((await certs(['check', ...config])).errors, /tls: is not written, so the listener speaks plain HTTP/)
+  assert.match((await run(['certs', 'check', ...config])).errors, /tls: is not written, so the listener speaks plain HTTP/)
 })
