@@ -1,7 +1,7 @@
 /** The gateway: the line with upstream servers behind it, and a table of routes in front. */
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
-import { type Config, publicUrlOf } from '../config/config.ts'
+import { type Config, IN_MEMORY, publicUrlOf } from '../config/config.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
@@ -186,11 +186,23 @@ class RunningGateway implements Gateway {
     const { maxBytes } = config.limits.response
     if (server.kind === 'url')
       return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
-    const { kind: _kind, roots: _roots, program, arguments: rest, ...spec } = server
+    const { kind: _kind, roots: _roots, program, arguments: rest, sandbox, ...spec } = server
     const { onText } = this.#options
     return createStdioUpstream(
-      { name, command: [program, ...rest], maxLineBytes: maxBytes, ...spec },
+      {
+        name,
+        command: [program, ...rest],
+        maxLineBytes: maxBytes,
+        ...spec,
+        ...(sandbox === undefined || sandbox === 'off' ? {} : { sandbox: { ...sandbox, hidden: ownFiles(config) } }),
+      },
       { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
     )
   }
+}
+
+/** What no server is shown: the store and what begins like it, the key, the configuration, the history. */
+export function ownFiles({ store, keyFile, file, audit }: Config): readonly string[] {
+  const files = [store === IN_MEMORY ? undefined : store, keyFile, file, audit.file === 'stdout' ? undefined : audit.file]
+  return files.filter((path) => path !== undefined)
 }
