@@ -1,6 +1,10 @@
 /** `portcullis check`: configuration and policies, told as file:line:column. */
 import type { Command } from 'commander'
+import { type CommandServer, type Config, ownFiles } from '../config/config.ts'
+import { floatingOf } from '../config/floating.ts'
 import { configSchema } from '../config/schema.ts'
+import { Fault } from '../core/denial.ts'
+import { confine } from '../upstream/sandbox.ts'
 import { openConfig, openLaw } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { say, sayJson, styled } from './terminal.ts'
@@ -31,13 +35,40 @@ function check(options: Options, { terminal }: Shell): void {
   const config = openConfig(options.config)
   const law = openLaw(config, terminal)
   const servers = Object.keys(config.servers)
+  const warnings = warningsOf(config)
   const roles = Object.keys(config.access.roles)
   if (options.json === true) {
-    sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision })
+    sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision, warnings })
     return
   }
   say(terminal, `${styled(terminal.output, 'green', 'ok')} ${config.file}`)
   say(terminal, `  servers  ${servers.length === 0 ? 'none yet: portcullis serve has nothing to guard' : servers.join(', ')}`)
   say(terminal, `  roles    ${roles.length === 0 ? 'none' : roles.join(', ')}`)
   say(terminal, `  law      revision ${law.revision}`)
+  for (const warning of warnings) say(terminal, `${styled(terminal.output, 'yellow', 'warning')} ${warning}`)
+}
+
+/** What is no mistake, and may not be what was meant. */
+function warningsOf(config: Config): readonly string[] {
+  return Object.entries(config.servers).flatMap(([name, server]) => {
+    if (server.kind === 'url') return []
+    const command = [server.program, ...server.arguments]
+    const floating = floatingOf(command)
+    const unfit = sandboxFault(config, server, command)
+    return [
+      ...(server.sandbox === undefined ? [`servers.${name}: no sandbox is written, it may do whatever the gateway may`] : []),
+      ...(floating === undefined ? [] : [`servers.${name}.command: ${floating} is whichever version is the newest; write one`]),
+      ...(unfit === undefined ? [] : [`servers.${name}.sandbox: it will not be started: ${unfit}`]),
+    ]
+  })
+}
+
+function sandboxFault(config: Config, { sandbox, cwd, env }: CommandServer, command: readonly string[]): string | undefined {
+  if (sandbox === undefined || sandbox === 'off') return undefined
+  try {
+    confine({ command, cwd, env }, { ...sandbox, hidden: ownFiles(config) })
+    return undefined
+  } catch (error) {
+    return error instanceof Fault ? error.message : String(error)
+  }
 }

@@ -9,6 +9,7 @@ import { addClients } from './clients.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addLogin } from './login.ts'
+import { addLogs } from './logs.ts'
 import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
@@ -29,6 +30,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addPolicy,
   addBlock,
   addAudit,
+  addLogs,
   addLogin,
   addCall,
 ]

@@ -208,6 +208,12 @@ export function publicUrlOf(config: Pick<Config, 'publicUrl' | 'listen'>, port =
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
+/** What no server is shown: the store and what begins like it, the key, the configuration, the history. */
+export function ownFiles({ store, keyFile, file, audit }: Config): readonly string[] {
+  const files = [store === IN_MEMORY ? undefined : store, keyFile, file, audit.file === 'stdout' ? undefined : audit.file]
+  return files.filter((path) => path !== undefined)
+}
+
 /** 127.0.0.0/8, ::1 and their names. */
 function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)

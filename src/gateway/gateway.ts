@@ -1,8 +1,8 @@
 /** The gateway: the line with upstream servers behind it, and a table of routes in front. */
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
-import { type Config, IN_MEMORY, publicUrlOf } from '../config/config.ts'
-import type { Fault } from '../core/denial.ts'
+import { type Config, ownFiles, publicUrlOf } from '../config/config.ts'
+import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
@@ -23,6 +23,7 @@ import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
+import { createServerLog } from './server-log.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -32,7 +33,7 @@ export interface GatewayOptions {
   readonly version: string
   /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
   readonly onFault: (fault: Fault) => void
-  /** What a server writes to its standard error, escaped and capped. Default: it is dropped. */
+  /** A line that a server writes to its standard error, escaped and capped. Default: it is kept beside the store. */
   readonly onText?: (server: string, text: string) => void
   /** Default: the machine's. */
   readonly clock?: Clock
@@ -72,6 +73,7 @@ class RunningGateway implements Gateway {
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
+  readonly #onText: (server: string, text: string) => void
   #listener: Listener | undefined
   #authorization: Authorization | undefined
 
@@ -79,6 +81,8 @@ class RunningGateway implements Gateway {
     const { config, clock } = house
     this.house = house
     this.#options = options
+    this.#onText =
+      options.onText ?? createServerLog(config, clock, (cause) => options.onFault(new Fault('FAULT_LOG', 'a server log cannot be written', { cause })))
     this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
     this.#streams = new Streams(config.limits.streams.perPrincipal)
@@ -107,6 +111,7 @@ class RunningGateway implements Gateway {
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
     edge = this.#edge(publicUrl, routes, resources)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
+    await this.#tellUnconfined()
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
@@ -118,6 +123,7 @@ class RunningGateway implements Gateway {
     const upstream = this.#upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
+    await this.#tellUnconfined()
     const face = {
       house: stations,
       server,
@@ -144,6 +150,16 @@ class RunningGateway implements Gateway {
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
+  }
+
+  /** Which servers may do whatever we may: nobody is to find that out afterwards. */
+  async #tellUnconfined(): Promise<void> {
+    for (const [name, server] of Object.entries(this.house.config.servers)) {
+      if (server.kind === 'url' || typeof server.sandbox === 'object') continue
+      const resource = { kind: 'server', server: name, name } as const
+      const detail = server.sandbox === undefined ? 'no sandbox is written' : 'sandbox: off'
+      await this.house.journal.write({ type: 'upstream.unconfined', transport: 'stdio', resource, detail, by: 'gateway' })
+    }
   }
 
   #routes(): ReadonlyMap<string, Route> {
@@ -187,7 +203,6 @@ class RunningGateway implements Gateway {
     if (server.kind === 'url')
       return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
     const { kind: _kind, roots: _roots, program, arguments: rest, sandbox, ...spec } = server
-    const { onText } = this.#options
     return createStdioUpstream(
       {
         name,
@@ -196,13 +211,7 @@ class RunningGateway implements Gateway {
         ...spec,
         ...(sandbox === undefined || sandbox === 'off' ? {} : { sandbox: { ...sandbox, hidden: ownFiles(config) } }),
       },
-      { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
+      { ...deps, environment: {}, onText: this.#onText },
     )
   }
-}
-
-/** What no server is shown: the store and what begins like it, the key, the configuration, the history. */
-export function ownFiles({ store, keyFile, file, audit }: Config): readonly string[] {
-  const files = [store === IN_MEMORY ? undefined : store, keyFile, file, audit.file === 'stdout' ? undefined : audit.file]
-  return files.filter((path) => path !== undefined)
 }

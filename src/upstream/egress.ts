@@ -74,6 +74,10 @@ export class Egress {
     this.#server.maxConnections = CONNECTIONS_MAX
     this.#server.on('request', (request, response) => this.#plain(request, response))
     this.#server.on('connect', (request, socket, head) => this.#tunnel(request, socket, head))
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code?.startsWith('HPE_') === true) this.#tell('a request that is no HTTP')
+      socket.destroy()
+    })
     this.#server.on('connection', (socket) => this.#keep(socket))
     this.#server.listen(this.socket)
   }

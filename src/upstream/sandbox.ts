@@ -90,7 +90,8 @@ export function confine({ command, cwd = '/', env }: Command, spec: SandboxSpec)
   const options = [
     ...ISOLATION,
     ...system(),
-    ...['--proc', '/proc', '--dev', '/dev', ...scratch('/dev/shm', SHARED_MEMORY_BYTES), '--remount-ro', '/dev'],
+    // Read-only, because to the root of the machine, which has no capability in here, /proc/sys would still be open.
+    ...['--proc', '/proc', '--remount-ro', '/proc', '--dev', '/dev', ...scratch('/dev/shm', SHARED_MEMORY_BYTES), '--remount-ro', '/dev'],
     ...scratch('/tmp', Math.floor(spec.memoryBytes / TMP_SHARE)),
     ...mounts.flatMap(({ how, from, to }) => [how, from, to]),
     ...proxy.flatMap(({ from, to }) => ['--ro-bind', from, to]),

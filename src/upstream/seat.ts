@@ -28,8 +28,10 @@ export interface SeatDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** For the journal. */
   readonly onEvent: (entry: Entry) => void
-  /** What the server writes to stderr, escaped and capped. */
+  /** A line that the server writes to stderr, redacted, escaped and capped. */
   readonly onText: (server: string, text: string) => void
+  /** Takes secrets out of a line of it; default: nothing. */
+  readonly redact?: (text: string) => string
   /** What servers reach that may reach something. */
   readonly outside?: Outside
   /** Who we say we are. */
@@ -64,7 +66,7 @@ export class Seat {
     this.owner = owner
     this.startedAt = deps.clock()
     const quarantine = new Quarantine((detail) => this.tell('upstream.noise', detail))
-    const muffler = new Muffler((text) => deps.onText(spec.name, text), deps.clock)
+    const muffler = new Muffler((text) => deps.onText(spec.name, text), deps.clock, deps.redact)
     const handlers = {
       onValue: (value: unknown, bytes: number) => this.peer.take(value, bytes),
       onNoise: () => quarantine.drop('line that is no JSON'),
@@ -76,6 +78,7 @@ export class Seat {
       onOver: (what: string) => this.tell('upstream.limited', what),
       onExit: (written: string, wanted: boolean) => {
         const reason = escapeText(written)
+        muffler.end()
         const denial = new Denial('upstream_failed', { detail: `the server ended: ${reason}` })
         this.#bridge?.fail(denial)
         this.peer.fail(denial)
