@@ -71,7 +71,11 @@ function linesOf(file: string, from = 0): readonly string[] {
 /** Which file it is, for one of the same name may take its place. */
 const fileOf = (file: string): number | undefined => statSync(file, { throwIfNoEntry: false })?.ino
 
-async function follow(file: string, seen: { file: number | undefined; bytes: number }, show: (texts: readonly string[]) => void): Promise<void> {
+async function follow(
+  file: string,
+  seen: { file: number | undefined; bytes: number },
+  show: (texts: readonly string[]) => void,
+): Promise<void> {
   const look = (): void => {
     const now = statSync(file, { throwIfNoEntry: false })
     if (now === undefined) return

@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { type Config, ownFiles, publicUrlOf } from '../config/config.ts'
-import { Fault } from '../core/denial.ts'
+import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
@@ -23,7 +23,7 @@ import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
-import { createServerLog } from './server-log.ts'
+import { createServerLog, type ServerLog } from './server-log.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -33,8 +33,6 @@ export interface GatewayOptions {
   readonly version: string
   /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
   readonly onFault: (fault: Fault) => void
-  /** A line that a server writes to its standard error, escaped and capped. Default: it is kept beside the store. */
-  readonly onText?: (server: string, text: string) => void
   /** Default: the machine's. */
   readonly clock?: Clock
 }
@@ -73,7 +71,7 @@ class RunningGateway implements Gateway {
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
-  readonly #onText: (server: string, text: string) => void
+  readonly #onText: ServerLog
   #listener: Listener | undefined
   #authorization: Authorization | undefined
 
@@ -81,8 +79,7 @@ class RunningGateway implements Gateway {
     const { config, clock } = house
     this.house = house
     this.#options = options
-    this.#onText =
-      options.onText ?? createServerLog(config, clock, (cause) => options.onFault(new Fault('FAULT_LOG', 'a server log cannot be written', { cause })))
+    this.#onText = createServerLog(config, clock, options.onFault)
     this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
     this.#streams = new Streams(config.limits.streams.perPrincipal)

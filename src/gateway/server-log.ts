@@ -1,7 +1,8 @@
 /** What servers say on their standard error, kept for people: two bounded files for each server, beside the store. */
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type Config, IN_MEMORY } from '../config/config.ts'
+import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 
 /** A full file makes room for an empty one and takes the place of the one before. */
@@ -22,20 +23,24 @@ export function serverLogFiles({ store }: Pick<Config, 'store'>, server: string)
   return [`${file}.1`, file]
 }
 
-/** @returns what keeps a line. It never throws: that a log cannot be written is no reason to end a server; `onFail` is told, once a server. */
-export function createServerLog(config: Config, clock: Clock, onFail: (error: unknown) => void): (server: string, text: string) => void {
+/** Keeps one line. It never throws: that a log cannot be written is no reason to end a server. */
+export type ServerLog = (server: string, text: string) => void
+
+/** @param onFault told once, until it can be written again. */
+export function createServerLog(config: Pick<Config, 'store'>, clock: Clock, onFault: (fault: Fault) => void): ServerLog {
   const failing = new Set<string>()
   return (server, text) => {
-    const [older, newer] = serverLogFiles(config, server) ?? []
-    if (older === undefined || newer === undefined) return
+    const files = serverLogFiles(config, server)
+    if (files === undefined) return
+    const [older, newer] = files
     try {
-      mkdirSync(`${config.store}-servers`, { recursive: true, mode: 0o700 })
+      mkdirSync(dirname(newer), { recursive: true, mode: 0o700 })
       if ((statSync(newer, { throwIfNoEntry: false })?.size ?? 0) > FILE_MAX_BYTES) renameSync(newer, older)
       const line: ServerLine = { at: clock(), text }
       appendFileSync(newer, `${JSON.stringify(line)}\n`, { mode: 0o600 })
       failing.delete(server)
-    } catch (error) {
-      if (!failing.has(server)) onFail(error)
+    } catch (cause) {
+      if (!failing.has(server)) onFault(new Fault('FAULT_LOG', `${newer}: what ${server} says cannot be kept`, { cause }))
       failing.add(server)
     }
   }

@@ -76,6 +76,7 @@ export class Child implements Wire {
   #unsent = 0
   #isWanted = false
   #exited = false
+  #isUnmade = false
   #reason = ''
   /** What it says first to stderr: where there is no sandbox, why. */
   #firstText: string | undefined
@@ -112,6 +113,11 @@ export class Child implements Wire {
 
   get pid(): number | undefined {
     return this.#spawned.pid
+  }
+
+  /** It has ended before it began, because there is no sandbox for it. */
+  get isUnmade(): boolean {
+    return this.#isUnmade
   }
 
   /** It does not read what it is sent: nothing more should be asked of it. */
@@ -188,10 +194,10 @@ export class Child implements Wire {
     })
   }
 
-  /** Without its exit code there has not been a sandbox that it could have ended in. */
   #howEnded(code: number | null): string {
-    const isUnmade = this.#confined?.hasRun === false && code !== 0 && !this.#isWanted
-    return isUnmade ? `the sandbox could not be made: ${this.#firstText?.trim() ?? `exit code ${code}`}` : `exit code ${code}`
+    // Without its exit code there has not been a sandbox that it could have ended in.
+    this.#isUnmade = this.#confined?.hasRun === false && code !== 0 && !this.#isWanted
+    return this.#isUnmade ? `the sandbox could not be made: ${this.#firstText?.trim() ?? `exit code ${code}`}` : `exit code ${code}`
   }
 
   #over(what: string): void {

@@ -107,7 +107,9 @@ export class Egress {
         outside.on('close', () => inside.destroy())
       })
       .catch((error: unknown) => {
-        inside.end(`HTTP/1.1 ${error instanceof Refused ? '403 Forbidden' : '502 Bad Gateway'}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`)
+        inside.end(
+          `HTTP/1.1 ${error instanceof Refused ? '403 Forbidden' : '502 Bad Gateway'}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n`,
+        )
       })
   }
 

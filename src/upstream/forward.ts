@@ -1,7 +1,5 @@
-/**
- * The way out of a sandbox, seen from inside: a port on its loopback, forwarded to the socket of the egress proxy. Runs as a program of
- * its own in the sandbox, around the server, and imports nothing of the house: `forward SOCKET PROGRAM ARGUMENT…`.
- */
+/** The way out of a sandbox, seen from inside: a port on its loopback, forwarded to the socket of the egress proxy. */
+// A program of its own, which runs in the sandbox around the server and imports nothing of the house: `forward SOCKET PROGRAM ARGUMENT…`.
 import { spawn } from 'node:child_process'
 import { connect, createServer } from 'node:net'
 

@@ -39,10 +39,12 @@ export class Pool {
     this.#deps = deps
     if (sandbox !== undefined && sandbox.network !== 'none') {
       const resource = { kind: 'server', server: name, name } as const
-      const onRefused = (detail: string): void => deps.onEvent({ type: 'egress.refused', transport: 'stdio', resource, detail, by: 'gateway' })
+      const onRefused = (detail: string): void =>
+        deps.onEvent({ type: 'egress.refused', transport: 'stdio', resource, detail, by: 'gateway' })
       this.#egress = new Egress({ ...deps.outside, hosts: sandbox.network, clock: deps.clock, onRefused })
     }
-    this.#spec = this.#egress === undefined || sandbox === undefined ? spec : { ...spec, sandbox: { ...sandbox, egress: this.#egress.socket } }
+    this.#spec =
+      this.#egress === undefined || sandbox === undefined ? spec : { ...spec, sandbox: { ...sandbox, egress: this.#egress.socket } }
   }
 
   get(key: string): Seat | undefined {

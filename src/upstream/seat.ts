@@ -82,7 +82,7 @@ export class Seat {
         const denial = new Denial('upstream_failed', { detail: `the server ended: ${reason}` })
         this.#bridge?.fail(denial)
         this.peer.fail(denial)
-        this.tell('upstream.stopped', reason)
+        this.tell(this.#child.isUnmade ? 'upstream.refused' : 'upstream.stopped', reason)
         onExit(this, wanted)
       },
     }

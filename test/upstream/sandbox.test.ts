@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, connect, createServer } from 'node:net'
-import { homedir, networkInterfaces, tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -45,24 +45,27 @@ async function aMachine(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-sandbox-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const at = (name: string): string => join(folder, name)
-  for (const name of ['readable', 'writable']) mkdirSync(at(name))
-  for (const name of ['secret', 'store.db', 'readable/given']) writeFileSync(at(name), `the text of ${name}`)
+  for (const name of ['readable', 'writable', 'home']) mkdirSync(at(name))
+  for (const name of ['secret', 'store.db', 'home/.netrc', 'readable/given']) writeFileSync(at(name), `the text of ${name}`)
   symlinkSync(at('secret'), at('writable/planted'))
   const abstract = `portcullis-${process.pid}`
   const greeting = createHttpServer((request, response) => response.end(`hello ${request.headers.host}`))
-  const servers = [createServer(), createServer(), createServer(), greeting]
-  const [tcp, socket, hidden] = servers
+  const [tcp, socket, hidden] = [createServer(), createServer(), createServer()]
+  const servers = [tcp, socket, hidden, greeting]
   for (const server of servers) t.after(() => server.close())
-  tcp?.listen(0, '::')
-  socket?.listen(at('host.sock'))
-  hidden?.listen(`\0${abstract}`)
+  tcp.listen(0, '::')
+  socket.listen(at('host.sock'))
+  hidden.listen(`\0${abstract}`)
   greeting.listen(0, '127.0.0.1')
   await Promise.all(servers.map((server) => (server.listening ? undefined : once(server, 'listening'))))
-  const address = Object.values(networkInterfaces()).flat().find((one) => one?.internal === false)?.address ?? '127.0.0.2'
+  const address =
+    Object.values(networkInterfaces())
+      .flat()
+      .find((one) => one?.internal === false)?.address ?? '127.0.0.2'
   const args = {
-    ...{ secret: at('secret'), store: at('store.db'), home: homedir(), readable: at('readable'), writable: at('writable') },
+    ...{ secret: at('secret'), store: at('store.db'), home: at('home'), readable: at('readable'), writable: at('writable') },
     ...{ link: at('writable/planted'), socket: at('host.sock'), abstract, pid: String(process.pid), needle: NEEDLE, address },
-    port: String((tcp?.address() as AddressInfo).port),
+    port: String((tcp.address() as AddressInfo).port),
   }
   return { at, args, greetingPort: (greeting.address() as AddressInfo).port }
 }
@@ -79,7 +82,14 @@ test('a hostile server in a sandbox gets nowhere', { skip }, async (t) => {
   const upstream = upstreamOf(child('hostile'), {
     environment: { NEEDLE },
     redact: (text) => text.replaceAll(NEEDLE, '[secret]'),
-    sandbox: { ...A_SANDBOX, read: [at('readable')], write: [at('writable')], network: Object.keys(ADDRESSES), cpu: 1, hidden: [at('store.db')] },
+    sandbox: {
+      ...A_SANDBOX,
+      read: [at('readable')],
+      write: [at('writable')],
+      network: Object.keys(ADDRESSES),
+      cpu: 1,
+      hidden: [at('store.db')],
+    },
     outside: {
       resolve: (name, done) => done(null, [{ address: ADDRESSES[name] ?? '' }]),
       dial: (address, port) => {
@@ -120,8 +130,8 @@ test('a hostile server in a sandbox gets nowhere', { skip }, async (t) => {
     if (typeof said === 'string') assert.match(said, /^held: .*errno Resource temporarily unavailable/s)
     else assert.match((await upstream.event(({ type }) => type === 'upstream.limited')).detail ?? '', /over 128 processes/)
   })
-  await t.test('it leaves nothing behind when it is closed, and is ended when it takes memory', async () => {
-    const marker = `left-at-close-${process.pid}`
+  await t.test('it is ended when it takes memory, and what it left behind ends with it', async () => {
+    const marker = `left-at-end-${process.pid}`
     await tool(upstream, ALICE, call('leave something behind', { marker }))
     while (processesNamed(marker).length === 0) await new Promise(setImmediate)
     await assert.rejects(tool(upstream, ALICE, call('take memory')), denied('upstream_failed'))
