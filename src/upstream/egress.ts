@@ -25,6 +25,11 @@ const HOST_MAX_CHARS = 253
 const TOLD_MAX = 100
 const WINDOW_MS = 60_000
 
+/** What the folders of all sockets begin with: whoever sees one has the way out that belongs to another server. */
+export const EGRESS_FOLDER = join(tmpdir(), 'portcullis-egress-')
+/** Addresses of one name that are tried. */
+const ADDRESSES_MAX = 4
+
 /** How a name becomes addresses. */
 export type Resolve = (name: string, done: (error: Error | null, addresses: readonly { readonly address: string }[]) => void) => void
 
@@ -68,7 +73,7 @@ export class Egress {
     this.#windowAt = options.clock()
     this.#hosts = new Set(options.hosts.flatMap((host) => (/:\d+$/.test(host) ? [host] : PORTS.map((port) => `${host}:${port}`))))
     // Its folder is nobody's but ours (mode 0700).
-    this.#folder = mkdtempSync(join(tmpdir(), 'portcullis-egress-'))
+    this.#folder = mkdtempSync(EGRESS_FOLDER)
     this.socket = join(this.#folder, 'egress.sock')
     this.#server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: 0 })
     this.#server.maxConnections = CONNECTIONS_MAX
@@ -145,23 +150,23 @@ export class Egress {
   async #reach(target: Target | undefined, asked: string): Promise<Socket> {
     try {
       if (target === undefined) throw new Refused('no host and port')
-      const address = await this.#addressOf(target)
-      return await this.#dial(address, target.port)
+      const addresses = await this.#addressesOf(target)
+      return await this.#dialAny(addresses.slice(0, ADDRESSES_MAX), target.port)
     } catch (error) {
       if (error instanceof Refused) this.#tell(`${escapeText(asked.slice(0, HOST_MAX_CHARS))}: ${error.message}`)
       throw error
     }
   }
 
-  /** Every address behind a name must be fit to be dialled, and one of those very addresses is dialled (DNS rebinding). */
-  async #addressOf({ host, port }: Target): Promise<string> {
+  /** Every address behind a name must be fit to be dialled, and those very addresses are dialled (DNS rebinding). */
+  async #addressesOf({ host, port }: Target): Promise<readonly string[]> {
     if (!this.#hosts.has(`${host}:${port}`)) throw new Refused('not one of the hosts that were named')
     const literal = host.replace(/^\[(.*)\]$/, '$1')
     if (isIP(literal) !== 0) {
       // Named by its address it cannot become another one: it may be private. Never this machine, nor its link.
       const place = placeOf(literal)
       if (place !== 'public' && place !== 'private') throw new Refused(`a ${place} address`)
-      return literal
+      return [literal]
     }
     const { resolve = resolveBySystem } = this.#options
     const found = await new Promise<readonly { readonly address: string }[]>((settle, reject) => {
@@ -169,9 +174,18 @@ export class Egress {
     })
     const place = found.map(({ address }) => placeOf(address)).find((one) => one !== 'public')
     if (place !== undefined) throw new Refused(`it leads to a ${place} address`)
-    const [first] = found
+    return found.map(({ address }) => address)
+  }
+
+  /** One after the other: of a host with two kinds of addresses only one may be reachable from here. */
+  async #dialAny([first, ...others]: readonly string[], port: number): Promise<Socket> {
     if (first === undefined) throw new Error('no address')
-    return first.address
+    try {
+      return await this.#dial(first, port)
+    } catch (error) {
+      if (others.length === 0) throw error
+      return this.#dialAny(others, port)
+    }
   }
 
   #dial(address: string, port: number): Promise<Socket> {

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../core/denial.ts'
+import { EGRESS_FOLDER } from './egress.ts'
 import { isWithin, needsOf, type Shown, SYSTEM } from './needs.ts'
 import { createFilter } from './seccomp.ts'
 
@@ -25,6 +26,8 @@ const SHOWN_OF_ETC = [
   'ca-certificates/extracted',
   'pki/ca-trust/extracted',
   'pki/tls/certs',
+  'pki/tls/openssl.cnf',
+  'crypto-policies',
 ] as const
 /** Stand in for files that would say who else there is on this machine. */
 const OURS_OF_ETC = { passwd: 'passwd.txt', group: 'group.txt', hosts: 'hosts.txt', 'nsswitch.conf': 'nsswitch.txt' } as const
@@ -103,7 +106,8 @@ export function confine({ command, cwd = '/', env }: Command, spec: SandboxSpec)
     `--data=${spec.memoryBytes + SET_ASIDE_BYTES}`,
     `--nproc=${spec.processes}`,
     `--nofile=${spec.files}`,
-    '--core=0',
+    // Not 0: a program that takes cores by pipe, outside and as root, would be given them all the same (core(5)).
+    '--core=1',
     '--msgqueue=0',
   ]
   const rest = command.slice(1)
@@ -162,20 +166,32 @@ interface Mount extends Shown {
 function mountsOf(needed: readonly Shown[], { read, write, hidden }: SandboxSpec): readonly Mount[] {
   const mounts = new Map<string, Mount>()
   for (const { from, to } of needed) mounts.set(to, { how: '--ro-bind', from, to })
-  const add = (path: string, how: Mount['how']): void => {
+  const named = (path: string, how: Mount['how']): Mount => {
     if (!existsSync(path)) throw new Fault('FAULT_SANDBOX', `${path} is to be shown to it, and is not there`)
-    mounts.set(path, { how, from: realpathSync(path), to: path })
+    const mount = { how, from: realpathSync(path), to: path }
+    mounts.set(path, mount)
+    return mount
   }
-  for (const path of read) add(path, '--ro-bind')
-  for (const path of write) add(path, '--bind')
-  const secret = hidden.map(realPathOf)
-  for (const { from, to } of mounts.values()) {
-    if (NEVER_SHOWN.some((folder) => isWithin(from, folder) || isWithin(to, folder)))
-      throw new Fault('FAULT_SANDBOX', `${to} is of the machine itself and is not shown`)
-    const held = secret.find((path) => isWithin(path, from) || from.startsWith(path))
-    if (held !== undefined) throw new Fault('FAULT_SANDBOX', `${to} would show it ${held}, which is the gateway's own`)
+  for (const path of read) named(path, '--ro-bind')
+  const writable = write.map((path) => named(path, '--bind'))
+  const secret = [...hidden, EGRESS_FOLDER].map(realPathOf)
+  for (const mount of mounts.values()) checkMount(mount, secret, writable)
+  for (const { from } of needed) {
+    const own = writable.find((folder) => isWithin(from, folder.from))
+    if (own !== undefined) throw new Fault('FAULT_SANDBOX', `${from} is its own program and lies in ${own.to}, which it may write`)
   }
   return [...mounts.values()].toSorted((left, right) => left.to.length - right.to.length)
+}
+
+/** Links have been followed by now: what counts is where they lead. */
+function checkMount({ from, to }: Mount, secret: readonly string[], writable: readonly Mount[]): void {
+  if (NEVER_SHOWN.some((folder) => isWithin(from, folder) || isWithin(to, folder)))
+    throw new Fault('FAULT_SANDBOX', `${to} is of the machine itself and is not shown`)
+  const held = secret.find((path) => isWithin(path, from) || from.startsWith(path))
+  if (held !== undefined) throw new Fault('FAULT_SANDBOX', `${to} would show it ${held}, which is the gateway's own`)
+  // Where it may write it can put a link, and would be shown at its next start what that leads to.
+  const folder = writable.find((one) => isWithin(to, one.to) && !isWithin(from, one.from))
+  if (folder !== undefined) throw new Fault('FAULT_SANDBOX', `${to} leads out of ${folder.to}, which it may write`)
 }
 
 /** Also of what is not there yet. */

@@ -179,18 +179,24 @@ test('the official everything server works in a sandbox without network', { skip
 test('a server is not started where something would be shown to it that must not be', { skip }, async (t) => {
   const { at } = await aMachine(t)
   symlinkSync(at('.'), at('readable/everything'))
+  mkdirSync(at('package/bin'), { recursive: true })
+  writeFileSync(at('package/bin/tool'), '#!/bin/sh\n', { mode: 0o755 })
   const refusals = [
     [{ read: [at('.')] }, /would show it .*store\.db/],
     [{ write: [at('readable/everything')] }, /would show it .*store\.db/],
     [{ read: [at('store.db')] }, /would show it/],
     [{ read: ['/'] }, /would show it/],
+    [{ read: [tmpdir()], hidden: [] }, /would show it .*portcullis-egress-/],
+    [{ read: [at('writable/planted')], write: [at('writable')] }, /leads out of .*writable, which it may write/],
+    [{ write: [at('package')] }, /its own program and lies in/],
     [{ read: ['/proc'] }, /of the machine itself/],
     [{ read: [at('nowhere')] }, /is not there/],
   ] as const
   for (const [said, why] of refusals) {
+    const program = at('package/bin/tool')
     const sandbox = { ...A_SANDBOX, hidden: [at('store.db')], ...said }
     assert.throws(
-      () => confine({ command: ['true'], env: { PATH: '/usr/bin' } }, sandbox),
+      () => confine({ command: [program], env: { PATH: '/usr/bin' } }, sandbox),
       (error) => error instanceof Fault && error.code === 'FAULT_SANDBOX' && why.test(error.message),
       String(Object.values(said)),
     )
