@@ -1,4 +1,5 @@
 /** `portcullis check`: configuration and policies, told as file:line:column. */
+import { rmSync } from 'node:fs'
 import type { Command } from 'commander'
 import { type CommandServer, type Config, ownFiles } from '../config/config.ts'
 import { floatingOf } from '../config/floating.ts'
@@ -58,6 +59,9 @@ function warningsOf(config: Config): readonly string[] {
     return [
       ...(server.sandbox === undefined ? [`servers.${name}: no sandbox is written, it may do whatever the gateway may`] : []),
       ...(floating === undefined ? [] : [`servers.${name}.command: ${floating} is whichever version is the newest; write one`]),
+      ...(typeof server.sandbox === 'object' && process.platform === 'darwin'
+        ? [`servers.${name}.sandbox: memory, processes, cpu and files are not held on macOS`]
+        : []),
       ...(unfit === undefined ? [] : [`servers.${name}.sandbox: it will not be started: ${unfit}`]),
     ]
   })
@@ -66,7 +70,8 @@ function warningsOf(config: Config): readonly string[] {
 function sandboxFault(config: Config, { sandbox, cwd, env }: CommandServer, command: readonly string[]): string | undefined {
   if (sandbox === undefined || sandbox === 'off') return undefined
   try {
-    confine({ command, cwd, env }, { ...sandbox, hidden: ownFiles(config) })
+    const { scratch } = confine({ command, cwd, env }, { ...sandbox, hidden: ownFiles(config) })
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
     return undefined
   } catch (error) {
     return error instanceof Fault ? error.message : String(error)

@@ -1,6 +1,7 @@
 /** A server as a child of ours: started without a shell and with a clean environment, spoken to in lines, ended with everything it started. */
 import { isUtf8 } from 'node:buffer'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { Alarm, Schedule } from '../bridge/alarm.ts'
 import { Confined } from './confined.ts'
@@ -72,6 +73,7 @@ export class Child implements Wire {
   readonly #spawned: ChildProcess
   readonly #pipes: Pipes
   readonly #confined: Confined | undefined
+  readonly #scratch: string | undefined
   #lines: string[] = []
   #unsent = 0
   #isWanted = false
@@ -95,16 +97,16 @@ export class Child implements Wire {
     const [program = '', ...rest] = launch?.command ?? spec.command
     this.#spawned = spawn(program, rest, {
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-      // What starts the sandbox runs outside of it: nothing that is meant for the server may change what it does (LD_PRELOAD).
-      env: launch === undefined ? env : {},
-      stdio: launch === undefined ? 'pipe' : ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      env: launch?.env ?? env,
+      stdio: launch?.confinement === undefined ? 'pipe' : ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       // A group of its own, so that it can be ended together with all that it started.
       detached: true,
       shell: false,
       windowsHide: true,
     })
     this.#pipes = pipesOf(this.#spawned)
-    if (launch !== undefined)
+    this.#scratch = launch?.scratch
+    if (launch?.confinement !== undefined)
       this.#confined = new Confined(launch.confinement, this.#spawned.stdio.slice(3), schedule, (what) => this.#over(what))
     this.#listen(spec.maxLineBytes)
     if (LIVE.size === 0) process.on('exit', killLive)
@@ -224,6 +226,7 @@ export class Child implements Wire {
     LIVE.delete(this)
     if (LIVE.size === 0) process.off('exit', killLive)
     this.#confined?.close()
+    if (this.#scratch !== undefined) rmSync(this.#scratch, { recursive: true, force: true })
     this.#lines = []
     const { stdin, stdout, stderr } = this.#pipes
     for (const stream of [stdin, stdout, stderr]) stream.destroy()

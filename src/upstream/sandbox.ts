@@ -1,10 +1,11 @@
-/** A server in a sandbox of Linux: bubblewrap, told to show it nothing but what it needs and what the operator named. */
+/** A server in a sandbox: on Linux bubblewrap, told to show it nothing but what it needs and what the operator named. */
 import { hash } from 'node:crypto'
 import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, join } from 'node:path'
 import { Fault } from '../core/denial.ts'
-import { EGRESS_FOLDER } from './egress.ts'
+import { mountsOf } from './mounts.ts'
 import { isWithin, needsOf, type Shown, SYSTEM } from './needs.ts'
+import { confineByRuntime } from './runtime.ts'
 import { createFilter } from './seccomp.ts'
 
 /**
@@ -31,8 +32,6 @@ const SHOWN_OF_ETC = [
 ] as const
 /** Stand in for files that would say who else there is on this machine. */
 const OURS_OF_ETC = { passwd: 'passwd.txt', group: 'group.txt', hosts: 'hosts.txt', 'nsswitch.conf': 'nsswitch.txt' } as const
-/** Of the kernel and of devices nothing of the machine's own is shown. */
-const NEVER_SHOWN = ['/proc', '/sys', '/dev'] as const
 /** What is written to /tmp is in memory: a quarter of `memory` at most, beside it. */
 const TMP_SHARE = 4
 const SHARED_MEMORY_BYTES = 64 * 1024 * 1024
@@ -75,17 +74,25 @@ export interface Confinement {
 
 export interface Launch {
   readonly command: readonly string[]
-  readonly confinement: Confinement
+  /** Of what starts the sandbox, and runs outside of it. */
+  readonly env: Readonly<Record<string, string>>
+  readonly confinement?: Confinement
+  /** A folder that is removed when it has ended. */
+  readonly scratch?: string
 }
 
-interface Command {
+export interface Command {
   readonly command: readonly string[]
   readonly cwd?: string
   readonly env: Readonly<Record<string, string>>
 }
 
 /** @throws Fault `FAULT_SANDBOX` when this machine has no sandbox, or something would be shown that must not be. Then nothing is started. */
-export function confine({ command, cwd = '/', env }: Command, spec: SandboxSpec): Launch {
+export function confine(asked: Command, spec: SandboxSpec): Launch {
+  return process.platform === 'darwin' ? confineByRuntime(asked, spec) : confineByBubblewrap(asked, spec)
+}
+
+function confineByBubblewrap({ command, cwd = '/', env }: Command, spec: SandboxSpec): Launch {
   const { bwrap, prlimit, taskset, filter } = toolsOf()
   const { program, shown } = needsOf(command, cwd, env['PATH'] ?? '')
   const proxy = spec.egress === undefined ? [] : forwarder(spec.egress)
@@ -118,6 +125,8 @@ export function confine({ command, cwd = '/', env }: Command, spec: SandboxSpec)
       ...proxy.map(({ to }) => to),
       ...[program, ...rest],
     ],
+    // Nothing that is meant for the server may change what bubblewrap itself does (LD_PRELOAD).
+    env: {},
     confinement: {
       options: Buffer.from(`${options.join('\0')}\0`),
       filter,
@@ -156,49 +165,6 @@ export function toolsOf(): Tools {
     taskset: find('taskset', 'util-linux'),
     filter,
   }
-}
-
-interface Mount extends Shown {
-  readonly how: '--bind' | '--ro-bind'
-}
-
-/** Outer ones first, so that what lies inside of another is not covered by it; of one place what was said last. */
-function mountsOf(needed: readonly Shown[], { read, write, hidden }: SandboxSpec): readonly Mount[] {
-  const mounts = new Map<string, Mount>()
-  for (const { from, to } of needed) mounts.set(to, { how: '--ro-bind', from, to })
-  const named = (path: string, how: Mount['how']): Mount => {
-    if (!existsSync(path)) throw new Fault('FAULT_SANDBOX', `${path} is to be shown to it, and is not there`)
-    const mount = { how, from: realpathSync(path), to: path }
-    mounts.set(path, mount)
-    return mount
-  }
-  for (const path of read) named(path, '--ro-bind')
-  const writable = write.map((path) => named(path, '--bind'))
-  const secret = [...hidden, EGRESS_FOLDER].map(realPathOf)
-  for (const mount of mounts.values()) checkMount(mount, secret, writable)
-  for (const { from } of needed) {
-    const own = writable.find((folder) => isWithin(from, folder.from))
-    if (own !== undefined) throw new Fault('FAULT_SANDBOX', `${from} is its own program and lies in ${own.to}, which it may write`)
-  }
-  return [...mounts.values()].toSorted((left, right) => left.to.length - right.to.length)
-}
-
-/** Links have been followed by now: what counts is where they lead. */
-function checkMount({ from, to }: Mount, secret: readonly string[], writable: readonly Mount[]): void {
-  if (NEVER_SHOWN.some((folder) => isWithin(from, folder) || isWithin(to, folder)))
-    throw new Fault('FAULT_SANDBOX', `${to} is of the machine itself and is not shown`)
-  const held = secret.find((path) => isWithin(path, from) || from.startsWith(path))
-  if (held !== undefined) throw new Fault('FAULT_SANDBOX', `${to} would show it ${held}, which is the gateway's own`)
-  // Where it may write it can put a link, and would be shown at its next start what that leads to.
-  const folder = writable.find((one) => isWithin(to, one.to) && !isWithin(from, one.from))
-  if (folder !== undefined) throw new Fault('FAULT_SANDBOX', `${to} leads out of ${folder.to}, which it may write`)
-}
-
-/** Also of what is not there yet. */
-function realPathOf(path: string): string {
-  if (existsSync(path)) return realpathSync(path)
-  const folder = dirname(path)
-  return folder === path ? path : join(realPathOf(folder), basename(path))
 }
 
 function system(): readonly string[] {
