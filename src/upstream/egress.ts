@@ -26,7 +26,7 @@ const TOLD_MAX = 100
 const WINDOW_MS = 60_000
 
 /** What the folders of all sockets begin with: whoever sees one has the way out that belongs to another server. */
-export const EGRESS_FOLDER = join(tmpdir(), 'portcullis-egress-')
+export const EGRESS_FOLDER = join(tmpdir(), 'portcullis-egress')
 /** Addresses of one name that are tried. */
 const ADDRESSES_MAX = 4
 
@@ -73,7 +73,7 @@ export class Egress {
     this.#windowAt = options.clock()
     this.#hosts = new Set(options.hosts.flatMap((host) => (/:\d+$/.test(host) ? [host] : PORTS.map((port) => `${host}:${port}`))))
     // Its folder is nobody's but ours (mode 0700).
-    this.#folder = mkdtempSync(EGRESS_FOLDER)
+    this.#folder = mkdtempSync(`${EGRESS_FOLDER}-`)
     this.socket = join(this.#folder, 'egress.sock')
     this.#server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: 0 })
     this.#server.maxConnections = CONNECTIONS_MAX

@@ -41,7 +41,7 @@ export function mountsOf(
 function checkMount({ from, to }: Mount, secret: readonly string[], writable: readonly Mount[]): void {
   if (NEVER_SHOWN.some((folder) => isWithin(from, folder) || isWithin(to, folder)))
     throw new Fault('FAULT_SANDBOX', `${to} is of the machine itself and is not shown`)
-  const held = secret.find((path) => isWithin(path, from) || from.startsWith(path))
+  const held = secret.find((path) => isWithin(path, from) || isWithin(from, path) || from.startsWith(`${path}-`))
   if (held !== undefined) throw new Fault('FAULT_SANDBOX', `${to} would show it ${held}, which is the gateway's own`)
   // Where it may write it can put a link, and would be shown at its next start what that leads to.
   const folder = writable.find((one) => isWithin(to, one.to) && !isWithin(from, one.from))

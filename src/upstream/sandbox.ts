@@ -56,7 +56,7 @@ export interface SandboxSpec {
   readonly cpu?: number
   /** Open in one process. */
   readonly files: number
-  /** Files of the gateway's own: nothing that is shown may hold one, nor begin like one. */
+  /** Files of the gateway's own: nothing that is shown may hold one, nor one that is called like it and `-…`. */
   readonly hidden: readonly string[]
   /** The socket of the egress proxy (egress.ts); without one there is no network. */
   readonly egress?: string
@@ -109,6 +109,8 @@ function confineByBubblewrap({ command, cwd = '/', env }: Command, spec: Sandbox
     ...['--remount-ro', '/', '--chdir', cwd],
     ...Object.entries(environmentOf(env, spec)).flatMap(([name, value]) => ['--setenv', name, value]),
   ]
+  // It ends one option and would begin another.
+  if (options.some((option) => option.includes('\0'))) throw new Fault('FAULT_SANDBOX', 'a variable or path has a NUL in it')
   const limits = [
     `--data=${spec.memoryBytes + SET_ASIDE_BYTES}`,
     `--nproc=${spec.processes}`,

@@ -46,7 +46,8 @@ async function aMachine(t: TestContext) {
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const at = (name: string): string => join(folder, name)
   for (const name of ['readable', 'writable', 'home']) mkdirSync(at(name))
-  for (const name of ['secret', 'store.db', 'home/.netrc', 'readable/given']) writeFileSync(at(name), `the text of ${name}`)
+  for (const name of ['secret', 'store.db', 'store.db-audit.log', 'home/.netrc', 'readable/given'])
+    writeFileSync(at(name), `the text of ${name}`)
   symlinkSync(at('secret'), at('writable/planted'))
   const abstract = `portcullis-${process.pid}`
   const greeting = createHttpServer((request, response) => response.end(`hello ${request.headers.host}`))
@@ -185,8 +186,9 @@ test('a server is not started where something would be shown to it that must not
     [{ read: [at('.')] }, /would show it .*store\.db/],
     [{ write: [at('readable/everything')] }, /would show it .*store\.db/],
     [{ read: [at('store.db')] }, /would show it/],
+    [{ read: [at('store.db-audit.log')] }, /would show it/],
     [{ read: ['/'] }, /would show it/],
-    [{ read: [tmpdir()], hidden: [] }, /would show it .*portcullis-egress-/],
+    [{ read: [tmpdir()], hidden: [] }, /would show it .*portcullis-egress/],
     [{ read: [at('writable/planted')], write: [at('writable')] }, /leads out of .*writable, which it may write/],
     [{ write: [at('package')] }, /its own program and lies in/],
     [{ read: ['/proc'] }, /of the machine itself/],
@@ -201,6 +203,8 @@ test('a server is not started where something would be shown to it that must not
       String(Object.values(said)),
     )
   }
+  const smuggled = { command: ['true'], env: { PATH: '/usr/bin', GIVEN: 'x\0--bind\0/\0/' } }
+  assert.throws(() => confine(smuggled, A_SANDBOX), /NUL/)
   await using upstream = upstreamOf(['true'], { sandbox: { ...A_SANDBOX, read: [at('nowhere')] } })
   await assert.rejects(last(upstream.forward(modern('tools/list'), ALICE)), denied('upstream_failed'))
   assert.match((await upstream.event(({ type }) => type === 'upstream.refused')).detail ?? '', /is not there/)
