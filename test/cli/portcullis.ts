@@ -1,25 +1,26 @@
-/** The command line as an operator meets it: the real program, in a process of its own, in a folder of its own. */
+/** The command line as an operator meets it, in a folder of its own: commands that end share a process, the others have the real program's. */
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { createInterface } from 'node:readline'
+import { after, type TestContext } from 'node:test'
+import type { Asked, Ran } from './commands.ts'
 
 export const BIN = join(import.meta.dirname, '../../bin/portcullis')
+const COMMANDS = join(import.meta.dirname, 'commands.ts')
+/** A process that has nothing left to do ends at once; a busy machine takes its time. */
+const END_MS = 15_000
 export const SERVER = join(import.meta.dirname, '../../examples/secure-server/main.ts')
-
-export interface Ran {
-  readonly code: number | null
-  readonly out: string
-  readonly errors: string
-}
 
 export interface Installation {
   readonly folder: string
   write(file: string, text: string): void
-  /** Runs to the end. `input` is written to standard input, which is then closed. */
+  /** Runs to the end, behind the commands before it. `input` is written to standard input, which is then closed. */
   run(args: readonly string[], options?: { readonly input?: string; readonly env?: Readonly<Record<string, string>> }): Promise<Ran>
-  /** Runs until it is told to stop; the test ends it in any case. */
+  /** Runs the real program until it is told to stop; the test ends it in any case. */
   start(args: readonly string[], env?: Readonly<Record<string, string>>): Started
 }
 
@@ -30,6 +31,53 @@ export interface Started {
   readonly ended: Promise<Ran>
 }
 
+/** Nothing of ours but what every login has, and what was compiled before. */
+function environment(): Record<string, string> {
+  const { PATH = '', NODE_COMPILE_CACHE } = process.env
+  return { PATH, ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }) }
+}
+
+interface Commands {
+  ask(asked: Asked): Promise<Ran>
+  /** Asks no more. @returns the exit code: of a process that ends when nothing is left open */
+  end(): Promise<number | null>
+}
+
+function startCommands(): Commands {
+  const child = spawn(process.execPath, [COMMANDS], { env: environment(), stdio: ['pipe', 'pipe', 'inherit'] })
+  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    ask(asked) {
+      const answer = last.then(async (): Promise<Ran> => {
+        child.stdin.write(`${JSON.stringify(asked)}\n`)
+        const { value, done } = await answers.next()
+        if (done === true) throw new Error(`the process ended at: portcullis ${asked.args.join(' ')}`)
+        return JSON.parse(value)
+      })
+      last = answer.catch(() => undefined)
+      return answer
+    },
+    async end() {
+      const exited = once(child, 'exit', { signal: AbortSignal.timeout(END_MS) })
+      child.stdin.end()
+      try {
+        const [code]: (number | null)[] = await exited
+        return code ?? null
+      } finally {
+        child.kill('SIGKILL')
+      }
+    },
+  }
+}
+
+/** The process that the commands of a test file share: a process each would cost a second of work. */
+let shared: Commands | undefined
+after(async () => {
+  const code = await shared?.end()
+  assert.equal(code ?? 0, 0, 'a command left something open, or broke')
+})
+
 /** An installation in an empty folder, with this configuration. */
 export function install(t: TestContext, config?: string): Installation {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-cli-'))
@@ -38,7 +86,7 @@ export function install(t: TestContext, config?: string): Installation {
   if (config !== undefined) write('portcullis.yaml', config)
 
   const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Started => {
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...env } })
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env: { ...environment(), HOME: folder, ...env } })
     const said = { out: '', errors: '' }
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said.out += text
@@ -69,9 +117,8 @@ export function install(t: TestContext, config?: string): Installation {
     write,
     start,
     run(args, { input = '', env = {} } = {}) {
-      const { child, ended } = start(args, env)
-      child.stdin?.end(input)
-      return ended
+      shared ??= startCommands()
+      return shared.ask({ folder, args, input, env: { HOME: folder, ...env } })
     },
   }
 }
