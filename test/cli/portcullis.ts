@@ -1,18 +1,13 @@
 /** The command line as an operator meets it, in a folder of its own: commands that end share a process, the others have the real program's. */
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { after, type TestContext } from 'node:test'
-import type { Asked, Ran } from './commands.ts'
+import { type Commands, environment, type Ran, startCommands } from '../fixtures/commands.ts'
 
 export const BIN = join(import.meta.dirname, '../../bin/portcullis')
-const COMMANDS = join(import.meta.dirname, 'commands.ts')
-/** A process that has nothing left to do ends at once; a busy machine takes its time. */
-const END_MS = 15_000
 export const SERVER = join(import.meta.dirname, '../../examples/secure-server/main.ts')
 
 export interface Installation {
@@ -29,46 +24,6 @@ export interface Started {
   /** The first line on standard output that fits; fails when the process ends before. */
   line(fits: (line: string) => boolean): Promise<string>
   readonly ended: Promise<Ran>
-}
-
-/** Nothing of ours but what every login has, and what was compiled before. */
-function environment(): Record<string, string> {
-  const { PATH = '', NODE_COMPILE_CACHE } = process.env
-  return { PATH, ...(NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE }) }
-}
-
-interface Commands {
-  ask(asked: Asked): Promise<Ran>
-  /** Asks no more. @returns the exit code: of a process that ends when nothing is left open */
-  end(): Promise<number | null>
-}
-
-function startCommands(): Commands {
-  const child = spawn(process.execPath, [COMMANDS], { env: environment(), stdio: ['pipe', 'pipe', 'inherit'] })
-  const answers = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-  let last: Promise<unknown> = Promise.resolve()
-  return {
-    ask(asked) {
-      const answer = last.then(async (): Promise<Ran> => {
-        child.stdin.write(`${JSON.stringify(asked)}\n`)
-        const { value, done } = await answers.next()
-        if (done === true) throw new Error(`the process ended at: portcullis ${asked.args.join(' ')}`)
-        return JSON.parse(value)
-      })
-      last = answer.catch(() => undefined)
-      return answer
-    },
-    async end() {
-      const exited = once(child, 'exit', { signal: AbortSignal.timeout(END_MS) })
-      child.stdin.end()
-      try {
-        const [code]: (number | null)[] = await exited
-        return code ?? null
-      } finally {
-        child.kill('SIGKILL')
-      }
-    },
-  }
 }
 
 /** The process that the commands of a test file share: a process each would cost a second of work. */
