@@ -72,7 +72,7 @@ function run(file: string, args: readonly string[] = [], more: Readonly<Record<s
 const textOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['content'] as JsonObject[])[0]?.['text']
 const namesOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['tools'] as JsonObject[]).map((tool) => tool['name'])
 
-for (const example of ['node-http', 'express', 'hono', 'sdk-v1']) {
+for (const example of ['node-http', 'express', 'fastify', 'hono', 'sdk-v1']) {
   test(`${example}: guarded over HTTP, for clients of both eras`, async () => {
     await using running = run(`examples/embedded/${example}.ts`)
     const url = await running.line()
@@ -87,7 +87,7 @@ for (const example of ['node-http', 'express', 'hono', 'sdk-v1']) {
 
     await using older = await legacyHttp(url, writer, '2025-11-25')
     assert.equal(textOf(await older.ask('tools/call', { name: 'read_note', arguments: {} })), 'buy milk')
-    if (example === 'express' || example === 'hono') assert.equal(await (await fetch(new URL('/', url))).text(), 'notes')
+    if (['express', 'fastify', 'hono'].includes(example)) assert.equal(await (await fetch(new URL('/', url))).text(), 'notes')
   })
 }
 
