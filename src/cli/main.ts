@@ -10,6 +10,7 @@ import { addClients } from './clients.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addLogin } from './login.ts'
+import { addLogs } from './logs.ts'
 import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
 import { addServe } from './serve.ts'
@@ -31,6 +32,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addBlock,
   addCerts,
   addAudit,
+  addLogs,
   addLogin,
   addCall,
 ]

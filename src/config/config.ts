@@ -6,6 +6,7 @@ import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
 import { isLoopback, publicUrlOf } from './public-url.ts'
+import { loose, type SandboxConfig, settleSandbox } from './sandbox.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Environment, Path } from './source.ts'
 import {
@@ -21,6 +22,8 @@ import type { Address } from './values.ts'
 
 /** All that a child inherits of our environment; nothing of the gateway's own is in there. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
+/** In a sandbox: the home of whoever started us is not there. */
+const INHERITED_IN_SANDBOX = ['PATH', 'LANG'] as const
 /** A process costs tens of megabytes. */
 const PROCESSES_MAX = 32
 const PROCESS_IDLE_MS = 10 * 60_000
@@ -41,6 +44,8 @@ export interface CommandServer {
   readonly roots: boolean
   readonly maxProcesses: number
   readonly idleMs: number
+  /** What it may touch. `off`: the operator wrote that it has none; absent: nothing was written. */
+  readonly sandbox?: SandboxConfig | 'off'
 }
 
 /** A server that speaks Streamable HTTP. */
@@ -170,9 +175,11 @@ export function commandServer(
   [program, ...rest]: readonly [string, ...string[]],
   directory: string,
   environment: Environment,
-  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle'>,
+  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle' | 'sandbox'>,
 ): CommandServer {
-  const inherited = INHERITED.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
+  const sandbox = written.sandbox === undefined ? undefined : settleSandbox(written.sandbox, directory)
+  const names = sandbox === undefined || sandbox === 'off' ? INHERITED : INHERITED_IN_SANDBOX
+  const inherited = names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
   return {
     kind: 'command',
     program: /^\.{1,2}[/\\]/.test(program) ? resolve(directory, program) : program,
@@ -184,6 +191,7 @@ export function commandServer(
     roots: written.roots ?? false,
     maxProcesses: written.maxProcesses ?? PROCESSES_MAX,
     idleMs: written.idle ?? PROCESS_IDLE_MS,
+    ...(sandbox === undefined ? {} : { sandbox }),
   }
 }
 
@@ -266,7 +274,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
 }
 
 function strictly(settings: Settings): readonly Contradiction[] {
-  const { authentication, publicUrl } = settings
+  const { authentication, publicUrl, servers } = settings
   const url = new URL(publicUrlOf(settings))
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
@@ -277,6 +285,8 @@ function strictly(settings: Settings): readonly Contradiction[] {
       expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
     })
   }
+  for (const [name, { command, sandbox }] of Object.entries(servers))
+    if (command !== undefined) found.push(...loose(command, sandbox).map((rest) => ({ ...rest, path: ['servers', name, ...rest.path] })))
   return found
 }
 

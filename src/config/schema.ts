@@ -4,6 +4,7 @@ import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
+import { sandboxSettings } from './sandbox.ts'
 import { certificateSettings, tlsSettings, upstreamTlsSettings } from './tls.ts'
 import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
 
@@ -16,7 +17,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
 
 /** Of the server's own settings these belong to a command alone. */
-const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle'] as const
+const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle', 'sandbox'] as const
 
 const server = z
   .strictObject(
@@ -35,6 +36,7 @@ const server = z
         .describe('For an https:// url: which authorities are believed, and what the gateway shows of itself.'),
       cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
       timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
+      sandbox: sandboxSettings.optional(),
       roots: flag()
         .optional()
         .describe('Whether callers may tell it folders of theirs (roots). Many servers open what they are told. Default false.'),
@@ -167,7 +169,7 @@ export const settings = z.strictObject(
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')
       .describe(
-        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine.',
+        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine, no server without a sandbox or of a floating version.',
       ),
     tls: tlsSettings.optional().describe('Unless written, the listener speaks plain HTTP.'),
     allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),

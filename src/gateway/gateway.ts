@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
+import { ownFiles } from '../config/own-files.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
@@ -24,6 +25,7 @@ import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
+import { createServerLog, type ServerLog } from './server-log.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -33,8 +35,6 @@ export interface GatewayOptions {
   readonly version: string
   /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
   readonly onFault: (fault: Fault) => void
-  /** What a server writes to its standard error, escaped and capped. Default: it is dropped. */
-  readonly onText?: (server: string, text: string) => void
   /** Default: the machine's. */
   readonly clock?: Clock
 }
@@ -73,6 +73,7 @@ class RunningGateway implements Gateway {
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
+  readonly #onText: ServerLog
   #front: Front | undefined
   #authorization: Authorization | undefined
 
@@ -80,6 +81,7 @@ class RunningGateway implements Gateway {
     const { config, clock } = house
     this.house = house
     this.#options = options
+    this.#onText = createServerLog(config, clock, options.onFault)
     this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
     this.#streams = new Streams(config.limits.streams.perPrincipal)
@@ -109,6 +111,7 @@ class RunningGateway implements Gateway {
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
     edge = this.#edge(publicUrl, routes, resources)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: front.url, by: 'gateway' })
+    await this.#tellUnconfined()
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
@@ -120,6 +123,7 @@ class RunningGateway implements Gateway {
     const upstream = this.#upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
+    await this.#tellUnconfined()
     const face = {
       house: stations,
       server,
@@ -147,6 +151,16 @@ class RunningGateway implements Gateway {
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
+  }
+
+  /** Which servers may do whatever we may: nobody is to find that out afterwards. */
+  async #tellUnconfined(): Promise<void> {
+    for (const [name, server] of Object.entries(this.house.config.servers)) {
+      if (server.kind === 'url' || typeof server.sandbox === 'object') continue
+      const resource = { kind: 'server', server: name, name } as const
+      const detail = server.sandbox === undefined ? 'no sandbox is written' : 'sandbox: off'
+      await this.house.journal.write({ type: 'upstream.unconfined', transport: 'stdio', resource, detail, by: 'gateway' })
+    }
   }
 
   #routes(): ReadonlyMap<string, Route> {
@@ -194,11 +208,16 @@ class RunningGateway implements Gateway {
       tls?.()
       return createHttpUpstream({ name, url, timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true, ...(tls && { tls }) }, deps)
     }
-    const { kind: _kind, roots: _roots, program, arguments: rest, ...spec } = server
-    const { onText } = this.#options
+    const { kind: _kind, roots: _roots, program, arguments: rest, sandbox, ...spec } = server
     return createStdioUpstream(
-      { name, command: [program, ...rest], maxLineBytes: maxBytes, ...spec },
-      { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
+      {
+        name,
+        command: [program, ...rest],
+        maxLineBytes: maxBytes,
+        ...spec,
+        ...(sandbox === undefined || sandbox === 'off' ? {} : { sandbox: { ...sandbox, hidden: ownFiles(config) } }),
+      },
+      { ...deps, environment: {}, onText: this.#onText },
     )
   }
 }
