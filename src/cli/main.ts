@@ -4,12 +4,14 @@ import { Command } from 'commander'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
+import { addCerts } from './certs.ts'
 import { addCheck } from './check.ts'
 import { addClients } from './clients.ts'
 import { addConnections } from './connections.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addLogin } from './login.ts'
+import { addLogs } from './logs.ts'
 import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
 import { addSeal } from './seal.ts'
@@ -32,7 +34,9 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addPolicy,
   addSeal,
   addBlock,
+  addCerts,
   addAudit,
+  addLogs,
   addLogin,
   addCall,
 ]

@@ -1,6 +1,7 @@
 /** `portcullis tokens`: made, looked at, revoked. A token comes by standard input, never on the command line, where others could read it. */
 import type { Command } from 'commander'
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { createIds } from '../core/id.ts'

@@ -6,13 +6,17 @@ import { type CredentialConfig, settleCredential } from './credentials.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { type OAuthConfig, settleOAuth } from './oauth.ts'
+import { type SandboxConfig, settleSandbox } from './sandbox.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import { IN_MEMORY, keyFileOf, type Sealing } from './sealing.ts'
 import type { Environment } from './source.ts'
+import { type CertificateConfig, settleCertificates, settleTls, settleUpstreamTls, type TlsConfig, type UpstreamTlsConfig } from './tls.ts'
 import type { Address } from './values.ts'
 
 /** All that a child inherits of our environment; nothing of the gateway's own is in there. */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
+/** In a sandbox: the home of whoever started us is not there. */
+const INHERITED_IN_SANDBOX = ['PATH', 'LANG'] as const
 /** A process costs tens of megabytes. */
 const PROCESSES_MAX = 32
 const PROCESS_IDLE_MS = 10 * 60_000
@@ -32,6 +36,8 @@ export interface CommandServer {
   readonly roots: boolean
   readonly maxProcesses: number
   readonly idleMs: number
+  /** What it may touch. `off`: the operator wrote that it has none; absent: nothing was written. */
+  readonly sandbox?: SandboxConfig | 'off'
 }
 
 /** A server that speaks Streamable HTTP. */
@@ -41,6 +47,7 @@ export interface UrlServer {
   /** What the gateway presents; absent: nothing. */
   readonly credential?: CredentialConfig
   readonly timeoutMs: number
+  readonly tls?: UpstreamTlsConfig
 }
 
 export type ServerConfig = CommandServer | UrlServer
@@ -86,6 +93,8 @@ export interface Config {
   /** The keys that secrets are sealed with. */
   readonly sealing: Sealing
   readonly profile: Settings['profile']
+  /** Absent: the listener speaks plain HTTP. */
+  readonly tls?: TlsConfig
   readonly allowedOrigins: readonly string[]
   /** CIDR, each in its one spelling. */
   readonly trustedProxies: readonly string[]
@@ -96,6 +105,7 @@ export interface Config {
     readonly apiKeys: { readonly prefix: string; readonly expiresMs: number }
     readonly environment: { readonly name: string; readonly value?: Secret }
     readonly anonymous?: { readonly roles: readonly string[] }
+    readonly certificates?: CertificateConfig
     readonly issuers: readonly IssuerConfig[]
     readonly jwtSecret?: Secret
     readonly oauth?: OAuthConfig
@@ -115,7 +125,7 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, sealing, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, sealing: _sealing, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, servers, publicUrl, tls, store: _store, sealing: _sealing, ...rest } = settings
   const store = placeOfStore(settings.store, directory)
   const keyFile = keyFileOf(store)
   const credential = environment[authentication.environment]
@@ -124,6 +134,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     ...(file === undefined ? {} : { file }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
     ...(keyFile === undefined ? {} : { keyFile }),
+    ...(tls === undefined ? {} : { tls: settleTls(tls, directory) }),
     sealing,
     directory,
     store,
@@ -135,6 +146,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
         ...(credential === undefined || credential === '' ? {} : { value: new Secret(credential) }),
       },
       ...(authentication.anonymous === undefined ? {} : { anonymous: authentication.anonymous }),
+      ...(authentication.certificates === undefined ? {} : { certificates: settleCertificates(authentication.certificates) }),
       issuers: authentication.issuers.map(settleIssuer),
       ...(authentication.jwtSecret === undefined ? {} : { jwtSecret: authentication.jwtSecret }),
       ...(authentication.oauth === undefined ? {} : { oauth: settleOAuth(authentication.oauth) }),
@@ -157,7 +169,11 @@ export function placeOfStore(written: string, directory: string): string {
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
   const timeoutMs = written.timeout
   const credential = written.credential === undefined ? undefined : settleCredential(written.credential)
-  if (written.url !== undefined) return { kind: 'url', url: written.url, timeoutMs, ...(credential === undefined ? {} : { credential }) }
+  const { url, tls } = written
+  if (url !== undefined) {
+    const shown = { ...(credential && { credential }), ...(tls && { tls: settleUpstreamTls(tls, directory) }) }
+    return { kind: 'url', url, timeoutMs, ...shown }
+  }
   const [program = '', ...rest] = written.command ?? []
   return commandServer([program, ...rest], directory, environment, written)
 }
@@ -167,9 +183,14 @@ export function commandServer(
   [program, ...rest]: readonly [string, ...string[]],
   directory: string,
   environment: Environment,
-  written: Pick<Settings['servers'][string], 'timeout' | 'env' | 'credential' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle'>,
+  written: Pick<
+    Settings['servers'][string],
+    'timeout' | 'env' | 'credential' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle' | 'sandbox'
+  >,
 ): CommandServer {
-  const inherited = INHERITED.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
+  const sandbox = written.sandbox === undefined ? undefined : settleSandbox(written.sandbox, directory)
+  const names = sandbox === undefined || sandbox === 'off' ? INHERITED : INHERITED_IN_SANDBOX
+  const inherited = names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
   return {
     kind: 'command',
     program: /^\.{1,2}[/\\]/.test(program) ? resolve(directory, program) : program,
@@ -182,6 +203,7 @@ export function commandServer(
     roots: written.roots ?? false,
     maxProcesses: written.maxProcesses ?? PROCESSES_MAX,
     idleMs: written.idle ?? PROCESS_IDLE_MS,
+    ...(sandbox === undefined ? {} : { sandbox }),
   }
 }
 
@@ -205,12 +227,4 @@ function need({ permission, scope }: Settings['access']['prompts'][string]): Nee
 
 function mapValues<From, To>(values: Readonly<Record<string, From>>, change: (value: From) => To): Readonly<Record<string, To>> {
   return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
-}
-
-/** What clients use: as written, or made from where the gateway listens. @param port the one in use, when `listen` asks for any (0). */
-export function publicUrlOf(config: Pick<Config, 'publicUrl' | 'listen'>, port = config.listen.port): string {
-  if (config.publicUrl !== undefined) return config.publicUrl
-  const { host } = config.listen
-  if (host === '0.0.0.0' || host === '::') return `http://localhost:${port}`
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -1,14 +1,11 @@
 /** What no single setting is guilty of: settings that contradict each other, or the profile. */
-import { publicUrlOf } from './config.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { contradictingOAuth } from './oauth.ts'
+import { isLoopback, publicUrlOf } from './public-url.ts'
+import { loose } from './sandbox.ts'
 import type { Settings } from './schema.ts'
 import type { Path } from './source.ts'
-
-/** 127.0.0.0/8, ::1 and their names. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
-}
+import { contradictingTls } from './tls.ts'
 
 interface Contradiction {
   readonly path: Path
@@ -43,6 +40,16 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
+  found.push(
+    ...contradictingTls({
+      tls: settings.tls,
+      certificates: settings.authentication.certificates,
+      hasProxies: settings.trustedProxies.length > 0,
+      hasOAuth: oauth !== undefined,
+      url: new URL(publicUrlOf(settings)),
+      urlSetting: settings.publicUrl === undefined ? 'listen' : 'publicUrl',
+    }),
+  )
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
     for (const path of [['env'], ['credential', 'environment']]) {
@@ -84,8 +91,9 @@ function contradictingCredential(
   return found
 }
 
-function strictly({ authentication, publicUrl, listen }: Settings): readonly Contradiction[] {
-  const url = new URL(publicUrlOf({ listen, ...(publicUrl === undefined ? {} : { publicUrl }) }))
+function strictly(settings: Settings): readonly Contradiction[] {
+  const { authentication, publicUrl, servers } = settings
+  const url = new URL(publicUrlOf(settings))
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
     found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })
@@ -95,6 +103,8 @@ function strictly({ authentication, publicUrl, listen }: Settings): readonly Con
       expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
     })
   }
+  for (const [name, { command, sandbox }] of Object.entries(servers))
+    if (command !== undefined) found.push(...loose(command, sandbox).map((rest) => ({ ...rest, path: ['servers', name, ...rest.path] })))
   return found
 }
 

@@ -5,6 +5,7 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import type { Seal } from '../core/seal.ts'
+import { Secret } from '../core/secret.ts'
 import { type CommandServer, type Config, commandServer, placeOfStore, settle } from './config.ts'
 import { contradictions } from './contradictions.ts'
 import { settingsAt, textsOf } from './places.ts'
@@ -170,4 +171,10 @@ function distanceOf(left: string, right: string): number {
 export function stateFolder(environment: Environment = process.env): string {
   const told = environment['XDG_STATE_HOME'] ?? environment['LOCALAPPDATA']
   return join(told !== undefined && isAbsolute(told) ? told : join(homedir(), '.local', 'state'), 'portcullis')
+}
+
+/** A secret that a person put into a variable, so that it stands in no command line. Undefined when there is none of that name, or an empty one. */
+export function secretOf(name: string, environment: Environment = process.env): Secret | undefined {
+  const text = environment[name] ?? ''
+  return text === '' ? undefined : new Secret(text)
 }

@@ -6,7 +6,9 @@ import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
 import type { SchemaNode } from './places.ts'
+import { sandboxSettings } from './sandbox.ts'
 import { sealingSettings } from './sealing.ts'
+import { certificateSettings, tlsSettings, upstreamTlsSettings } from './tls.ts'
 import {
   address,
   cidr,
@@ -35,7 +37,7 @@ export const DEFAULT_STORE = '.portcullis/portcullis.db'
 const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
 
 /** Of the server's own settings these belong to a command alone. */
-const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle'] as const
+const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle', 'sandbox'] as const
 
 const server = z
   .strictObject(
@@ -49,9 +51,13 @@ const server = z
         .record(word(VARIABLE, 'a variable name'), z.string({ error: 'expected a text' }), { error: 'expected a map of variables' })
         .optional()
         .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
+      tls: upstreamTlsSettings
+        .optional()
+        .describe('For an https:// url: which authorities are believed, and what the gateway shows of itself.'),
       cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
       credential: credentialSettings.optional().describe('What the gateway presents to it, and on whose behalf.'),
       timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
+      sandbox: sandboxSettings.optional(),
       roots: flag()
         .optional()
         .describe('Whether callers may tell it folders of theirs (roots). Many servers open what they are told. Default false.'),
@@ -71,6 +77,8 @@ const server = z
     const mistake = (message: string): void => context.addIssue({ code: 'custom', path: ['credential'], message })
     if (written.credential !== undefined && (written.credential.environment === undefined) === (written.command !== undefined))
       mistake('expected environment beside command, and one of the others beside url')
+    if (written.tls !== undefined && written.url?.startsWith('https:') !== true)
+      context.addIssue({ code: 'custom', path: ['tls'], message: 'expected only beside an https:// url' })
     if (written.command !== undefined || written.url === undefined) return
     for (const name of COMMAND_ONLY) {
       if (written[name] !== undefined)
@@ -96,6 +104,7 @@ const authentication = z.strictObject({
     .strictObject({ roles: list(roleName, 'role names', 1) })
     .optional()
     .describe('Roles of a call without a credential. Unless written, such a call is refused.'),
+  certificates: certificateSettings.optional().describe('Clients that are known by their certificate, and how it gets here.'),
   issuers: list(issuerSettings, 'issuers').prefault([]).describe('Whose access tokens are taken, beside our own.'),
   oauth: oauthSettings.optional().describe('The embedded authorization server: people sign in here. Off unless written.'),
   jwtSecret: jwtSecretSetting.optional(),
@@ -185,8 +194,9 @@ export const settings = z.strictObject(
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')
       .describe(
-        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine.',
+        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine, no server without a sandbox or of a floating version.',
       ),
+    tls: tlsSettings.optional().describe('Unless written, the listener speaks plain HTTP.'),
     allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),
     trustedProxies: list(cidr, 'addresses or ranges such as 10.0.0.0/8')
       .prefault([])

@@ -86,6 +86,11 @@ export class Sealing {
     return this.#seal('sealed-values', isNew || this.#previous.length > 0)
   }
 
+  /** Where keys lie in files. */
+  get files(): readonly string[] {
+    return [this.#current, ...this.#previous].flatMap((source) => (source.kind === 'file' ? [source.path] : []))
+  }
+
   /** For records of the store. @throws Fault `FAULT_KEYFILE` */
   records(): Seal {
     return this.#seal('sealed-records', true)

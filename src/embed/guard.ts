@@ -1,6 +1,7 @@
 /** createGuard(): the house, opened inside of a server that somebody else wrote. */
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { type House, openHouse } from '../guard/create.ts'
@@ -152,6 +153,7 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
     issuers: config.authentication.issuers.map(({ issuer }) => issuer),
     tools: config.access.tools,
     prompts: config.access.prompts,
+    bindsCertificates: guard.house.clients.certificateOf !== undefined,
   })
   resources.set(server, own)
   const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS

@@ -40,6 +40,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
   const offered = Object.keys(config.servers).flatMap((name) =>
     resources.identifiersOf(name).map((identifier): readonly [string, ResourceOptions] => [identifier, resource(name)]),
   )
+  const { certificateOf } = house.clients
   const server = await createAuthorizationServer({
     issuer: publicUrl,
     resources: new Map(offered),
@@ -62,11 +63,16 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     fetch: fetch.fetch,
     issuerFetch,
     addressOf: (request) => house.clients.addressOf(request) ?? '',
+    ...(certificateOf === undefined ? {} : { certificateOf: (request) => pemOf(certificateOf(request)) }),
     onEvent: (entry) => journal.write(entry),
   })
   const rules = { ...embeddedRules(publicUrl, oauth.accessTokenMs), machines: [WORKLOAD_CLIENT] }
   const issuer = createTokenIssuer(rules, [ALGORITHM], keysOf(server))
   return { server, issuer, close: async () => void (await Promise.all([fetch.close(), issuerFetch.close()])) }
+}
+
+function pemOf(presented: ReturnType<NonNullable<House['clients']['certificateOf']>>): string | undefined {
+  return presented === undefined || 'flaw' in presented ? undefined : presented.pem
 }
 
 /** Issuers of one's own may stand at private addresses, and nothing else may that they name. */

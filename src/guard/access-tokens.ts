@@ -1,7 +1,8 @@
 /** Access tokens: whose are believed, and everything that it takes to believe them. */
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { IssuerConfig } from '../config/issuers.ts'
 import type { Keyring } from '../config/keyfile.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { Bearer } from '../identity/bearer.ts'

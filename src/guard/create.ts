@@ -16,6 +16,7 @@ import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
+import { Certificates } from '../identity/certificate.ts'
 import { Limits } from '../limit/limits.ts'
 import { type Clients, createClients } from '../net/client.ts'
 import type { Rules } from '../policy/compile.ts'
@@ -119,8 +120,9 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf: (server) => audiencesOf(server),
     onEvent: (entry) => void journal.write(entry).catch(() => undefined),
   })
-  const schemes = tokens.scheme === undefined ? [keys] : [keys, tokens.scheme]
-  const clients = createClients(config.trustedProxies)
+  const certificates = certificatesOf(config, clock)
+  const schemes = [keys, tokens.scheme, certificates].filter((scheme) => scheme !== undefined)
+  const clients = createClients(config.trustedProxies, certificateSourceOf(config))
   const limits = new Limits({
     rates: config.limits.rates,
     store,
@@ -159,6 +161,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const isStanding = async (principal: Principal): Promise<boolean> => {
     try {
       if (principal.issuer === 'key') return (await keys.find(principal.subject))?.status === 'active'
+      if (principal.issuer === 'certificate') return certificates?.isStanding(principal) === true
       await tokens.scheme?.standing(principal)
       return true
     } catch {
@@ -167,6 +170,17 @@ export function openHouse(config: Config, options: HouseOptions): House {
   }
   const presentedBy: House['presentedBy'] = (principal) => tokens.scheme?.presentedBy(principal)
   return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, presentedBy, close }
+}
+
+function certificatesOf({ authentication: { certificates } }: Config, clock: Clock): Certificates | undefined {
+  const { subject, roles } = certificates ?? {}
+  return subject === undefined ? undefined : new Certificates({ subject, roles: roles ?? {}, clock })
+}
+
+/** Where no client has a certificate, none is looked for. */
+function certificateSourceOf({ tls, authentication: { certificates } }: Config): 'connection' | 'header' | undefined {
+  if (certificates?.header === true) return 'header'
+  return tls?.clients === undefined ? undefined : 'connection'
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */

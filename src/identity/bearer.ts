@@ -55,7 +55,7 @@ export class Bearer implements Scheme {
 
   /** Not mine: undefined. @throws Denial `invalid_token`, the same to the caller whatever is wrong; `unavailable` when nobody can tell. */
   authenticate(credential: Credential, call: Call): Promise<Principal> | undefined {
-    if (credential.scheme === 'api-key') return undefined
+    if (credential.scheme === 'api-key' || credential.scheme === 'certificate') return undefined
     const text = credential.secret.reveal()
     return text === '' ? undefined : this.#admit(text, credential, call)
   }
@@ -100,7 +100,7 @@ export class Bearer implements Scheme {
       method: HTTP_METHODS[call.method] ?? 'POST',
       // A server with two addresses is called by the one that its client had the token made for.
       url: urls.find((url) => token.audiences.includes(url)) ?? urls[0] ?? '',
-      ...(credential.certificate === undefined ? {} : { certificate: credential.certificate }),
+      ...(credential.certificate === undefined ? {} : { certificate: credential.certificate.thumbprint }),
     })
   }
 

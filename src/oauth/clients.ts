@@ -43,6 +43,8 @@ export interface ClientRecord {
   readonly roles: readonly string[]
   /** Whose tokens it may look at and end: it stands for these resources (RFC 7662 §2.1). */
   readonly introspects?: readonly string[]
+  /** Its access tokens are bound to the certificate that it shows (RFC 8705 §3.4). */
+  readonly certificateBound?: boolean
   readonly createdAt: number
   readonly createdBy: string
 }
@@ -70,10 +72,13 @@ export const TERMS = 'portcullis'
 export class Clients {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #bindsCertificates: boolean
 
-  constructor(store: Store, clock: Clock) {
+  /** @param bindsCertificates whether clients may have certificates: without, one whose tokens are to be bound to its own gets none. */
+  constructor(store: Store, clock: Clock, bindsCertificates = false) {
     this.#store = store
     this.#clock = clock
+    this.#bindsCertificates = bindsCertificates
   }
 
   /** The secret is in the answer and nowhere else. @throws Fault `FAULT_CLIENT` when the id is taken or no id. */
@@ -117,6 +122,7 @@ export class Clients {
     const value = await this.#store.get(KEYS.client(id))
     if (value === undefined) return undefined
     const record = readClient(value, id)
+    if (record.certificateBound === true && !this.#bindsCertificates) return undefined
     const terms: Terms = {
       origin: 'configured',
       ...(record.scopes === undefined ? {} : { scopes: record.scopes }),
@@ -131,6 +137,7 @@ export class Clients {
       redirect_uris: [...record.redirectUris],
       application_type: isNative(record.redirectUris) ? 'native' : 'web',
       token_endpoint_auth_method: authMethod(record),
+      ...(record.certificateBound === true ? { tls_client_certificate_bound_access_tokens: true } : {}),
       ...(record.secretHash === undefined ? {} : { client_secret: `${HASHED}${record.secretHash}` }),
       // Parsed from our own record, where it was checked to be a JSON Web Key Set.
       ...(record.jwks === undefined ? {} : { jwks: record.jwks as unknown as { keys: [] } }),

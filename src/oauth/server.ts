@@ -89,7 +89,7 @@ class Server implements AuthorizationServer {
     this.#host = url.host
     this.#base = url.pathname.replace(/\/$/, '')
     this.accounts = new Accounts(store, clock)
-    this.clients = new Clients(store, clock)
+    this.clients = new Clients(store, clock, options.certificateOf !== undefined)
     this.#replays = new Replays(store, clock, keys.identifiers)
     this.#memory = createMemory({
       store,

@@ -56,6 +56,8 @@ export const KEYS = {
   /** That addresses are turned away; it lies there as long as they are. */
   block: (cidr: string): string => keyOf('block', cidr),
   blocks: 'block/',
+  /** That it was told how few days a certificate has left. */
+  certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
   /** A secret of a tool's author, sealed. */

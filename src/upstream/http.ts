@@ -1,5 +1,5 @@
 /** An upstream over Streamable HTTP: modern calls as they are, sessions of the older revisions, and a bridge where the two sides differ. */
-import { Pool } from 'undici'
+import { buildConnector, Pool } from 'undici'
 import { type Schedule, systemSchedule } from '../bridge/alarm.ts'
 import { type Implementation, MODERN_ERRORS } from '../bridge/wire.ts'
 import type { Call, Message } from '../core/call.ts'
@@ -44,6 +44,8 @@ export interface HttpSpec {
   readonly maxResponseBytes?: number
   /** What the gateway itself presents. */
   readonly headers?: Readonly<Record<string, Secret>>
+  /** Asked for each new connection, so that files may change: PEM of whom it is believed by, and of what the gateway shows. */
+  readonly tls?: () => { readonly ca?: string; readonly cert?: string; readonly key?: string }
   /** Connections for calls at once. */
   readonly connections?: number
   /** Whether revisions with `initialize` are spoken with it: for callers of those revisions, and for it if it knows no newer. */
@@ -83,7 +85,7 @@ export function createWire(spec: HttpSpec, deps: HttpDeps): Wire {
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: HTTP_UPSTREAM.keepAliveMs,
-    connect: { timeout: Math.min(HTTP_UPSTREAM.connectMs, spec.timeoutMs) },
+    connect: connectorOf(spec),
     allowH2: false,
   }
   const quarantine = new Quarantine((detail) =>
@@ -100,6 +102,18 @@ export function createWire(spec: HttpSpec, deps: HttpDeps): Wire {
     clock: deps.clock,
     deadlines: new Deadlines(deps.clock, spec.timeoutMs),
     onNoise: (kind) => quarantine.drop(kind),
+  }
+}
+
+function connectorOf({ tls, timeoutMs }: HttpSpec): NonNullable<Pool.Options['connect']> {
+  const timeout = Math.min(HTTP_UPSTREAM.connectMs, timeoutMs)
+  if (tls === undefined) return { timeout }
+  return (options, done) => {
+    try {
+      buildConnector({ timeout, allowH2: false, ...tls() })(options, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)), null)
+    }
   }
 }
 
