@@ -24,6 +24,7 @@ export const DENIALS = {
   step_up_required: { status: 401, rpc: 401, message: 'A stronger sign-in is needed.' },
   insufficient_scope: { status: 403, rpc: 403, message: 'The credential lacks a scope that is needed.' },
   approval_required: { status: 403, rpc: 403, message: 'A person must approve this call.' },
+  connection_required: { status: 403, rpc: 403, message: 'Your account at the server behind the gateway is not connected.' },
   content_blocked: { status: 403, rpc: 403, message: 'The content is not allowed.' },
   forbidden: { status: 403, rpc: 403, message: 'Not allowed.' },
   foreign_origin: { status: 403, rpc: 403, message: 'This origin is not allowed.' },

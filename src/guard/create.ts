@@ -4,16 +4,20 @@ import { dirname, relative } from 'node:path'
 import { createJournal, type Journal } from '../audit/journal.ts'
 import { describeArguments } from '../audit/record.ts'
 import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
-import { type Config, IN_MEMORY } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
+import { IN_MEMORY } from '../config/sealing.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
 import type { Principal } from '../core/principal.ts'
-import { createKeyedHash } from '../core/secret.ts'
+import type { Seal } from '../core/seal.ts'
+import { createKeyedHash, type Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
+import type { Bearer } from '../identity/bearer.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
+import { Certificates } from '../identity/certificate.ts'
 import { Limits } from '../limit/limits.ts'
 import { type Clients, createClients } from '../net/client.ts'
 import type { Rules } from '../policy/compile.ts'
@@ -33,6 +37,8 @@ import { createStations } from './stations.ts'
 export interface Records {
   readonly store: Store
   readonly keyring: Keyring
+  /** Seals what must not be read in a copy of the store. */
+  readonly seal: Seal
   readonly journal: Journal
   readonly keys: ApiKeys
   close(): Promise<void>
@@ -52,6 +58,8 @@ export interface House extends Records {
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
   /** Whether what a principal was recognised by is still good: for streams, which outlive the call that opened them. Who cannot be asked has not said yes. */
   isStanding(principal: Principal): Promise<boolean>
+  /** The token that a principal came with, where a server wants it exchanged: for whoever asks for the exchange, and for nobody else. */
+  presentedBy(principal: Principal): Secret | undefined
 }
 
 export interface HouseOptions {
@@ -71,6 +79,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
   const turn = new Turn()
   const store = openStore(config, clock, turn)
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
+  const seal = config.sealing.records()
   const { checkpointMs } = config.audit
   const journal = createJournal({
     store,
@@ -91,7 +100,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     await journal.close()
     await store.close()
   }
-  return { store, keyring, journal, keys, close }
+  return { store, keyring, seal, journal, keys, close }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */
@@ -113,8 +122,9 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf: (server) => audiencesOf(server),
     onEvent: (entry) => void journal.write(entry).catch(() => undefined),
   })
-  const schemes = tokens.scheme === undefined ? [keys] : [keys, tokens.scheme]
-  const clients = createClients(config.trustedProxies)
+  const certificates = certificatesOf(config, clock)
+  const schemes = [keys, tokens.scheme, certificates].filter((scheme) => scheme !== undefined)
+  const clients = createClients(config.trustedProxies, certificateSourceOf(config))
   const limits = new Limits({
     rates: config.limits.rates,
     store,
@@ -153,16 +163,33 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf = next
     if (own !== undefined) tokens.scheme?.trust(own)
   }
-  const isStanding = async (principal: Principal): Promise<boolean> => {
+  const presentedBy: House['presentedBy'] = (principal) => tokens.scheme?.presentedBy(principal)
+  const isStanding = standingOf(keys, tokens.scheme, certificates)
+  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, presentedBy, close }
+}
+
+function standingOf(keys: ApiKeys, bearer: Bearer | undefined, certificates: Certificates | undefined): House['isStanding'] {
+  return async (principal) => {
     try {
       if (principal.issuer === 'key') return (await keys.find(principal.subject))?.status === 'active'
-      await tokens.scheme?.standing(principal)
+      if (principal.issuer === 'certificate') return certificates?.isStanding(principal) === true
+      await bearer?.standing(principal)
       return true
     } catch {
       return false
     }
   }
-  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, close }
+}
+
+function certificatesOf({ authentication: { certificates } }: Config, clock: Clock): Certificates | undefined {
+  const { subject, roles } = certificates ?? {}
+  return subject === undefined ? undefined : new Certificates({ subject, roles: roles ?? {}, clock })
+}
+
+/** Where no client has a certificate, none is looked for. */
+function certificateSourceOf({ tls, authentication: { certificates } }: Config): 'connection' | 'header' | undefined {
+  if (certificates?.header === true) return 'header'
+  return tls?.clients === undefined ? undefined : 'connection'
 }
 
 function openDefinitions(

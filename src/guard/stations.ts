@@ -201,6 +201,7 @@ const CODE_OF_REMEDY: Readonly<Record<Decision['remedies'][number]['kind'], Deni
   step_up: 'step_up_required',
   approval: 'approval_required',
   wait: 'rate_limited',
+  connect: 'connection_required',
   redact: 'content_blocked',
 }
 

@@ -27,6 +27,9 @@ export const KEYS = {
   keyUses: 'key-use/',
   /** What the authorization server remembers, by kind and keyed digest of its identifier; what it says is sealed. */
   oauth: (kind: string, digest: string): string => keyOf('oauth', kind, digest),
+  oauthRecords: 'oauth/',
+  /** Answers that are kept for half a minute, each under a key of its own. */
+  oauthReplays: 'oauth/replay',
   /** What was issued under a grant, so that all of it can be ended at once. */
   oauthIssued: (grant: string, kind: string, digest: string): string => keyOf('oauth-issued', grant, kind, digest),
   oauthAllIssued: (grant: string): string => `${keyOf('oauth-issued', grant)}/`,
@@ -62,11 +65,27 @@ export const KEYS = {
   /** That a server has listed all that it has of a kind, so that what comes later is new. */
   listed: (server: string, kind: string): string => keyOf('listed', server, kind),
   allListed: 'listed/',
+  /** That it was told how few days a certificate has left. */
+  certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
+  /** A secret of a tool's author, sealed. */
+  secret: (name: string): string => keyOf('secret', name),
+  secrets: 'secret/',
+  /** What a user's connection to a server's account holds, sealed: tokens, whose they are. */
+  connection: (server: string, principal: string, name: string): string => keyOf('connection', server, principal, name),
+  connections: 'connection/',
+  /** As whom the gateway asks for connections to a server, sealed. */
+  connectionClient: (server: string, name: string): string => keyOf('connection-client', server, name),
+  connectionClients: 'connection-client/',
+  /** A connection that is being made, by the keyed hash of its state. */
+  connecting: (digest: string): string => keyOf('connecting', digest),
   /** What an agent keeps, sealed: tokens, clients, which server takes whose tokens. */
   agent: (name: string): string => keyOf('agent', name),
 } as const
+
+/** Where sealed records lie that outlive a day: they are sealed anew when the key changes. */
+export const SEALED = [KEYS.oauthRecords, KEYS.oauthSigningKeys, KEYS.secrets, KEYS.connections, KEYS.connectionClients] as const
 
 export const LOGS = {
   /** AuditEvents, every chain in one log; its marks are the sealed heads of the chains that are open. */

@@ -154,7 +154,15 @@ function ask(principal: Principal, { at, ...question }: Column): { readonly deci
   return { decision: engine.decide(query), isVisible: engine.isVisible(query) }
 }
 
-const WORDS = { scope: 'scope', step_up: 'step-up', approval: 'approval', redact: 'redact', authenticate: 'sign in', wait: 'wait' } as const
+const WORDS = {
+  scope: 'scope',
+  step_up: 'step-up',
+  approval: 'approval',
+  redact: 'redact',
+  authenticate: 'sign in',
+  connect: 'connect',
+  wait: 'wait',
+} as const
 
 function cell(principal: Principal, column: Column): string {
   const { decision, isVisible } = ask(principal, column)
