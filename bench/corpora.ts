@@ -1,7 +1,8 @@
-/** `npm run corpora -- FOLDER [--misses] [--json]`: how many of the labelled arguments are stopped, by kind. The folder may also stand in CORPORA. */
-import { readFileSync } from 'node:fs'
+/** `npm run corpora -- FOLDER [--misses] [--json]`: how many of the labelled arguments are stopped, by kind, and of the labelled definitions flagged. The folder may also stand in CORPORA. */
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type DefinitionRow, measureDefinitions } from './definition-rows.ts'
 import { createJudge, questionOfRow, type Row } from './rows.ts'
 
 /** At least so much of what is malicious, and at most so much of what is honest. */
@@ -46,13 +47,15 @@ for (const row of rows) {
 
 const share = ({ stopped, of }: { readonly stopped: number; readonly of: number }): number => (of === 0 ? Number.NaN : stopped / of)
 const { malicious, benign } = tallies.get('all') ?? { malicious: { stopped: 0, of: 0 }, benign: { stopped: 0, of: 0 } }
-const isMet = share(malicious) >= BARS.malicious && share(benign) <= BARS.benign
+const definitions = measured(join(folder, 'definitions.jsonl'))
+const isMet = share(malicious) >= BARS.malicious && share(benign) <= BARS.benign && definitions?.isMet !== false
 
 if (values.json) {
   console.log(
     JSON.stringify({
       kinds: Object.fromEntries(tallies),
       met: isMet,
+      ...(definitions === undefined ? {} : { definitions: { bad: definitions.bad, good: definitions.good } }),
       ...(values.misses ? { misses: misses.map(({ row, why }) => ({ id: row.id, why })) } : {}),
     }),
   )
@@ -65,6 +68,19 @@ if (values.json) {
   if (values.misses)
     for (const { row, why } of misses)
       console.log(`${row.id} ${row.param_kind}/${row.role} ${row.label}: ${why}: ${JSON.stringify(row.value ?? row.raw_json)}`)
-  console.log(isMet ? 'both bars are met' : 'a bar is missed')
+  if (definitions !== undefined) {
+    const told = ({ flagged, of }: { readonly flagged: number; readonly of: number }): string => cell({ stopped: flagged, of })
+    console.log(`${'definitions'.padEnd(24)}${told(definitions.bad).padEnd(24)}${told(definitions.good)}`)
+    if (values.misses) for (const { row, why } of definitions.misses) console.log(`${row.id} ${row.class} ${row.label}: ${why}`)
+  }
+  console.log(isMet ? 'every bar is met' : 'a bar is missed')
 }
 process.exitCode = isMet ? 0 : 1
+
+function measured(file: string): ReturnType<typeof measureDefinitions> | undefined {
+  if (!existsSync(file)) return undefined
+  const lines = readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+  return measureDefinitions(lines.map((line) => JSON.parse(line) as DefinitionRow)) // labelled by hand, in this very shape
+}

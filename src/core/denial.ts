@@ -26,6 +26,7 @@ export const DENIALS = {
   insufficient_scope: { status: 403, rpc: 403, message: 'The credential lacks a scope that is needed.' },
   approval_required: { status: 403, rpc: 403, message: 'A person must approve this call.' },
   confirmation_required: { status: 403, rpc: 403, message: 'The caller must confirm this call.' },
+  connection_required: { status: 403, rpc: 403, message: 'Your account at the server behind the gateway is not connected.' },
   content_blocked: { status: 403, rpc: 403, message: 'The content is not allowed.' },
   forbidden: { status: 403, rpc: 403, message: 'Not allowed.' },
   foreign_origin: { status: 403, rpc: 403, message: 'This origin is not allowed.' },

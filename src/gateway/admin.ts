@@ -1,6 +1,6 @@
 /** The admin listener: pages for people, never on the listener that agents reach. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { adminUrlOf } from '../config/config.ts'
+import { adminUrlOf } from '../config/public-url.ts'
 import type { Address } from '../config/values.ts'
 import { DENIALS, Denial, type Fault } from '../core/denial.ts'
 import { createDoor, type Door } from '../face/door.ts'
