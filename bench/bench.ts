@@ -1,9 +1,10 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations|release`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations|release`. */
 import { parseArgs } from 'node:util'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
 import { measureRelease } from './release.ts'
-import { median, type Row, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
+import { median, type Row, showIssued, showMemory, showRecognition, showRows, showSandbox, showStations } from './report.ts'
+import { measureSandbox } from './sandbox.ts'
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
 import { measureRecognition } from './tokens.ts'
@@ -145,6 +146,11 @@ async function main(load: Load): Promise<void> {
     }
   }
   if (wanted('tokens')) await watchTokens(load, report)
+  if (wanted('sandbox')) {
+    const rows = await measureSandbox(values.quick)
+    report['sandbox'] = rows
+    say(showSandbox(rows))
+  }
   if (wanted('stations')) {
     const stations = await measureStations(values.quick)
     report['stations'] = stations

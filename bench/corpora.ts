@@ -1,7 +1,8 @@
-/** `npm run corpora -- FOLDER [--misses] [--json] [--file NAME]`: how much of the labelled arguments is stopped, and of the labelled output redacted, by kind. The folder may also stand in CORPORA. */
+/** `npm run corpora -- FOLDER [--misses] [--json] [--file NAME]`: how much of the labelled arguments is stopped, of the labelled definitions flagged and of the labelled output redacted, by kind. The folder may also stand in CORPORA. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { DEFINITION_BARS, type DefinitionRow, isBad, judgeRow } from './definition-rows.ts'
 import { isAsLabelled, type OutputRow } from './output-rows.ts'
 import { createJudge, questionOfRow, type Row } from './rows.ts'
 
@@ -29,6 +30,7 @@ interface Corpus {
 
 const CORPORA: Readonly<Record<string, Corpus>> = {
   'arguments.jsonl': { verb: 'stopped', bars: { bad: 0.9, honest: 0.02 }, judge: judgeArguments },
+  'definitions.jsonl': { verb: 'flagged', bars: { bad: DEFINITION_BARS.bad, honest: DEFINITION_BARS.good }, judge: judgeDefinitions },
   'outputs.jsonl': { verb: 'redacted', bars: { bad: 0.95, honest: 0.02 }, judge: judgeOutputs },
 }
 
@@ -39,6 +41,19 @@ function judgeArguments(lines: readonly string[]): readonly Judged[] {
     const why = judge(questionOfRow(row))
     const shown = `${row.id} ${row.param_kind}/${row.role} ${row.label}: ${why ?? 'let through'}: ${JSON.stringify(row.value ?? row.raw_json)}`
     return { kind: `${row.param_kind}/${row.role}`, isBad: row.label === 'malicious', isMet: why !== undefined, shown }
+  })
+}
+
+function judgeDefinitions(lines: readonly string[]): readonly Judged[] {
+  return lines.map((line) => {
+    const row = JSON.parse(line) as DefinitionRow // labelled by hand, in this very shape
+    const why = judgeRow(row)
+    return {
+      kind: row.class ?? 'definition',
+      isBad: isBad(row),
+      isMet: why !== undefined,
+      shown: `${row.id} ${row.label}: ${why ?? 'not flagged'}`,
+    }
   })
 }
 

@@ -36,6 +36,15 @@ export interface Issued {
   readonly cpuUs: number
 }
 
+/** How a server is started. */
+export interface Confined {
+  readonly name: string
+  readonly startMs: number
+  /** To the first of the same round; median over the rounds. */
+  readonly addedMs: number
+  readonly callUs: number
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right)
   const middle = sorted.length >> 1
@@ -85,6 +94,13 @@ export function showRecognition(rows: readonly Recognition[]): string {
   return `\nCPU time to know a caller, one at a time\n${table(
     ['', 'CPU µs', `ratio to ${rows[0]?.name}`],
     rows.map(({ name, cpuUs, ratio }) => [name, cpuUs.toFixed(1), ratio.toFixed(2)]),
+  )}`
+}
+
+export function showSandbox(rows: readonly Confined[]): string {
+  return `\nA server over stdio, from its start to its first answer, and one call\n${table(
+    ['', 'start ms', 'added ms', 'call µs'],
+    rows.map(({ name, startMs, addedMs, callUs }) => [name, startMs.toFixed(1), addedMs.toFixed(1), whole(callUs)]),
   )}`
 }
 

@@ -1,9 +1,10 @@
 /** Opens what a command needs of an installation: its configuration, its records, its law. */
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { type Config, IN_MEMORY } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { openKeyring } from '../config/keyfile.ts'
 import { DEFAULT_FILE, loadConfig } from '../config/load.ts'
+import { IN_MEMORY } from '../config/sealing.ts'
 import { Fault } from '../core/denial.ts'
 import { openRecords, type Records, readLaw } from '../guard/create.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'

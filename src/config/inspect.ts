@@ -1,6 +1,6 @@
 /** What is looked for in what goes in and in what comes out. */
 import { z } from 'zod'
-import { list, size } from './values.ts'
+import { flag, list, size } from './values.ts'
 
 const treatment = z.enum(['off', 'report', 'redact', 'block'], { error: 'expected off, report, redact or block' })
 
@@ -27,6 +27,21 @@ const output = z.strictObject({
   larger: z.enum(['block', 'pass'], { error: 'expected block or pass' }).prefault('block').describe('What becomes of those.'),
 })
 
+const definitions = z
+  .strictObject({
+    pin: flag()
+      .prefault(true)
+      .describe(
+        'A tool, prompt, resource or instruction of a server stays what it was when it was first listed. What changes, what is new later and what carries instructions to the model is withheld until an operator approves it.',
+      ),
+    quarantine: flag()
+      .optional()
+      .describe(
+        'Nothing is taken at first sight either: everything is withheld until it is approved. Default true in profile strict, else false.',
+      ),
+  })
+  .refine(({ pin, quarantine }) => pin || quarantine !== true, { error: 'expected no quarantine where nothing is pinned' })
+
 export const inspectSettings = z.strictObject({
   input: z
     .enum(['off', 'standard', 'strict'], { error: 'expected off, standard or strict' })
@@ -35,6 +50,7 @@ export const inspectSettings = z.strictObject({
       'Whether arguments are held against what the tool says it takes. strict: a tool that the server does not list, and an argument that the tool does not name, are refused too. Default standard; strict in profile strict.',
     ),
   output: output.prefault({}).describe('What must not leave.'),
+  definitions: definitions.prefault({}),
 })
 
 type Written = z.output<typeof inspectSettings>
@@ -42,8 +58,9 @@ type Written = z.output<typeof inspectSettings>
 export interface InspectConfig {
   readonly input: 'off' | 'standard' | 'strict'
   readonly output: Written['output']
+  readonly definitions: { readonly pin: boolean; readonly quarantine: boolean }
 }
 
-export function settleInspect({ input, output }: Written, isStrict: boolean): InspectConfig {
-  return { input: input ?? (isStrict ? 'strict' : 'standard'), output }
+export function settleInspect({ input, output, definitions: { pin, quarantine } }: Written, isStrict: boolean): InspectConfig {
+  return { input: input ?? (isStrict ? 'strict' : 'standard'), output, definitions: { pin, quarantine: pin && (quarantine ?? isStrict) } }
 }

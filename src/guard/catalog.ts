@@ -1,9 +1,10 @@
 /** What servers say of their tools, as their last lists said it: what arguments are held against, and what a later list can be compared with. */
 import type { Call, Message } from '../core/call.ts'
-import { digest, isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { type Mirror, mirrorsOf } from '../mcp/mirror.ts'
 import { remember } from '../trust/remember.ts'
+import { digestOf } from './sightings.ts'
 
 /** Tools of one server that are remembered. */
 const TOOLS_MAX = 10_000
@@ -140,7 +141,7 @@ export class Catalog {
 
 /** The very object that is known, where nothing has changed. */
 function define(tool: JsonObject, before: Entry | undefined): Definition {
-  const mark = digest(tool)
+  const mark = digestOf(tool)
   if (before?.known.definition.digest === mark) return before.known.definition
   for (const { definition } of before?.callers?.values() ?? []) if (definition.digest === mark) return definition
   const { inputSchema, outputSchema } = tool

@@ -31,7 +31,7 @@ function leave(message: Message, settings: Partial<OutputSettings> = {}, outputS
   const outlet = createOutlet({
     settings: { ...SETTINGS, ...settings },
     judge: (principal, { resource }, findings) =>
-      law.decide({ principal, action: 'receive', resource, context: { approved: false, findings, input: {} } }),
+      law.decide({ principal, action: 'receive', resource, context: { approved: false, confirmed: false, findings, input: {} } }),
     outputSchemaOf: () => ({ digest: 'd', outputSchema }),
     observing,
   })
@@ -122,7 +122,7 @@ test('a secret that is said in two notifications of one call does not arrive, an
   const outlet = createOutlet({
     settings: SETTINGS,
     judge: (principal, { resource }, findings) =>
-      law.decide({ principal, action: 'receive', resource, context: { approved: false, findings, input: {} } }),
+      law.decide({ principal, action: 'receive', resource, context: { approved: false, confirmed: false, findings, input: {} } }),
     outputSchemaOf: () => undefined,
     observing: false,
   })

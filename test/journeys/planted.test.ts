@@ -1,157 +1,152 @@
-/** A planted credential that must not leave, wherever a server puts it: in every place of an answer, in both eras, split, packed or named. */
+/** Forty secrets are planted where secrets belong, everything is used, and then everything that was written is searched for them. */
 import assert from 'node:assert/strict'
-import type { ServerResponse } from 'node:http'
-import { test } from 'node:test'
-import type { JsonObject, JsonValue } from '../../src/core/json.ts'
-import { aGateway, META, type RunningGateway } from '../fixtures/gateway.ts'
-import { bare, json, sse, type TestServer } from '../upstream/http-upstreams.ts'
+import { createHash, randomBytes } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { loadConfig, loadSealing } from '../../src/config/load.ts'
+import { parsePath } from '../../src/config/places.ts'
+import { sealValue } from '../../src/config/sealed.ts'
+import { Secret } from '../../src/core/secret.ts'
+import { createGateway, type Gateway } from '../../src/gateway/gateway.ts'
+import { Accounts } from '../../src/oauth/accounts.ts'
+import { SecretStore } from '../../src/store/secrets.ts'
+import { post } from '../fixtures/gateway.ts'
+import { aBareUpstream, text } from '../fixtures/upstream.ts'
+import { Browser, obtainTokens, refreshOnce, register } from '../oauth/world.ts'
 
-/** Of the right form, and nobody's. */
-const SECRET = 'ghp_7hRk2mQx9TzB4vLc8WsN3dYf6JgP1aEuK5oC'
-const HALVES = [SECRET.slice(0, 17), SECRET.slice(17)] as const
-const REDACTED = '[redacted:secret]'
+const PLANTED = 40
+const made = (): string => randomBytes(24).toString('base64url')
 
-const said = (text: string): JsonObject => ({ type: 'text', text })
-const ok = (result: JsonObject): JsonObject => ({ result: { resultType: 'complete', ...result } })
-const log = (data: JsonValue): JsonObject => ({ method: 'notifications/message', params: { level: 'info', data } })
-const DONE = ok({ content: [said('done')] })
-
-/** What the server says when a tool of this name is called: notifications, then the answer. `prompt` and `resource` are asked for as such. */
-const PLACES: Readonly<Record<string, readonly JsonObject[]>> = {
-  text: [ok({ content: [said(`token=${SECRET}`)] })],
-  structured: [ok({ content: [said('{}')], structuredContent: { deep: [{ leaf: SECRET }] } })],
-  embedded: [ok({ content: [{ type: 'resource', resource: { uri: 'file:///a', mimeType: 'text/plain', text: `x ${SECRET}` } }] })],
-  blob: [ok({ content: [{ type: 'resource', resource: { uri: 'file:///a', blob: Buffer.from(`x ${SECRET} y`).toString('base64') } }] })],
-  link: [ok({ content: [{ type: 'resource_link', name: 'a', uri: `https://files.example.com/a?key=${SECRET}` }] })],
-  meta: [ok({ content: [], _meta: { 'example.com/debug': { sent: SECRET } } })],
-  message: [{ error: { code: -32000, message: `cannot sign in as ${SECRET}` } }],
-  data: [{ error: { code: -32000, message: 'failed', data: { header: `Authorization: token ${SECRET}` } } }],
-  progress: [{ method: 'notifications/progress', params: { progressToken: 'p', progress: 1, message: `with ${SECRET}` } }, DONE],
-  log: [log({ said: `with ${SECRET}` }), DONE],
-  key: [ok({ content: [said('{}')], structuredContent: { [SECRET]: 'ok' } })],
-  prompt: [ok({ messages: [{ role: 'user', content: said(`use ${SECRET}`) }] })],
-  resource: [ok({ contents: [{ uri: 'file:///a', text: `GITHUB=${SECRET}` }], ttlMs: 0, cacheScope: 'private' })],
-  blocks: [ok({ content: [said(`first ${HALVES[0]}`), said(`${HALVES[1]} last`)] })],
-  // And in disguise.
-  base64: [ok({ content: [said(`auth ${Buffer.from(SECRET).toString('base64')}`)] })],
-  zeroWidth: [ok({ content: [said([...SECRET].join('\u200b'))] })],
-  logs: [log(`first ${HALVES[0]}`), log(`${HALVES[1]} last`), DONE],
-  // Where nothing may stand instead.
-  constrained: [ok({ content: [], structuredContent: { token: SECRET } })],
-  cursor: [ok({ content: [], nextCursor: SECRET })],
-}
-const TOOLS = Object.keys(PLACES).filter((name) => name !== 'prompt' && name !== 'resource')
-const CONSTRAINED = { type: 'object', properties: { token: { type: 'string', pattern: '^ghp_' } } }
-const tools = TOOLS.map((name) => ({
-  name,
-  inputSchema: { type: 'object' },
-  ...(name === 'constrained' ? { outputSchema: CONSTRAINED } : {}),
-}))
-
-function server(): Promise<TestServer> {
-  return bare((told, res) => {
-    const { id, method, params } = JSON.parse(told.body.toString()) as { id?: number; method: string; params?: JsonObject }
-    if (id === undefined) return void res.writeHead(202).end()
-    const cacheable = { ttlMs: 0, cacheScope: 'private' }
-    if (method === 'server/discover') {
-      const capabilities = { tools: {}, prompts: {}, resources: {}, logging: {} }
-      return json(res, 200, { jsonrpc: '2.0', id, ...ok({ supportedVersions: ['2026-07-28'], capabilities, ...cacheable }) })
-    }
-    if (method === 'tools/list') return json(res, 200, { jsonrpc: '2.0', id, ...ok({ tools, ...cacheable }) })
-    if (!['tools/call', 'prompts/get', 'resources/read'].includes(method))
-      return json(res, 404, { jsonrpc: '2.0', id, error: { code: -32601, message: 'Method not found' } })
-    const place = method === 'prompts/get' ? 'prompt' : method === 'resources/read' ? 'resource' : String(params?.['name'])
-    // What it is told to name its progress by is not what its caller's client did.
-    const token = (params?.['_meta'] as JsonObject | undefined)?.['progressToken']
-    answer(res, id, JSON.parse(JSON.stringify(PLACES[place] ?? []).replace('"p"', JSON.stringify(token ?? 'p'))) as readonly JsonObject[])
+/** What a text looks like in a dump. Of base64 the part that does not depend on where it stands in what was encoded. */
+function disguises(secret: string): readonly string[] {
+  const bytes = Buffer.from(secret)
+  const base64 = [0, 1, 2].flatMap((shift) => {
+    const encoded = Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64')
+    const inner = encoded.slice(shift === 0 ? 0 : 4, -4)
+    return [inner, inner.replaceAll('+', '-').replaceAll('/', '_')]
   })
+  return [secret, encodeURIComponent(secret), bytes.toString('hex'), bytes.toString('hex').toUpperCase(), ...base64]
 }
 
-function answer(res: ServerResponse, id: number, messages: readonly JsonObject[]): void {
-  const whole = messages.map((message) => ({ jsonrpc: '2.0', ...(message['method'] === undefined ? { id } : {}), ...message }))
-  if (whole.length === 1) json(res, 200, whole[0])
-  else sse(res).end(whole.map((message) => `event: message\ndata: ${JSON.stringify(message)}\n\n`).join(''))
-}
-
-const REQUESTS: Readonly<Record<string, readonly [method: string, params: JsonObject]>> = {
-  prompt: ['prompts/get', { name: 'p' }],
-  resource: ['resources/read', { uri: 'file:///a' }],
-}
-
-type Ask = (place: string) => Promise<readonly JsonObject[]>
-
-async function asker(house: RunningGateway, key: string, era: 'modern' | 'legacy'): Promise<Ask> {
-  const common = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'x-api-key': key }
-  const send = (body: JsonObject, headers: Readonly<Record<string, string>>): Promise<Response> =>
-    fetch(`${house.url}/mcp`, { method: 'POST', headers: { ...common, ...headers }, body: JSON.stringify({ jsonrpc: '2.0', ...body }) })
-  const spoken = { 'mcp-protocol-version': '2025-11-25' }
-  const session: Record<string, string> = {}
-  if (era === 'legacy') {
-    const opening = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
-    const opened = await send({ id: 0, method: 'initialize', params: opening }, {})
-    session['mcp-session-id'] = opened.headers.get('mcp-session-id') ?? ''
-    await opened.text()
-    await send({ method: 'notifications/initialized' }, { ...session, ...spoken })
-    await (await send({ id: 1, method: 'logging/setLevel', params: { level: 'debug' } }, { ...session, ...spoken })).text()
+/** All that this process writes to its terminal meanwhile. */
+function listen(t: TestContext): () => string {
+  const said: string[] = []
+  for (const stream of [process.stdout, process.stderr]) {
+    const write = stream.write.bind(stream)
+    t.mock.method(stream, 'write', (chunk: string | Uint8Array, ...rest: never[]) => {
+      said.push(Buffer.from(chunk as Uint8Array).toString('latin1'))
+      return write(chunk, ...rest)
+    })
   }
-  return async (place) => {
-    const [method, asked] = REQUESTS[place] ?? ['tools/call', { name: place, arguments: {} } as JsonObject]
-    const meta = era === 'modern' ? { ...META, 'io.modelcontextprotocol/logLevel': 'debug', progressToken: 'p' } : { progressToken: 'p' }
-    const name = String(asked['name'] ?? asked['uri'])
-    const headers =
-      era === 'modern' ? { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method, 'mcp-name': name } : { ...session, ...spoken }
-    const text = await (await send({ id: 7, method, params: { ...asked, _meta: meta } }, headers)).text()
-    const lines = text.startsWith('{') ? [text] : text.split('\n').flatMap((line) => (line.startsWith('data: {') ? [line.slice(6)] : []))
-    return lines.map((line) => JSON.parse(line) as JsonObject)
+  return () => said.join('')
+}
+
+interface Installation {
+  readonly folder: string
+  readonly file: string
+}
+
+/** Values in the configuration: sealed where it can take that, and one from the environment. */
+function configure(t: TestContext, upstream: string, plant: () => string): Installation {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-planted-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const file = join(folder, 'portcullis.yaml')
+  writeFileSync(file, '')
+  const seal = loadSealing(file).values(true)
+  const sealed = (place: string): string => JSON.stringify(sealValue(seal, plant(), parsePath(place) ?? []))
+  const client = (place: string): string =>
+    `tokenUrl: "http://127.0.0.1:9/t", clientId: gw, allowPrivate: true, clientSecret: ${sealed(place)}`
+  writeFileSync(
+    file,
+    `listen: 127.0.0.1:0
+servers:
+  header: { url: "${upstream}", credential: { header: { name: X-Key, value: ${sealed('servers.header.credential.header.value')} } } }
+  key: { url: "${upstream}", credential: { apiKey: ${sealed('servers.key.credential.apiKey')} } }
+  machine: { url: "${upstream}", credential: { clientCredentials: { ${client('servers.machine.credential.clientCredentials.clientSecret')} } } }
+  exchange: { url: "${upstream}", credential: { tokenExchange: { ${client('servers.exchange.credential.tokenExchange.clientSecret')} } } }
+  local: { command: [node, "-e", "process.stderr.write(process.env.TOKEN)"], credential: { environment: { TOKEN: ${sealed('servers.local.credential.environment.TOKEN')} } } }
+authentication:
+  jwtSecret: ${sealed('authentication.jwtSecret')}
+  issuers: [{ issuer: "https://a.example", introspection: { clientId: gw, clientSecret: ${sealed('authentication.issuers[0].introspection.clientSecret')} } }]
+  oauth: { signIn: [{ name: Other, issuer: "https://b.example", clientId: gw, clientSecret: ${sealed('authentication.oauth.signIn[0].clientSecret')} }] }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use, scope: "tools:read" } } }
+inspect: { input: off }
+audit: { file: audit.jsonl }
+`,
+  )
+  return { folder, file }
+}
+
+/** Everybody comes with what they have, right and wrong. */
+async function use(gateway: Gateway, url: string, plant: (secret?: string) => string): Promise<void> {
+  const { house } = gateway
+  const call = (server: string, headers: Readonly<Record<string, string>>, args = {}): Promise<unknown> =>
+    post(`${url}/mcp/${server}`, 'tools/call', { name: 'echo', arguments: args }, headers)
+  for (let at = 0; at < 4; at++) {
+    const { text: key } = await house.keys.create({ name: `key ${at}`, roles: ['user'], allow: [], createdBy: 'test' })
+    const mine = { 'x-api-key': plant(key.reveal()) }
+    for (const server of ['header', 'key', 'machine', 'exchange', ...(at === 0 ? ['local'] : [])]) await call(server, mine)
+    // An argument is the caller's business, and in history only as a shape.
+    await call('header', mine, { password: plant() })
   }
+  const secrets = new SecretStore(house.store, house.seal)
+  for (let at = 0; at < 10; at++) await secrets.put(`secret-${at}`, plant())
+  for (const name of ['ann', 'ben']) {
+    const password = plant()
+    await new Accounts(house.store, house.clock).add(name, new Secret(password), ['user'])
+    const world = { issuer: url, resource: `${url}/mcp/header` }
+    const client = await register(world)
+    const browser = new Browser(password)
+    const tokens = await obtainTokens(world, { client, scope: 'tools:read' }, browser, name)
+    const session = browser.cookie('portcullis_session') ?? ''
+    const renewed = (await refreshOnce(world, client, tokens.refresh)).body
+    for (const secret of [tokens.access, tokens.refresh, session, String(renewed['access_token']), String(renewed['refresh_token'])])
+      plant(secret)
+    for (const server of ['header', 'exchange']) await call(server, { authorization: `Bearer ${tokens.access}` })
+  }
+  // Guesses are somebody's real credential, mistyped.
+  for (let at = 0; at < 4; at++) await call('header', at % 2 === 0 ? { 'x-api-key': plant() } : { authorization: `Bearer ${plant()}` })
 }
 
-/** Every text and every name in it, one after another, with what is packed in base64 unpacked. */
-function texts(value: JsonValue | undefined, name = ''): string {
-  if (typeof value === 'string') return name === 'blob' ? Buffer.from(value, 'base64').toString() : value
-  if (typeof value !== 'object' || value === null) return ''
-  return Object.entries(value)
-    .map(([inner, member]) => (Array.isArray(value) ? '' : inner) + texts(member, inner))
-    .join('')
-}
-
-for (const era of ['modern', 'legacy'] as const) {
-  test(`${era}: a planted credential leaves from nowhere, the rest of the answer does, and history says where it was without saying what`, async () => {
-    await using upstream = await server()
-    await using house = await aGateway(`servers: { s: { url: "${upstream.url}" } }
-access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } }, prompts: { "*": { permission: t:use } }, resources: [{ uri: "file:///**", read: [user] }] }`)
-    const ask = await asker(house, await house.key({ roles: ['user'] }), era)
-
-    const leaks: string[] = []
-    for (const place of Object.keys(PLACES)) {
-      const messages = await ask(place)
-      const whole = messages.map((message) => texts(message)).join('')
-      const plain = whole.replaceAll('\u200b', '')
-      if (plain.includes(SECRET) || whole.includes(HALVES[1]) || whole.includes(Buffer.from(SECRET).toString('base64'))) leaks.push(place)
-      assert.ok(messages.length > 0, place)
-      if (place === 'constrained' || place === 'cursor') assert.ok(JSON.stringify(messages).includes('The content is not allowed.'), place)
-      else assert.ok(decodeURIComponent(whole).includes(REDACTED), `${place}: ${whole}`)
-    }
-
-    assert.deepEqual(leaks, [])
-    const events = await house.events()
-    assert.ok(!JSON.stringify(events).includes(SECRET.slice(4, 16)))
-    const ended = events.filter(({ type, findings }) => type === 'call.ended' && findings?.some(({ label }) => label === 'secret') === true)
-    assert.equal(ended.length, Object.keys(PLACES).length)
-    assert.deepEqual(
-      ended.filter(({ denial }) => denial !== undefined).map(({ denial, policies }) => [denial, policies]),
-      [
-        ['content_blocked', ['house.secrets']],
-        ['content_blocked', ['house.secrets']],
-      ],
-    )
-    const pointers = ended.flatMap(({ findings = [] }) => findings.map(({ pointer }) => pointer))
-    for (const pointer of [
-      '/result/content/0/text',
-      '/result/structuredContent/deep/0/leaf',
-      '/error/data/header',
-      `/result/structuredContent/${REDACTED}`,
-    ])
-      assert.ok(pointers.includes(pointer), pointer)
+test('of forty secrets that were planted and used, none is in the store, the journal, a log or on the terminal', async (t) => {
+  const heard = listen(t)
+  const planted: string[] = []
+  const plant = (secret = made()): string => {
+    planted.push(secret)
+    return secret
+  }
+  await using upstream = await aBareUpstream({ echo: () => text('done') })
+  const { folder, file } = configure(t, upstream.url, plant)
+  const texts: string[] = []
+  const gateway = createGateway(loadConfig(file), {
+    version: '0.0.0',
+    onFault: (fault) => texts.push(fault.message),
   })
-}
+  const { url } = await gateway.listen()
+  await use(gateway, url, plant)
+  const shown = upstream.seen.map(({ headers }) => JSON.stringify(headers)).join()
+  assert.ok(
+    [planted[0], planted[1]].every((secret) => shown.includes(secret ?? '-')),
+    'what was sealed is what the server is shown',
+  )
+  const events = await gateway.house.store.read('audit', { limit: 10_000 })
+  await gateway.close()
+
+  assert.ok(planted.length >= PLANTED, `${planted.length}`)
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) => statSync(join(folder, path)).isFile())
+  assert.ok(files.some((path) => path.endsWith('.db')) && files.some((path) => path.endsWith('audit.jsonl')), files.join())
+  const everything = [
+    ...files.map((path) => [path, readFileSync(join(folder, path)).toString('latin1')] as const),
+    ['terminal', heard()] as const,
+    ['faults', texts.join()] as const,
+    ['events', JSON.stringify(events)] as const,
+  ]
+  for (const [place, content] of everything) {
+    for (const [at, secret] of planted.entries()) {
+      const found = disguises(secret).filter((disguise) => content.includes(disguise))
+      assert.deepEqual(found, [], `secret ${at} (${createHash('sha256').update(secret).digest('hex').slice(0, 8)}) is in ${place}`)
+    }
+  }
+})
