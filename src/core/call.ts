@@ -64,11 +64,11 @@ export interface Origin {
 /** What we had sealed into an earlier answer to the same principal, about the same call. */
 export interface Returned {
   /** A question of ours; or that the call was let through before, and its server has asked something since. */
-  readonly kind: 'approval' | 'confirm' | 'continuation'
+  readonly kind: 'approval' | 'confirm' | 'connect' | 'continuation'
   /** Good for one use, whatever it is good for. */
   readonly nonce: string
-  /** Of all that the earlier call was bound to. */
-  readonly digest: string
+  /** Of all that the earlier call was bound to; absent where nothing was. */
+  readonly digest?: string
   /** Of the approval that was asked for, or spent. */
   readonly approval?: string
   /** What the client says to our question; undefined when nothing. */

@@ -57,7 +57,6 @@ export type EventType =
   | 'secret.shown'
   | 'secret.rekeyed'
   | 'connection.opened'
-  | 'connection.asked'
   | 'connection.refused'
   | 'connection.closed'
   | 'upstream.refused'

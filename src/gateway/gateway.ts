@@ -26,13 +26,12 @@ import { createHttpUpstream, type HttpDeps } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { openAdmin } from './admin.ts'
-import { AskingUpstream, askedOn } from './asking.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 import { ConnectPages } from './connect.ts'
 import { connectedServer, connectedServers } from './connected.ts'
 import { ConnectLinks, createConnectionCredentials } from './connections.ts'
 import { createCredentials, headersOf, type UpstreamCredentials } from './credentials.ts'
-import { createServerLog, type ServerLog } from './server-log.ts'
+import { createRedactor, createServerLog, type ServerLog } from './server-log.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -258,13 +257,13 @@ class RunningGateway implements Gateway {
       headers: headersOf(credential),
       ...(tls && { tls }),
     }
-    const upstream = createHttpUpstream(spec, { ...deps, ...(credentials === undefined ? {} : { credentials }) })
-    return connected === undefined ? upstream : new AskingUpstream(upstream, askedOn(deps.onEvent))
+    return createHttpUpstream(spec, { ...deps, ...(credentials === undefined ? {} : { credentials }) })
   }
 
   #openCommand(name: string, server: CommandServer, deps: HttpDeps): Upstream {
     const { config } = this.house
     const { kind: _kind, roots: _roots, program, arguments: rest, secrets = {}, sandbox, ...spec } = server
+    const prefixes = ['mcp', config.authentication.apiKeys.prefix]
     const secretEnv = Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, secret.reveal()]))
     return createStdioUpstream(
       {
@@ -275,7 +274,7 @@ class RunningGateway implements Gateway {
         env: { ...spec.env, ...secretEnv },
         ...(sandbox === undefined || sandbox === 'off' ? {} : { sandbox: { ...sandbox, hidden: ownFiles(config) } }),
       },
-      { ...deps, environment: {}, onText: this.#onText },
+      { ...deps, environment: {}, onText: this.#onText, redact: createRedactor(prefixes, Object.values(secrets)) },
     )
   }
 }

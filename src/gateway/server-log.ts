@@ -4,7 +4,9 @@ import { dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { IN_MEMORY } from '../config/sealing.ts'
 import { Fault } from '../core/denial.ts'
+import type { Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import { createDetector } from '../inspect/detect.ts'
 
 /** A full file makes room for an empty one and takes the place of the one before. */
 const FILE_MAX_BYTES = 1024 * 1024
@@ -46,3 +48,27 @@ export function createServerLog(config: Pick<Config, 'store'>, clock: Clock, onF
     }
   }
 }
+
+/**
+ * Takes out of a line what it must not say: what its server was given in secret, and whatever else is a credential by its form.
+ * @param prefixes with which API keys of this installation begin
+ */
+export function createRedactor(prefixes: readonly string[], given: readonly Secret[]): (text: string) => string {
+  const detector = createDetector({ labels: new Set(['secret']), personal: [], keyPrefixes: prefixes })
+  const known = given.map((secret) => secret.reveal()).filter((text) => text.length >= SECRET_MIN_CHARS)
+  return (text) => {
+    let line = text
+    for (const secret of known) line = line.replaceAll(secret, REDACTED)
+    let kept = ''
+    let at = 0
+    for (const { start, end } of detector.find(line, {})) {
+      kept += line.slice(at, start) + REDACTED
+      at = end
+    }
+    return kept + line.slice(at)
+  }
+}
+
+const REDACTED = '[redacted:secret]'
+/** What is shorter stands in many a word. */
+const SECRET_MIN_CHARS = 6

@@ -207,6 +207,11 @@ function stationsOf(
     input: inspect.input,
     output: { ...inspect.output, keyPrefixes: ['mcp', authentication.apiKeys.prefix] },
     screen: createScreens({ level: inspect.input, tools: access.tools }),
+    connected: new Set(
+      Object.entries(servers).flatMap(([name, server]) =>
+        server.kind === 'url' && server.credential?.kind === 'connection' ? [name] : [],
+      ),
+    ),
     rootless: new Set(Object.entries(servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : []))),
   }
 }

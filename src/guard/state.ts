@@ -117,7 +117,7 @@ function open(key: Uint8Array, state: unknown, binding: Buffer, now: number): Op
 
 /** Nobody else could have sealed it. */
 function isOurs(value: JsonValue | undefined): value is JsonObject & Ours {
-  return isObject(value) && typeof value['kind'] === 'string' && typeof value['nonce'] === 'string' && typeof value['digest'] === 'string'
+  return isObject(value) && typeof value['kind'] === 'string' && typeof value['nonce'] === 'string'
 }
 
 function decrypt(key: Uint8Array, sealed: Buffer, binding: Buffer): JsonObject {

@@ -2,9 +2,9 @@
 import type { Approvals } from '../approval/approvals.ts'
 import type { Approval } from '../approval/record.ts'
 import type { History } from '../audit/history.ts'
-import type { Call, Message, Resource } from '../core/call.ts'
+import type { Call, Message } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
-import { Denial, type DenialCode } from '../core/denial.ts'
+import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 
 import { type Credential, nameOf, type Principal } from '../core/principal.ts'
@@ -15,6 +15,7 @@ import type { Store } from '../store/store.ts'
 import { Approved, type Said } from './approved.ts'
 import { type Asking, createAsking } from './asking.ts'
 import { Catalog } from './catalog.ts'
+import { type Connecting, createConnecting } from './connecting.ts'
 import { Declared } from './declared.ts'
 import type { Definitions } from './definitions.ts'
 import type { Stations } from './guard.ts'
@@ -35,6 +36,7 @@ import { checkMirrors } from './mirrors.ts'
 import { createOutlet, type Outlet, type OutputSettings } from './outlet.ts'
 import { createQuestions } from './questions.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
+import { checkReceipt, refusal } from './refusal.ts'
 import { checkInputRequests, kindOfResult } from './results.ts'
 import { withoutRoots } from './roots.ts'
 import type { StateSeal } from './state.ts'
@@ -60,6 +62,8 @@ export interface Parts {
   readonly maxCalls: number
   /** Servers that are told no roots. */
   readonly rootless: ReadonlySet<string>
+  /** Servers where each user has connected an account. */
+  readonly connected: ReadonlySet<string>
   /** `inspect.input` */
   readonly input: InspectInput
   /** What is held against definitions; absent where nothing is pinned. */
@@ -79,7 +83,7 @@ export interface Parts {
 const FULL_WAIT_MS = 1_000
 
 export function createStations(parts: Parts): Stations {
-  const { history, seal, clock, rootless, limits } = parts
+  const { history, seal, clock, rootless, limits, connected } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
@@ -89,7 +93,9 @@ export function createStations(parts: Parts): Stations {
   let underway = 0
   const declared = new Declared()
   const askTools = toolsAsker(parts, catalog)
-  const approved = new Approved({ ...parts, questions: createQuestions(seal, declared), declared, catalog, ask: askTools })
+  const questions = createQuestions(seal, declared)
+  const connecting = createConnecting(questions)
+  const approved = new Approved({ ...parts, questions, declared, catalog, ask: askTools })
   const { weigh } = asking
   return {
     admit: (call) => {
@@ -99,7 +105,7 @@ export function createStations(parts: Parts): Stations {
     },
     identify: countFailures(parts.authenticate, limits, parts.keyIdOf),
     reopen: seal.reopen,
-    inspect: inspectorOf(parts, catalog, askTools, (principal, call) => {
+    inspect: inspectorOf(parts, catalog, connecting, askTools, (principal, call) => {
       const decision = weigh(principal, call, NO_FINDINGS)
       return observing || decision.effect === 'permit' || lacksWord(decision)
     }),
@@ -111,7 +117,11 @@ export function createStations(parts: Parts): Stations {
       return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
     },
     begin: (call, trail) => history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))),
-    direct: (call, principal, forward) => (approved.takes(call, principal) ? NO_MESSAGES : forward(call, principal)),
+    direct: (call, principal, forward) => {
+      if (approved.takes(call, principal)) return NO_MESSAGES
+      const messages = forward(call, principal)
+      return connected.has(call.resource.server) ? connecting.watch(messages, call, principal) : messages
+    },
     release: (message, principal, call) => {
       const { body } = message
       meter.answered(message, principal, call)
@@ -235,7 +245,17 @@ function toolsAsker({ history, rootless, clock, definitions }: Parts, catalog: C
   return (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(narrow(asked), who))
 }
 
-function inspectorOf({ history, ...parts }: Parts, catalog: Catalog, ask: Ask, permits: InspectorParts['permits']): Inspector {
+function inspectorOf(
+  { history, ...parts }: Parts,
+  catalog: Catalog,
+  connecting: Connecting,
+  askTools: Ask,
+  permits: InspectorParts['permits'],
+): Inspector {
+  const ask: Ask = (call, principal, forward) =>
+    askTools(call, principal, forward)?.catch((error: unknown) => {
+      throw connecting.put(error, call, principal)
+    })
   // That a definition cannot be judged by, or not in all it says, is written down once; it refuses nothing by itself.
   const schema = new Validators({
     strict: parts.input === 'strict',
@@ -249,34 +269,3 @@ function inspectorOf({ history, ...parts }: Parts, catalog: Catalog, ask: Ask, p
 }
 
 const NO_FINDINGS = [] as const
-
-/** How a forbid is told: by the remedy that would help; what the caller may not know of answers like what does not exist. */
-function refusal(decision: Decision, call: Call, isVisible: boolean): Denial {
-  const inside = {
-    policies: decision.policies,
-    remedies: decision.remedies,
-    detail: decision.policies.length === 0 ? 'nothing permits it' : 'forbidden by policy',
-  }
-  const first = decision.remedies[0]
-  if (first !== undefined) return new Denial(CODE_OF_REMEDY[first.kind], inside)
-  if (HIDING.has(call.resource.kind) && !isVisible) return new Denial('not_found', inside)
-  return new Denial('forbidden', inside)
-}
-
-const HIDING = new Set<Resource['kind']>(['tool', 'prompt', 'resource'])
-const CODE_OF_REMEDY: Readonly<Record<Decision['remedies'][number]['kind'], DenialCode>> = {
-  authenticate: 'unauthenticated',
-  scope: 'insufficient_scope',
-  step_up: 'step_up_required',
-  approval: 'approval_required',
-  confirm: 'confirmation_required',
-  wait: 'rate_limited',
-  connect: 'connection_required',
-  redact: 'content_blocked',
-}
-
-/** The law is asked once more on the way out: what was done may still not be received. */
-function checkReceipt(decision: Decision, observing: boolean): void {
-  if (decision.effect === 'permit' || observing) return
-  throw new Denial('content_blocked', { policies: decision.policies, detail: 'forbidden by policy on the way out' })
-}

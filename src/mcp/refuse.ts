@@ -112,7 +112,7 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
  */
 function isCorrectable(denial: Denial, call: Call): boolean {
   if (call.method !== 'tools/call') return false
-  if (denial.code === 'connection_required') return pageOf(denial) !== undefined
+  if (denial.code === 'connection_required') return pageOf(denial) !== undefined && denial.question === undefined
   return denial.code === 'invalid_arguments' && denial.findings.some(({ rule }) => rule !== undefined)
 }
 
