@@ -1,9 +1,22 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations`, or `--store redis`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations|release`, or `--store redis`. */
 import { parseArgs } from 'node:util'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
+import { measureRelease } from './release.ts'
 import { replicated } from './replicas.ts'
-import { type Asked, median, type Row, showAsked, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
+import {
+  type Asked,
+  median,
+  type Row,
+  showAsked,
+  showIssued,
+  showMemory,
+  showRecognition,
+  showRows,
+  showSandbox,
+  showStations,
+} from './report.ts'
+import { measureSandbox } from './sandbox.ts'
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
 import { measureRecognition } from './tokens.ts'
@@ -183,10 +196,20 @@ async function main(load: Load): Promise<void> {
   }
   if (values.store === 'redis') await watchReplicas(load, report)
   if (wanted('tokens')) await watchTokens(load, report)
+  if (wanted('sandbox')) {
+    const rows = await measureSandbox(values.quick)
+    report['sandbox'] = rows
+    say(showSandbox(rows))
+  }
   if (wanted('stations')) {
     const stations = await measureStations(values.quick)
     report['stations'] = stations
     say(showStations(stations))
+  }
+  if (wanted('release')) {
+    const rows = await measureRelease(values.quick)
+    report['release'] = rows
+    say(showStations(rows, 'What leaves, looked at: one answer'))
   }
   if (values.json) console.log(JSON.stringify(report, undefined, 2))
 }

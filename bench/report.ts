@@ -45,6 +45,15 @@ export interface Asked {
   readonly roundTrips: number
 }
 
+/** How a server is started. */
+export interface Confined {
+  readonly name: string
+  readonly startMs: number
+  /** To the first of the same round; median over the rounds. */
+  readonly addedMs: number
+  readonly callUs: number
+}
+
 export function median(values: readonly number[]): number {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort((left, right) => left - right)
   const middle = sorted.length >> 1
@@ -83,8 +92,8 @@ export function showMemory(calls: number, samples: readonly number[]): string {
   return `\nMemory of the gateway over ${calls} calls, MiB: ${samples.map(whole).join(' ')}; second half: ${growth >= 0 ? '+' : ''}${growth.toFixed(1)}`
 }
 
-export function showStations(stations: readonly Station[]): string {
-  return `\nCost of each station, one call\n${table(
+export function showStations(stations: readonly Station[], title = 'Cost of each station, one call'): string {
+  return `\n${title}\n${table(
     ['', 'µs'],
     stations.map(({ name, us }) => [name, us.toFixed(2)]),
   )}`
@@ -94,6 +103,13 @@ export function showRecognition(rows: readonly Recognition[]): string {
   return `\nCPU time to know a caller, one at a time\n${table(
     ['', 'CPU µs', `ratio to ${rows[0]?.name}`],
     rows.map(({ name, cpuUs, ratio }) => [name, cpuUs.toFixed(1), ratio.toFixed(2)]),
+  )}`
+}
+
+export function showSandbox(rows: readonly Confined[]): string {
+  return `\nA server over stdio, from its start to its first answer, and one call\n${table(
+    ['', 'start ms', 'added ms', 'call µs'],
+    rows.map(({ name, startMs, addedMs, callUs }) => [name, startMs.toFixed(1), addedMs.toFixed(1), whole(callUs)]),
   )}`
 }
 

@@ -27,8 +27,12 @@ export type Purpose =
   | 'journal-head'
   | 'dpop-nonce'
   | 'oauth-cookies'
-  | 'oauth-sealing'
+  | 'oauth-identifiers'
   | 'agent-tokens'
+  | 'admin-pages'
+  | 'sealed-values'
+  | 'sealed-records'
+  | 'connections'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */

@@ -2,7 +2,7 @@
 import { isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Secret } from '../core/secret.ts'
-import { size, span, text, word } from './values.ts'
+import { secret, size, span, text, word } from './values.ts'
 
 /** Stands in the folder of the database, or where that would be. */
 const KEY_FILE = 'portcullis.key'
@@ -33,12 +33,7 @@ const redis = z.strictObject(
   {
     url: redisUrl.describe('redis://, rediss:// (TLS), and both with +cluster or +sentinel.'),
     username: text('a user name', 128).optional().describe('An ACL user.'),
-    password: z
-      .string({ error: 'expected a text' })
-      .min(1, { error: 'expected a text' })
-      .transform((written) => new Secret(written))
-      .optional()
-      .describe('Best taken from the environment.'),
+    password: secret('a password').optional().describe('Sealed, or from the environment.'),
     prefix: prefix.prefault(PREFIX).describe('In front of every key: several installations may share one Redis.'),
     ca: text('a path').optional().describe('Whose certificates are believed, PEM. Default: those that Node.js believes.'),
     certificate: text('a path').optional().describe('Our own certificate, where Redis asks for one, PEM.'),

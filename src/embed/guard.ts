@@ -1,6 +1,7 @@
 /** createGuard(): the house, opened inside of a server that somebody else wrote. */
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { type House, openHouse } from '../guard/create.ts'
@@ -9,6 +10,7 @@ import { checkInstallation } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import { expandRoles } from '../policy/roles.ts'
+import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
 import { type Announcement, type Checks, stepsOf } from './steps.ts'
 
@@ -37,6 +39,8 @@ export interface Guarded {
 /** The law, the memory and the history of an installation, around servers in this process. */
 export interface Guard {
   readonly house: House
+  /** Secrets of the tools', sealed with the key of the installation. */
+  readonly secrets: SecretStore
   /** Told of what refuses nothing. */
   readonly onFault: (fault: Fault) => void
   /** Reads the law again. Answers whether the new one is in force. */
@@ -91,6 +95,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   const stations = afterStart(house)
   const guard: Guard = {
     house,
+    secrets: new SecretStore(house.store, house.seal),
     onFault,
     reload: () => watcher.reload(),
     close: async () => {
@@ -152,6 +157,7 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
     issuers: config.authentication.issuers.map(({ issuer }) => issuer),
     tools: config.access.tools,
     prompts: config.access.prompts,
+    bindsCertificates: guard.house.clients.certificateOf !== undefined,
   })
   resources.set(server, own)
   const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS

@@ -5,15 +5,14 @@ import type { McpServer, Server } from '@modelcontextprotocol/server'
 import { systemSchedule } from '../bridge/alarm.ts'
 import { Reverse } from '../bridge/reverse.ts'
 import { Strays } from '../bridge/strays.ts'
-import { publicUrlOf } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
-import { listeningOf } from '../face/listening.ts'
+import { openFront } from '../face/front.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { isRequest, resultResponse } from '../mcp/message.ts'
-import { listen } from '../net/serve.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
 import { askedPath, host } from './host.ts'
@@ -48,7 +47,7 @@ export function guardServer(guard: Guard, server: McpServer | Server, options: G
   return {
     listener,
     listen: async () => {
-      const listening = await listen(listeningOf(config), listener)
+      const listening = await openFront(guard.house, listener, guard.onFault)
       listeners.push(listening)
       return `${publicUrlOf(config, listening.port)}/mcp`
     },

@@ -224,7 +224,7 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
   let watching: NodeJS.Timeout | undefined
   if (waits) parts.stopping.addEventListener('abort', abort, { once: true })
   try {
-    const credentials = readCredentials(exchange.req.rawHeaders)
+    const credentials = readCredentials(exchange.req.rawHeaders, parts.gate.certificateOf?.(exchange.req))
     const messages = pass(parts.house, call, credentials, (asked, principal) => {
       answer.allowance = parts.gate.allowanceOf(principal, asked)
       if (waits) watching = setInterval(() => void parts.isStanding(principal).then((stands) => stands || abort()), STANDING_MS).unref()

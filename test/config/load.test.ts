@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { publicUrlOf } from '../../src/config/config.ts'
 import { loadConfig, parseConfig, serverOf } from '../../src/config/load.ts'
+import { publicUrlOf } from '../../src/config/public-url.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { Fault } from '../../src/core/denial.ts'
 
@@ -226,4 +226,13 @@ test('arguments are inspected by the standard, strictly in profile strict, and a
   assert.equal(parse('profile: strict\ninspect: { input: standard }').inspect.input, 'standard')
   assert.equal(parse('inspect: { input: off }').inspect.input, 'off')
   assert.deepEqual(mistakes('inspect: { input: paranoid }'), ['portcullis.yaml:1:19: inspect.input: expected off, standard or strict'])
+})
+
+test('definitions are pinned at first sight unless told otherwise, and in profile strict only by an operator', () => {
+  const settled = (text: string): unknown => parse(text).inspect.definitions
+  assert.deepEqual(settled(''), { pin: true, quarantine: false })
+  assert.deepEqual(settled('profile: strict'), { pin: true, quarantine: true })
+  assert.deepEqual(settled('profile: strict\ninspect: { definitions: { quarantine: false } }'), { pin: true, quarantine: false })
+  assert.deepEqual(settled('profile: strict\ninspect: { definitions: { pin: false } }'), { pin: false, quarantine: false })
+  assert.match(mistakes('inspect: { definitions: { pin: false, quarantine: true } }')[0] ?? '', /no quarantine where nothing is pinned/)
 })
