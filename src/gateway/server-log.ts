@@ -26,9 +26,9 @@ export function serverLogFiles(
   { store, redis, keyFile }: LoggedConfig,
   server: string,
 ): readonly [older: string, newer: string] | undefined {
-  if (store === IN_MEMORY || keyFile === undefined) return undefined
+  if (store === IN_MEMORY) return undefined
   // A store that is no file has a folder here all the same: that of the key.
-  const folder = redis === undefined ? `${store}-servers` : join(dirname(keyFile), 'servers')
+  const folder = redis === undefined || keyFile === undefined ? `${store}-servers` : join(dirname(keyFile), 'servers')
   const file = join(folder, `${server}.log`)
   return [`${file}.1`, file]
 }

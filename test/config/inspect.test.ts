@@ -17,6 +17,7 @@ test('credentials, what errors say of the machine and links that carry data are 
       maxBytes: 16 * 1024 * 1024,
       larger: 'block',
     },
+    definitions: { pin: true, quarantine: false },
   })
   assert.deepEqual(read({ output: { secrets: 'block', personal: { kinds: ['email', 'card'], action: 'report' } } }).output.personal, {
     kinds: ['email', 'card'],
