@@ -1,8 +1,9 @@
-/** `npm run corpora -- FOLDER [--misses] [--json] [--file NAME]`: how much of the labelled arguments is stopped, of the labelled definitions flagged and of the labelled output redacted, by kind. The folder may also stand in CORPORA. */
+/** `npm run corpora -- FOLDER [--misses] [--json] [--file NAME]`: how much of the labelled arguments is stopped, of the labelled definitions flagged, of the labelled output redacted, and of the labelled flows stopped, by kind. The folder may also stand in CORPORA. */
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { DEFINITION_BARS, type DefinitionRow, isBad, judgeRow } from './definition-rows.ts'
+import { type FlowRow, judgeFlow } from './flow-rows.ts'
 import { isAsLabelled, type OutputRow } from './output-rows.ts'
 import { createJudge, questionOfRow, type Row } from './rows.ts'
 
@@ -25,12 +26,13 @@ interface Corpus {
   readonly verb: string
   /** At least so much of what is bad, and at most so much of what is honest. */
   readonly bars: { readonly bad: number; readonly honest: number }
-  readonly judge: (lines: readonly string[]) => readonly Judged[]
+  readonly judge: (lines: readonly string[]) => readonly Judged[] | Promise<readonly Judged[]>
 }
 
 const CORPORA: Readonly<Record<string, Corpus>> = {
   'arguments.jsonl': { verb: 'stopped', bars: { bad: 0.9, honest: 0.02 }, judge: judgeArguments },
   'definitions.jsonl': { verb: 'flagged', bars: { bad: DEFINITION_BARS.bad, honest: DEFINITION_BARS.good }, judge: judgeDefinitions },
+  'flows.jsonl': { verb: 'stopped', bars: { bad: 1, honest: 0 }, judge: judgeFlows },
   'outputs.jsonl': { verb: 'redacted', bars: { bad: 0.95, honest: 0.02 }, judge: judgeOutputs },
 }
 
@@ -69,6 +71,17 @@ function judgeOutputs(lines: readonly string[]): readonly Judged[] {
   })
 }
 
+async function judgeFlows(lines: readonly string[]): Promise<readonly Judged[]> {
+  const judged: Judged[] = []
+  for (const line of lines) {
+    const row = JSON.parse(line) as FlowRow // labelled by hand, in this very shape
+    const why = await judgeFlow(row)
+    const shown = `${row.id} ${row.class} ${row.expect_last}: ${why ?? 'let through'}`
+    judged.push({ kind: row.class, isBad: row.expect_last !== 'allow', isMet: why !== undefined, shown })
+  }
+  return judged
+}
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { json: { type: 'boolean', default: false }, misses: { type: 'boolean', default: false }, file: { type: 'string' } },
@@ -85,8 +98,8 @@ const share = ({ met, of }: { readonly met: number; readonly of: number }): numb
 const cell = (tally: Tally[keyof Tally]): string =>
   tally.of === 0 ? '' : `${tally.met}/${tally.of} (${(100 * share(tally)).toFixed(1)} %)`
 
-function measure(file: string, { verb, bars, judge }: Corpus): boolean {
-  const judged = judge(
+async function measure(file: string, { verb, bars, judge }: Corpus): Promise<boolean> {
+  const judged = await judge(
     readFileSync(join(folder ?? '', file), 'utf8')
       .split('\n')
       .filter((line) => line !== ''),
@@ -119,5 +132,6 @@ function measure(file: string, { verb, bars, judge }: Corpus): boolean {
 const wanted = Object.entries(CORPORA).filter(([file]) =>
   values.file === undefined ? existsSync(join(folder, file)) : file === values.file,
 )
-const results = wanted.map(([file, corpus]) => measure(file, corpus))
+const results: boolean[] = []
+for (const [file, corpus] of wanted) results.push(await measure(file, corpus))
 process.exitCode = results.length > 0 && results.every((met) => met) ? 0 : 1

@@ -4,6 +4,7 @@ import { Secret } from '../core/secret.ts'
 import { type ApprovalConfig, settleApproval } from './approval.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { type CredentialConfig, settleCredential } from './credentials.ts'
+import { type FlowConfig, settleFlow } from './flow.ts'
 import { type InspectConfig, settleInspect } from './inspect.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
@@ -130,6 +131,8 @@ export interface Config extends StoreConfig {
   readonly access: AccessConfig
   readonly limits: LimitConfig
   readonly inspect: InspectConfig
+  /** Absent: nothing is kept track of. */
+  readonly flow?: FlowConfig
   readonly approval: ApprovalConfig
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
 }
@@ -161,6 +164,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     node,
     peers,
     sealing: _sealing,
+    flow,
     ...rest
   } = settings
   const kept = settleStore(store, keyFile, directory)
@@ -194,6 +198,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
     inspect: settleInspect(inspect, settings.profile === 'strict'),
+    ...(flow === undefined ? {} : { flow: settleFlow(flow) }),
     approval: settleApproval(settings.approval),
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),

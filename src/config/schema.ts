@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { approvalSettings } from './approval.ts'
 import { argumentSettings } from './arguments.ts'
 import { credentialSettings } from './credentials.ts'
+import { flowSettings } from './flow.ts'
 import { inspectSettings } from './inspect.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
@@ -240,6 +241,7 @@ export const settings = z.strictObject(
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
     inspect: inspectSettings.prefault({}),
+    flow: flowSettings.optional().describe('What may leave after what has entered. Nothing is kept track of unless written.'),
     approval: approvalSettings.prefault({}),
     audit: audit.prefault({}),
   },

@@ -15,6 +15,13 @@ export interface Finding {
 /** What is held against the definition of a tool, prompt or resource has a label that begins so. */
 export const OF_DEFINITION = 'definition/'
 
+/** What has entered a conversation before the call has a label that begins so. */
+export const OF_FLOW = 'flow/'
+
+export function isOfFlow(label: string): boolean {
+  return label.startsWith(OF_FLOW)
+}
+
 export function isOfDefinition(label: string): boolean {
   return label.startsWith(OF_DEFINITION)
 }

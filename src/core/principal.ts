@@ -27,6 +27,12 @@ export function nameOf(principal: Pick<Principal, 'issuer' | 'subject'>): string
   return `${principal.issuer}#${principal.subject}`
 }
 
+/** Whose key it is, where somebody's was named: all keys of one owner are one person. */
+export function ownerOf({ issuer, claims }: Pick<Principal, 'issuer' | 'claims'>): string | undefined {
+  const { owner } = claims
+  return issuer === 'key' && typeof owner === 'string' ? owner : undefined
+}
+
 /** The role of a key that was given none: what its own allow-list names is what it may do. */
 export const SERVICE_ROLE = 'service'
 

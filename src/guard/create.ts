@@ -27,6 +27,7 @@ import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
+import { withFlow } from './flow.ts'
 import type { Stations } from './guard.ts'
 import { openStore } from './open-store.ts'
 import { openPeople } from './people.ts'
@@ -151,7 +152,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const people = openPeople({ config, approvals, clock, onFault: options.onFault })
   const definitions = openDefinitions(config, records, clock, options.onFault)
   const authenticate = createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous })
-  const stations = createStations({
+  const line = createStations({
     ...stationsOf(config, records, clock),
     ...(definitions === undefined ? {} : { definitions }),
     authenticate,
@@ -160,6 +161,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     pageOf: people.pageOf,
     notify: people.notify,
   })
+  const stations = withFlow(line, { config: config.flow, store, clock, isRead: () => law.readsFlow })
   const close = async (): Promise<void> => {
     await limits.close()
     await people.close()
@@ -238,7 +240,8 @@ function openDefinitions(
 export function readLaw(config: Config): Rules {
   const { policies, ...access } = config.access
   const paths = [...new Set(policies.flatMap((glob) => found(glob)))].sort()
-  return { access, files: readPolicies(paths, (path) => relative(config.directory, String(path))) }
+  const sinks = config.flow === undefined ? {} : { sinks: config.flow.sinks }
+  return { access: { ...access, ...sinks }, files: readPolicies(paths, (path) => relative(config.directory, String(path))) }
 }
 
 /** A path without a wildcard that is not there is a mistake; a wildcard may find nothing. */

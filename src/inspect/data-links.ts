@@ -29,22 +29,40 @@ const SAID_CHARS = 12
 const DEFANGED = '%5Bredacted:data-link%5D'
 
 export function dataLinksIn(text: string): readonly DataLink[] {
-  if (!text.includes('//')) return NOTHING
   const found: DataLink[] = []
-  for (const { index, 0: matched } of text.matchAll(URLS)) {
-    const isLoaded = LOADED.test(text.slice(Math.max(0, index - 12), index))
-    const isPicture = isLoaded && PICTURE.test(text.slice(Math.max(0, index - BEFORE_CHARS), index))
-    if (!isPicture && matched.startsWith('//')) continue
-    const whole = matched.replace(/[.,;:!?*_~]+$/, '')
-    const url = URL.parse(whole.startsWith('//') ? `https:${whole}` : whole)
-    if (url === null || url.host === '' || isPrivateHost(url.hostname) || !carries(url, isPicture, 0)) continue
+  for (const { url, isPicture, index, whole } of linksIn(text)) {
+    if (!carries(url, isPicture, 0)) continue
     const rule = isPicture ? 'picture' : 'link'
     found.push({ rule, start: index, end: index + whole.length, instead: `hxxps://${url.host}/${DEFANGED}` })
   }
   return found
 }
 
-const NOTHING: readonly DataLink[] = []
+/** Whether whoever shows the text loads something of a stranger's: asking for it already tells the stranger what stands in its address. */
+export function picturesIn(text: string): boolean {
+  for (const { isPicture } of linksIn(text)) if (isPicture) return true
+  return false
+}
+
+interface Linked {
+  readonly url: URL
+  readonly isPicture: boolean
+  readonly index: number
+  readonly whole: string
+}
+
+/** Links to places that are not our own. */
+function* linksIn(text: string): Generator<Linked> {
+  if (!text.includes('//')) return
+  for (const { index, 0: matched } of text.matchAll(URLS)) {
+    const isLoaded = LOADED.test(text.slice(Math.max(0, index - 12), index))
+    const isPicture = isLoaded && PICTURE.test(text.slice(Math.max(0, index - BEFORE_CHARS), index))
+    if (!isPicture && matched.startsWith('//')) continue
+    const whole = matched.replace(/[.,;:!?*_~]+$/, '')
+    const url = URL.parse(whole.startsWith('//') ? `https:${whole}` : whole)
+    if (url !== null && url.host !== '' && !isPrivateHost(url.hostname)) yield { url, isPicture, index, whole }
+  }
+}
 
 function carries(url: URL, isPicture: boolean, depth: number): boolean {
   const values = [...url.searchParams].map(([name, value]) => value || name)

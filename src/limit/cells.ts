@@ -5,7 +5,7 @@ import type { Call } from '../core/call.ts'
 import { neighbourhoodOf, parseIp, showCidr } from '../core/cidr.ts'
 import type { Obligation } from '../core/decision.ts'
 import { isCovered, type Pattern, parsePattern } from '../core/pattern.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import { nameOf, ownerOf, type Principal } from '../core/principal.ts'
 import { parseRate } from '../core/time.ts'
 import { type Bucket, createLimit, type Limit } from './bucket.ts'
 import { Crowd } from './crowd.ts'
@@ -130,8 +130,8 @@ export class Cells {
 
   #count(principal: Principal, name: string, nowUs: number): Caller {
     const caller = this.#people.of(name, nowUs)
-    const owner = principal.issuer === 'key' ? principal.claims['owner'] : undefined
-    const person = typeof owner === 'string' ? this.#people.of(`owner#${owner}`, nowUs) : caller
+    const owner = ownerOf(principal)
+    const person = owner !== undefined ? this.#people.of(`owner#${owner}`, nowUs) : caller
     const role = this.#roleOf(principal)
     const own = [
       ...(this.#principal === undefined ? [] : [person.bucketOf(this.#principal)]),

@@ -45,7 +45,12 @@ export interface AccessRules {
   readonly tools: Readonly<Record<string, ToolRule>>
   readonly resources: readonly ResourceRule[]
   readonly prompts?: Readonly<Record<string, PromptRule>>
+  /** `flow.sinks`, by pattern over names and URIs; where several match, `external` counts. */
+  readonly sinks?: Readonly<Record<string, Sink>>
 }
+
+/** Where what a thing is given goes: to others, or to where only our own people read it. */
+export type Sink = 'external' | 'internal'
 
 /** What `access:` has to say about one resource. */
 export interface Facts {
@@ -58,6 +63,7 @@ export interface Facts {
   readonly sensitivity?: Sensitivity
   readonly destructive?: boolean
   readonly openWorld?: boolean
+  readonly sink?: Sink
 }
 
 export interface Access {
@@ -84,6 +90,12 @@ export function compileAccess(rules: AccessRules): Access {
   const tools = namedRules('tools', rules.tools)
   const prompts = namedRules('prompts', rules.prompts ?? {})
   const uris = rules.resources.map(uriRule)
+  const sinks = sinkRows(rules.sinks ?? {})
+  const factsOf = (resource: Resource): Facts => {
+    if (resource.kind === 'tool') return namedFacts(tools, resource)
+    if (resource.kind === 'prompt') return namedFacts(prompts, resource)
+    return resource.kind === 'resource' ? uriFacts(uris, resource) : NOTHING
+  }
   return {
     policies: [
       ...tools.flatMap((rule) => permitByPermission('tools', rule, ['call'], 'Tool')),
@@ -93,18 +105,35 @@ export function compileAccess(rules: AccessRules): Access {
     ],
     roles,
     facts(resource) {
-      if (resource.kind === 'tool') return namedFacts(tools, resource)
-      if (resource.kind === 'prompt') return namedFacts(prompts, resource)
-      return resource.kind === 'resource' ? uriFacts(uris, resource) : NOTHING
+      const facts = factsOf(resource)
+      const sink = sinkOf(sinks, resource)
+      return sink === undefined ? facts : { ...facts, sink }
     },
   }
 }
 
+type SinkRow = readonly [Pattern, Sink]
+
+function sinkRows(sinks: NonNullable<AccessRules['sinks']>): readonly SinkRow[] {
+  return Object.entries(sinks).map(([text, sink]) => [patternOf('flow.sinks', text), sink])
+}
+
+function sinkOf(rows: readonly SinkRow[], { kind, server, name }: Resource): Sink | undefined {
+  if (rows.length === 0 || kind === 'server' || kind === 'task') return undefined
+  const said = rows.flatMap(([pattern, sink]) => (isCovered(pattern, server, name) ? [sink] : []))
+  return said.includes('external') ? 'external' : said[0]
+}
+
+/** @throws Fault `FAULT_POLICY` */
+function patternOf(section: string, text: string): Pattern {
+  const pattern = parsePattern(text)
+  if (pattern !== undefined) return pattern
+  throw new Fault('FAULT_POLICY', `${section}[${JSON.stringify(text)}]: not a pattern such as "get_*" or "server/get_*"`)
+}
+
 function namedRules(section: string, rules: Readonly<Record<string, ToolRule>>): NamedRule[] {
   return Object.entries(rules).map(([text, rule]) => {
-    const pattern = parsePattern(text)
-    if (pattern === undefined)
-      throw new Fault('FAULT_POLICY', `access.${section}[${JSON.stringify(text)}]: not a pattern such as "get_*" or "server/get_*"`)
+    const pattern = patternOf(`access.${section}`, text)
     if (rule.permission === '' || rule.permission?.includes('*') === true) {
       throw new Fault(
         'FAULT_POLICY',

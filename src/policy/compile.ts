@@ -37,6 +37,8 @@ export interface Compiled {
   readonly access: Access
   /** Those that policies demand by name, sorted. */
   readonly scopes: readonly string[]
+  /** Whether a policy file asks what has entered a conversation. The house rules ask only where `flow.sinks` names a sink. */
+  readonly readsFlow: boolean
   readonly strict: Prepared
   /** The same law, as though arguments and findings could be anything: what may be seen. `strict` itself where no policy reads them. */
   readonly lenient: Prepared
@@ -48,7 +50,8 @@ export interface Compiled {
  */
 export function compile({ access: rules, files }: Rules, slot: string): Compiled {
   const access = compileAccess(rules)
-  const policies = byId([...houseRules(), ...access.policies, ...files.flatMap(parsePolicies)])
+  const written = files.flatMap(parsePolicies)
+  const policies = byId([...houseRules(), ...access.policies, ...written])
   checkValid(policies, schemaOf())
   for (const policy of policies.values()) checkClear(policy)
   const known = { access, demands: demandsOf(policies), limits: limitsOf(policies), revision: revisionOf(policies, rules) }
@@ -56,7 +59,8 @@ export function compile({ access: rules, files }: Rules, slot: string): Compiled
   const relaxed = byId([...policies.values()].map(relax))
   const isSame = [...policies].every(([id, policy]) => relaxed.get(id) === policy)
   const scopes = scopesOf(known.demands)
-  return { policies, access, scopes, strict, lenient: isSame ? strict : { ...known, ...prepare(relaxed, `${slot}/lenient`) } }
+  const readsFlow = readsOf(written.map(({ json }) => json)).attributes.has('context.flow')
+  return { policies, access, scopes, readsFlow, strict, lenient: isSame ? strict : { ...known, ...prepare(relaxed, `${slot}/lenient`) } }
 }
 
 function scopesOf(demands: Prepared['demands']): readonly string[] {

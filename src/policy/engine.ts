@@ -12,6 +12,8 @@ import type { Policy } from './load.ts'
 export interface Engine extends Law {
   /** Every scope that a policy in force demands by its name (`@requires("scope:…")`), sorted: what must be there to be asked for. */
   readonly scopes: readonly string[]
+  /** Whether a policy file reads `context.flow`: then it must be known of every call. */
+  readonly readsFlow: boolean
   /** Puts other rules in force. @throws Fault `FAULT_POLICY`; then the rules before stay in force. */
   replace(rules: Rules): void
   /** The law in force as Cedar text, with where each policy stands: `policy show`. */
@@ -52,6 +54,9 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
     },
     get scopes() {
       return inForce.law.scopes
+    },
+    get readsFlow() {
+      return inForce.law.readsFlow
     },
     decide: (query) => inForce.strict.decide(query),
     isVisible(query) {

@@ -3,7 +3,7 @@ import type { CedarValueJson, Context, EntityJson, EntityUidJson, TypeAndId } fr
 import type { Resource } from '../core/call.ts'
 import type { Query } from '../core/decision.ts'
 import { Fault } from '../core/denial.ts'
-import { isOfDefinition } from '../core/finding.ts'
+import { isOfDefinition, isOfFlow, OF_FLOW } from '../core/finding.ts'
 import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Facts } from './access.ts'
@@ -37,6 +37,7 @@ const OF_RESOURCE: Told<keyof typeof RESOURCE | 'uri', { readonly resource: Reso
   sensitivity: ({ facts }) => facts.sensitivity,
   destructive: ({ resource, facts }) => facts.destructive ?? resource.kind === 'tool',
   openWorld: ({ facts }) => facts.openWorld ?? true,
+  sink: ({ facts }) => facts.sink,
   uri: ({ resource }) => (resource.kind === 'resource' ? wellFormed(resource.name) : undefined),
 }
 
@@ -46,8 +47,9 @@ const OF_CONTEXT: Told<keyof typeof CONTEXT, { readonly context: Query['context'
   granted: ({ ceilings }) => ceilings.granted,
   listed: ({ ceilings }) => ceilings.listed,
   scoped: ({ ceilings }) => ceilings.scoped,
-  findings: ({ context }) => set(context.findings.map((finding) => finding.label)),
+  findings: ({ context }) => set(context.findings.map((finding) => finding.label).filter((label) => !isOfFlow(label))),
   definition: ({ context }) => set(context.findings.map((finding) => finding.label).filter(isOfDefinition)),
+  flow: ({ context }) => set(context.findings.flatMap(({ label }) => (isOfFlow(label) ? [label.slice(OF_FLOW.length)] : []))),
   input: () => ({ __entity: INPUT }),
   hour: ({ at }) => new Date(at).getUTCHours(),
   weekday: ({ at }) => new Date(at).getUTCDay() || 7,

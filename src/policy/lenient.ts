@@ -2,8 +2,8 @@
 import type { Expr, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs'
 import { readsIn } from './reads.ts'
 
-/** What a caller decides by what it sends. */
-const OPEN = ['context.input', 'context.findings'] as const
+/** What a caller decides by what it sends, and has asked for before. */
+const OPEN = ['context.input', 'context.findings', 'context.flow'] as const
 
 /**
  * The policy as far as it does not depend on what is sent: a permit that could apply applies, a forbid applies only if it must.

@@ -58,6 +58,8 @@ export const RESOURCE = {
   destructive: FLAG,
   /** Whether it may reach beyond its server. Everything is taken to, unless `access.tools` says otherwise. */
   openWorld: FLAG,
+  /** `external` or `internal`: where what it is given goes, as `flow.sinks` says. */
+  sink: { ...TEXT, required: false },
 } as const satisfies Attributes
 
 export const CONTEXT = {
@@ -75,6 +77,8 @@ export const CONTEXT = {
   findings: TEXTS,
   /** Labels of what is held against the definition of the thing: `definition/drift`, `definition/new`. Nothing that the caller sends changes it. */
   definition: TEXTS,
+  /** Labels of what has entered the caller's conversations: `confidential`, `untrusted`. Known of calls, reads and prompts; empty else. */
+  flow: TEXTS,
   /** The arguments: an entity whose tags are the texts at JSON Pointers. */
   input: { type: 'Entity', name: 'Input' },
   /** UTC, 0 to 23. */

@@ -79,6 +79,9 @@ export const KEYS = {
   spent: (what: string, nonce: string): string => keyOf('spent', what, nonce),
   /** Somebody signed in at the admin listener, by the digest of their cookie. */
   adminSession: (digest: string): string => keyOf('admin-session', digest),
+  /** That a label has entered a person's conversations, or a store that such a conversation has written to. */
+  flow: (holder: 'person' | 'store', name: string, label: string): string => keyOf('flow', holder, name, label),
+  flowOf: (holder: 'person' | 'store', name: string): string => `${keyOf('flow', holder, name)}/`,
   /** A secret of a tool's author, sealed. */
   secret: (name: string): string => keyOf('secret', name),
   secrets: 'secret/',

@@ -1,0 +1,63 @@
+/** The settings of `flow`: what enters conversations with labels, and where what is sent goes. */
+import { z } from 'zod'
+import { list, pattern, some, span, word } from './values.ts'
+
+const label = word(/^[a-z][a-z0-9-]{0,31}$/, 'a label such as confidential: lower-case letters, digits and "-", at most 32')
+const labels = list(label, 'labels such as confidential, internal, untrusted')
+const patterns = some(pattern, 'a pattern such as memory/create_*')
+/** What nobody has labelled and no tool was asked for is taken to be for our own people. */
+const UNLABELLED = ['confidential']
+
+const store = z.strictObject(
+  {
+    write: patterns.describe('Tools that put something there.'),
+    read: patterns.describe('Tools, prompts and resources that bring something from there.'),
+    remember: span('1m', '3650d').prefault('90d').describe('How long it is known that labelled things were put there.'),
+  },
+  { error: 'expected a map: write, read' },
+)
+
+export const flowSettings = z.strictObject({
+  labels: z
+    .record(pattern, labels, { error: 'expected a map of patterns over tools, prompts and URIs' })
+    .prefault({})
+    .describe(
+      'What the answers of tools, prompts and resources bring into a conversation. confidential: leaves for an external sink only with an approval. internal: so, once something untrusted has entered too. An empty list: nothing.',
+    ),
+  unlabelled: z
+    .strictObject({ prompts: labels.prefault(UNLABELLED), resources: labels.prefault(UNLABELLED) })
+    .prefault({})
+    .describe('Labels of the prompts and resources that no pattern is about.'),
+  sinks: z
+    .record(pattern, z.enum(['external', 'internal'], { error: 'expected external or internal' }), {
+      error: 'expected a map of patterns over tools, prompts and URIs',
+    })
+    .prefault({})
+    .describe(
+      'Where what is sent goes: external, to others; internal, to where our own people read it. An internal sink that is in no store makes one of its server.',
+    ),
+  stores: z
+    .record(word(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a name of lower-case letters, digits and "-", at most 64'), store, {
+      error: 'expected a map of stores',
+    })
+    .prefault({})
+    .describe('Where things lie between conversations: what labelled ones write there, labels those that read there.'),
+  remember: span('1m', '90d')
+    .prefault('24h')
+    .describe('How long a label stays with a caller after it last entered. A new session does not end it.'),
+})
+
+export interface FlowConfig {
+  readonly labels: Readonly<Record<string, readonly string[]>>
+  readonly unlabelled: { readonly prompts: readonly string[]; readonly resources: readonly string[] }
+  readonly sinks: Readonly<Record<string, 'external' | 'internal'>>
+  readonly stores: Readonly<
+    Record<string, { readonly write: readonly string[]; readonly read: readonly string[]; readonly rememberMs: number }>
+  >
+  readonly rememberMs: number
+}
+
+export function settleFlow({ remember, stores, ...rest }: z.output<typeof flowSettings>): FlowConfig {
+  const settled = Object.entries(stores).map(([name, { remember: rememberMs, ...tools }]) => [name, { ...tools, rememberMs }] as const)
+  return { ...rest, stores: Object.fromEntries(settled), rememberMs: remember }
+}

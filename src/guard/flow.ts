@@ -1,0 +1,139 @@
+/** Flow: what has entered a conversation goes with it. Around the stations of the line, where labels come in and where they are asked for. */
+import type { FlowConfig } from '../config/flow.ts'
+import type { Call, Message } from '../core/call.ts'
+import { type Finding, isOfFlow, OF_FLOW } from '../core/finding.ts'
+import { isObject, type JsonValue } from '../core/json.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import { picturesIn } from '../inspect/data-links.ts'
+import { spokenIn } from '../inspect/spoken.ts'
+import type { Store } from '../store/store.ts'
+import { createPlaces, type FlowStore, type Place } from './flow-places.ts'
+import { FlowRecord, type Holder, personOf } from './flow-record.ts'
+import type { Stations } from './guard.ts'
+
+export interface FlowParts {
+  /** Undefined: nothing is kept track of. */
+  readonly config: FlowConfig | undefined
+  readonly store: Store
+  readonly clock: Clock
+  /** Whether a policy of the operator's reads `context.flow`: then it is looked up for every call. */
+  readonly isRead: () => boolean
+}
+
+/** A stranger has spoken. */
+const UNTRUSTED = 'untrusted'
+const PICTURES_MAX = 4
+
+type Findings = readonly Finding[]
+
+export function withFlow(stations: Stations, { config, store, clock, isRead }: FlowParts): Stations {
+  if (config === undefined) return stations
+  const placeOf = createPlaces(config)
+  const record = new FlowRecord(store, clock)
+  /** By Call.id: what has entered by an answer, so that a stream writes it once. */
+  const entered = new Map<string, Set<string>>()
+  const enter = (call: Call, principal: Principal, labels: Iterable<string>): Promise<Findings> =>
+    enterOnce(record, { entered, call, principal, rememberMs: config.rememberMs }, labels)
+
+  return {
+    ...stations,
+    inspect: (call, principal, forward) => {
+      const carried = stations.inspect(call, principal, forward)
+      const { kind } = call.resource
+      const place = placeOf(call.resource)
+      if (kind === 'server' || kind === 'task' || !(place.isSink || place.writes.length > 0 || isRead())) return carried
+      return Promise.all([carried, record.labelsOf(personOf(principal))]).then(([findings, labels]) =>
+        labels.length === 0 ? findings : [...findings, ...labels.map(carriedLabel), ...(place.isSink ? pictured(call.arguments) : [])],
+      )
+    },
+    begin: (call, trail) => {
+      const { writes } = placeOf(call.resource)
+      const labels = writes.length === 0 ? [] : trail.findings.flatMap(labelIn)
+      if (labels.length === 0) return stations.begin(call, trail)
+      return Promise.all(writes.map((one) => record.add(storeOf(one), labels, one.rememberMs))).then(() => stations.begin(call, trail))
+    },
+    release: (message, principal, call) => {
+      const released = stations.release(message, principal, call)
+      if (call.resource.kind === 'server') return released
+      const place = placeOf(call.resource)
+      const settle = (shown: Message | undefined): Message | undefined | Promise<Message | undefined> =>
+        shown === undefined ? undefined : label(shown, place, (labels) => enter(call, principal, labels), record)
+      return released instanceof Promise ? released.then(settle) : settle(released)
+    },
+    end: (call, trail) => {
+      entered.delete(call.id)
+      return stations.end(call, trail)
+    },
+  }
+}
+
+/** What an answer brings is written down before it leaves, so that no later call can be asked about without it. */
+function label(
+  message: Message,
+  { labels, reads }: Place,
+  enter: (labels: Iterable<string>) => Promise<Findings>,
+  record: FlowRecord,
+): Message | Promise<Message> {
+  const spoken = labels.includes(UNTRUSTED) ? NOTHING : instructionsOf(message)
+  if (labels.length + reads.length + spoken.length === 0) return message
+  return broughtBy(labels, reads, record).then(async (brought) => {
+    const findings = [...spoken, ...(await enter(spoken.length === 0 ? brought : brought.add(UNTRUSTED)))]
+    return findings.length === 0 ? message : { ...message, findings: [...(message.findings ?? NOTHING), ...findings] }
+  })
+}
+
+const NOTHING: Findings = []
+
+async function broughtBy(labels: readonly string[], reads: readonly FlowStore[], record: FlowRecord): Promise<Set<string>> {
+  const lying = await Promise.all(reads.map((one) => record.labelsOf(storeOf(one))))
+  return new Set([...labels, ...lying.flat()])
+}
+
+/** Results, errors, and what is said along the way. */
+function instructionsOf({ body }: Message): Findings {
+  if (body.result !== undefined) return spokenIn(body.result, '/result')
+  return body.error === undefined ? spokenIn(body.params, '/params') : spokenIn(body.error, '/error')
+}
+
+interface Entering {
+  readonly entered: Map<string, Set<string>>
+  readonly call: Call
+  readonly principal: Principal
+  readonly rememberMs: number
+}
+
+/** Answers what has entered that had not yet, by this call. */
+async function enterOnce(
+  record: FlowRecord,
+  { entered, call, principal, rememberMs }: Entering,
+  labels: Iterable<string>,
+): Promise<Findings> {
+  const before = entered.get(call.id) ?? new Set<string>()
+  const fresh = [...labels].filter((one) => !before.has(one))
+  if (fresh.length === 0) return NOTHING
+  await record.add(personOf(principal), fresh, rememberMs)
+  entered.set(call.id, new Set([...before, ...fresh]))
+  return fresh.map((one) => ({ label: OF_FLOW + one, detector: 'flow/entered', pointer: '' }))
+}
+
+function carriedLabel(one: string): Finding {
+  return { label: OF_FLOW + one, detector: 'flow/carried', pointer: '' }
+}
+
+function labelIn({ label: one }: Finding): string[] {
+  return isOfFlow(one) ? [one.slice(OF_FLOW.length)] : []
+}
+
+function storeOf({ name }: FlowStore): Holder {
+  return { kind: 'store', name }
+}
+
+/** Pictures of strangers in what is sent. */
+function pictured(value: JsonValue, pointer = ''): Finding[] {
+  if (typeof value === 'string') return picturesIn(value) ? [{ label: 'data-link', detector: 'data-link/picture', pointer }] : []
+  if (!Array.isArray(value) && !isObject(value)) return []
+  return Object.entries(value)
+    .flatMap(([name, member]) => pictured(member, `${pointer}/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`))
+    .slice(0, PICTURES_MAX)
+}
