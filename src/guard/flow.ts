@@ -1,4 +1,5 @@
 /** Flow: what has entered a conversation goes with it. Around the stations of the line, where labels come in and where they are asked for. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FlowConfig } from '../config/flow.ts'
 import type { Call, Message } from '../core/call.ts'
 import { type Finding, isOfFlow, OF_FLOW } from '../core/finding.ts'
@@ -75,9 +76,9 @@ function label(
   enter: (labels: Iterable<string>) => Promise<Findings>,
   record: FlowRecord,
 ): Message | Promise<Message> {
-  const spoken = labels.includes(UNTRUSTED) ? NOTHING : instructionsOf(message)
-  if (labels.length + reads.length + spoken.length === 0) return message
-  return broughtBy(labels, reads, record).then(async (brought) => {
+  const heard = labels.includes(UNTRUSTED) ? NOTHING : heardIn(message)
+  if (labels.length + reads.length === 0 && !(heard instanceof Promise) && heard.length === 0) return message
+  return Promise.all([broughtBy(labels, reads, record), heard]).then(async ([brought, spoken]) => {
     const findings = [...spoken, ...(await enter(spoken.length === 0 ? brought : brought.add(UNTRUSTED)))]
     return findings.length === 0 ? message : { ...message, findings: [...(message.findings ?? NOTHING), ...findings] }
   })
@@ -90,10 +91,24 @@ async function broughtBy(labels: readonly string[], reads: readonly FlowStore[],
   return new Set([...labels, ...lying.flat()])
 }
 
-/** Results, errors, and what is said along the way. */
-function instructionsOf({ body }: Message): Findings {
-  if (body.result !== undefined) return spokenIn(body.result, '/result')
-  return body.error === undefined ? spokenIn(body.params, '/params') : spokenIn(body.error, '/error')
+/** Orders in results, in errors, and in what is said along the way. A long text is read in turns. */
+function heardIn({ body }: Message): Findings | Promise<Findings> {
+  const hearing =
+    body.result !== undefined
+      ? spokenIn(body.result, '/result')
+      : body.error !== undefined
+        ? spokenIn(body.error, '/error')
+        : spokenIn(body.params, '/params')
+  const first = hearing.next()
+  return first.done === true ? first.value : inTurns(hearing)
+}
+
+async function inTurns(hearing: Generator<undefined, Findings>): Promise<Findings> {
+  for (;;) {
+    await nextTurn()
+    const { done, value } = hearing.next()
+    if (done === true) return value
+  }
 }
 
 interface Entering {
