@@ -1,6 +1,7 @@
 /** The settings of `flow`: what enters conversations with labels, and where what is sent goes. */
 import { z } from 'zod'
-import { list, pattern, some, span, word } from './values.ts'
+import { parseRate, parseSize, type Rate } from '../core/time.ts'
+import { list, pattern, read, some, span, word } from './values.ts'
 
 const label = word(/^[a-z][a-z0-9-]{0,31}$/, 'a label such as confidential: lower-case letters, digits and "-", at most 32')
 const labels = list(label, 'labels such as confidential, internal, untrusted')
@@ -15,6 +16,22 @@ const store = z.strictObject(
     remember: span('1m', '3650d').prefault('90d').describe('How long it is known that labelled things were put there.'),
   },
   { error: 'expected a map: write, read' },
+)
+
+/** More often than once a microsecond nothing is counted. */
+const RATE_MAX_PER_MS = 1_000
+const counted = (rate: Rate | undefined): Rate | undefined =>
+  rate === undefined || rate.count / rate.perMs > RATE_MAX_PER_MS ? undefined : rate
+
+const budget = z.strictObject(
+  {
+    calls: read('expected how often in a span, such as 100/h', (text) => counted(parseRate(text))).optional(),
+    bytes: read('expected a size in a span, such as 10MiB/h, less than 1 GB', (text) => {
+      const [size = '', ...rest] = text.split('/')
+      return counted(parseRate([parseSize(size), ...rest].join('/')))
+    }).optional(),
+  },
+  { error: 'expected a map: calls, bytes' },
 )
 
 export const flowSettings = z.strictObject({
@@ -42,6 +59,9 @@ export const flowSettings = z.strictObject({
     })
     .prefault({})
     .describe('Where things lie between conversations: what labelled ones write there, labels those that read there.'),
+  budget: budget
+    .optional()
+    .describe('What each caller may send to external sinks, all of them together: calls, and bytes of arguments. No bound unless written.'),
   remember: span('1m', '90d')
     .prefault('24h')
     .describe('How long a label stays with a caller after it last entered. A new session does not end it.'),
@@ -54,10 +74,11 @@ export interface FlowConfig {
   readonly stores: Readonly<
     Record<string, { readonly write: readonly string[]; readonly read: readonly string[]; readonly rememberMs: number }>
   >
+  readonly budget?: { readonly calls?: Rate | undefined; readonly bytes?: Rate | undefined }
   readonly rememberMs: number
 }
 
-export function settleFlow({ remember, stores, ...rest }: z.output<typeof flowSettings>): FlowConfig {
+export function settleFlow({ remember, stores, budget: bounds, ...rest }: z.output<typeof flowSettings>): FlowConfig {
   const settled = Object.entries(stores).map(([name, { remember: rememberMs, ...tools }]) => [name, { ...tools, rememberMs }] as const)
-  return { ...rest, stores: Object.fromEntries(settled), rememberMs: remember }
+  return { ...rest, ...(bounds === undefined ? {} : { budget: bounds }), stores: Object.fromEntries(settled), rememberMs: remember }
 }

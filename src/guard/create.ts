@@ -28,6 +28,7 @@ import { openAccessTokens } from './access-tokens.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
+import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
 import { openStore } from './open-store.ts'
 import { openPeople } from './people.ts'
@@ -192,7 +193,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
 
 /** What the line's stations have of the configuration and of memory. */
 function stationsOf(
-  { profile, limits, inspect, access, servers, authentication }: Config,
+  { profile, limits, inspect, access, servers, authentication, flow }: Config,
   { store, keyring, journal, keys, approvals }: Records,
   clock: Clock,
 ) {
@@ -207,6 +208,7 @@ function stationsOf(
     profile,
     clock,
     maxCalls: limits.calls.total,
+    budget: createBudget(flow, store, clock),
     input: inspect.input,
     output: { ...inspect.output, keyPrefixes: ['mcp', authentication.apiKeys.prefix] },
     screen: createScreens({ level: inspect.input, tools: access.tools }),

@@ -12,6 +12,7 @@ export interface FlowStore {
 export interface Place {
   readonly labels: readonly string[]
   readonly isSink: boolean
+  readonly isExternal: boolean
   readonly writes: readonly FlowStore[]
   readonly reads: readonly FlowStore[]
 }
@@ -59,7 +60,7 @@ export function createPlaces({ labels, sinks, stores, unlabelled }: FlowConfig):
   }
 }
 
-const NOWHERE: Place = { labels: [], isSink: false, writes: [], reads: [] }
+const NOWHERE: Place = { labels: [], isSink: false, isExternal: false, writes: [], reads: [] }
 
 function rowsOf<T>(written: Readonly<Record<string, T>>): (readonly [Pattern, T])[] {
   return Object.entries(written).flatMap(([text, said]) => {
@@ -82,6 +83,7 @@ function placeOf({ kind, server, name }: Resource, { labels, sinks, stores, unla
   return {
     labels: labelled.length === 0 ? otherwise : [...new Set(labelled.flatMap(([, said]) => said))],
     isSink: sink.length > 0,
+    isExternal: sink.includes('external'),
     writes: isKept ? [own] : written,
     reads: isBrought ? [own] : read,
   }

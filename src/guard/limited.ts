@@ -5,6 +5,7 @@ import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Credential, Principal } from '../core/principal.ts'
 import type { Limits } from '../limit/limits.ts'
+import type { Budget } from './flow-budget.ts'
 
 type Identify = (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
 
@@ -39,9 +40,14 @@ export interface Meter {
   record(call: Call, entry: Entry): Entry
 }
 
-export function createMeter(limits: Limits, isObserving: boolean): Meter {
+/** @param budget of what may leave; none where nothing is counted. */
+export function createMeter(limits: Limits, isObserving: boolean, budget?: Budget): Meter {
   const meter: Meter = {
-    charge: (call, principal, decision) => limits.charge(call, principal, decision),
+    charge: (call, principal, decision) => {
+      const charged = limits.charge(call, principal, decision)
+      const spent = budget?.(call, principal)
+      return spent === undefined ? charged : Promise.all([charged, spent]).then(() => undefined)
+    },
     answered: (message, principal, call) => limits.answered(principal, call.origin.address, sizeOf(message)),
     record: (_call, entry) => entry,
   }

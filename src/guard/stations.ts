@@ -18,6 +18,7 @@ import { Catalog } from './catalog.ts'
 import { type Connecting, createConnecting } from './connecting.ts'
 import { Declared } from './declared.ts'
 import type { Definitions } from './definitions.ts'
+import type { Budget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
 import { Inquiry } from './inquiry.ts'
 import {
@@ -72,6 +73,8 @@ export interface Parts {
   readonly screen?: Screen
   /** `inspect.output` */
   readonly output: OutputSettings
+  /** Of what may leave; absent where nothing is counted. */
+  readonly budget?: Budget | undefined
   readonly approvals: Approvals
   /** The page where an approval can be settled, where there is one. */
   readonly pageOf: (id: string) => string | undefined
@@ -87,7 +90,7 @@ export function createStations(parts: Parts): Stations {
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
-  const meter = createMeter(limits, observing)
+  const meter = createMeter(limits, observing, parts.budget)
   const asking = createAsking(parts)
   const outlet = outletOf(parts, catalog, asking)
   let underway = 0

@@ -178,3 +178,46 @@ test('keys of one owner are one person', async () => {
   const answer = await speak(second?.text.reveal() ?? '').ask('tools/call', { name: 'send', arguments: {} })
   assert.equal(codeOf(answer), 'approval_required')
 })
+
+test('no more leaves in an hour than the budget, by whichever sink; what could never leave is refused at once', async () => {
+  const now = { at: Date.now() }
+  await using bounded = await aGateway(
+    `
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+flow: { sinks: { s/send: external, s/note: external, s/save: internal }, budget: { calls: 3/h, bytes: 1KiB/h } }
+`,
+    { clock: () => now.at },
+  )
+  const speaker = modernHttp(`${bounded.url}/mcp`, await bounded.key({ roles: ['user'] }))
+  const call = async (name: string, said: string): Promise<unknown> =>
+    codeOf(await speaker.ask('tools/call', { name, arguments: { said } }))
+  assert.equal(await call('send', 'x'.repeat(2_000)), 'content_blocked')
+  assert.equal(await call('send', 'x'.repeat(700)), 'ok')
+  assert.equal(await call('note', 'x'.repeat(700)), 'rate_limited')
+  assert.equal(await call('save', 'x'.repeat(700)), 'ok')
+  assert.equal(await call('send', ''), 'ok')
+  assert.equal(await call('note', ''), 'ok')
+  assert.equal(await call('send', ''), 'rate_limited')
+  now.at += 60 * 60_000
+  assert.equal(await call('note', 'x'.repeat(700)), 'ok')
+})
+
+test('where nothing is to be refused, what would have been is written down', async () => {
+  await using observing = await aGateway(`
+profile: observe
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+flow: { labels: { s/read_contract: [confidential] }, sinks: { s/send: external }, budget: { calls: 1/h } }
+`)
+  const speaker = modernHttp(`${observing.url}/mcp`, await observing.key({ roles: ['user'] }))
+  for (const name of ['read_contract', 'send', 'send']) assert.equal(codeOf(await speaker.ask('tools/call', { name, arguments: {} })), 'ok')
+  const ended = (await observing.events()).filter(({ type, resource }) => type === 'call.ended' && resource?.name === 'send')
+  assert.deepEqual(
+    ended.map(({ outcome, policies, denial }) => [outcome, policies, denial]),
+    [
+      ['would_deny', ['house.flow'], undefined],
+      ['would_deny', ['house.flow'], 'rate_limited'],
+    ],
+  )
+})

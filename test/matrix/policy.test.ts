@@ -33,6 +33,7 @@ const access: AccessRules = {
     'crm/*': { permission: 'files:read' },
     'lab/*': { permission: 'weather:read' },
     'lab/measure': { destructive: false, openWorld: false },
+    'lab/p*': { destructive: false, openWorld: false },
     '*': { scopes: ['mcp:tool:{name}'] },
   },
   resources: [
@@ -40,6 +41,7 @@ const access: AccessRules = {
     { uri: 'file:///data/**', read: ['user'] },
   ],
   prompts: { 'summarise_*': { permission: 'prompts:use', scopes: ['prompts:use'] } },
+  sinks: { 'lab/publish': 'external', 'lab/post': 'internal' },
 }
 
 const key = (roles: string[], ...allow: string[]): Principal =>
@@ -108,6 +110,15 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     query: { resource: aTool('query', 'warehouse') },
     drop_table: { resource: aTool('drop_table', 'warehouse') },
     '… approved': { resource: aTool('drop_table', 'warehouse'), approved: true },
+  },
+  'call, after something has entered': {
+    'lab/publish': { resource: aTool('publish', 'lab') },
+    '… internal': { resource: aTool('publish', 'lab'), findings: ['flow/internal'] },
+    '… and untrusted': { resource: aTool('publish', 'lab'), findings: ['flow/internal', 'flow/untrusted'] },
+    '… confidential': { resource: aTool('publish', 'lab'), findings: ['flow/confidential'] },
+    '… approved': { resource: aTool('publish', 'lab'), findings: ['flow/confidential'], approved: true },
+    'lab/post': { resource: aTool('post', 'lab'), findings: ['flow/confidential'] },
+    '… a picture': { resource: aTool('post', 'lab'), findings: ['flow/confidential', 'data-link'] },
   },
   receive: {
     tool: { action: 'receive', resource: aTool('get_time', 'weather') },

@@ -41,6 +41,7 @@ const POOL = [
   'forbid (principal, action == Action::"call", resource) when { resource.destructive && !context.approved };',
   'forbid (principal, action, resource) when { !resource.openWorld };',
   'forbid (principal, action, resource) when { context.definition.contains("definition/new") };',
+  'forbid (principal, action, resource) when { context.flow.contains("untrusted") && resource has sink && resource.sink == "external" };',
   'forbid (principal, action, resource) when { resource.scopes.contains("tools:*") && !principal.scopes.isEmpty() && !context.scoped };',
 ] as const
 
@@ -87,7 +88,7 @@ const aQueryOf: fc.Arbitrary<Query> = fc
     principal: aPrincipalOf,
     question: some(...QUESTIONS),
     approved: fc.boolean(),
-    findings: parts('secret', 'virus', 'other'),
+    findings: parts('secret', 'virus', 'other', 'flow/untrusted'),
     input: some({}, { path: '/srv/a' }, { path: '/etc' }, { path: ['/srv/a'], list: [1, 2] }, { list: ['1', '2'] }),
   })
   .map(({ question: [action, resource], ...rest }) => aQuery({ ...rest, action, resource }))
@@ -136,7 +137,8 @@ function whole(query: Query, law: Compiled): { readonly effect: string; readonly
     context: {
       approved: query.context.approved,
       ...ceilingsOf(query.principal, known, thing),
-      findings: query.context.findings.map((finding) => finding.label),
+      findings: query.context.findings.map((finding) => finding.label).filter((label) => !label.startsWith('flow/')),
+      flow: query.context.findings.flatMap(({ label }) => (label.startsWith('flow/') ? [label.slice('flow/'.length)] : [])),
       definition: query.context.findings.map((finding) => finding.label).filter((label) => label.startsWith('definition/')),
       input: { __entity: uid('Input', 'i') },
       hour: new Date(NOON).getUTCHours(),
