@@ -10,6 +10,8 @@ export interface FlowStore {
 }
 
 export interface Place {
+  /** A server itself: what it says there is lists and announcements. */
+  readonly isNowhere?: true
   readonly labels: readonly string[]
   readonly isSink: boolean
   readonly isExternal: boolean
@@ -60,7 +62,8 @@ export function createPlaces({ labels, sinks, stores, unlabelled }: FlowConfig):
   }
 }
 
-const NOWHERE: Place = { labels: [], isSink: false, isExternal: false, writes: [], reads: [] }
+const NOTHING = { labels: [], isSink: false, isExternal: false, writes: [], reads: [] } as const satisfies Place
+const NOWHERE: Place = { ...NOTHING, isNowhere: true }
 
 function rowsOf<T>(written: Readonly<Record<string, T>>): (readonly [Pattern, T])[] {
   return Object.entries(written).flatMap(([text, said]) => {
@@ -93,7 +96,7 @@ function placeOf({ kind, server, name }: Resource, { labels, sinks, stores, unla
 function taskPlace(server: string, { labels, stores, sinks }: Rows): Place {
   const covers = (pattern: Pattern): boolean => isServerCovered(pattern, server)
   return {
-    ...NOWHERE,
+    ...NOTHING,
     labels: [...new Set(labels.flatMap(([pattern, said]) => (covers(pattern) ? said : [])))],
     reads: [
       ...stores.filter(({ read }) => read.some(covers)),

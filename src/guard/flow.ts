@@ -1,7 +1,7 @@
 /** Flow: what has entered a conversation goes with it. Around the stations of the line, where labels come in and where they are asked for. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FlowConfig } from '../config/flow.ts'
-import type { Call, Message } from '../core/call.ts'
+import type { Call, Message, Resource } from '../core/call.ts'
 import { type Finding, isOfFlow, OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
@@ -56,8 +56,8 @@ export function withFlow(stations: Stations, { config, store, clock, isRead }: F
     },
     release: (message, principal, call) => {
       const released = stations.release(message, principal, call)
-      if (call.resource.kind === 'server') return released
-      const place = placeOf(call.resource)
+      const place = placeOf(broughtFrom(call, message))
+      if (place.isNowhere) return released
       const settle = (shown: Message | undefined): Message | undefined | Promise<Message | undefined> =>
         shown === undefined ? undefined : label(shown, place, (labels) => enter(call, principal, labels), record)
       return released instanceof Promise ? released.then(settle) : settle(released)
@@ -67,6 +67,14 @@ export function withFlow(stations: Stations, { config, store, clock, isRead }: F
       return stations.end(call, trail)
     },
   }
+}
+
+/**
+ * An answer may be fetched by a stream that is resumed (2025-11-25, basic/transports "Resumability and Redelivery"), which does not say of which call it is:
+ * it may be any of the server's, as that of a task.
+ */
+function broughtFrom({ method, resource }: Call, { body }: Message): Resource {
+  return method === '$stream' && body.id !== undefined ? { ...resource, kind: 'task' } : resource
 }
 
 /** What an answer brings is written down before it leaves, so that no later call can be asked about without it. */

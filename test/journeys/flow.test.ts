@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
+import { FlowRecord, personOf } from '../../src/guard/flow-record.ts'
 import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
+import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
 import { legacyHttp, modernHttp, type Speaker } from '../fixtures/speakers.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 import { ALICE, codeOf, remedyOf } from './approval-world.ts'
@@ -166,6 +168,22 @@ test('an order in the middle of a long answer is heard', async () => {
   const caller = await aCaller('modern')
   assert.equal(await caller.call('large'), 'ok')
   assert.equal(await caller.call('watched'), 'forbidden')
+})
+
+test('an answer that is fetched by a resumed stream may be of any tool of its server, and brings what any of them would', async () => {
+  const { stations, store } = house.gateway.house
+  const principal = aPrincipal({ subject: 'resumes' })
+  const resource = { kind: 'server', server: 's', name: 's' } as const
+  const stream = aCall({ method: '$stream', action: 'listen', resource, era: 'legacy' })
+  await stations.release(
+    { body: { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'up' } } },
+    principal,
+    stream,
+  )
+  const record = new FlowRecord(store, () => clock.now)
+  assert.deepEqual(await record.labelsOf(personOf(principal)), [])
+  await stations.release(aResult(text('BLUEBIRD')), principal, stream)
+  assert.deepEqual(await record.labelsOf(personOf(principal)), ['confidential', 'internal', 'untrusted'])
 })
 
 test('keys of one owner are one person', async () => {
