@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Resource } from '../core/call.ts'
 import type { Query } from '../core/decision.ts'
 import { Fault } from '../core/denial.ts'
+import { OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { anonymousPrincipal } from '../identity/authenticate.ts'
@@ -22,6 +23,7 @@ interface ExplainOptions extends Shared {
   readonly prompt?: Resource
   readonly resource?: Resource
   readonly args: JsonObject
+  readonly after?: readonly string[]
 }
 
 /** Who `--as` names. */
@@ -55,10 +57,12 @@ export function addPolicy(program: Command, shell: Shell): void {
     .option('--prompt <server/prompt>', 'may it get this prompt?', readThing('prompt'))
     .option('--resource <server/uri>', 'may it read this resource?', readThing('resource'))
     .option('--args <json>', 'arguments of the call', readArguments, {})
+    .option('--after <labels...>', 'labels that have entered before (flow.labels), such as confidential')
   examples(
     shared(explain),
     'portcullis policy explain --as role:reader --tool files/write_file',
     `portcullis policy explain --as key:4fQ0aZ81bYtR --tool files/read_file --args '{"path":"/etc/passwd"}'`,
+    'portcullis policy explain --as role:reader --tool mail/send --after confidential',
   )
   explain.action((options: ExplainOptions) => explainOne(options, shell))
 
@@ -83,11 +87,12 @@ async function explainOne(options: ExplainOptions, { terminal, finish }: Shell):
   if (resource === undefined || another !== undefined) throw misuse('give one of --tool, --prompt and --resource')
   const config = openConfig(options.config)
   const principal = await principalFor(options.as, config, terminal)
+  const findings = (options.after ?? []).map((label) => ({ label: OF_FLOW + label, detector: 'flow/carried', pointer: '' }))
   const query: Query = {
     principal,
     action: ACTION[resource.kind],
     resource,
-    context: { approved: false, confirmed: false, findings: [], input: options.args },
+    context: { approved: false, confirmed: false, findings, input: options.args },
   }
   const explanation = openLaw(config, terminal).explain(query)
   if (options.json === true) sayJson(terminal, { principal: nameOf(principal), action: query.action, resource, ...explanation })

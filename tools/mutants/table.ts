@@ -10,6 +10,7 @@ export interface Mutant {
 
 const LINE = 'src/guard/guard.ts'
 const STATIONS = 'src/guard/stations.ts'
+const FLOW = 'src/guard/flow.ts'
 
 const ANYBODY = "{ kind: 'service', issuer: 'key', subject: 'anybody', actors: [], roles: ['admin', 'user'], claims: {} }"
 const YES = "{ effect: 'permit', policies: [], obligations: [], remedies: [], revision: '' }"
@@ -72,4 +73,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   { name: 'a server may ask what nobody declared', file: STATIONS, from: 'checkInputRequests(body.result, call)', to: '' },
   { name: 'requestState leaves unsealed', file: STATIONS, from: 'return seal.seal(message, principal, call)', to: 'return message' },
+  { name: 'what enters is not written down', file: FLOW, from: 'await record.add(personOf(principal), fresh, rememberMs)', to: '' },
+  { name: 'nobody asks what has entered', file: FLOW, from: 'record.labelsOf(personOf(principal))', to: '[] as readonly string[]' },
+  { name: 'a store is not labelled', file: FLOW, from: 'record.add(storeOf(one), labels, one.rememberMs)', to: 'undefined' },
+  { name: 'nobody listens for orders', file: FLOW, from: 'labels.includes(UNTRUSTED)', to: 'labels !== undefined' },
+  {
+    name: 'a resumed stream brings nothing',
+    file: FLOW,
+    from: "method === '$stream' && body.id !== undefined",
+    to: "method === '' && body.id === undefined",
+  },
 ]
