@@ -20,6 +20,14 @@ test('explain names the decision and its policies, and its exit code is the answ
   assert.equal(JSON.parse(json.out).decision.effect, 'permit')
 })
 
+test('explain says what a call comes to after something has entered', async (t) => {
+  const there = install(t, `${CONFIG}flow: { sinks: { secure/get_time: external } }\n`)
+  const asked = ['policy', 'explain', '--as', 'role:user', '--tool', 'secure/get_time', '--after']
+  const [untrusted, both] = await Promise.all([there.run([...asked, 'untrusted']), there.run([...asked, 'internal', 'untrusted'])])
+  assert.deepEqual([untrusted.code, both.code], [0, 1])
+  assert.match(both.out, /house\.flow/)
+})
+
 test('explain asks for a key with its roles and under its allow-list', async (t) => {
   const there = install(t, CONFIG)
   const { out } = await there.run(['keys', 'create', '--name', 'x', '--role', 'admin', '--allow', 'secure/get_*', '--json'])
