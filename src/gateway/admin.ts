@@ -1,8 +1,10 @@
 /** The admin listener: pages for people, never on the listener that agents reach. */
+import { createPublicKey } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { adminUrlOf } from '../config/config.ts'
 import type { Address } from '../config/values.ts'
 import { DENIALS, Denial, type Fault } from '../core/denial.ts'
+import { createKeyedHash } from '../core/secret.ts'
 import { createDoor, type Door } from '../face/door.ts'
 import { createGate, type Gate } from '../face/gate.ts'
 import { listeningOf } from '../face/listening.ts'
@@ -10,14 +12,18 @@ import type { House } from '../guard/create.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { expandRoles, rightsOf } from '../policy/roles.ts'
 
+/** Who administers: sees everything here, and changes it. Who approves is a setting. */
+const ADMIN_ROLE = 'admin'
+
 /** @throws when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
-  const { config, store, clock, keyring, journal, approvals, clients, law } = house
+  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits } = house
   // Loaded only where they are used.
-  const [{ createDashboard }, { Accounts }, { createAttempts }] = await Promise.all([
+  const [{ createDashboard }, { Accounts }, { createAttempts }, { Clients }] = await Promise.all([
     import('../dashboard/dashboard.ts'),
     import('../oauth/accounts.ts'),
     import('../oauth/attempts.ts'),
+    import('../oauth/clients.ts'),
   ])
   let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
   const listener = await listen({ ...listeningOf(config), host, port }, (request, response) => handle(request, response))
@@ -30,7 +36,17 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     store,
     clock,
     isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, roles).roles.has(role)),
-    lawOf: () => law.revision,
+    isAdmin: (held) => rightsOf(held, roles).roles.has(ADMIN_ROLE),
+    keys,
+    clients: new Clients(store, clock),
+    blocks: limits.blocks,
+    law,
+    servers: Object.keys(config.servers),
+    roles: Object.keys(config.access.roles),
+    ...(config.authentication.anonymous === undefined ? {} : { anonymousRoles: config.authentication.anonymous.roles }),
+    fixedBlocks: config.limits.rates.block,
+    journalKey: createPublicKey(keyring.signingKey()),
+    headHash: createKeyedHash(keyring.key('journal-head')),
     ...(config.approval.notify === undefined ? {} : { secret: config.approval.notify.secret }),
     pagesKey: keyring.key('admin-pages'),
     isSecure: url.startsWith('https:'),
@@ -57,7 +73,12 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
       .end(denial.message)
   }
   house.showAt(url)
-  return listener
+  const close = (graceMs: number): Promise<void> => {
+    // Live pages never end by themselves.
+    dashboard.close()
+    return listener.close(graceMs)
+  }
+  return { ...listener, close }
 }
 
 function refusalOf(request: IncomingMessage, door: Door, gate: Gate): Denial | undefined {
