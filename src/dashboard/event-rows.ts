@@ -47,5 +47,6 @@ function why({ denial, detail, policies, by }: AuditEvent): string {
 
 export function milliseconds(ms: number | undefined): string {
   if (ms === undefined) return '–'
+  if (ms < 0.1) return 'under 0.1 ms'
   return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`
 }

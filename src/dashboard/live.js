@@ -8,7 +8,7 @@ if (main instanceof HTMLElement) follow(main)
 
 function follow(main) {
   const state = document.createElement('p')
-  state.className = 'soft'
+  state.className = 'soft live'
   const said = document.createElement('span')
   said.setAttribute('role', 'status')
   const button = document.createElement('button')

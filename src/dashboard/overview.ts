@@ -40,8 +40,7 @@ ${waiting === 0 || !visit.person.isApprover ? undefined : html`<p class="notice"
 ${figures(view)}
 <p class="soft" id="since">${sinceText(since, view.at, now)}</p>
 <div class="pair">${callsChart(view)}${timesChart(view)}</div>
-<h2>Refused lately</h2>
-${tableOf({ id: 'lately', caption: 'The newest refusals', header: EVENT_HEADER, rows: refused.map(eventRow) })}
+${tableOf({ id: 'lately', caption: 'Refused lately', header: EVENT_HEADER, rows: refused.map(eventRow) })}
 <div class="pair">${KINDS.map((kind) => topOf(kind, view.top[kind]))}</div>`
     show(visit, { title: 'Overview', body, live: `/live?view=overview&window=${window}` })
   }
@@ -96,7 +95,7 @@ function sinceText(since: number, from: number, now: number): string {
 }
 
 function axisTexts({ calls, ms }: ReturnType<typeof mostOf>): Readonly<Record<'axis-calls' | 'axis-ms', string>> {
-  return { 'axis-calls': `up to ${calls.toLocaleString('en')} at once`, 'axis-ms': `up to ${milliseconds(ms)}` }
+  return { 'axis-calls': `at most ${calls.toLocaleString('en')}`, 'axis-ms': `at most ${milliseconds(ms)}` }
 }
 
 function callsChart({ bars }: View): Html {

@@ -22,10 +22,15 @@ export interface Table {
 export function tableOf({ id, caption, header, rows, empty }: Table): Html {
   if (rows.length === 0 && empty !== undefined) return html`<p class="soft">${empty}</p>`
   const first = rows[0] ?? []
-  const heads = header.map((text, at) => html`<th scope="col"${toneOf(first[at] ?? '')}>${text}</th>`)
+  const heads = header.map((text, at) => html`<th scope="col"${isPlaced(first[at]) ? toneOf(first[at] ?? '') : undefined}>${text}</th>`)
   return html`<div class="scroll" role="region" aria-label="${caption}" tabindex="0"><table><caption>${caption}</caption>
 <thead><tr>${heads}</tr></thead>
 <tbody id="${id}">${rows.map((row) => html`<tr>${row.map(cellOf)}</tr>`)}</tbody></table></div>`
+}
+
+/** Where a column stands is also where its head stands; how it looks is not. */
+function isPlaced(cell: Cell | undefined): boolean {
+  return typeof cell === 'object' && (cell.tone === 'number' || cell.tone === 'time')
 }
 
 function cellOf(cell: Cell): Html {
