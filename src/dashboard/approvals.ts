@@ -64,7 +64,7 @@ function listPage(all: readonly Approval[], now: number): Html {
     { text: nameOf(resource), href: `/approvals/${id}` },
     visible(principal),
     { text: status, tone: status === 'pending' ? ('warn' as const) : ('soft' as const) },
-    { text: when(createdAt), tone: 'time' as const },
+    { text: when(createdAt), tone: 'whole' as const },
     `${Math.max(1, Math.ceil((expiresAt - now) / 60_000))} min`,
   ])
   const header = ['Call', 'Who asks', 'State', 'Asked', 'Left']

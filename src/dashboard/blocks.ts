@@ -40,9 +40,9 @@ ${tableOf({ id: 'blocks', caption: 'Turned away', header: HEADER, rows, empty: '
 
 function rowOf({ cidr, until, at, by }: Block, now: number): Row {
   return [
-    { text: cidr, tone: 'time' },
+    { text: cidr, tone: 'whole' },
     until === undefined ? 'it is removed' : `in ${howLong(until - now)}`,
-    { text: when(at), tone: 'time' },
+    { text: when(at), tone: 'whole' },
     outside(by),
     { text: 'Let in', href: `/blocks/remove?range=${encodeURIComponent(cidr)}` },
   ]

@@ -58,7 +58,7 @@ function rowOf(drift: Drift): Row {
     outside(kind === 'server' ? server : `${server}/${name}`),
     outside(kind),
     { text: why, tone: 'warn' },
-    { text: when(at), tone: 'time' },
+    { text: when(at), tone: 'whole' },
     outside(marks.join(', ')),
     { text: 'Look', href: `/catalog/approve?${queryOf(drift)}` },
   ]

@@ -34,7 +34,7 @@ function rowOf({ id, name, grants, scopes, roles, redirectUris, createdAt, creat
     outside(scopes?.join(' ')),
     outside(roles.join(' ')),
     outside(redirectUris.join(' ')),
-    { text: when(createdAt), tone: 'time' },
+    { text: when(createdAt), tone: 'whole' },
     outside(createdBy),
     { text: 'Remove', href: `/clients/remove?id=${encodeURIComponent(id)}` },
   ]

@@ -19,12 +19,12 @@ export function eventRow(event: AuditEvent): Row {
   const what = type === 'call.ended' && outcome !== undefined ? outcome : type
   const href = storyUrl(call)
   return [
-    { text: when(at), tone: 'time' },
+    { text: when(at), tone: 'whole' },
     { text: outside(what), ...(outcome === undefined ? {} : { tone: TONES[outcome] ?? 'soft' }), ...(href === undefined ? {} : { href }) },
     outside(principal),
     outside(onWhat(event)),
     outside(why(event)),
-    outside(address),
+    { text: outside(address), tone: 'whole' },
     tookMs === undefined ? '' : { text: milliseconds(tookMs), tone: 'number' },
   ]
 }

@@ -38,7 +38,7 @@ function rowOf(key: KeyView, now: number): Row {
     outside(roles.join(' ')),
     outside(allow?.join(' ')),
     { text: key.overlapUntil === undefined ? status : `${status}, overlap`, tone: status === 'active' ? 'good' : 'bad' },
-    status === 'active' ? `in ${howLong(expiresAt - now)}` : { text: when(expiresAt), tone: 'time' },
+    status === 'active' ? `in ${howLong(expiresAt - now)}` : { text: when(expiresAt), tone: 'whole' },
     lastUsedAt === undefined ? 'never' : `${howLong(now - lastUsedAt)} ago`,
     number(uses),
     status === 'revoked' ? '' : { text: 'Revoke', href: `/keys/revoke?id=${id}` },

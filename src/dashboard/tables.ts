@@ -2,7 +2,7 @@
 import { visible } from '../approval/shown.ts'
 import { type Html, html } from '../oauth/html.ts'
 
-export type Tone = 'good' | 'bad' | 'warn' | 'soft' | 'number' | 'time'
+export type Tone = 'good' | 'bad' | 'warn' | 'soft' | 'number' | 'whole'
 
 /** What stands in one place. Everything from outside has been made visible before. */
 export type Cell = string | { readonly text: string; readonly href?: string; readonly tone?: Tone }
@@ -30,7 +30,7 @@ export function tableOf({ id, caption, header, rows, empty }: Table): Html {
 
 /** Where a column stands is also where its head stands; how it looks is not. */
 function isPlaced(cell: Cell | undefined): boolean {
-  return typeof cell === 'object' && (cell.tone === 'number' || cell.tone === 'time')
+  return typeof cell === 'object' && (cell.tone === 'number' || cell.tone === 'whole')
 }
 
 function cellOf(cell: Cell): Html {

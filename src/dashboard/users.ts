@@ -32,8 +32,8 @@ function rowOf({ name, roles, status, createdAt, passwordChangedAt }: UserView):
     outside(name),
     outside(roles.join(' ')),
     { text: status, tone: status === 'active' ? 'good' : 'bad' },
-    { text: when(createdAt), tone: 'time' },
-    { text: when(passwordChangedAt), tone: 'time' },
+    { text: when(createdAt), tone: 'whole' },
+    { text: when(passwordChangedAt), tone: 'whole' },
     { text: status === 'active' ? 'Disable' : 'Enable', href: `/users/${verb}?name=${encodeURIComponent(name)}` },
   ]
 }

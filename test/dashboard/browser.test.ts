@@ -5,7 +5,6 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import type { Entry, Outcome } from '../../src/core/event.ts'
-import { Secret } from '../../src/core/secret.ts'
 import { Clients } from '../../src/oauth/clients.ts'
 import { post } from '../fixtures/gateway.ts'
 import { aWorld, codeOf, PASSWORD, remedyOf, type World } from '../journeys/approval-world.ts'
@@ -275,10 +274,4 @@ test('fifty texts that would be script are text, wherever they were planted', { 
     tab.complaints.filter((complaint) => !complaint.includes('404')),
     [],
   )
-})
-
-test('who may only approve sees approvals, and nothing else is there for them', async () => {
-  const { accounts } = world
-  await accounts.add('ned', new Secret(PASSWORD), ['agent'])
-  assert.equal((await fetch(`${world.admin}/live`, { redirect: 'manual' })).status, 303)
 })
