@@ -10,7 +10,7 @@ import { tableOf } from './tables.ts'
 
 const ROWS = 100
 /** What one page is looked for in: a second's reading. Older ones are behind the link. */
-const LINES_MAX = 200_000
+const LINES_MAX = 100_000
 export const POSITION = /^\d{1,20}-\d{1,20}$/
 
 export function eventRoutes({ store, clock }: DashboardParts): readonly Route[] {

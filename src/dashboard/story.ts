@@ -16,8 +16,8 @@ import { factsOf, linesOf, outside, tableOf } from './tables.ts'
 const CALL = /^\/calls\/([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
 /** A call, and the people who may still be asked about it. */
 const TOLD_MS = 24 * 60 * 60_000
-/** What is looked through, in each direction; some seconds of reading. */
-const LINES_MAX = 500_000
+/** What is looked through, in each direction; a second or two of reading. */
+const LINES_MAX = 200_000
 /** Events of other calls' approvals that are kept until it is known which is this call's. */
 const ASIDE_MAX = 10_000
 /** With these an approval is over. */

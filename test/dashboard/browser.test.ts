@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { after, before, type TestContext, test } from 'node:test'
+import { after, before, test } from 'node:test'
 import type { Entry, Outcome } from '../../src/core/event.ts'
 import { Clients } from '../../src/oauth/clients.ts'
 import { post } from '../fixtures/gateway.ts'
@@ -17,7 +17,7 @@ const PHONE = { width: 390, height: 800 }
 const PAGES = [
   '/',
   '/?window=day',
-  '/events',
+  '/events?outcome=failed',
   '/approvals',
   '/keys',
   '/users',
@@ -97,18 +97,21 @@ async function barriers(tab: Tab, how: object = {}): Promise<unknown> {
     .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(' | ')))`)
 }
 
-test('a person works with it by keyboard, sees an attack arrive, settles, revokes, and is kept from nothing by how it looks', {
-  skip: CHROMIUM === undefined,
-}, async (t) => {
+test('in a real browser', { skip: CHROMIUM === undefined }, async (t) => {
   const tab = await openTab(t, CHROMIUM ?? '')
   await tab.emulate({ ...DESK, scheme: 'light' })
   await signIn(tab)
   assert.equal(await tab.look('document.title'), 'Overview')
-  await overview(tab)
-  await looks(tab)
-  await settles(tab)
-  await revokes(tab)
-  await seesAttack(t, tab)
+  await t.test('a person sees what happens, and is kept from nothing by how it looks', async () => {
+    await overview(tab)
+    await looks(tab)
+  })
+  await t.test('a person settles an approval and revokes a key, by keyboard', async () => {
+    await settles(tab)
+    await revokes(tab)
+  })
+  await t.test('an attack is seen while it arrives', () => seesAttack(tab))
+  await t.test('fifty texts that would be script are text, wherever they were planted', () => staysText(tab))
   assert.deepEqual(tab.complaints, [])
 })
 
@@ -128,7 +131,7 @@ async function looks(tab: Tab): Promise<void> {
   for (const scheme of ['light', 'dark'] as const) {
     await tab.emulate({ ...DESK, scheme })
     // All of what keeps people out once; what differs in the other scheme is contrast.
-    for (const page of PAGES) {
+    for (const page of scheme === 'light' ? PAGES : ['/', '/users', '/playground']) {
       await tab.open(world.admin + page)
       assert.deepEqual([page, scheme, await barriers(tab, scheme === 'light' ? {} : { runOnly: ['color-contrast'] })], [page, scheme, []])
     }
@@ -177,7 +180,7 @@ async function revokes(tab: Tab): Promise<void> {
   assert.equal(codeOf(refused.body), 'invalid_token')
 }
 
-async function seesAttack(t: TestContext, tab: Tab): Promise<void> {
+async function seesAttack(tab: Tab): Promise<void> {
   await tab.open(`${world.admin}/events?outcome=denied&denial=invalid_token`)
   await until(tab, `document.querySelector('[role=status]')?.textContent === 'Live'`)
   const before = Number(await tab.look(`document.querySelectorAll('#events tr').length`))
@@ -189,7 +192,6 @@ async function seesAttack(t: TestContext, tab: Tab): Promise<void> {
   await Promise.all(planted.map((entry) => journal.write(entry)))
   await until(tab, `document.querySelectorAll('#events tr').length >= ${Math.min(before + 3 + PAYLOADS.length, 200)}`)
   assert.equal(await tab.look('window.__xss'), undefined)
-  t.diagnostic(`${before + 3 + PAYLOADS.length} rows`)
 }
 
 /** An event in which every text that comes from outside is planted: each field another one, from this one on. */
@@ -220,7 +222,7 @@ function plantedIn(first: number, call: string): Entry {
   }
 }
 
-test('fifty texts that would be script are text, wherever they were planted', { skip: CHROMIUM === undefined }, async (t) => {
+async function staysText(tab: Tab): Promise<void> {
   assert.equal(PAYLOADS.length, 50)
   const { journal, newId, keys, store, clock, limits } = world.house.gateway.house
   const clients = new Clients(store, clock)
@@ -240,15 +242,13 @@ test('fifty texts that would be script are text, wherever they were planted', { 
       _meta: { 'io.modelcontextprotocol/clientInfo': { name: text, version: text } },
     }
     await post(`${world.house.url}/mcp`, 'tools/call', params, { 'x-api-key': key, ...agent, 'mcp-name': 'x' })
-    if (at % 8 === 0) await world.call('delete', { [text]: text }, await world.key())
+    if (at % 17 === 0) await world.call('delete', { [text]: text }, await world.key())
   }
   const approvals = await world.pending()
-  const tab = await openTab(t, CHROMIUM ?? '')
-  await signIn(tab)
-  const asked = PAYLOADS.slice(0, 8).map(
+  const asked = PAYLOADS.slice(4, 7).map(
     (text) => `/events?principal=${encodeURIComponent(text)}&tool=${encodeURIComponent(text)}&window=${encodeURIComponent(text)}`,
   )
-  const questions = PAYLOADS.slice(0, 4).map((text) => `/playground?name=${encodeURIComponent(text)}&args=${encodeURIComponent(text)}`)
+  const questions = PAYLOADS.slice(21, 23).map((text) => `/playground?name=${encodeURIComponent(text)}&args=${encodeURIComponent(text)}`)
   const made = await clients.list()
   const deeds = [
     `/clients/remove?id=${made[3]?.id}`,
@@ -256,8 +256,9 @@ test('fifty texts that would be script are text, wherever they were planted', { 
     `/keys/revoke?id=${(await keys.list()).at(-1)?.id}`,
   ]
   const pages = [
+    '/events',
     ...PAGES,
-    ...calls.filter((_, at) => at % 5 === 0).map((call) => `/calls/${call}`),
+    ...calls.filter((_, at) => at % 10 === 0).map((call) => `/calls/${call}`),
     ...approvals.map(({ id }) => `/approvals/${id}`),
     ...asked,
     ...questions,
@@ -270,8 +271,4 @@ test('fifty texts that would be script are text, wherever they were planted', { 
     )
     assert.deepEqual([page, seen], [page, '[0,"",0]'])
   }
-  assert.deepEqual(
-    tab.complaints.filter((complaint) => !complaint.includes('404')),
-    [],
-  )
-})
+}
