@@ -7,7 +7,7 @@ export const HEIGHT = 144
 const GAP = 0.2
 
 /** Bars from the ground up. */
-export function barsPath(values: readonly number[], most: number): string {
+function barsPath(values: readonly number[], most: number): string {
   const step = WIDTH / Math.max(values.length, 1)
   const width = round(step * (1 - GAP))
   return values
@@ -20,7 +20,7 @@ export function barsPath(values: readonly number[], most: number): string {
 }
 
 /** A line through the middles of the bars, broken where there is no value. */
-export function linePath(values: readonly (number | undefined)[], most: number): string {
+function linePath(values: readonly (number | undefined)[], most: number): string {
   const step = WIDTH / Math.max(values.length, 1)
   let isBroken = true
   return values

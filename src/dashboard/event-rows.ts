@@ -30,7 +30,7 @@ export function eventRow(event: AuditEvent): Row {
 }
 
 /** Where the story of a call is told. */
-export function storyUrl(call: string | undefined): string | undefined {
+function storyUrl(call: string | undefined): string | undefined {
   return call !== undefined && /^[\w-]{1,64}$/.test(call) ? `/calls/${call}` : undefined
 }
 

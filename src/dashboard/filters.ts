@@ -5,7 +5,7 @@ import { parseSpan } from '../core/time.ts'
 import { type Html, html } from '../oauth/html.ts'
 
 const OUTCOMES: readonly Outcome[] = ['permitted', 'would_deny', 'denied', 'failed', 'cancelled']
-export const SPANS = ['15m', '1h', '24h', '7d', '30d'] as const
+const SPANS = ['15m', '1h', '24h', '7d', '30d'] as const
 const SPAN = '24h'
 const TEXT_MAX_CHARS = 200
 

@@ -1,9 +1,9 @@
 /** The dashboard as a person meets it, in a real Chromium: every page, by keyboard, in both schemes, on a phone, and under attack. */
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import axe from 'axe-core'
 import type { Entry, Outcome } from '../../src/core/event.ts'
 import { Clients } from '../../src/oauth/clients.ts'
 import { post } from '../fixtures/gateway.ts'
@@ -11,7 +11,6 @@ import { aWorld, codeOf, PASSWORD, remedyOf, type World } from '../journeys/appr
 import { CHROMIUM, openTab, type Tab } from '../oauth/chromium.ts'
 import { PAYLOADS } from './payloads.ts'
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const DESK = { width: 1280, height: 900 }
 const PHONE = { width: 390, height: 800 }
 const PAGES = [
@@ -91,7 +90,7 @@ const until = (tab: Tab, condition: string): Promise<unknown> =>
 
 /** What axe finds that keeps people out. */
 async function barriers(tab: Tab, how: object = {}): Promise<unknown> {
-  await tab.look(AXE)
+  await tab.look(axe.source)
   return tab.wait(`axe.run(document, ${JSON.stringify({ ...how, resultTypes: ['violations'] })}).then(({ violations }) => violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(' | ')))`)
