@@ -1,4 +1,5 @@
 /** An AuditEvent as text, in the canonical form of RFC 8785: equal to `canonical()` of core/json.ts, which a property test holds it to. */
+import type { Anomaly } from '../core/anomaly.ts'
 import type { AuditEvent, Entry } from '../core/event.ts'
 import type { Finding } from '../core/finding.ts'
 import { canonical } from '../core/json.ts'
@@ -22,10 +23,12 @@ export function eventText(entry: Entry, seal: Seal): string {
     action: entry.action,
     address: entry.address,
     agent: entry.agent,
+    anomaly: entry.anomaly && orderedAnomaly(entry.anomaly),
     arguments: shapes !== undefined && order === 'unsorted' ? sorted(shapes) : shapes,
     argumentsHash: entry.argumentsHash,
     at: seal.at,
     by: entry.by,
+    bytes: entry.bytes,
     call: entry.call,
     client: entry.client,
     denial: entry.denial,
@@ -33,6 +36,8 @@ export function eventText(entry: Entry, seal: Seal): string {
     era: entry.era,
     findings: findings === undefined || findings.length === 0 ? findings : findings.map(orderedFinding),
     id: seal.id,
+    isStale: entry.isStale,
+    key: entry.key,
     kind: entry.kind,
     law: entry.law,
     method: entry.method,
@@ -69,6 +74,11 @@ export function withSeal(text: string, seal: string): string {
 export function eventOf(entry: Entry, seal: Seal): AuditEvent {
   const { id, at, node, seq, previous } = seal
   return { ...entry, id, at, node, seq, previous, ...(seal.seal !== undefined && { seal: seal.seal }) }
+}
+
+function orderedAnomaly({ baseline, events, kind, limit, seen, severity, subject, windowMs }: Anomaly): Anomaly {
+  const rest = { events, kind, limit, seen, severity, subject, windowMs }
+  return baseline === undefined ? rest : { baseline, ...rest }
 }
 
 function orderedFinding({ detector, label, pointer, span }: Finding): Finding {

@@ -95,6 +95,8 @@ export function callEntry(type: Extract<EventType, 'call.begun' | 'call.ended'>,
   }
   if (denial !== undefined) {
     entry.denial = denial.code
+    if (denial.isStale) entry.isStale = true
+    if (denial.key !== undefined) entry.key = denial.key
     if (denial.detail !== '') entry.detail = cut(denial.detail, DETAIL_MAX_CHARS)
   }
   if (findings.length > 0) entry.findings = findings.slice(0, FINDINGS_MAX)

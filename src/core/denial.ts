@@ -79,6 +79,8 @@ interface Inside {
   readonly allowance?: Allowance
   /** The credential was good once, or never could be: whoever presents it is not guessing. */
   readonly isStale?: boolean
+  /** Public id of the API key that was refused. */
+  readonly key?: string
   readonly cause?: unknown
 }
 
@@ -93,6 +95,7 @@ export class Denial extends Error {
   readonly challenge: ProofChallenge | undefined
   readonly allowance: Allowance | undefined
   readonly isStale: boolean
+  readonly key: string | undefined
 
   constructor(code: DenialCode, inside: Inside = {}) {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
@@ -104,6 +107,7 @@ export class Denial extends Error {
     this.challenge = inside.challenge
     this.allowance = inside.allowance
     this.isStale = inside.isStale ?? false
+    this.key = inside.key
   }
 
   /** The only place where an unknown error becomes an answer: a fault denies. */

@@ -1,4 +1,5 @@
 /** One line of history. The journal's row, the log line, the metric's source and the dashboard's row are all this. */
+import type { Anomaly } from './anomaly.ts'
 import type { Action, Era, Resource } from './call.ts'
 import type { DenialCode } from './denial.ts'
 import type { Finding } from './finding.ts'
@@ -65,6 +66,7 @@ export type EventType =
   | 'address.unblocked'
   | 'limits.degraded'
   | 'limits.restored'
+  | 'anomaly.detected'
 
 /** What a writer says; the journal adds `id`, `at`, `node`, `seq`, `previous` and `seal`. */
 export interface Entry {
@@ -96,6 +98,13 @@ export interface Entry {
   readonly denial?: DenialCode
   readonly detail?: string
   readonly findings?: readonly Finding[]
+  /** What the server's messages came to, in bytes as the server sent them. */
+  readonly bytes?: number
+  /** Public id of the API key that was presented, where it was refused. */
+  readonly key?: string
+  /** The credential was good once, or never could be: whoever presented it was not guessing. */
+  readonly isStale?: true
+  readonly anomaly?: Anomaly
   /** Wall time of the whole call, milliseconds. */
   readonly tookMs?: number
   /** W3C trace id, if the caller sent one. */

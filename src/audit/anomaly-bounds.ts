@@ -1,0 +1,77 @@
+/** What the detectors remember with: counts that slide, sets and maps that never grow past their bound. All of it is plain values, so that it can be written down. */
+
+/** When full, so many of the oldest are looked at for one that may go. */
+const LOOKED_AT = 16
+
+/**
+ * The value at a key, made where there is none. In a full map one that is not worth keeping gives way; of those that are, the one that came
+ * first. So a flood of newcomers drives out newcomers.
+ */
+export function obtain<V>(memory: Map<string, V>, key: string, max: number, make: () => V, isWorth: (value: V) => boolean): V {
+  const known = memory.get(key)
+  if (known !== undefined) return known
+  if (memory.size >= max) makeRoom(memory, isWorth)
+  const made = make()
+  memory.set(key, made)
+  return made
+}
+
+function makeRoom<V>(memory: Map<string, V>, isWorth: (value: V) => boolean): void {
+  let looked = 0
+  for (const [key, value] of memory) {
+    memory.delete(key)
+    if (++looked > LOOKED_AT || !isWorth(value)) return
+    memory.set(key, value)
+  }
+}
+
+/** Adds to what was noted when, keeping at most `max`: those noted last. */
+export function note(seen: Map<string, number>, name: string, at: number, max: number): void {
+  seen.delete(name)
+  if (seen.size >= max) {
+    for (const oldest of seen.keys()) {
+      seen.delete(oldest)
+      break
+    }
+  }
+  seen.set(name, at)
+}
+
+/** How many were noted after an instant; older ones are forgotten. Notes stand in the order of time. */
+export function countSince(seen: Map<string, number>, since: number): number {
+  for (const [name, at] of seen) {
+    if (at > since) break
+    seen.delete(name)
+  }
+  return seen.size
+}
+
+/** A count over a span that slides in steps. */
+export interface Slide {
+  /** The number of the newest step since the epoch. */
+  step: number
+  readonly counts: number[]
+}
+
+const STEPS = 5
+
+export function createSlide(): Slide {
+  return { step: 0, counts: Array.from({ length: STEPS }, () => 0) }
+}
+
+/** Adds one, and tells how many there were in the span that ends now. */
+export function slide(counter: Slide, at: number, spanMs: number): number {
+  const step = Math.floor((at * STEPS) / spanMs)
+  const passed = Math.min(STEPS, step - counter.step)
+  for (let ago = 0; ago < passed; ago++) counter.counts[(step - ago) % STEPS] = 0
+  if (step > counter.step) counter.step = step
+  const place = counter.step % STEPS
+  counter.counts[place] = (counter.counts[place] ?? 0) + 1
+  return counter.counts.reduce((sum, count) => sum + count, 0)
+}
+
+/** The newest so many. */
+export function keepLast(list: string[], value: string, max: number): void {
+  list.push(value)
+  if (list.length > max) list.shift()
+}
