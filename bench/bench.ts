@@ -1,5 +1,6 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations|anomalies`. */
 import { parseArgs } from 'node:util'
+import { measureAnomalies, showAnomalies } from './anomalies.ts'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
 import { median, type Row, showIssued, showMemory, showRecognition, showRows, showSandbox, showStations } from './report.ts'
@@ -154,6 +155,11 @@ async function main(load: Load): Promise<void> {
     const stations = await measureStations(values.quick)
     report['stations'] = stations
     say(showStations(stations))
+  }
+  if (wanted('anomalies')) {
+    const weeks = measureAnomalies()
+    report['anomalies'] = weeks
+    say(showAnomalies(weeks))
   }
   if (values.json) console.log(JSON.stringify(report, undefined, 2))
 }

@@ -27,6 +27,9 @@ export interface World {
 export const TUNED: World = { days: 35, people: 24, crons: 12, builders: 3, pace: 1, weight: 1, boldness: 1, attacks: 5 }
 export const HELD_OUT: World = { days: 42, people: 36, crons: 18, builders: 4, pace: 1.6, weight: 0.5, boldness: 0.7, attacks: 6 }
 
+/** Another world again, looked at once, after a rule was changed because of what `HELD_OUT` had shown. */
+export const UNSEEN: World = { days: 49, people: 16, crons: 24, builders: 6, pace: 2.2, weight: 1.5, boldness: 0.8, attacks: 5 }
+
 /** One attack: `expected` is what has to be told of it. */
 export interface Attack {
   readonly id: string

@@ -13,6 +13,10 @@ const MONTH_MS = 30 * DAY_MS
 /** MAD times this is the standard deviation of what is normally distributed (Rousseeuw & Croux 1993). */
 const MAD_TO_DEVIATION = 1.4826
 
+/** What comes in bursts has a median that tells little: nineteen hours of twenty are quieter than its busy ones, and so many times those are not yet far from usual. */
+const BUSY_SHARE = 0.95
+const BUSY_FACTOR = 2
+
 export interface Baseline {
   /** The hour that is being counted, since the epoch. */
   hour: number
@@ -58,10 +62,13 @@ function close(baseline: Baseline, at: number, distance: Distance, isSettled: bo
   const learned = isSettled && baseline.level > 0 ? Math.min(baseline.count, baseline.level) : baseline.count
   baseline.hours[baseline.next] = learned
   baseline.next = (baseline.next + 1) % HOURS_MAX
-  const middle = medianOf(baseline.hours)
+  const sorted = sort(baseline.hours)
+  const middle = medianOf(sorted)
   baseline.median = middle
-  const spread = medianOf(baseline.hours.map((count) => Math.abs(count - middle))) * MAD_TO_DEVIATION
-  const wanted = Math.max(distance.least, distance.factor * middle, middle + distance.deviations * spread)
+  const spread = medianOf(sort(sorted.map((count) => Math.abs(count - middle)))) * MAD_TO_DEVIATION
+  const busy = sorted[Math.floor(sorted.length * BUSY_SHARE)] ?? 0
+  const { least, factor, deviations } = distance
+  const wanted = Math.max(least, factor * middle, middle + deviations * spread, BUSY_FACTOR * busy)
   if (isSettled && baseline.level > 0) move(baseline, at, wanted)
   else Object.assign(baseline, { level: wanted, levelAt: at, anchor: wanted, anchorAt: at })
 }
@@ -80,8 +87,11 @@ function move(baseline: Baseline, at: number, wanted: number): void {
   baseline.levelAt = at
 }
 
-function medianOf(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((left, right) => left - right)
+function sort(numbers: readonly number[]): number[] {
+  return numbers.toSorted((left, right) => left - right)
+}
+
+function medianOf(sorted: readonly number[]): number {
   const half = sorted.length >> 1
   const upper = sorted[half] ?? 0
   return sorted.length % 2 === 1 ? upper : ((sorted[half - 1] ?? 0) + upper) / 2

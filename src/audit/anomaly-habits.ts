@@ -1,9 +1,10 @@
 /** What a principal usually does: which tools, at which hours, how often, how much, from where. And what is far from it. */
 import type { DenialCode } from '../core/denial.ts'
 import type { AuditEvent } from '../core/event.ts'
-import { type Baseline, countIn, createBaseline, isKnown } from './anomaly-baseline.ts'
+import { type Baseline, countIn, isKnown } from './anomaly-baseline.ts'
 import { countSince, keepLast, note, obtain } from './anomaly-bounds.ts'
 import { networkOf } from './anomaly-network.ts'
+import { createProfile, HOURS, isOwn, isOwnNetwork, OWN_AFTER_DAYS, type Profile } from './anomaly-profile.ts'
 import type { Raise } from './anomaly-state.ts'
 import { AFTER_POLICY_MS, DAY_MS, HOUR_MS, NETWORKS_MS, type Thresholds } from './anomaly-thresholds.ts'
 
@@ -14,8 +15,6 @@ const NETWORKS_MAX = 32
 const PLACES_MAX = 16
 const ROLES_MAX = 1_000
 const EVIDENCE_MAX = 10
-/** A network from which a principal came on so many days is one of its own. */
-const OWN_AFTER_DAYS = 2
 /** Days of work without which hours tell nothing. */
 const DAYS_MIN = 4
 /** One day in an hour is an exception, two are a habit. */
@@ -30,42 +29,8 @@ const POPULAR = 5
 const ALL_TOOLS_MAX = 10_000
 /** Who is used to many networks may come from so many times as many. */
 const ROAMING_FACTOR = 2
-const HOURS = 24
 /** Who has not been there for so long gives way first. */
 const GONE_MS = 30 * DAY_MS
-
-interface Network {
-  lastDay: number
-  days: number
-}
-
-export interface Profile {
-  readonly firstAt: number
-  lastAt: number
-  lastDay: number
-  /** On how many days it did something, and in which hours of the day on how many days. */
-  days: number
-  readonly hours: number[]
-  /** Hours of the last day, as bits; calls of the last hour. */
-  today: number
-  readonly tools: Map<string, number>
-  readonly networks: Map<string, Network>
-  /** Networks of the last hour. */
-  readonly recent: Map<string, number>
-  /** The most networks in an hour that are usual. */
-  roaming: number
-  roamingDay: number
-  readonly calls: Baseline
-  readonly bytes: Baseline
-  /** What came from where in this hour. */
-  readonly places: Map<string, { calls: number; bytes: number }>
-  placesHour: number
-  /** Under the law that is in force: denials in its first hours, and when it began. */
-  denials: number
-  deniedUnder: number
-  readonly denied: Baseline
-  readonly events: string[]
-}
 
 interface Tool {
   listedAt: number
@@ -124,30 +89,6 @@ interface Seen {
   readonly isSettled: boolean
   readonly limits: Thresholds
   readonly raise: (raised: Omit<Parameters<Raise>[0], 'subject'>) => void
-}
-
-function createProfile(at: number): Profile {
-  return {
-    firstAt: at,
-    lastAt: at,
-    lastDay: 0,
-    days: 0,
-    hours: Array.from({ length: HOURS }, () => 0),
-    today: 0,
-    tools: new Map(),
-    networks: new Map(),
-    recent: new Map(),
-    roaming: 1,
-    roamingDay: 0,
-    calls: createBaseline(),
-    bytes: createBaseline(),
-    places: new Map(),
-    placesHour: 0,
-    denials: 0,
-    deniedUnder: 0,
-    denied: createBaseline(),
-    events: [],
-  }
 }
 
 /** Many refusals in the first hours of another law: it broke somebody's work, or somebody tries what it opened. */
@@ -256,14 +197,6 @@ function compare({ profile, raise }: Seen, kind: 'unusual_volume' | 'exfiltratio
     events: profile.events,
     place: worst,
   })
-}
-
-function isOwn(profile: Profile, place: string): boolean {
-  return isOwnNetwork(profile, networkOf(place.replace(/\/\d+$/, '')) ?? place)
-}
-
-function isOwnNetwork({ networks }: Profile, name: string): boolean {
-  return (networks.get(name)?.days ?? 0) >= OWN_AFTER_DAYS
 }
 
 /** An hour of the day in which it hardly ever worked, nor near it. */

@@ -90,8 +90,8 @@ export const QUIET_MS: Readonly<Record<AnomalyKind, number>> = {
   credential_spread: 12 * HOUR_MS,
   first_use: DAY_MS,
   unusual_hour: 12 * HOUR_MS,
-  unusual_volume: 6 * HOUR_MS,
-  exfiltration: 6 * HOUR_MS,
+  unusual_volume: 12 * HOUR_MS,
+  exfiltration: 12 * HOUR_MS,
   denied_after_policy: AFTER_POLICY_MS,
   many_networks: 12 * HOUR_MS,
 }

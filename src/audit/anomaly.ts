@@ -10,7 +10,7 @@ import { QUIET_MS, SEVERITIES, THRESHOLDS } from './anomaly-thresholds.ts'
 
 /** An anomaly, and where it was seen. */
 export interface Sighting {
-  readonly anomaly: Anomaly
+  readonly anomaly: Omit<Anomaly, 'reaction' | 'until'>
   /** The event that made it one. */
   readonly event: AuditEvent
   /** Address of the credential that it is about, in its one spelling; of IPv6 its /64. Empty where there is none. */

@@ -76,9 +76,9 @@ export function eventOf(entry: Entry, seal: Seal): AuditEvent {
   return { ...entry, id, at, node, seq, previous, ...(seal.seal !== undefined && { seal: seal.seal }) }
 }
 
-function orderedAnomaly({ baseline, events, kind, limit, seen, severity, subject, windowMs }: Anomaly): Anomaly {
-  const rest = { events, kind, limit, seen, severity, subject, windowMs }
-  return baseline === undefined ? rest : { baseline, ...rest }
+function orderedAnomaly({ baseline, events, kind, limit, reaction, seen, severity, subject, until, windowMs }: Anomaly): Anomaly {
+  const first = { ...(baseline !== undefined && { baseline }), events, kind, limit, reaction, seen, severity, subject }
+  return until === undefined ? { ...first, windowMs } : { ...first, until, windowMs }
 }
 
 function orderedFinding({ detector, label, pointer, span }: Finding): Finding {

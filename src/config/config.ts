@@ -1,6 +1,7 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { type AnomalyConfig, settleAnomalies } from './anomalies.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { type CredentialConfig, settleCredential } from './credentials.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
@@ -119,6 +120,8 @@ export interface Config {
     readonly definitions: { readonly pin: boolean; readonly quarantine: boolean }
   }
   readonly audit: { readonly file?: string; readonly checkpointMs: number }
+  /** Absent: nothing is looked for. */
+  readonly anomalies?: AnomalyConfig
 }
 
 interface Place {
@@ -130,10 +133,24 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, sealing, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, tls, store: _store, sealing: _sealing, ...rest } = settings
+  const {
+    authentication,
+    access,
+    limits,
+    inspect,
+    audit,
+    anomalies: strange,
+    servers,
+    publicUrl,
+    tls,
+    store: _store,
+    sealing: _sealing,
+    ...rest
+  } = settings
   const store = placeOfStore(settings.store, directory)
   const keyFile = keyFileOf(store)
   const credential = environment[authentication.environment]
+  const anomalies = settleAnomalies(strange)
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
@@ -163,6 +180,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
       checkpointMs: audit.checkpoint,
     },
+    ...(anomalies === undefined ? {} : { anomalies }),
   }
 }
 

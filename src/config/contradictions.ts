@@ -1,4 +1,5 @@
 /** What no single setting is guilty of: settings that contradict each other, or the profile. */
+import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { contradictingOAuth } from './oauth.ts'
 import { isLoopback, publicUrlOf } from './public-url.ts'
@@ -35,6 +36,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
       }
     }
   }
+  for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
   const { oauth } = settings.authentication

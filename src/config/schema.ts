@@ -1,5 +1,6 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { anomalySettings } from './anomalies.ts'
 import { argumentSettings } from './arguments.ts'
 import { credentialSettings } from './credentials.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
@@ -236,6 +237,7 @@ export const settings = z.strictObject(
     limits: limitSettings.prefault({}),
     inspect: inspect.prefault({}),
     audit: audit.prefault({}),
+    anomalies: anomalySettings.prefault({}).describe('What is far from usual, told and acted upon.'),
   },
   { error: 'expected a map of settings' },
 )

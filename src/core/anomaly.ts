@@ -35,4 +35,7 @@ export interface Anomaly {
   readonly windowMs: number
   /** Ids of the newest of those events. */
   readonly events: readonly string[]
+  /** What was done about it, and until when, milliseconds since the epoch. */
+  readonly reaction: Reaction
+  readonly until?: number
 }

@@ -27,6 +27,7 @@ import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
+import { Anomalies, lawOf } from './anomalies.ts'
 import { Definitions } from './definitions.ts'
 import type { Stations } from './guard.ts'
 import { createScreens } from './screens.ts'
@@ -54,6 +55,8 @@ export interface House extends Records {
   /** Whose request it is. */
   readonly clients: Clients
   readonly stations: Stations
+  /** What is far from usual; absent where nothing is looked for. */
+  readonly anomalies?: Anomalies
   /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
   /** Whether what a principal was recognised by is still good: for streams, which outlive the call that opened them. Who cannot be asked has not said yes. */
@@ -75,7 +78,12 @@ export interface HouseOptions {
 }
 
 /** @throws Fault when the store or the key file cannot be opened. */
-export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true }: HouseOptions): Records {
+/** @param listen more who are told of every event, made once there is a store. */
+export function openRecords(
+  config: Config,
+  { node, onFault, clock = Date.now, stdout = true }: HouseOptions,
+  listen: (store: Store) => readonly Sink[] = () => [],
+): Records {
   const turn = new Turn()
   const store = openStore(config, clock, turn)
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
@@ -86,7 +94,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     clock,
     ids: createIds(clock),
     node,
-    sinks: sinksOf(config, stdout),
+    sinks: [...sinksOf(config, stdout), ...listen(store)],
     turn,
     checkpointMs,
     signingKey: keyring.signingKey(),
@@ -107,7 +115,11 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
 export function openHouse(config: Config, options: HouseOptions): House {
   const clock = options.clock ?? Date.now
   const law = createEngine(readLaw(config), clock)
-  const records = openRecords(config, options)
+  let anomalies: Anomalies | undefined
+  const records = openRecords(config, options, (kept) => {
+    anomalies = openAnomalies(config, kept, clock, options.onFault)
+    return anomalies === undefined ? [] : [anomalies.sink]
+  })
   const { store, keyring, journal, keys } = records
   const { anonymous } = config.authentication
   const hashArguments = createKeyedHash(keyring.key('arguments'))
@@ -136,6 +148,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const definitions = openDefinitions(config, records, clock, options.onFault)
   const stations = createStations({
     ...(definitions === undefined ? {} : { definitions }),
+    ...(anomalies === undefined ? {} : { anomalies }),
     authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
     law,
     history: journal,
@@ -149,9 +162,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     maxCalls: config.limits.calls.total,
     input: config.inspect.input,
     screen: createScreens({ level: config.inspect.input, tools: config.access.tools }),
-    rootless: new Set(
-      Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),
-    ),
+    rootless: rootlessOf(config),
   })
   const close = async (): Promise<void> => {
     await limits.close()
@@ -165,7 +176,13 @@ export function openHouse(config: Config, options: HouseOptions): House {
   }
   const presentedBy: House['presentedBy'] = (principal) => tokens.scheme?.presentedBy(principal)
   const isStanding = standingOf(keys, tokens.scheme, certificates)
-  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, presentedBy, close }
+  anomalies?.start(journal.node, (entry) => journal.write(entry))
+  const watching = anomalies === undefined ? {} : { anomalies }
+  return { ...records, ...watching, config, clock, newId, law, limits, clients, stations, serveAt, isStanding, presentedBy, close }
+}
+
+function rootlessOf({ servers }: Config): ReadonlySet<string> {
+  return new Set(Object.entries(servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])))
 }
 
 function standingOf(keys: ApiKeys, bearer: Bearer | undefined, certificates: Certificates | undefined): House['isStanding'] {
@@ -192,6 +209,17 @@ function certificateSourceOf({ tls, authentication: { certificates } }: Config):
   return tls?.clients === undefined ? undefined : 'connection'
 }
 
+function openAnomalies(
+  { anomalies, profile }: Config,
+  store: Store,
+  clock: Clock,
+  onFault: HouseOptions['onFault'],
+): Anomalies | undefined {
+  return anomalies === undefined
+    ? undefined
+    : new Anomalies({ config: anomalies, store, clock, isObserving: profile === 'observe', onFault })
+}
+
 function openDefinitions(
   config: Config,
   { store, journal }: Records,
@@ -213,7 +241,8 @@ function openDefinitions(
 export function readLaw(config: Config): Rules {
   const { policies, ...access } = config.access
   const paths = [...new Set(policies.flatMap((glob) => found(glob)))].sort()
-  return { access, files: readPolicies(paths, (path) => relative(config.directory, String(path))) }
+  const files = readPolicies(paths, (path) => relative(config.directory, String(path)))
+  return { access, files: config.anomalies === undefined ? files : [...lawOf(config.anomalies), ...files] }
 }
 
 /** A path without a wildcard that is not there is a mistake; a wildcard may find nothing. */

@@ -11,6 +11,7 @@ import type { Limits } from '../limit/limits.ts'
 import { META, metaOf } from '../mcp/revision.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
+import type { Anomalies } from './anomalies.ts'
 import { type Asking, createAsking } from './asking.ts'
 import { Catalog } from './catalog.ts'
 import type { Definitions } from './definitions.ts'
@@ -48,6 +49,8 @@ export interface Parts {
   readonly input: InspectInput
   /** What is held against definitions; absent where nothing is pinned. */
   readonly definitions?: Definitions
+  /** What is held against principals at addresses; absent where nothing is looked for. */
+  readonly anomalies?: Anomalies
   /** What the arguments of a call carry. */
   readonly screen?: Screen
 }
@@ -71,9 +74,12 @@ export function createStations(parts: Parts): Stations {
       if (underway >= parts.maxCalls) throw full(parts.maxCalls)
       underway++
     },
-    identify: countFailures(parts.authenticate, limits, parts.keyIdOf),
+    identify: checkHeld(countFailures(parts.authenticate, limits, parts.keyIdOf), parts.anomalies),
     reopen: seal.reopen,
-    inspect: inspectorOf(parts, catalog, (principal, call) => observing || weigh(principal, call, NO_FINDINGS).effect === 'permit'),
+    inspect: withHeld(
+      inspectorOf(parts, catalog, (principal, call) => observing || weigh(principal, call, NO_FINDINGS).effect === 'permit'),
+      parts.anomalies,
+    ),
     decide: weigh,
     enforce: (decision, principal, call, findings) => {
       if (decision.effect === 'forbid' && !observing) {
@@ -108,6 +114,36 @@ export function createStations(parts: Parts): Stations {
       limits.end(call)
       return history.write(meter.record(call, endedEntry(call, trail, clock(), parts.describe)))
     },
+  }
+}
+
+/** Who is known is turned away where something is held against him there. */
+function checkHeld(identify: Stations['identify'], anomalies: Anomalies | undefined): Stations['identify'] {
+  if (anomalies === undefined) return identify
+  return (credentials, call) => {
+    const answer = identify(credentials, call)
+    if (!anomalies.isHolding) return answer
+    const checked = (principal: Principal): Principal => {
+      anomalies.check(principal, call)
+      return principal
+    }
+    return answer instanceof Promise ? answer.then(checked) : checked(answer)
+  }
+}
+
+async function joined(carried: ReturnType<Inspector>, held: readonly Finding[]): Promise<readonly Finding[]> {
+  return [...(await carried), ...held]
+}
+
+/** What is held against the caller there is a fact like what the call carries. */
+function withHeld(inspect: Inspector, anomalies: Anomalies | undefined): Inspector {
+  if (anomalies === undefined) return inspect
+  return (call, principal, forward) => {
+    const carried = inspect(call, principal, forward)
+    if (!anomalies.isHolding) return carried
+    const held = anomalies.findingsOf(principal, call)
+    if (held.length === 0) return carried
+    return joined(carried, held)
   }
 }
 
