@@ -1,7 +1,7 @@
 /** How well anomalies are told on labelled weeks: precision of what is told and recall of what was done, by kind. */
 import { createDetector } from '../src/audit/anomaly.ts'
 import { ANOMALY_KINDS, type AnomalyKind, type Sensitivity } from '../src/core/anomaly.ts'
-import { HELD_OUT, makeJournal, TUNED, UNSEEN, type World } from './labelled-journal.ts'
+import { BUSY, HELD_OUT, makeJournal, TUNED, UNSEEN, type World } from './labelled-journal.ts'
 
 export interface Score {
   readonly kind: AnomalyKind
@@ -27,11 +27,12 @@ interface Tally {
   found: number
 }
 
-/** Seeds that the thresholds were tuned on, and seeds of another world that they never saw. */
+/** Seeds and worlds that the thresholds were tuned on, and others. */
 const SETS: Readonly<Record<string, { readonly seeds: readonly number[]; readonly world: World }>> = {
   tuned: { seeds: [1, 2, 3], world: TUNED },
+  'tuned, busy': { seeds: [4, 5], world: BUSY },
   'held out': { seeds: [101, 102, 103], world: HELD_OUT },
-  unseen: { seeds: [1001, 1002], world: UNSEEN },
+  'held out, busier': { seeds: [1001, 1002], world: UNSEEN },
 }
 
 export function measureAnomalies(sensitivity: Sensitivity = 'standard'): readonly Weeks[] {

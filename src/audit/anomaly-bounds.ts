@@ -1,39 +1,36 @@
 /** What the detectors remember with: counts that slide, sets and maps that never grow past their bound. All of it is plain values, so that it can be written down. */
 
-/** When full, so many of the oldest are looked at for one that may go. */
-const LOOKED_AT = 16
+/** What is full makes room for this part of itself at once: a Map that loses its first entry again and again is walked from its beginning each time. */
+const ROOM_SHARE = 1 / 16
 
 /**
- * The value at a key, made where there is none. In a full map one that is not worth keeping gives way; of those that are, the one that came
+ * The value at a key, made where there is none. In a full map those that are not worth keeping give way; where all are, those that came
  * first. So a flood of newcomers drives out newcomers.
  */
 export function obtain<V>(memory: Map<string, V>, key: string, max: number, make: () => V, isWorth: (value: V) => boolean): V {
   const known = memory.get(key)
   if (known !== undefined) return known
-  if (memory.size >= max) makeRoom(memory, isWorth)
+  if (memory.size >= max) makeRoom(memory, max, isWorth)
   const made = make()
   memory.set(key, made)
   return made
 }
 
-function makeRoom<V>(memory: Map<string, V>, isWorth: (value: V) => boolean): void {
-  let looked = 0
+function makeRoom<V>(memory: Map<string, V>, max: number, isWorth: (value: V) => boolean): void {
+  const wanted = Math.floor(max * (1 - ROOM_SHARE))
+  let unseen = memory.size
   for (const [key, value] of memory) {
+    if (memory.size <= wanted) return
     memory.delete(key)
-    if (++looked > LOOKED_AT || !isWorth(value)) return
-    memory.set(key, value)
+    // Kept behind the others; when all have been looked at, the first go all the same.
+    if (unseen-- > 0 && isWorth(value)) memory.set(key, value)
   }
 }
 
 /** Adds to what was noted when, keeping at most `max`: those noted last. */
 export function note(seen: Map<string, number>, name: string, at: number, max: number): void {
   seen.delete(name)
-  if (seen.size >= max) {
-    for (const oldest of seen.keys()) {
-      seen.delete(oldest)
-      break
-    }
-  }
+  if (seen.size >= max) makeRoom(seen, max, () => false)
   seen.set(name, at)
 }
 

@@ -1,6 +1,7 @@
 /** The commands of `portcullis`, as a table; one file a group. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addAnomaly } from './anomaly.ts'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
@@ -38,6 +39,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addCatalog,
   addCerts,
   addAudit,
+  addAnomaly,
   addLogs,
   addLogin,
   addCall,
