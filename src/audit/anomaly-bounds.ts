@@ -44,16 +44,17 @@ export function countSince(seen: Map<string, number>, since: number): number {
 }
 
 /** A count over a span that slides in steps. */
+const STEPS = 5
+
 export interface Slide {
   /** The number of the newest step since the epoch. */
   step: number
+  /** One for each of `STEPS`. */
   readonly counts: number[]
 }
 
-const STEPS = 5
-
 export function createSlide(): Slide {
-  return { step: 0, counts: Array.from({ length: STEPS }, () => 0) }
+  return { step: 0, counts: [0, 0, 0, 0, 0] }
 }
 
 /** Adds one, and tells how many there were in the span that ends now. */
@@ -64,7 +65,9 @@ export function slide(counter: Slide, at: number, spanMs: number): number {
   if (step > counter.step) counter.step = step
   const place = counter.step % STEPS
   counter.counts[place] = (counter.counts[place] ?? 0) + 1
-  return counter.counts.reduce((sum, count) => sum + count, 0)
+  let sum = 0
+  for (const count of counter.counts) sum += count
+  return sum
 }
 
 /** The newest so many. */

@@ -14,11 +14,13 @@ const FEW = 2
 
 /** Failures of one address, or for one key. */
 interface Failing {
+  readonly firstAt: number
   lastAt: number
   total: number
   readonly burst: Slide
-  /** For a key the addresses, for an address the keys, and when. */
-  readonly others: Map<string, number>
+  /** For a key the addresses, for an address the keys, and when; absent while there is but one: most come once. */
+  others?: Map<string, number>
+  readonly other: string | undefined
   readonly events: string[]
 }
 
@@ -58,7 +60,7 @@ interface Pair {
 }
 
 function look({ failing }: FailureState, { at, id }: AuditEvent, { name, other }: Pair, limits: Thresholds, raise: Raise): void {
-  const fresh = (): Failing => ({ lastAt: at, total: 0, burst: createSlide(), others: new Map(), events: [] })
+  const fresh = (): Failing => ({ firstAt: at, lastAt: at, total: 0, burst: createSlide(), other, events: [] })
   const one = obtain(failing, name, FAILING_MAX, fresh, ({ lastAt, total }) => total >= FEW && at - lastAt < HOUR_MS * 24)
   one.lastAt = at
   one.total++
@@ -67,7 +69,8 @@ function look({ failing }: FailureState, { at, id }: AuditEvent, { name, other }
   const atOnce = slide(one.burst, at, BURST_MS)
   if (atOnce > limits.burst)
     raise({ kind: 'credential_burst', subject: name, seen: atOnce, limit: limits.burst, windowMs: BURST_MS, events })
-  if (other === undefined) return
+  if (other === undefined || (one.others === undefined && other === one.other)) return
+  one.others ??= new Map(one.other === undefined ? [] : [[one.other, one.firstAt]])
   note(one.others, other, at, OTHERS_MAX)
   const seen = countSince(one.others, at - SPREAD_MS)
   if (seen > limits.spread) raise({ kind: 'credential_spread', subject: name, seen, limit: limits.spread, windowMs: SPREAD_MS, events })

@@ -45,7 +45,7 @@ export function createProfile(at: number): Profile {
     lastAt: at,
     lastDay: 0,
     days: 0,
-    hours: Array.from({ length: HOURS }, () => 0),
+    hours: new Array<number>(HOURS).fill(0),
     today: 0,
     tools: new Map(),
     networks: new Map(),
