@@ -1,7 +1,7 @@
 /** How far from usual is far: every number of the detectors, by sensitivity, with its reason. */
 import type { AnomalyKind, Sensitivity, Severity } from '../core/anomaly.ts'
 
-export const MINUTE_MS = 60_000
+const MINUTE_MS = 60_000
 export const HOUR_MS = 60 * MINUTE_MS
 export const DAY_MS = 24 * HOUR_MS
 
@@ -79,10 +79,10 @@ export const THRESHOLDS: Readonly<Record<Sensitivity, Thresholds>> = {
 }
 
 export const BURST_MS = 5 * MINUTE_MS
-export const SPREAD_MS = DAY_MS
-export const CROWD_MS = HOUR_MS
+export const SPREAD_MS = 24 * HOUR_MS
+export const CROWD_MS = 60 * MINUTE_MS
 export const AFTER_POLICY_MS = 2 * HOUR_MS
-export const NETWORKS_MS = HOUR_MS
+export const NETWORKS_MS = 60 * MINUTE_MS
 
 /** The same of the same subject is told once in this time: people stop reading what repeats itself. */
 export const QUIET_MS: Readonly<Record<AnomalyKind, number>> = {
