@@ -1,8 +1,9 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations|reports`. */
 import { parseArgs } from 'node:util'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
-import { median, type Row, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
+import { median, type Row, showHistory, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
+import { measureHistory } from './reports.ts'
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
 import { measureRecognition } from './tokens.ts'
@@ -21,6 +22,7 @@ const WARM_UP_MS = values.quick ? 3_000 : 8_000
 const ROUND_REQUESTS = 200_000
 const MEMORY_CALLS = values.quick ? 40_000 : 200_000
 const MEMORY_STEPS = 10
+const HISTORY_EVENTS = values.quick ? 100_000 : 1_000_000
 
 const say = (text: string): void => {
   if (!values.json) console.log(text)
@@ -148,6 +150,11 @@ async function main(load: Load): Promise<void> {
     const stations = await measureStations(values.quick)
     report['stations'] = stations
     say(showStations(stations))
+  }
+  if (wanted('reports')) {
+    const history = await measureHistory(HISTORY_EVENTS)
+    report['history'] = history
+    say(showHistory(history))
   }
   if (values.json) console.log(JSON.stringify(report, undefined, 2))
 }

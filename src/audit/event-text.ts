@@ -65,6 +65,13 @@ export function withSeal(text: string, seal: string): string {
   return `${text.slice(0, at)},"seal":"${seal}"${text.slice(at)}`
 }
 
+/** The text without the seal that `withSeal` put there; as it is when that does not stand where it would. */
+export function withoutSeal(text: string, seal: string): string {
+  const at = text.lastIndexOf(',"seq":')
+  const member = `,"seal":"${seal}"`
+  return at !== -1 && text.startsWith(member, at - member.length) ? text.slice(0, at - member.length) + text.slice(at) : text
+}
+
 /** The event itself, for those who read members. */
 export function eventOf(entry: Entry, seal: Seal): AuditEvent {
   const { id, at, node, seq, previous } = seal

@@ -6,6 +6,7 @@ import { storeSource } from '../audit/verify.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
 import { parseSpan } from '../core/time.ts'
 import { openConfig, withExisting } from './open.ts'
+import { addReport } from './report.ts'
 import { stopSignal } from './serve.ts'
 import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
 import { note, plain, type Style, say, sayJson, styled, type Terminal, when } from './terminal.ts'
@@ -38,7 +39,7 @@ interface TailOptions extends Shared {
 
 export function addAudit(program: Command, shell: Shell): void {
   const audit = program.command('audit').description('the journal: what happened, and the proof that the record of it is whole')
-  examples(audit, 'portcullis audit tail -f', 'portcullis audit query --since 24h --outcome denied', 'portcullis audit verify')
+  examples(audit, 'portcullis audit tail -f', 'portcullis audit report --since 24h', 'portcullis audit verify')
 
   const tail = audit
     .command('tail')
@@ -67,6 +68,7 @@ export function addAudit(program: Command, shell: Shell): void {
   )
   query.action((options: QueryOptions) => queryAll(options, shell))
 
+  addReport(audit, shell)
   addVerify(audit, shell)
 
   const keep = audit
