@@ -46,6 +46,7 @@ export function eventText(entry: Entry, seal: Seal): string {
     roles: entry.roles,
     seal: seal.seal,
     seq: seal.seq,
+    span: entry.span,
     tenant: entry.tenant,
     tookMs: entry.tookMs,
     trace: entry.trace,

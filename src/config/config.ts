@@ -98,7 +98,17 @@ export interface Config {
   readonly access: AccessConfig
   readonly limits: LimitConfig
   readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
-  readonly audit: { readonly file?: string; readonly checkpointMs: number }
+  readonly audit: {
+    readonly file?: string
+    readonly checkpointMs: number
+    readonly webhook?: { readonly url: string; readonly secret: Secret }
+    /** Of a collector: paths are put behind it. */
+    readonly otlp?: string
+    /** `udp://`, `tcp://` or `tls://host:port` */
+    readonly syslog?: string
+  }
+  /** Of a collector: paths are put behind it. */
+  readonly telemetry: { readonly traces?: string }
 }
 
 interface Place {
@@ -109,7 +119,7 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, servers, publicUrl, store: _store, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, telemetry, servers, publicUrl, store: _store, ...rest } = settings
   const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
   const credential = environment[authentication.environment]
   return {
@@ -137,7 +147,11 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     audit: {
       ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
       checkpointMs: audit.checkpoint,
+      ...(audit.webhook === undefined ? {} : { webhook: audit.webhook }),
+      ...(audit.otlp === undefined ? {} : { otlp: audit.otlp }),
+      ...(audit.syslog === undefined ? {} : { syslog: audit.syslog }),
     },
+    telemetry: telemetry.traces === undefined ? {} : { traces: telemetry.traces },
   }
 }
 

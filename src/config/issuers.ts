@@ -81,14 +81,16 @@ export const issuerSettings = z.strictObject({
     .describe('Whether it may be reached at private addresses, and over http at loopback ones. For issuers of your own, and tests.'),
 })
 
-export const jwtSecretSetting = z
-  .string({ error: 'expected a text' })
-  .transform((written, context): Secret => {
-    const weak = weakness(written)
-    if (weak !== undefined) context.addIssue({ code: 'custom', message: weak, input: '' })
-    return new Secret(written)
-  })
-  .describe('For a single party that mints and verifies its own tokens (HS256). Best taken from the environment.')
+/** A secret that somebody wrote, and nobody can guess. */
+export const secretText = z.string({ error: 'expected a text' }).transform((written, context): Secret => {
+  const weak = weakness(written)
+  if (weak !== undefined) context.addIssue({ code: 'custom', message: weak, input: '' })
+  return new Secret(written)
+})
+
+export const jwtSecretSetting = secretText.describe(
+  'For a single party that mints and verifies its own tokens (HS256). Best taken from the environment.',
+)
 
 /** An issuer as the house uses it. */
 export interface IssuerConfig {

@@ -1,7 +1,7 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
 import { argumentSettings } from './arguments.ts'
-import { issuerSettings, jwtSecretSetting } from './issuers.ts'
+import { issuerSettings, jwtSecretSetting, secretText } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
 import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
@@ -147,6 +147,18 @@ const inspect = z.strictObject({
 const audit = z.strictObject({
   file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
   checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
+  webhook: z
+    .strictObject({ url: httpUrl, secret: secretText })
+    .optional()
+    .describe('Every event also as a line of JSON to this URL, in signed batches.'),
+  otlp: httpUrl.optional().describe('Every event also to an OpenTelemetry collector, as a log (OTLP/HTTP, JSON).'),
+  syslog: word(/^(udp|tcp|tls):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'udp://host:port, tcp://host:port or tls://host:port')
+    .optional()
+    .describe('Every event also to a syslog server (RFC 5424).'),
+})
+
+const telemetry = z.strictObject({
+  traces: httpUrl.optional().describe('A span for every call, to an OpenTelemetry collector (OTLP/HTTP, JSON).'),
 })
 
 export const settings = z.strictObject(
@@ -180,6 +192,7 @@ export const settings = z.strictObject(
     limits: limitSettings.prefault({}),
     inspect: inspect.prefault({}),
     audit: audit.prefault({}),
+    telemetry: telemetry.prefault({}),
   },
   { error: 'expected a map of settings' },
 )

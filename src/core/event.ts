@@ -80,6 +80,8 @@ export interface Entry {
   readonly tookMs?: number
   /** W3C trace id, if the caller sent one. */
   readonly trace?: string
+  /** W3C id of the caller's span, if the caller sent one and records it. */
+  readonly span?: string
   /** Who did it, for what is done by an operator: `cli`, `gateway`. */
   readonly by?: string
 }

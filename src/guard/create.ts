@@ -3,7 +3,6 @@ import { globSync, mkdirSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { createJournal, type Journal } from '../audit/journal.ts'
 import { describeArguments } from '../audit/record.ts'
-import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
 import { type Config, IN_MEMORY } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
@@ -25,6 +24,7 @@ import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import type { Stations } from './guard.ts'
 import { createScreens } from './screens.ts'
+import { sinksOf } from './sinks.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
 
@@ -76,7 +76,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     clock,
     ids: createIds(clock),
     node,
-    sinks: sinksOf(config, stdout),
+    sinks: sinksOf(config, stdout, clock),
     turn,
     checkpointMs,
     signingKey: keyring.signingKey(),
@@ -178,11 +178,4 @@ function found(glob: string): readonly string[] {
 function openStore(config: Config, clock: Clock, turn: Turn): Store {
   if (config.store !== IN_MEMORY) mkdirSync(dirname(config.store), { recursive: true, mode: 0o700 })
   return openSqlite(config.store, { clock, turn })
-}
-
-function sinksOf(config: Config, stdout: boolean): readonly Sink[] {
-  const { file } = config.audit
-  if (file === undefined) return []
-  if (file !== 'stdout') return [fileSink(file)]
-  return stdout ? [streamSink('stdout', process.stdout)] : []
 }

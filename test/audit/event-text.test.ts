@@ -47,6 +47,7 @@ const members: { readonly [Name in keyof Required<Entry>]: fc.Arbitrary<Required
   findings: fc.array(finding),
   tookMs: number,
   trace: text,
+  span: text,
   by: text,
 }
 const anyEntry: fc.Arbitrary<Entry> = fc.record(members, { requiredKeys: ['type'] })
