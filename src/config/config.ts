@@ -74,6 +74,8 @@ export interface Config {
   /** What relative paths are relative to. */
   readonly directory: string
   readonly listen: Address
+  /** The admin listener, if there is one. */
+  readonly admin?: Address
   /** Without a slash at its end. Absent when not written: then it follows from where the gateway listens, see `publicUrlOf`. */
   readonly publicUrl?: string
   /** Absolute path, or `:memory:`. */
@@ -119,12 +121,13 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, telemetry, servers, publicUrl, store: _store, ...rest } = settings
+  const { authentication, access, limits, inspect, audit, telemetry, servers, publicUrl, admin, store: _store, ...rest } = settings
   const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
   const credential = environment[authentication.environment]
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
+    ...(admin === undefined ? {} : { admin }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
     ...(store === IN_MEMORY ? {} : { keyFile: join(dirname(store), KEY_FILE) }),
     directory,

@@ -164,6 +164,7 @@ const telemetry = z.strictObject({
 export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
+    admin: address.optional().describe('Where operators read metrics: a listener of its own, never the public one. None unless written.'),
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
     store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
       .prefault('.portcullis/portcullis.db')

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Address } from '../config/values.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
@@ -17,12 +18,13 @@ import { type House, openHouse } from '../guard/create.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
-import { type Listener, listen } from '../net/serve.ts'
+import { type Listener, listen, type RequestHandler } from '../net/serve.ts'
 import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
+import { metricsRoute, sampleGateway } from './metrics.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -53,6 +55,8 @@ export interface Gateway {
 export interface Endpoints {
   /** Where the listener is bound: `http://127.0.0.1:8080`. */
   readonly url: string
+  /** Where the admin listener is, if there is one. */
+  readonly admin?: string
   readonly servers: Readonly<Record<string, string>>
 }
 
@@ -73,6 +77,7 @@ class RunningGateway implements Gateway {
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
   #listener: Listener | undefined
+  #admin: Listener | undefined
   #authorization: Authorization | undefined
 
   constructor(house: House, options: GatewayOptions) {
@@ -83,6 +88,8 @@ class RunningGateway implements Gateway {
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
     this.#streams = new Streams(config.limits.streams.perPrincipal)
     this.#watcher = watchLaw(house, options.onFault)
+    const open = { sessions: this.#sessions, streams: this.#streams, connections: () => this.#listener?.connections() }
+    if (house.metrics !== undefined) sampleGateway(house.metrics, house, open)
     this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
   }
 
@@ -106,11 +113,12 @@ class RunningGateway implements Gateway {
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
     edge = this.#edge(publicUrl, routes, resources)
+    if (config.admin !== undefined) this.#admin = await this.#openAdmin(config.admin)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
-    return { url: listener.url, servers }
+    return { url: listener.url, ...(this.#admin === undefined ? {} : { admin: this.#admin.url }), servers }
   }
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
@@ -139,11 +147,20 @@ class RunningGateway implements Gateway {
     clearInterval(this.#sweep)
     this.#watcher.close()
     this.#stopping.abort()
-    await this.#listener?.close(this.house.config.limits.drainMs)
+    const { drainMs } = this.house.config.limits
+    await Promise.all([this.#listener?.close(drainMs), this.#admin?.close(drainMs)])
     await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
+  }
+
+  async #openAdmin({ host, port }: Address): Promise<Listener> {
+    const { config, metrics } = this.house
+    let handle: RequestHandler | undefined
+    const listener = await listen({ ...listeningOf(config), host, port }, (req, res) => handle?.(req, res))
+    if (metrics !== undefined) handle = metricsRoute(listener.url, metrics, this.house)
+    return listener
   }
 
   #routes(): ReadonlyMap<string, Route> {

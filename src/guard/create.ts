@@ -2,6 +2,7 @@
 import { globSync, mkdirSync } from 'node:fs'
 import { dirname, relative } from 'node:path'
 import { createJournal, type Journal } from '../audit/journal.ts'
+import { Metrics } from '../audit/metrics.ts'
 import { describeArguments } from '../audit/record.ts'
 import { type Config, IN_MEMORY } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
@@ -34,6 +35,8 @@ export interface Records {
   readonly keyring: Keyring
   readonly journal: Journal
   readonly keys: ApiKeys
+  /** Counted only where somebody may read it: with an admin listener. */
+  readonly metrics?: Metrics
   close(): Promise<void>
 }
 
@@ -67,6 +70,7 @@ export interface HouseOptions {
 
 /** @throws Fault when the store or the key file cannot be opened. */
 export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true }: HouseOptions): Records {
+  const metrics = config.admin === undefined ? undefined : new Metrics({ servers: Object.keys(config.servers) })
   const turn = new Turn()
   const store = openStore(config, clock, turn)
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
@@ -76,7 +80,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     clock,
     ids: createIds(clock),
     node,
-    sinks: sinksOf(config, stdout, clock),
+    sinks: [...sinksOf(config, stdout, clock), ...(metrics === undefined ? [] : [metrics])],
     turn,
     checkpointMs,
     signingKey: keyring.signingKey(),
@@ -90,7 +94,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     await journal.close()
     await store.close()
   }
-  return { store, keyring, journal, keys, close }
+  return { store, keyring, journal, keys, close, ...(metrics !== undefined && { metrics }) }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */
