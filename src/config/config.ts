@@ -40,7 +40,17 @@ export interface UrlServer {
   readonly timeoutMs: number
 }
 
-export type ServerConfig = CommandServer | UrlServer
+/** Our own, for operators: in this process. */
+export interface AdminServer {
+  readonly kind: 'admin'
+  /** Who may use it, if the law lets them too. */
+  readonly roles: readonly string[]
+}
+
+/** What it is served as: `/mcp/portcullis`. */
+export const ADMIN_SERVER = 'portcullis'
+
+export type ServerConfig = CommandServer | UrlServer | AdminServer
 
 interface Need {
   readonly permission?: string
@@ -121,7 +131,20 @@ interface Place {
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
 export function settle(settings: Settings, { file, directory, environment }: Place): Config {
-  const { authentication, access, limits, inspect, audit, telemetry, servers, publicUrl, admin, store: _store, ...rest } = settings
+  const {
+    authentication,
+    access,
+    limits,
+    inspect,
+    audit,
+    telemetry,
+    servers,
+    adminServer,
+    publicUrl,
+    admin,
+    store: _store,
+    ...rest
+  } = settings
   const store = settings.store === IN_MEMORY ? IN_MEMORY : resolve(directory, settings.store)
   const credential = environment[authentication.environment]
   return {
@@ -132,7 +155,10 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     ...(store === IN_MEMORY ? {} : { keyFile: join(dirname(store), KEY_FILE) }),
     directory,
     store,
-    servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
+    servers: {
+      ...mapValues(servers, (written) => settleServer(written, directory, environment)),
+      ...(adminServer === undefined ? {} : { [ADMIN_SERVER]: { kind: 'admin', roles: adminServer } as const }),
+    },
     authentication: {
       apiKeys: { prefix: authentication.apiKeys.prefix, expiresMs: authentication.apiKeys.expires },
       environment: {
@@ -255,6 +281,8 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
+  if (settings.adminServer !== undefined && Object.hasOwn(settings.servers, ADMIN_SERVER))
+    found.push({ path: ['servers', ADMIN_SERVER], expected: 'expected another name, because adminServer is served under this one' })
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
     if (server.env !== undefined && Object.hasOwn(server.env, variable)) {

@@ -188,6 +188,11 @@ export const settings = z.strictObject(
       })
       .prefault({})
       .describe('What is guarded. `files` is served at /mcp/files.'),
+    adminServer: list(roleName, 'role names', 1)
+      .optional()
+      .describe(
+        'The roles for which /mcp/portcullis is: an MCP server for operators (reports, users, keys, decisions, blocks), under the law like every other. Off unless written.',
+      ),
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limitSettings.prefault({}),

@@ -23,6 +23,7 @@ import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import { createStdioUpstream } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
+import { createAdminServer } from './admin-server.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 import { metricsRoute, sampleGateway } from './metrics.ts'
 
@@ -168,7 +169,7 @@ class RunningGateway implements Gateway {
     for (const [server, upstream] of this.#upstreams) {
       const route = { server, relay: createRelay(upstream, this.#sessions, this.#streams) }
       routes.set(`/mcp/${server}`, route)
-      if (this.#upstreams.size === 1) routes.set('/mcp', route)
+      if (isOnly(server, this.house.config)) routes.set('/mcp', route)
     }
     return routes
   }
@@ -200,6 +201,7 @@ class RunningGateway implements Gateway {
     // What an upstream does of itself is told, but refuses nothing: the store's own refusal comes with the next call.
     const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
     const deps = { clock, versionInfo: { name: 'portcullis', version: this.#options.version }, onEvent }
+    if (server.kind === 'admin') return createAdminServer(this.house, server.roles, this.#options.version)
     const { maxBytes } = config.limits.response
     if (server.kind === 'url')
       return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
@@ -210,4 +212,10 @@ class RunningGateway implements Gateway {
       { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
     )
   }
+}
+
+/** A single server is also at `/mcp`; our own for operators does not count, and never is. */
+function isOnly(name: string, { servers }: Config): boolean {
+  const others = Object.keys(servers).filter((other) => servers[other]?.kind !== 'admin')
+  return others.length === 1 && others[0] === name
 }
