@@ -1,4 +1,5 @@
 /** A sink behind a bounded queue: what is far away and slow neither keeps the journal waiting nor fills the memory. */
+import { Fault } from '../core/denial.ts'
 import type { Sink, Told } from './sinks.ts'
 
 /** Where a queue empties into. */
@@ -11,6 +12,8 @@ export interface Outlet {
 }
 
 export interface QueueOptions {
+  /** Told of batches that were not taken: the first time, and each time their number has doubled. */
+  readonly onFault: (fault: Fault) => void
   /** Waits, or ends early when aborted; never rejects. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>
 }
@@ -36,6 +39,7 @@ class Queue implements Sink {
   #pumping: Promise<void> | undefined
   /** While closing, a batch that is refused is not sent again. */
   #isClosing = false
+  #refused = 0
 
   constructor(outlet: Outlet, options: QueueOptions) {
     this.name = outlet.name
@@ -73,11 +77,21 @@ class Queue implements Sink {
         await this.#outlet.send(batch)
         this.#waiting = this.#waiting.slice(batch.length)
         failures = 0
-      } catch {
+      } catch (error) {
+        this.#tell(error)
         if (this.#isClosing) break
         await this.#options.wait(WAITS_MS[Math.min(failures++, WAITS_MS.length - 1)] ?? 0, this.#stopping.signal)
       }
     }
     this.#pumping = undefined
+  }
+
+  #tell(error: unknown): void {
+    const refused = ++this.#refused
+    if ((refused & (refused - 1)) !== 0) return
+    const said = error instanceof Error ? error.message : String(error)
+    this.#options.onFault(
+      new Fault('FAULT_SINK', `Audit sink ${this.name} did not take a batch, ${refused} times by now: ${said}`, { cause: error }),
+    )
   }
 }

@@ -4,7 +4,23 @@ import { argumentSettings } from './arguments.ts'
 import { issuerSettings, jwtSecretSetting, secretText } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
-import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
+import {
+  address,
+  cidr,
+  flag,
+  hostName,
+  httpUrl,
+  list,
+  origin,
+  pattern,
+  roleName,
+  sealedUrl,
+  some,
+  span,
+  text,
+  whole,
+  word,
+} from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
 const KEY_SPAN = ['1m', '3650d'] as const
@@ -148,17 +164,17 @@ const audit = z.strictObject({
   file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
   checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
   webhook: z
-    .strictObject({ url: httpUrl, secret: secretText })
+    .strictObject({ url: sealedUrl, secret: secretText })
     .optional()
     .describe('Every event also as a line of JSON to this URL, in signed batches.'),
-  otlp: httpUrl.optional().describe('Every event also to an OpenTelemetry collector, as a log (OTLP/HTTP, JSON).'),
+  otlp: sealedUrl.optional().describe('Every event also to an OpenTelemetry collector, as a log (OTLP/HTTP, JSON).'),
   syslog: word(/^(udp|tcp|tls):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'udp://host:port, tcp://host:port or tls://host:port')
     .optional()
     .describe('Every event also to a syslog server (RFC 5424).'),
 })
 
 const telemetry = z.strictObject({
-  traces: httpUrl.optional().describe('A span for every call, to an OpenTelemetry collector (OTLP/HTTP, JSON).'),
+  traces: sealedUrl.optional().describe('A span for every call, to an OpenTelemetry collector (OTLP/HTTP, JSON).'),
 })
 
 export const settings = z.strictObject(

@@ -39,7 +39,7 @@ function ofSinks(name: string, help: string, type: Family['type'], counts: Reado
 }
 
 /** Everything, with how long the store takes to answer at this moment. @throws nothing: a store that is away is a number too. */
-export async function metricsText(metrics: Metrics, { store }: Pick<House, 'store'>): Promise<string> {
+async function metricsText(metrics: Metrics, { store }: Pick<House, 'store'>): Promise<string> {
   const startedAt = performance.now()
   const isUp = await store.get(KEYS.instance).then(
     () => true,

@@ -80,7 +80,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     clock,
     ids: createIds(clock),
     node,
-    sinks: [...sinksOf(config, stdout, clock), ...(metrics === undefined ? [] : [metrics])],
+    sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics])],
     turn,
     checkpointMs,
     signingKey: keyring.signingKey(),

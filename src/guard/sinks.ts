@@ -4,12 +4,18 @@ import { logsOutlet, syslogOutlet, tracesOutlet, webhookOutlet } from '../audit/
 import { type Outlet, queuedSink } from '../audit/queue.ts'
 import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
 import type { Config } from '../config/config.ts'
+import type { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
 
 /** @param stdout whether history may be written to our standard output. @throws Fault `FAULT_SINK` */
-export function sinksOf({ audit, telemetry }: Pick<Config, 'audit' | 'telemetry'>, stdout: boolean, clock: Clock): readonly Sink[] {
-  const sinks: Sink[] = outletsOf(audit, telemetry, clock).map((outlet) => queuedSink(outlet, { wait }))
+export function sinksOf(
+  { audit, telemetry }: Pick<Config, 'audit' | 'telemetry'>,
+  stdout: boolean,
+  clock: Clock,
+  onFault: (fault: Fault) => void,
+): readonly Sink[] {
+  const sinks: Sink[] = outletsOf(audit, telemetry, clock).map((outlet) => queuedSink(outlet, { wait, onFault }))
   const { file } = audit
   if (file !== undefined && file !== 'stdout') sinks.push(fileSink(file))
   if (file === 'stdout' && stdout) sinks.push(streamSink('stdout', process.stdout))

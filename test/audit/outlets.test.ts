@@ -50,7 +50,7 @@ async function wait(ms: number, signal: AbortSignal): Promise<void> {
 
 async function tell(context: TestContext, outlet: Outlet, entries: readonly Entry[]): Promise<void> {
   const { open } = makeDesk(context)
-  const journal = open({ sinks: [queuedSink(outlet, { wait })] })
+  const journal = open({ sinks: [queuedSink(outlet, { wait, onFault: (fault) => assert.fail(fault) })] })
   for (const entry of entries) await journal.write(entry)
   await journal.close()
   assert.deepEqual([...journal.lost()], [])
@@ -72,7 +72,8 @@ it('a webhook gets every line once it is back, in order and signed', async (cont
     },
   }
   const { open } = makeDesk(context)
-  const journal = open({ sinks: [queuedSink(counting, { wait })] })
+  const told: string[] = []
+  const journal = open({ sinks: [queuedSink(counting, { wait, onFault: ({ message }) => void told.push(message) })] })
 
   for (let i = 1; i <= 5; i++) await journal.write(entryOf(i))
   await journal.checkpoint()
@@ -89,6 +90,7 @@ it('a webhook gets every line once it is back, in order and signed', async (cont
     assert.equal(headers['portcullis-signature'], `v1=${createHmac('sha256', SECRET.reveal()).update(signed).digest('hex')}`)
   }
   assert.deepEqual([...journal.lost()], [])
+  assert.match(told.join('\n'), /^Audit sink webhook http:\S+ did not take a batch, 1 times by now: \S+ answered 503\n.* 2 times .*$/)
 })
 
 it('a collector gets logs whose bodies are the texts of the chain, and spans below those of the callers', async (context) => {
@@ -164,7 +166,7 @@ it('a syslog server gets messages framed by their length over TCP, and datagrams
 
 it('a queue that is full takes no more, and one that is closed says what it still held', async () => {
   const told: Told[] = [{ kind: 'event', event: { ...entryOf(1), id: 'x', at: 1, node: 'n', seq: 1, previous: '' }, text: '{}' }]
-  const sink = queuedSink({ name: 'nowhere', send: () => Promise.reject(new Error('away')) }, { wait })
+  const sink = queuedSink({ name: 'nowhere', send: () => Promise.reject(new Error('away')) }, { wait, onFault: () => undefined })
 
   for (let i = 0; i < 16_384; i++) void sink.write(told)
 

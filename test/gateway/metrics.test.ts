@@ -5,7 +5,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
 import { Metrics } from '../../src/audit/metrics.ts'
+import { reportOf } from '../../src/audit/report.ts'
 import type { Entry } from '../../src/core/event.ts'
+import { callFrom } from '../fixtures/caller.ts'
 import { aGateway, post } from '../fixtures/gateway.ts'
 
 const SERVER = join(import.meta.dirname, '../fixtures/bare-stdio.ts')
@@ -72,6 +74,24 @@ it('tells what was called and refused, to promtool’s satisfaction, and draws i
   if (checked.error !== undefined && process.env['CI'] === undefined)
     context.diagnostic('promtool is not installed (Debian: prometheus): NOT CHECKED')
   else assert.deepEqual([checked.status, checked.stdout, checked.stderr], [0, '', ''])
+})
+
+it('a guesser is seen in the numbers and in the report, with the address that was turned away', async () => {
+  await using there = await aGateway(CONFIG)
+  const guess = (): Promise<unknown> => callFrom('127.0.0.9', `${there.url}/mcp/one`, { authorization: 'Bearer mcp_wrong' })
+  for (let i = 0; i < 12; i++) await guess()
+
+  const text = await fetch(`${there.admin}/metrics`).then((response) => response.text())
+  const { sections } = await reportOf(there.gateway.house.store, { since: 0, until: Date.now() + 1 })
+
+  assert.match(text, /^portcullis_events_total\{type="address.blocked"\} 1$/m)
+  assert.match(text, /^portcullis_calls_total\{server="one",outcome="denied",denial="invalid_token"\} \d+$/m)
+  assert.deepEqual(
+    sections.authentication.by.address.map(({ name }) => name),
+    ['127.0.0.9'],
+  )
+  assert.ok(sections.authentication.count >= 10)
+  assert.equal(sections.blocks.by.address[0]?.name.startsWith('127.0.0.9'), true)
 })
 
 it('keeps a bounded number of series, whatever is told', () => {
