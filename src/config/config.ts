@@ -1,7 +1,9 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { dirname, join, resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { type AdminServer, contradictingAdmin, settleAdmin } from './admin.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
+import { type AuditConfig, settleAudit, type TelemetryConfig } from './audit.ts'
 import { contradictingIssuers, type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { contradictingOAuth, type OAuthConfig, settleOAuth } from './oauth.ts'
@@ -39,16 +41,6 @@ export interface UrlServer {
   readonly url: string
   readonly timeoutMs: number
 }
-
-/** Our own, for operators: in this process. */
-export interface AdminServer {
-  readonly kind: 'admin'
-  /** Who may use it, if the law lets them too. */
-  readonly roles: readonly string[]
-}
-
-/** What it is served as: `/mcp/portcullis`. */
-export const ADMIN_SERVER = 'portcullis'
 
 export type ServerConfig = CommandServer | UrlServer | AdminServer
 
@@ -110,17 +102,8 @@ export interface Config {
   readonly access: AccessConfig
   readonly limits: LimitConfig
   readonly inspect: { readonly input: 'off' | 'standard' | 'strict' }
-  readonly audit: {
-    readonly file?: string
-    readonly checkpointMs: number
-    readonly webhook?: { readonly url: string; readonly secret: Secret }
-    /** Of a collector: paths are put behind it. */
-    readonly otlp?: string
-    /** `udp://`, `tcp://` or `tls://host:port` */
-    readonly syslog?: string
-  }
-  /** Of a collector: paths are put behind it. */
-  readonly telemetry: { readonly traces?: string }
+  readonly audit: AuditConfig
+  readonly telemetry: TelemetryConfig
 }
 
 interface Place {
@@ -157,7 +140,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     store,
     servers: {
       ...mapValues(servers, (written) => settleServer(written, directory, environment)),
-      ...(adminServer === undefined ? {} : { [ADMIN_SERVER]: { kind: 'admin', roles: adminServer } as const }),
+      ...settleAdmin(adminServer),
     },
     authentication: {
       apiKeys: { prefix: authentication.apiKeys.prefix, expiresMs: authentication.apiKeys.expires },
@@ -173,13 +156,7 @@ export function settle(settings: Settings, { file, directory, environment }: Pla
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
     inspect: { input: inspect.input ?? (settings.profile === 'strict' ? 'strict' : 'standard') },
-    audit: {
-      ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
-      checkpointMs: audit.checkpoint,
-      ...(audit.webhook === undefined ? {} : { webhook: audit.webhook }),
-      ...(audit.otlp === undefined ? {} : { otlp: audit.otlp }),
-      ...(audit.syslog === undefined ? {} : { syslog: audit.syslog }),
-    },
+    audit: settleAudit(audit, directory),
     telemetry: telemetry.traces === undefined ? {} : { traces: telemetry.traces },
   }
 }
@@ -281,8 +258,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
-  if (settings.adminServer !== undefined && Object.hasOwn(settings.servers, ADMIN_SERVER))
-    found.push({ path: ['servers', ADMIN_SERVER], expected: 'expected another name, because adminServer is served under this one' })
+  found.push(...contradictingAdmin(settings.adminServer, settings.servers))
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
     if (server.env !== undefined && Object.hasOwn(server.env, variable)) {

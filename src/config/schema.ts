@@ -1,26 +1,12 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { adminSetting } from './admin.ts'
 import { argumentSettings } from './arguments.ts'
-import { issuerSettings, jwtSecretSetting, secretText } from './issuers.ts'
+import { auditSettings, telemetrySettings } from './audit.ts'
+import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
-import {
-  address,
-  cidr,
-  flag,
-  hostName,
-  httpUrl,
-  list,
-  origin,
-  pattern,
-  roleName,
-  sealedUrl,
-  some,
-  span,
-  text,
-  whole,
-  word,
-} from './values.ts'
+import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
 const KEY_SPAN = ['1m', '3650d'] as const
@@ -160,23 +146,6 @@ const inspect = z.strictObject({
     ),
 })
 
-const audit = z.strictObject({
-  file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
-  checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
-  webhook: z
-    .strictObject({ url: sealedUrl, secret: secretText })
-    .optional()
-    .describe('Every event also as a line of JSON to this URL, in signed batches.'),
-  otlp: sealedUrl.optional().describe('Every event also to an OpenTelemetry collector, as a log (OTLP/HTTP, JSON).'),
-  syslog: word(/^(udp|tcp|tls):\/\/([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}$/, 'udp://host:port, tcp://host:port or tls://host:port')
-    .optional()
-    .describe('Every event also to a syslog server (RFC 5424).'),
-})
-
-const telemetry = z.strictObject({
-  traces: sealedUrl.optional().describe('A span for every call, to an OpenTelemetry collector (OTLP/HTTP, JSON).'),
-})
-
 export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
@@ -204,17 +173,13 @@ export const settings = z.strictObject(
       })
       .prefault({})
       .describe('What is guarded. `files` is served at /mcp/files.'),
-    adminServer: list(roleName, 'role names', 1)
-      .optional()
-      .describe(
-        'The roles for which /mcp/portcullis is: an MCP server for operators (reports, users, keys, decisions, blocks), under the law like every other. Off unless written.',
-      ),
+    adminServer: adminSetting.optional(),
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
     inspect: inspect.prefault({}),
-    audit: audit.prefault({}),
-    telemetry: telemetry.prefault({}),
+    audit: auditSettings.prefault({}),
+    telemetry: telemetrySettings.prefault({}),
   },
   { error: 'expected a map of settings' },
 )

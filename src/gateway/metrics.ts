@@ -57,12 +57,15 @@ async function metricsText(metrics: Metrics, { store }: Pick<House, 'store'>): P
 export function metricsRoute(
   url: string,
   metrics: Metrics,
-  house: Pick<House, 'store'>,
+  house: Pick<House, 'store' | 'journal' | 'clients'>,
 ): (req: IncomingMessage, res: ServerResponse) => void {
   const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [] })
   return (req, res) => {
     const denial = refusalOf(req, door)
     if (denial !== undefined) {
+      const address = house.clients.addressOf(req)
+      const said = { outcome: 'denied', transport: 'http', denial: denial.code, detail: `admin: ${denial.detail}` } as const
+      void house.journal.write({ type: 'call.ended', ...said, ...(address !== undefined && { address }) }).catch(() => undefined)
       res.writeHead(DENIALS[denial.code].status, { 'content-type': 'text/plain; charset=utf-8' }).end(denial.message)
       return
     }
