@@ -1,5 +1,5 @@
 /** What happens, as numbers for Prometheus: counted from history, so a call pays nothing for it but its event. No label is a caller's to make up. */
-import type { AuditEvent } from '../core/event.ts'
+import type { AuditEvent, Outcome } from '../core/event.ts'
 import { methodRow } from '../mcp/methods.ts'
 import { exposition, type Family, type Sample } from './exposition.ts'
 import type { Sink, Told } from './sinks.ts'
@@ -75,11 +75,17 @@ export interface MetricsOptions {
   readonly servers: readonly string[]
 }
 
+interface Cell {
+  readonly calls: { value: number }
+  readonly durations: { value: Histogram }
+}
+
 export class Metrics implements Sink {
   readonly name = 'metrics'
   readonly #servers: ReadonlySet<string>
   readonly #calls = new Series(['server', 'outcome', 'denial'], zero)
   readonly #durations = new Series(['server', 'mcp_method_name', 'error_type'], () => new Histogram())
+  readonly #cells = new Map<string, Cell>()
   readonly #events = new Series(['type'], zero)
   readonly #findings = new Series(['label'], zero)
   readonly #processes = new Series(['server'], zero)
@@ -111,10 +117,20 @@ export class Metrics implements Sink {
       processes.value = Math.max(0, processes.value + (type === 'upstream.started' ? 1 : -1))
     }
     if (type !== 'call.ended' || outcome === undefined) return
-    const server = this.#server(resource?.server)
-    this.#calls.at(server, outcome, denial ?? '').value++
-    if (tookMs !== undefined) this.#durations.at(server, methodOf(method), errorOf(event)).value.add(tookMs / 1_000)
-    for (const { label } of findings ?? []) this.#findings.at(label).value++
+    const cell = this.#cellOf(this.#server(resource?.server), methodOf(method), outcome, denial ?? '')
+    cell.calls.value++
+    if (tookMs !== undefined) cell.durations.value.add(tookMs / 1_000)
+    if (findings !== undefined) for (const { label } of findings) this.#findings.at(label).value++
+  }
+
+  /** Where a call is counted, found with one look. The texts are of closed tables, so there are no more of these than of series. */
+  #cellOf(server: string, method: string, outcome: Outcome, denial: string): Cell {
+    const key = `${server} ${method} ${outcome} ${denial}`
+    const known = this.#cells.get(key)
+    if (known !== undefined) return known
+    const cell = { calls: this.#calls.at(server, outcome, denial), durations: this.#durations.at(server, method, errorOf(outcome, denial)) }
+    if (this.#cells.size < SERIES_MAX) this.#cells.set(key, cell)
+    return cell
   }
 
   #server(name: string | undefined): string {
@@ -150,6 +166,6 @@ function methodOf(method: string | undefined): string {
   return method === undefined ? '' : methodRow(method) === undefined ? OTHER : method
 }
 
-function errorOf({ outcome, denial }: AuditEvent): string {
-  return denial ?? (outcome === 'failed' || outcome === 'cancelled' ? outcome : '')
+function errorOf(outcome: Outcome, denial: string): string {
+  return denial === '' && (outcome === 'failed' || outcome === 'cancelled') ? outcome : denial
 }
