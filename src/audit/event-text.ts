@@ -22,6 +22,7 @@ export function eventText(entry: Entry, seal: Seal): string {
     action: entry.action,
     address: entry.address,
     agent: entry.agent,
+    approval: entry.approval,
     arguments: shapes !== undefined && order === 'unsorted' ? sorted(shapes) : shapes,
     argumentsHash: entry.argumentsHash,
     at: seal.at,

@@ -173,6 +173,8 @@ class ChainJournal implements Journal {
    */
   async #begin(): Promise<void> {
     const { store, headHash } = this.#options
+    // A store that cannot be read is not to be given marks in vain.
+    await this.#neighbours.look()
     await store.append(LOGS.audit, [], sealHead({ node: this.node, seq: 0, head: '' }, headHash))
     await this.#sign()
   }

@@ -89,7 +89,7 @@ async function explainOne(options: ExplainOptions, { terminal, finish }: Shell):
     principal,
     action: ACTION[resource.kind],
     resource,
-    context: { approved: false, findings: [], input: options.args },
+    context: { approved: false, confirmed: false, findings: [], input: options.args },
   }
   const explanation = openLaw(config, terminal).explain(query)
   if (options.json === true) sayJson(terminal, { principal: nameOf(principal), action: query.action, resource, ...explanation })

@@ -17,8 +17,12 @@ export function remedyText(remedy: Remedy): string {
       return `step-up ${remedy.acr}`
     case 'approval':
       return 'approval'
+    case 'confirm':
+      return 'a confirmation'
     case 'wait':
       return `waiting ${remedy.ms} ms`
+    case 'connect':
+      return 'an account that is connected'
     case 'redact':
       return `redacting ${remedy.labels.join(' ')}`
   }

@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
-import type { Gateway } from '../gateway/gateway.ts'
+import type { Endpoints, Gateway } from '../gateway/gateway.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, plain, sayJson, styled, type Terminal } from './terminal.ts'
@@ -10,7 +10,7 @@ import { note, plain, sayJson, styled, type Terminal } from './terminal.ts'
 export function addServe(program: Command, shell: Shell): void {
   const command = program.command('serve').description('guard the servers of a configuration, over HTTP')
   examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
-  command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies again.')
+  command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies and certificates again.')
   command.action((options: Shared) => serve(options, shell))
 }
 
@@ -23,9 +23,9 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   const { createGateway } = await import('../gateway/gateway.ts')
   const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
   try {
-    const { url, servers } = await gateway.listen()
-    if (options.json === true) sayJson(terminal, { url, servers })
-    else announce(terminal, version, url, servers, config.profile)
+    const endpoints = await gateway.listen()
+    if (options.json === true) sayJson(terminal, endpoints)
+    else announce(terminal, version, endpoints, config.profile)
     await untilStopped(gateway, terminal)
   } finally {
     await gateway.close()
@@ -33,9 +33,10 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
 }
 
 /** To standard error: standard output may be carrying the audit log. */
-function announce(terminal: Terminal, version: string, url: string, servers: Readonly<Record<string, string>>, profile: string): void {
+function announce(terminal: Terminal, version: string, { url, admin, servers }: Endpoints, profile: string): void {
   note(terminal, `${styled(terminal.errors, 'bold', 'portcullis')} ${version} listens on ${url}, profile ${profile}`)
   for (const [name, endpoint] of Object.entries(servers)) note(terminal, `  ${name}  ${endpoint}`)
+  if (admin !== undefined) note(terminal, `  approvals  ${admin}/approvals`)
 }
 
 export function warn(terminal: Terminal, fault: Fault): void {
@@ -45,7 +46,11 @@ export function warn(terminal: Terminal, fault: Fault): void {
 async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void> {
   const reload = (): void => {
     gateway.reload().then(
-      (isTaken) => note(terminal, isTaken ? 'policies were read again' : 'policies were read again and not taken'),
+      (isTaken) =>
+        note(
+          terminal,
+          isTaken ? 'policies and certificates were read again' : 'policies and certificates were read again, and not all of it was taken',
+        ),
       (error: unknown) => note(terminal, `warning: ${plain(String(error))}`),
     )
   }

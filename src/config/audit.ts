@@ -2,14 +2,14 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import type { Secret } from '../core/secret.ts'
-import { secretText } from './issuers.ts'
+import { secretSetting } from './issuers.ts'
 import { sealedUrl, span, text, word } from './values.ts'
 
 export const auditSettings = z.strictObject({
   file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
   checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
   webhook: z
-    .strictObject({ url: sealedUrl, secret: secretText })
+    .strictObject({ url: sealedUrl, secret: secretSetting })
     .optional()
     .describe('Every event also as a line of JSON to this URL, in signed batches.'),
   otlp: sealedUrl.optional().describe('Every event also to an OpenTelemetry collector, as a log (OTLP/HTTP, JSON).'),

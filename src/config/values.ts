@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseCidr, showCidr } from '../core/cidr.ts'
 import { parsePattern } from '../core/pattern.ts'
+import { Secret } from '../core/secret.ts'
 import { parseSize, parseSpan } from '../core/time.ts'
 
 type Reader<T> = (text: string) => T | undefined
@@ -53,6 +54,15 @@ export function text(expected: string, most = 4096) {
     .min(1, { error: message })
     .max(most, { error: `${message} of at most ${most} characters` })
 }
+
+/** A secret: may be written sealed (`portcullis seal`), and shows nowhere. */
+export function secret(expected = 'a secret', most = 1024) {
+  return text(expected, most)
+    .transform((written) => new Secret(written))
+    .meta({ writeOnly: true })
+}
+
+export const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
 
 /** A text of a given form. */
 export function word(form: RegExp, expected: string) {

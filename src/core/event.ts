@@ -20,13 +20,26 @@ export type EventType =
   | 'token.revoked'
   | 'policy.loaded'
   | 'policy.rejected'
+  | 'certificate.loaded'
+  | 'certificate.rejected'
+  | 'certificate.expiring'
+  | 'certificate.refused'
   | 'gateway.started'
   | 'gateway.stopped'
   | 'upstream.started'
   | 'upstream.stopped'
   | 'upstream.noise'
+  | 'upstream.unconfined'
+  | 'upstream.refused'
+  | 'upstream.limited'
+  | 'egress.refused'
   | 'tools.asked'
   | 'tool.flawed'
+  | 'definition.pinned'
+  | 'definition.drifted'
+  | 'definition.withheld'
+  | 'definition.approved'
+  | 'definition.rejected'
   | 'issuer.refreshed'
   | 'issuer.failed'
   | 'oauth.signed_in'
@@ -41,8 +54,21 @@ export type EventType =
   | 'user.changed'
   | 'client.created'
   | 'client.removed'
+  | 'secret.shown'
+  | 'secret.rekeyed'
+  | 'connection.opened'
+  | 'connection.refused'
+  | 'connection.closed'
+  | 'upstream.refused'
   | 'address.blocked'
   | 'address.unblocked'
+  | 'approval.requested'
+  | 'approval.approved'
+  | 'approval.denied'
+  | 'approval.expired'
+  | 'approval.executed'
+  | 'approval.failed'
+  | 'approval.unknown'
   | 'limits.degraded'
   | 'limits.restored'
 
@@ -78,6 +104,8 @@ export interface Entry {
   readonly findings?: readonly Finding[]
   /** Wall time of the whole call, milliseconds. */
   readonly tookMs?: number
+  /** Of the approval that is asked for, settled, or spent on the call. */
+  readonly approval?: string
   /** W3C trace id, if the caller sent one. */
   readonly trace?: string
   /** W3C id of the caller's span, if the caller sent one and records it. */

@@ -2,13 +2,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { McpServer, Server } from '@modelcontextprotocol/server'
-import { publicUrlOf } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Call, Message } from '../core/call.ts'
 import type { Principal } from '../core/principal.ts'
-import { listeningOf } from '../face/listening.ts'
+import { openFront } from '../face/front.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { environmentCredentials } from '../identity/environment.ts'
-import { listen } from '../net/serve.ts'
 import { InProcess } from '../upstream/in-process.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
@@ -44,7 +43,7 @@ export function guardServer(guard: Guard, server: McpServer | Server, options: G
   return {
     listener,
     listen: async () => {
-      const listening = await listen(listeningOf(config), listener)
+      const listening = await openFront(guard.house, listener, guard.onFault)
       listeners.push(listening)
       return `${publicUrlOf(config, listening.port)}/mcp`
     },

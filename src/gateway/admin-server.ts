@@ -76,7 +76,7 @@ const TOOLS: Readonly<Record<string, Tool>> = {
     isReadOnly: true,
     run: async (house, args) => {
       const principal = await askerOf(house, String(args['as']))
-      const context = { approved: false, findings: [], input: {} }
+      const context = { approved: false, confirmed: false, findings: [], input: {} }
       const { decision, policies } = house.law.explain({ principal, action: 'call', resource: toolOf(String(args['tool'])), context })
       return plain({ ...decision, policies })
     },

@@ -2,13 +2,14 @@
 import type { Call } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
-import type { Finding } from '../core/finding.ts'
+import { type Finding, isOfDefinition } from '../core/finding.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Catalog, Known } from './catalog.ts'
+import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
-import { FRESH_MS, Inquiry } from './inquiry.ts'
+import { FRESH_MS } from './inquiry.ts'
 import type { Validators } from './validators.ts'
 
 /** `off`: nothing is inspected. `strict`: what cannot be judged is refused, and so is what the tool does not name. */
@@ -20,6 +21,8 @@ export type Screen = (call: Call, inputSchema: JsonValue | undefined) => readonl
 export interface InspectorParts {
   readonly input: InspectInput
   readonly catalog: Catalog
+  /** What is held against definitions; absent where nothing is pinned. */
+  readonly definitions?: Definitions
   readonly schema: Validators
   readonly screen?: Screen
   readonly clock: Clock
@@ -27,12 +30,11 @@ export interface InspectorParts {
   readonly observing: boolean
   /** Whether the law would let the call through as far as it is known: for one that is refused anyway, nobody is asked anything. */
   readonly permits: (principal: Principal, call: Call) => boolean
-  /** What of a call may be asked of its server, as for every call. */
-  readonly narrow: (call: Call) => Call
-  /** Writes down that a server is asked. */
-  readonly begin: (call: Call, principal: Principal) => Promise<void>
-  readonly askMs?: number
+  /** Asks the server for its tools; undefined where this caller was told everything just now. */
+  readonly ask: Ask
 }
+
+export type Ask = (call: Call, principal: Principal, forward: Forward) => Promise<void> | undefined
 
 export type Inspector = (call: Call, principal: Principal, forward: Forward) => readonly Finding[] | Promise<readonly Finding[]>
 
@@ -42,34 +44,40 @@ const UNLISTED: readonly Finding[] = [
 ]
 
 export function createInspector(parts: InspectorParts): Inspector {
-  const { input, catalog, schema, screen, clock } = parts
-  if (input === 'off') return () => NOTHING
-  const inquiry = new Inquiry(parts)
+  const { input, catalog, definitions, schema, screen, clock } = parts
+  if (input === 'off' && definitions === undefined) return () => NOTHING
 
   const judge = (call: Call, known: Known | undefined): readonly Finding[] => {
+    if (input === 'off') return NOTHING
     const { server, name } = call.resource
     const mismatches = known === undefined ? NOTHING : schema.of(known.definition, server, name).check(call.arguments)
     const screened = screen?.(call, known?.definition.inputSchema) ?? NOTHING
-    if (screened.length === 0) return mismatches
-    return mismatches.length === 0 ? screened : [...mismatches, ...screened]
+    return joined(mismatches, screened)
   }
+  const heldOf = ({ method, resource }: Call, known: Known | undefined): readonly Finding[] => {
+    if (method !== 'tools/call') return definitions?.heldAgainstShown(resource) ?? NOTHING
+    return known === undefined
+      ? NOTHING
+      : (definitions?.heldAgainst('tool', resource.server, resource.name, known.definition.digest) ?? NOTHING)
+  }
+  const findingsOf = (call: Call, known: Known | undefined): readonly Finding[] => joined(heldOf(call, known), judge(call, known))
   const find = (call: Call, principal: Principal): Known | undefined => catalog.find(call.resource.server, call.resource.name, principal)
   const isFresh = ({ resource }: Call, { at }: Known): boolean => clock() - at < FRESH_MS && catalog.isCurrent(resource.server, at)
   /** What is still unknown, or does not fit, after the server has been asked. */
   const conclude = (call: Call, principal: Principal): readonly Finding[] => {
     const known = find(call, principal)
-    const findings = judge(call, known)
-    return known === undefined && input === 'strict' ? [...UNLISTED, ...findings] : findings
+    const findings = findingsOf(call, known)
+    if (known !== undefined) return findings
+    return joined(joined(definitions?.heldUnlisted() ?? NOTHING, input === 'strict' ? UNLISTED : NOTHING), findings)
   }
-
-  return (call, principal, forward) => {
-    if (call.method !== 'tools/call') return judge(call, undefined)
+  const inspect: Inspector = (call, principal, forward) => {
+    if (call.method !== 'tools/call') return findingsOf(call, undefined)
     const known = find(call, principal)
-    const findings = judge(call, known)
-    if (known !== undefined && (!findings.some(isMismatch) || isFresh(call, known))) return findings
-    // Unknown, or known for a while: nothing is held against the arguments that the server may have said differently since.
+    const findings = findingsOf(call, known)
+    if (known !== undefined && (!findings.some(isOfOldList) || isFresh(call, known))) return findings
+    // Unknown, or known for a while: nothing is held against the arguments, or the tool, that the server may have said differently since.
     if (!parts.permits(principal, call)) return findings
-    const asked = inquiry.ask(call, principal, (asked, who) => forward(parts.narrow(asked), who))
+    const asked = parts.ask(call, principal, forward)
     if (asked === undefined) return conclude(call, principal)
     return asked.then(
       () => conclude(call, principal),
@@ -79,12 +87,42 @@ export function createInspector(parts: InspectorParts): Inspector {
       },
     )
   }
+  return definitions === undefined ? inspect : afterLook(inspect, definitions)
 }
 
-const isMismatch = ({ label }: Finding): boolean => label === SCHEMA
+/** What is withheld may have been approved a moment ago: that is looked for before anything is refused for it. */
+function afterLook(inspect: Inspector, definitions: Definitions): Inspector {
+  const settle = async (findings: ReturnType<Inspector>, again: () => ReturnType<Inspector>): Promise<readonly Finding[]> => {
+    if (!(await findings).some(isHeld)) return await findings
+    await definitions.look()
+    return await again()
+  }
+  return (call, principal, forward) => {
+    const again = (): ReturnType<Inspector> => inspect(call, principal, forward)
+    const opening = definitions.ready()
+    if (opening !== undefined) return opening.then(() => settle(again(), again))
+    const findings = again()
+    return findings instanceof Promise || findings.some(isHeld) ? settle(findings, again) : findings
+  }
+}
+
+const isHeld = ({ label }: Finding): boolean => isOfDefinition(label)
+
+function joined(some: readonly Finding[], more: readonly Finding[]): readonly Finding[] {
+  if (more.length === 0) return some
+  return some.length === 0 ? more : [...some, ...more]
+}
+
+/** What another list could change. */
+const isOfOldList = ({ label }: Finding): boolean => label === SCHEMA || isOfDefinition(label)
 const SCHEMA = 'schema'
 /** What can be said of it to the caller can be mended by the caller. */
 const isOfArguments = ({ rule }: Finding): boolean => rule !== undefined
+
+/** Whether nothing but the word of a person stands between the call and a yes. */
+export function lacksWord({ effect, remedies }: Decision): boolean {
+  return effect === 'forbid' && remedies.length > 0 && remedies.every(({ kind }) => kind === 'approval' || kind === 'confirm')
+}
 
 /**
  * The refusal of a call whose arguments are not what its tool takes, or are dangerous for what they are for. Where it is refused for another reason too, that one is told:
@@ -100,8 +138,7 @@ export function mismatchOf(
   if (mismatches.length === 0) return decision
   const other = without(findings.filter((finding) => !isOfArguments(finding)))
   // A person is asked only about arguments that can be used.
-  const isAboutApproval = other.remedies.length > 0 && other.remedies.every(({ kind }) => kind === 'approval')
-  if (other.effect === 'forbid' && !isAboutApproval) return other
+  if (other.effect === 'forbid' && !lacksWord(other)) return other
   const detail = mismatches.map(({ pointer, rule = '' }) => `${pointer || 'arguments'} ${rule}`).join('; ')
   return new Denial('invalid_arguments', { detail, findings: mismatches, policies: decision.policies })
 }

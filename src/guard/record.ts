@@ -25,7 +25,8 @@ export function endedEntry(call: Call, trail: Trail, now: number, describe: Desc
   const { principal, decision, denial, findings } = trail
   return callEntry('call.ended', call, {
     outcome: outcomeOf(trail),
-    findings,
+    // What kept an answer from leaving was found on the way out.
+    findings: denial?.code === 'content_blocked' ? [...denial.findings, ...findings] : findings,
     principal,
     description: principal === undefined ? undefined : describe(call.arguments),
     decision,

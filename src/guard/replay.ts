@@ -81,7 +81,7 @@ function decideAgain(event: AuditEvent, bench: Bench): Decision | Missing | unde
   if (asker === undefined) return 'key'
   const looked: { at?: Missing } = {}
   const ask = (scopes?: readonly string[]): Decision => {
-    const context = { approved: false, findings, input: watched(looked, 'arguments') }
+    const context = { approved: false, confirmed: false, findings, input: watched(looked, 'arguments') }
     return bench.law.decide({ principal: scopes === undefined ? asker(looked) : { ...asker(looked), scopes }, action, resource, context })
   }
   const decision = ask()

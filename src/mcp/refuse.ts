@@ -64,12 +64,20 @@ const LEGACY_HTTP: ReadonlySet<DenialCode> = new Set<DenialCode>([
 /** Other client errors on the probe make clients fall back to `initialize` (SDK 2.4): for them a discovery is told to come again. */
 const DISCOVER_4XX: ReadonlySet<number> = new Set([400, 401, 403])
 
+/** 2025-11-25, client/elicitation: a client that opens pages waits for this code. */
+const URL_ELICITATION = -32042
+
 /** The denial as a JSON-RPC response: an error, without `id` for a notification, or when none could be read; or what a model can correct. */
 export function refusalBody(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Body {
   const id = idOf(call)
   if (id !== undefined && call !== undefined && isCorrectable(denial, call)) return resultResponse(id, toolError(denial, call))
+  const { question } = denial
+  if (question?.kind === 'input_required' && id !== undefined) return resultResponse(id, question.result)
   const row = DENIALS[denial.code]
-  return errorResponse(id, row.rpc, row.message, dataOf(denial, call, challenge))
+  const data = dataOf(denial, call, challenge)
+  return question?.kind === 'url_elicitation'
+    ? errorResponse(id, URL_ELICITATION, row.message, { ...data, elicitations: question.elicitations })
+    : errorResponse(id, row.rpc, messageOf(denial), data)
 }
 
 /** The denial as an HTTP response. `Allow` of a 405 is the edge's to add. */
@@ -91,21 +99,39 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
   const { status } = DENIALS[denial.code]
   if (call === undefined && method === 'server/discover' && denial.code === 'rate_limited') return 503
   if (call !== undefined && isCorrectable(denial, call)) return 200
+  if (denial.question?.kind === 'input_required' && idOf(call) !== undefined) return 200
   const isProbe = call?.method === 'server/discover' && call.origin.era === 'modern'
   if (isProbe && status < 500 && !DISCOVER_4XX.has(status)) return 503
   const inBand = call !== undefined && call.origin.era === 'legacy' && idOf(call) !== undefined && call.message.body.method !== undefined
   return inBand && !LEGACY_HTTP.has(denial.code) ? 200 : status
 }
 
-/** Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25, server/tools "Error Handling"). */
-function isCorrectable({ code, findings }: Denial, call: Call): boolean {
-  return code === 'invalid_arguments' && call.method === 'tools/call' && findings.some(({ rule }) => rule !== undefined)
+/**
+ * Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25,
+ * server/tools "Error Handling"). Of an account that is not connected the model tells its user.
+ */
+function isCorrectable(denial: Denial, call: Call): boolean {
+  if (call.method !== 'tools/call') return false
+  if (denial.code === 'connection_required') return pageOf(denial) !== undefined && denial.question === undefined
+  return denial.code === 'invalid_arguments' && denial.findings.some(({ rule }) => rule !== undefined)
+}
+
+/** A page of ours that its user is to open. */
+function pageOf({ remedies }: Denial): string | undefined {
+  return remedies.find((remedy) => remedy.kind === 'connect')?.url
+}
+
+/** Clients show the message and nothing else. */
+function messageOf(denial: Denial): string {
+  const page = pageOf(denial)
+  return page === undefined ? denial.message : `${denial.message} Open ${page}`
 }
 
 /** Where and which rule, in our words: no value is echoed. */
-function toolError({ message, findings }: Denial, call: Call): JsonObject {
+function toolError(denial: Denial, call: Call): JsonObject {
+  const { findings } = denial
   const lines = findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [pointer === '' ? rule : `${pointer}: ${rule}`]))
-  const result = { content: [{ type: 'text', text: [message, ...lines].join('\n') }], isError: true }
+  const result = { content: [{ type: 'text', text: [messageOf(denial), ...lines].join('\n') }], isError: true }
   return call.origin.era === 'modern' ? { resultType: 'complete', ...result } : result
 }
 
@@ -139,8 +165,12 @@ function shownRemedy(remedy: Remedy): JsonObject {
       return { kind: remedy.kind, acr: remedy.acr }
     case 'wait':
       return { kind: remedy.kind, ms: remedy.ms }
-    case 'authenticate':
+    case 'connect':
+      return { kind: remedy.kind, url: remedy.url }
     case 'approval':
+      return { kind: remedy.kind, id: remedy.id, url: remedy.url }
+    case 'authenticate':
+    case 'confirm':
     case 'redact':
       return { kind: remedy.kind }
   }

@@ -19,7 +19,14 @@ export interface PromptRule {
 }
 
 export interface ToolRule extends PromptRule {
+  /** A person must approve each call. */
+  readonly approval?: boolean
+  /** The caller's side must confirm each call. */
+  readonly confirm?: boolean
   readonly sensitivity?: Sensitivity
+  /** Where several rules match, the one that says yes counts. */
+  readonly destructive?: boolean
+  readonly openWorld?: boolean
 }
 
 export interface ResourceRule {
@@ -49,6 +56,8 @@ export interface Facts {
   /** The scopes as listed: what a challenge names. */
   readonly listed: readonly string[]
   readonly sensitivity?: Sensitivity
+  readonly destructive?: boolean
+  readonly openWorld?: boolean
 }
 
 export interface Access {
@@ -78,6 +87,7 @@ export function compileAccess(rules: AccessRules): Access {
   return {
     policies: [
       ...tools.flatMap((rule) => permitByPermission('tools', rule, ['call'], 'Tool')),
+      ...tools.flatMap(forbidUnless),
       ...prompts.flatMap((rule) => permitByPermission('prompts', rule, ['get', 'complete'], 'Prompt')),
       ...permitsByUri(uris, roles),
     ],
@@ -139,6 +149,33 @@ function principalNamed(who: string, id: string, roles: ReadonlyMap<string, Righ
   return { op: 'in', entity: { type: 'Role', id: who } }
 }
 
+/** What a call of a tool needs beside a permission, each with the attribute of the context that says it is there. */
+const WORDS = [
+  ['approval', 'approved'],
+  ['confirm', 'confirmed'],
+] as const
+
+function forbidUnless(rule: NamedRule): Policy[] {
+  return WORDS.filter(([word]) => rule[word] === true).map(([word, attr]) => {
+    const id = `access.tools[${JSON.stringify(rule.pattern.text)}].${word}`
+    const json: PolicyJson = {
+      effect: 'forbid',
+      annotations: { id, requires: word },
+      principal: { op: 'All' },
+      action: { op: '==', entity: { type: 'Action', id: 'call' } },
+      resource: { op: 'is', entity_type: 'Tool' },
+      conditions: [isRuled(rule.pattern.text), { kind: 'unless', body: { '.': { left: { Var: 'context' }, attr } } }],
+    }
+    return policyFromJson(id, json)
+  })
+}
+
+/** When the resource is one that the rule is about. */
+function isRuled(label: string): PolicyJson['conditions'][number] {
+  const rules = { '.': { left: { Var: 'resource' }, attr: 'rules' } } as const
+  return { kind: 'when', body: { contains: { left: rules, right: { Value: label } } } }
+}
+
 /** Built as JSON, never as text: no name can end a string and begin a policy. */
 function permit(id: string, principal: PolicyJson['principal'], actions: readonly Action[], type: string, label: string): Policy {
   const entities = actions.map((action) => ({ type: 'Action', id: action }))
@@ -149,9 +186,7 @@ function permit(id: string, principal: PolicyJson['principal'], actions: readonl
     principal,
     action: entities.length === 1 && only !== undefined ? { op: '==', entity: only } : { op: 'in', entities },
     resource: { op: 'is', entity_type: type },
-    conditions: [
-      { kind: 'when', body: { contains: { left: { '.': { left: { Var: 'resource' }, attr: 'rules' } }, right: { Value: label } } } },
-    ],
+    conditions: [isRuled(label)],
   }
   return policyFromJson(id, json)
 }
@@ -166,7 +201,15 @@ function namedFacts(rules: readonly NamedRule[], { server, name }: Resource): Fa
     scopes: [...new Set(listed.flatMap(broader))],
     listed,
     ...(sensitivity === undefined ? {} : { sensitivity }),
+    ...strictest('destructive', matching),
+    ...strictest('openWorld', matching),
   }
+}
+
+/** Nothing where no rule says anything. */
+function strictest(hint: 'destructive' | 'openWorld', rules: readonly ToolRule[]): Partial<Record<typeof hint, boolean>> {
+  const said = rules.flatMap((rule) => rule[hint] ?? [])
+  return said.length === 0 ? {} : { [hint]: said.includes(true) }
 }
 
 function uriFacts(rules: readonly UriRule[], { server, name }: Resource): Facts {

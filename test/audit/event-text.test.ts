@@ -46,6 +46,7 @@ const members: { readonly [Name in keyof Required<Entry>]: fc.Arbitrary<Required
   detail: text,
   findings: fc.array(finding),
   tookMs: number,
+  approval: text,
   trace: text,
   span: text,
   by: text,

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { publicUrlOf } from '../../src/config/config.ts'
 import { loadConfig, parseConfig, serverOf } from '../../src/config/load.ts'
+import { publicUrlOf } from '../../src/config/public-url.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { Fault } from '../../src/core/denial.ts'
 
@@ -149,12 +149,6 @@ test('a mistake never repeats the value, which may be a secret', () => {
   assert.doesNotMatch(told, /abc/)
 })
 
-test('Redis is told to be not built yet', () => {
-  assert.deepEqual(mistakes('store: redis://127.0.0.1:6379/0'), [
-    'portcullis.yaml:1:8: store: expected a path or :memory:, because a store in Redis is not built yet',
-  ])
-})
-
 test('roles that inherit what is not there, or themselves, are mistakes', () => {
   const text = 'access:\n  roles:\n    a: { inherits: b }\n    b: { inherits: [a] }\n    c: { inherits: nobody }\n'
   assert.deepEqual(mistakes(text), [
@@ -266,4 +260,13 @@ telemetry: { traces: "http://127.0.0.1.evil.example/" }
     mistakes('adminServer: [a]\nservers: { portcullis: { url: "https://x.internal/" } }').join(),
     /2:\d+: servers\.portcullis: expected another name/,
   )
+})
+
+test('definitions are pinned at first sight unless told otherwise, and in profile strict only by an operator', () => {
+  const settled = (text: string): unknown => parse(text).inspect.definitions
+  assert.deepEqual(settled(''), { pin: true, quarantine: false })
+  assert.deepEqual(settled('profile: strict'), { pin: true, quarantine: true })
+  assert.deepEqual(settled('profile: strict\ninspect: { definitions: { quarantine: false } }'), { pin: true, quarantine: false })
+  assert.deepEqual(settled('profile: strict\ninspect: { definitions: { pin: false } }'), { pin: false, quarantine: false })
+  assert.match(mistakes('inspect: { definitions: { pin: false, quarantine: true } }')[0] ?? '', /no quarantine where nothing is pinned/)
 })

@@ -24,7 +24,7 @@ let key: string
 const places: Place[] = []
 
 beforeEach(async () => {
-  house = aGuard(`inspect: { input: off }\nlimits: { request: { maxBytes: 16KiB } }\n${ACCESS}`)
+  house = aGuard(`inspect: { input: off, definitions: { pin: false } }\nlimits: { request: { maxBytes: 16KiB } }\n${ACCESS}`)
   key = await house.key({ roles: ['user'] })
 })
 afterEach(async () => {
@@ -326,7 +326,7 @@ test('what the law says changes while the server runs', async () => {
 
 test('a name that no server can have, and a guard that is none, are mistakes', () => {
   assert.throws(() => guardServer(house.guard, aServer(), { server: 'No/Server' }), RangeError)
-  const { house: inner, onFault, reload, close } = house.guard
-  assert.throws(() => guardServer({ house: inner, onFault, reload, close }, aServer(), OPTIONS), TypeError)
+  const { house: inner, secrets, onFault, reload, close } = house.guard
+  assert.throws(() => guardServer({ house: inner, secrets, onFault, reload, close }, aServer(), OPTIONS), TypeError)
   assert.throws(() => createGuard('/no/such/file.yaml'), /there is no such file/)
 })

@@ -31,6 +31,8 @@ const access: AccessRules = {
     'files/write_file': { permission: 'files:write', scopes: ['tools:write'] },
     'vault/*': { permission: 'vault:open', sensitivity: 'secret' },
     'crm/*': { permission: 'files:read' },
+    'lab/*': { permission: 'weather:read' },
+    'lab/measure': { destructive: false, openWorld: false },
     '*': { scopes: ['mcp:tool:{name}'] },
   },
   resources: [
@@ -88,13 +90,18 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     'weather/get_time': { resource: aTool('get_time', 'weather') },
     '… at night': { resource: aTool('get_time', 'weather'), at: NIGHT },
     '… on Sunday': { resource: aTool('get_time', 'weather'), at: SUNDAY },
+    '… redefined': { resource: aTool('get_time', 'weather'), findings: ['definition/drift'] },
     '… wrong arguments': { resource: aTool('get_time', 'weather'), findings: ['schema'] },
     'files/read_text': { resource: aTool('read_text', 'files') },
     '… ../x': { resource: aTool('read_text', 'files'), findings: ['path-traversal'] },
     'files/write_file /data/x': { resource: aTool('write_file', 'files'), input: { path: '/data/x' } },
     '… /etc/x': { resource: aTool('write_file', 'files'), input: { path: '/etc/x' } },
     'crm/find': { resource: aTool('find', 'crm') },
+    'crm/send': { resource: aTool('send', 'crm') },
+    '… confirmed': { resource: aTool('send', 'crm'), confirmed: true },
     'vault/open': { resource: aTool('open', 'vault') },
+    'lab/burn': { resource: aTool('burn', 'lab') },
+    'lab/measure': { resource: aTool('measure', 'lab') },
     'other/reboot': { resource: aTool('reboot', 'other') },
   },
   'call, warehouse': {
@@ -106,6 +113,8 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     tool: { action: 'receive', resource: aTool('get_time', 'weather') },
     '… personal': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['personal'] },
     '… secret': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['personal', 'secret'] },
+    '… an error within': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['internal'] },
+    '… a link': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['data-link'] },
     'files/read_text': { action: 'receive', resource: aTool('read_text', 'files') },
     resource: { action: 'receive', resource: aResource('file:///data/public/a') },
     prompt: { action: 'receive', resource: prompt },
@@ -149,7 +158,16 @@ function ask(principal: Principal, { at, ...question }: Column): { readonly deci
   return { decision: engine.decide(query), isVisible: engine.isVisible(query) }
 }
 
-const WORDS = { scope: 'scope', step_up: 'step-up', approval: 'approval', redact: 'redact', authenticate: 'sign in', wait: 'wait' } as const
+const WORDS = {
+  scope: 'scope',
+  step_up: 'step-up',
+  approval: 'approval',
+  confirm: 'confirm',
+  redact: 'redact',
+  authenticate: 'sign in',
+  connect: 'connect',
+  wait: 'wait',
+} as const
 
 function cell(principal: Principal, column: Column): string {
   const { decision, isVisible } = ask(principal, column)
