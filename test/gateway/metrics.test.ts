@@ -64,7 +64,7 @@ it('tells what was called and refused, to promtool’s satisfaction, and draws i
   for (const name of asked) assert.ok(labels.has(name) || names.has(name.replace(/_(bucket|count|sum)$/, '')), name)
 
   const answers = await Promise.all([
-    fetch(`${admin}/`).then(({ status }) => status),
+    fetch(`${admin}/metrics/x`).then(({ status }) => status),
     fetch(`${admin}/metrics`, { method: 'POST' }).then(({ status }) => status),
     fetch(`${admin}/metrics`, { headers: { origin: 'https://evil.example' } }).then(({ status }) => status),
   ])
