@@ -47,12 +47,12 @@ export function measureDefinitions(rows: readonly DefinitionRow[]): Measured {
   return { bad, good, misses, isMet }
 }
 
-function isBad({ label, expect }: DefinitionRow): boolean {
+export function isBad({ label, expect }: DefinitionRow): boolean {
   return expect === 'flag' || label === 'poisoned' || label === 'must_block_until_reapproved'
 }
 
 /** @returns why it would be withheld; undefined when it would not. */
-function judgeRow({ before, after, siblings = [], ...row }: DefinitionRow): string | undefined {
+export function judgeRow({ before, after, siblings = [], ...row }: DefinitionRow): string | undefined {
   if (before !== undefined && after !== undefined) return digestOf(before) === digestOf(after) ? undefined : 'drift'
   for (const kind of ['tool', 'server', 'prompt'] as const) {
     const definition = row[kind]

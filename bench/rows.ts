@@ -86,7 +86,7 @@ export function createJudge(): Judge {
       principal: { kind: 'user', issuer: 'local', subject: 'row', actors: [], roles: ['user'], claims: {} },
       action: 'call',
       resource: call.resource,
-      context: { approved: false, findings, input: call.arguments },
+      context: { approved: false, confirmed: false, findings, input: call.arguments },
     })
     return effect === 'forbid' ? findings.map(({ label }) => label).join(', ') || 'law' : undefined
   }

@@ -30,7 +30,7 @@ const CONFIG = JSON.stringify({
 })
 
 /** Microseconds for one of `count` turns: the quickest of several batches, because whatever else the machine does can only add. */
-async function timed(count: number, turn: (index: number) => unknown): Promise<number> {
+export async function timed(count: number, turn: (index: number) => unknown): Promise<number> {
   let best = Number.POSITIVE_INFINITY
   let index = 0
   for (let batch = 0; batch < BATCHES; batch++) {
@@ -77,13 +77,13 @@ async function measure(house: House, key: Secret, count: number): Promise<readon
     await stations.begin(call, { ...trail })
     await stations.end(call, { ...trail, answered: 'ok' })
   }
-  const enforce = (): unknown => {
-    const charged = stations.enforce(decision, principal, call, [])
-    limits.end(call)
-    return charged
-  }
   async function* forward(): AsyncGenerator<typeof message> {
     yield message
+  }
+  const enforce = (): unknown => {
+    const charged = stations.enforce(decision, principal, call, [], forward)
+    limits.end(call)
+    return charged
   }
   const walk = async (): Promise<void> => {
     for await (const _ of pass(stations, read(), credentials, forward)) {
@@ -95,7 +95,7 @@ async function measure(house: House, key: Secret, count: number): Promise<readon
       principal,
       action: 'call',
       resource: { kind: 'tool', server: 'bench', name: `${TOOL}-${index}` },
-      context: { approved: false, findings: [], input: {} },
+      context: { approved: false, confirmed: false, findings: [], input: {} },
     })
   return [
     { name: 'parse a request, headers held against the body', us: await timed(count, read) },

@@ -24,6 +24,7 @@ export function eventText(entry: Entry, seal: Seal): string {
     address: entry.address,
     agent: entry.agent,
     anomaly: entry.anomaly && orderedAnomaly(entry.anomaly),
+    approval: entry.approval,
     arguments: shapes !== undefined && order === 'unsorted' ? sorted(shapes) : shapes,
     argumentsHash: entry.argumentsHash,
     at: seal.at,
@@ -51,6 +52,7 @@ export function eventText(entry: Entry, seal: Seal): string {
     roles: entry.roles,
     seal: seal.seal,
     seq: seal.seq,
+    span: entry.span,
     tenant: entry.tenant,
     tookMs: entry.tookMs,
     trace: entry.trace,
@@ -68,6 +70,13 @@ export function eventText(entry: Entry, seal: Seal): string {
 export function withSeal(text: string, seal: string): string {
   const at = text.lastIndexOf(',"seq":')
   return `${text.slice(0, at)},"seal":"${seal}"${text.slice(at)}`
+}
+
+/** The text without the seal that `withSeal` put there; as it is when that does not stand where it would. */
+export function withoutSeal(text: string, seal: string): string {
+  const at = text.lastIndexOf(',"seq":')
+  const member = `,"seal":"${seal}"`
+  return at !== -1 && text.startsWith(member, at - member.length) ? text.slice(0, at - member.length) + text.slice(at) : text
 }
 
 /** The event itself, for those who read members. */

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
 import { addAnomaly } from './anomaly.ts'
+import { addApprovals } from './approvals.ts'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
@@ -19,6 +20,7 @@ import { addRun } from './run.ts'
 import { addSeal } from './seal.ts'
 import { addServe } from './serve.ts'
 import { type Shell, tell } from './shell.ts'
+import { addStore } from './store.ts'
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
@@ -34,12 +36,14 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addClients,
   addConnections,
   addPolicy,
+  addApprovals,
   addSeal,
   addBlock,
   addCatalog,
   addCerts,
   addAudit,
   addAnomaly,
+  addStore,
   addLogs,
   addLogin,
   addCall,

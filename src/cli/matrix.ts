@@ -99,7 +99,7 @@ function toolsOf(config: Config, law: Engine, asked: readonly string[]): readonl
 }
 
 function decide(law: Engine, principal: Principal, resource: Resource): Decision {
-  return law.decide({ principal, action: 'call', resource, context: { approved: false, findings: [], input: {} } })
+  return law.decide({ principal, action: 'call', resource, context: { approved: false, confirmed: false, findings: [], input: {} } })
 }
 
 function cellOf({ effect, remedies }: Decision): Cell {

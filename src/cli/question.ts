@@ -17,6 +17,8 @@ export function remedyText(remedy: Remedy): string {
       return `step-up ${remedy.acr}`
     case 'approval':
       return 'approval'
+    case 'confirm':
+      return 'a confirmation'
     case 'wait':
       return `waiting ${remedy.ms} ms`
     case 'connect':

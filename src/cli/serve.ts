@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
-import type { Gateway } from '../gateway/gateway.ts'
+import type { Endpoints, Gateway } from '../gateway/gateway.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, plain, sayJson, styled, type Terminal } from './terminal.ts'
@@ -23,9 +23,9 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   const { createGateway } = await import('../gateway/gateway.ts')
   const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
   try {
-    const { url, servers } = await gateway.listen()
-    if (options.json === true) sayJson(terminal, { url, servers })
-    else announce(terminal, version, url, servers, config.profile)
+    const endpoints = await gateway.listen()
+    if (options.json === true) sayJson(terminal, endpoints)
+    else announce(terminal, version, endpoints, config.profile)
     await untilStopped(gateway, terminal)
   } finally {
     await gateway.close()
@@ -33,9 +33,10 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
 }
 
 /** To standard error: standard output may be carrying the audit log. */
-function announce(terminal: Terminal, version: string, url: string, servers: Readonly<Record<string, string>>, profile: string): void {
+function announce(terminal: Terminal, version: string, { url, admin, servers }: Endpoints, profile: string): void {
   note(terminal, `${styled(terminal.errors, 'bold', 'portcullis')} ${version} listens on ${url}, profile ${profile}`)
   for (const [name, endpoint] of Object.entries(servers)) note(terminal, `  ${name}  ${endpoint}`)
+  if (admin !== undefined) note(terminal, `  approvals  ${admin}/approvals`)
 }
 
 export function warn(terminal: Terminal, fault: Fault): void {

@@ -98,6 +98,8 @@ function nextStep(code: string, message: string): string | undefined {
   if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
     return 'Make one with "portcullis init", or name it with -c FILE.'
   if (message.includes('EADDRINUSE')) return 'Another program listens there. Stop it, or set another "listen" in the configuration.'
+  if (code === 'FAULT_STORE' && message.includes('redis'))
+    return 'See "store" in the configuration, and that Redis runs and may be reached.'
   return NEXT[code]
 }
 
@@ -106,6 +108,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
   FAULT_KEY: 'See "portcullis keys list".',
   FAULT_USER: 'See "portcullis users list".',
+  FAULT_APPROVAL: 'See "portcullis approvals list".',
   FAULT_PIN: 'See "portcullis catalog list".',
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
@@ -122,7 +125,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
   FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
   FAULT_SERVER: 'See "portcullis list URL" for what there is.',
-  FAULT_SINK: 'See "audit.file" in the configuration.',
+  FAULT_SINK: 'See "audit" and "telemetry" in the configuration.',
 }
 
 export function readTool(text: string): string {

@@ -1,16 +1,21 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { type AdminServer, settleAdmin } from './admin.ts'
 import { type AnomalyConfig, settleAnomalies } from './anomalies.ts'
+import { type ApprovalConfig, settleApproval } from './approval.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
+import { type AuditConfig, settleAudit, type TelemetryConfig } from './audit.ts'
 import { type CredentialConfig, settleCredential } from './credentials.ts'
+import { type InspectConfig, settleInspect } from './inspect.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { type OAuthConfig, settleOAuth } from './oauth.ts'
 import { type SandboxConfig, settleSandbox } from './sandbox.ts'
 import type { Sensitivity, Settings } from './schema.ts'
-import { IN_MEMORY, keyFileOf, type Sealing } from './sealing.ts'
+import type { Sealing } from './sealing.ts'
 import type { Environment } from './source.ts'
+import { type StoreConfig, settleStore } from './store.ts'
 import { type CertificateConfig, settleCertificates, settleTls, settleUpstreamTls, type TlsConfig, type UpstreamTlsConfig } from './tls.ts'
 import type { Address } from './values.ts'
 
@@ -20,6 +25,8 @@ const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
 const INHERITED_IN_SANDBOX = ['PATH', 'LANG'] as const
 /** A process costs tens of megabytes. */
 const PROCESSES_MAX = 32
+/** With what makes a chain of it, a mark has room for it. */
+const NODE_MAX_CHARS = 63
 const PROCESS_IDLE_MS = 10 * 60_000
 
 /** A server that speaks over stdio, started by us. */
@@ -51,7 +58,12 @@ export interface UrlServer {
   readonly tls?: UpstreamTlsConfig
 }
 
-export type ServerConfig = CommandServer | UrlServer
+export type ServerConfig = CommandServer | UrlServer | AdminServer
+
+export interface PeerConfig {
+  readonly listen: Address
+  readonly url?: string
+}
 
 interface Need {
   readonly permission?: string
@@ -60,6 +72,8 @@ interface Need {
 
 interface ToolConfig extends Need {
   readonly sensitivity?: Sensitivity
+  readonly approval?: boolean
+  readonly confirm?: boolean
   readonly destructive?: boolean
   readonly openWorld?: boolean
   /** For the screening of what is sent; the law reads what it found. */
@@ -81,18 +95,21 @@ export interface AccessConfig {
   readonly policies: readonly string[]
 }
 
-export interface Config {
+export interface Config extends StoreConfig {
   /** Absolute; absent when there is no file. */
   readonly file?: string
   /** What relative paths are relative to. */
   readonly directory: string
   readonly listen: Address
+  /** The listener for people who settle and look; none unless written. */
+  readonly admin?: Address
+  /** Where people reach it, without a slash at its end; absent when not written, see `adminUrlOf`. */
+  readonly adminUrl?: string
   /** Without a slash at its end. Absent when not written: then it follows from where the gateway listens, see `publicUrlOf`. */
   readonly publicUrl?: string
-  /** Absolute path, or `:memory:`. */
-  readonly store: string
-  /** Where the installation's secret is; absent when the store is in memory. */
-  readonly keyFile?: string
+  /** What this replica is called in the journal; absent where nobody has said, and it needs no name. */
+  readonly node?: string
+  readonly peers?: PeerConfig
   /** The keys that secrets are sealed with. */
   readonly sealing: Sealing
   readonly profile: Settings['profile']
@@ -115,13 +132,12 @@ export interface Config {
   }
   readonly access: AccessConfig
   readonly limits: LimitConfig
-  readonly inspect: {
-    readonly input: 'off' | 'standard' | 'strict'
-    readonly definitions: { readonly pin: boolean; readonly quarantine: boolean }
-  }
-  readonly audit: { readonly file?: string; readonly checkpointMs: number }
   /** Absent: nothing is looked for. */
   readonly anomalies?: AnomalyConfig
+  readonly inspect: InspectConfig
+  readonly approval: ApprovalConfig
+  readonly audit: AuditConfig
+  readonly telemetry: TelemetryConfig
 }
 
 interface Place {
@@ -129,10 +145,12 @@ interface Place {
   readonly sealing: Sealing
   readonly directory: string
   readonly environment: Environment
+  /** Of this machine. */
+  readonly host: string
 }
 
 /** Settings in their place: relative paths are relative to the file, the environment is looked at for the last time. */
-export function settle(settings: Settings, { file, sealing, directory, environment }: Place): Config {
+export function settle(settings: Settings, { file, sealing, directory, environment, host }: Place): Config {
   const {
     authentication,
     access,
@@ -140,27 +158,41 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     inspect,
     audit,
     anomalies: strange,
+    telemetry,
     servers,
+    adminServer,
     publicUrl,
+    admin,
+    adminUrl,
     tls,
-    store: _store,
+    store,
+    keyFile,
+    node,
+    peers,
     sealing: _sealing,
     ...rest
   } = settings
-  const store = placeOfStore(settings.store, directory)
-  const keyFile = keyFileOf(store)
+  const kept = settleStore(store, keyFile, directory)
+  const name = node ?? (kept.redis === undefined ? undefined : nodeOf(host))
   const credential = environment[authentication.environment]
   const anomalies = settleAnomalies(strange)
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
+    ...(admin === undefined ? {} : { admin }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
-    ...(keyFile === undefined ? {} : { keyFile }),
+    ...kept,
+    ...(name === undefined ? {} : { node: name }),
+    ...(peers === undefined ? {} : { peers: { listen: peers.listen, ...(peers.url === undefined ? {} : { url: peers.url }) } }),
+    ...(admin === undefined ? {} : { admin }),
+    ...(adminUrl === undefined ? {} : { adminUrl: adminUrl.replace(/\/+$/, '') }),
     ...(tls === undefined ? {} : { tls: settleTls(tls, directory) }),
     sealing,
     directory,
-    store,
-    servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
+    servers: {
+      ...mapValues(servers, (written) => settleServer(written, directory, environment)),
+      ...settleAdmin(adminServer),
+    },
     authentication: {
       apiKeys: { prefix: authentication.apiKeys.prefix, expiresMs: authentication.apiKeys.expires },
       environment: {
@@ -175,18 +207,21 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
-    inspect: settleInspect(inspect, settings.profile),
-    audit: {
-      ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
-      checkpointMs: audit.checkpoint,
-    },
     ...(anomalies === undefined ? {} : { anomalies }),
+    inspect: settleInspect(inspect, settings.profile === 'strict'),
+    approval: settleApproval(settings.approval),
+    audit: settleAudit(audit, directory),
+    telemetry: telemetry.traces === undefined ? {} : { traces: telemetry.traces },
   }
 }
 
-/** Absolute path, or `:memory:`. */
-export function placeOfStore(written: string, directory: string): string {
-  return written === IN_MEMORY ? IN_MEMORY : resolve(directory, written)
+/** A host's name as the name of a node. */
+function nodeOf(host: string): string {
+  const name = host
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9.-]/g, '-')
+    .slice(0, NODE_MAX_CHARS)
+  return /^[a-z0-9]/.test(name) ? name : 'gateway'
 }
 
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
@@ -230,19 +265,13 @@ export function commandServer(
   }
 }
 
-function settleInspect({ input, definitions }: Settings['inspect'], profile: Settings['profile']): Config['inspect'] {
-  const isStrict = profile === 'strict'
-  return {
-    input: input ?? (isStrict ? 'strict' : 'standard'),
-    definitions: { pin: definitions.pin, quarantine: definitions.pin && (definitions.quarantine ?? isStrict) },
-  }
-}
-
 function settleAccess(access: Settings['access'], directory: string): AccessConfig {
   return {
     roles: access.roles,
-    tools: mapValues(access.tools, ({ sensitivity, destructive, openWorld, arguments: written, ...rest }) => ({
+    tools: mapValues(access.tools, ({ sensitivity, destructive, openWorld, approval, confirm, arguments: written, ...rest }) => ({
       ...need(rest),
+      ...(approval === undefined ? {} : { approval }),
+      ...(confirm === undefined ? {} : { confirm }),
       ...(sensitivity === undefined ? {} : { sensitivity }),
       ...(destructive === undefined ? {} : { destructive }),
       ...(openWorld === undefined ? {} : { openWorld }),

@@ -1,8 +1,10 @@
 /** What no single setting is guilty of: settings that contradict each other, or the profile. */
+
+import { contradictingAdmin } from './admin.ts'
 import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { contradictingOAuth } from './oauth.ts'
-import { isLoopback, publicUrlOf } from './public-url.ts'
+import { adminUrlOf, isLoopback, publicUrlOf } from './public-url.ts'
 import { loose } from './sandbox.ts'
 import type { Settings } from './schema.ts'
 import type { Path } from './source.ts'
@@ -37,11 +39,15 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
     }
   }
   for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
+  const { peers } = settings
+  if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
+    found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
+  found.push(...contradictingAdmin(settings.adminServer, settings.servers))
   found.push(
     ...contradictingTls({
       tls: settings.tls,
@@ -94,7 +100,7 @@ function contradictingCredential(
 }
 
 function strictly(settings: Settings): readonly Contradiction[] {
-  const { authentication, publicUrl, servers } = settings
+  const { authentication, publicUrl, servers, admin, adminUrl } = settings
   const url = new URL(publicUrlOf(settings))
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
@@ -103,6 +109,13 @@ function strictly(settings: Settings): readonly Contradiction[] {
     found.push({
       path: [publicUrl === undefined ? 'listen' : 'publicUrl'],
       expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
+    })
+  }
+  const pages = admin === undefined ? undefined : new URL(adminUrlOf(settings, admin))
+  if (pages?.protocol === 'http:' && !isLoopback(pages.hostname)) {
+    found.push({
+      path: [adminUrl === undefined ? 'admin' : 'adminUrl'],
+      expected: 'expected an https:// adminUrl in profile strict, because passwords are typed there',
     })
   }
   for (const [name, { command, sandbox }] of Object.entries(servers))

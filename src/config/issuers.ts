@@ -79,7 +79,8 @@ export const issuerSettings = z.strictObject({
     .describe('Whether it may be reached at private addresses, and over http at loopback ones. For issuers of your own, and tests.'),
 })
 
-export const jwtSecretSetting = z
+/** A secret of ours that signs: refused where it could be guessed. */
+export const secretSetting = z
   .string({ error: 'expected a text' })
   .transform((written, context): Secret => {
     const weak = weakness(written)
@@ -87,7 +88,10 @@ export const jwtSecretSetting = z
     return new Secret(written)
   })
   .meta({ writeOnly: true })
-  .describe('For a single party that mints and verifies its own tokens (HS256). Sealed, or from the environment.')
+
+export const jwtSecretSetting = secretSetting.describe(
+  'For a single party that mints and verifies its own tokens (HS256). Sealed, or from the environment.',
+)
 
 /** An issuer as the house uses it. */
 export interface IssuerConfig {

@@ -1,18 +1,19 @@
 /** File and environment in, Config out, or a Fault that lists every mistake. The only place that reads the environment. */
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import type { Seal } from '../core/seal.ts'
 import { Secret } from '../core/secret.ts'
-import { type CommandServer, type Config, commandServer, placeOfStore, settle } from './config.ts'
+import { type CommandServer, type Config, commandServer, settle } from './config.ts'
 import { contradictions } from './contradictions.ts'
 import { settingsAt, textsOf } from './places.ts'
 import { configSchema, DEFAULT_STORE, settings } from './schema.ts'
 import { isSealed, openSealed, plainSecrets, type Resealed, resealText } from './sealed.ts'
-import { keyFileOf, Sealing } from './sealing.ts'
+import { Sealing } from './sealing.ts'
 import { type Environment, type Mistake, type Path, parseSource, type Source, showPath } from './source.ts'
+import { type StoreConfig, settleStore, storeSetting } from './store.ts'
 
 /** What `-c` means when it is not given. */
 export const DEFAULT_FILE = 'portcullis.yaml'
@@ -66,15 +67,26 @@ export function parseConfig(text: string, { file, environment = process.env }: R
     )
   const plain = read.data.profile === 'strict' ? plainSecrets(text, configSchema()) : []
   if (plain.length > 0) throw fault(file, plain)
-  return settle(read.data, { file: absolute, sealing, directory, environment })
+  return settle(read.data, { file: absolute, sealing, directory, environment, host: hostname() })
+}
+
+/** A store that is named by itself. @throws Fault `FAULT_CONFIG` */
+export function storeOf(text: string): StoreConfig {
+  const read = storeSetting.safeParse(text)
+  if (!read.success) throw new Fault('FAULT_CONFIG', `${read.error.issues[0]?.message ?? 'expected a store'}`)
+  return settleStore(read.data, undefined, process.cwd())
 }
 
 /** Read before everything else, because everything else may be sealed. What is wrong with it is told where all mistakes are. */
-const FIRST = z.object({ store: settings.shape.store.catch(DEFAULT_STORE), sealing: settings.shape.sealing.catch({ previous: [] }) })
+const FIRST = z.object({
+  store: settings.shape.store.catch(DEFAULT_STORE),
+  keyFile: settings.shape.keyFile.catch(undefined),
+  sealing: settings.shape.sealing.catch({ previous: [] }),
+})
 
 function sealingOf(value: unknown, directory: string, environment: Environment): Sealing {
-  const { store, sealing } = FIRST.safeParse(value).data ?? FIRST.parse({})
-  return new Sealing(sealing, { directory, environment, keyFile: keyFileOf(placeOfStore(store, directory)) })
+  const { store, keyFile, sealing } = FIRST.safeParse(value).data ?? FIRST.parse({})
+  return new Sealing(sealing, { directory, environment, keyFile: settleStore(store, keyFile, directory).keyFile })
 }
 
 /** The keys of a configuration that need not be whole yet: a secret is sealed to be put into it. @throws Fault `FAULT_CONFIG` */

@@ -1,4 +1,4 @@
-/** What clients use: as written, or made from where the gateway listens. */
+/** What clients and people use: as written, or made from where the gateway listens. */
 import type { Address } from './values.ts'
 
 interface Listening {
@@ -10,9 +10,15 @@ interface Listening {
 
 /** Without a slash at its end. @param port the one in use, when `listen` asks for any (0). */
 export function publicUrlOf({ publicUrl, listen, tls }: Listening, port = listen.port): string {
-  if (publicUrl !== undefined) return publicUrl
-  const { host } = listen
-  const scheme = tls === undefined ? 'http' : 'https'
+  return publicUrl ?? urlOf(tls === undefined ? 'http' : 'https', listen.host, port)
+}
+
+/** Where people reach the admin listener. @param port the one in use. */
+export function adminUrlOf({ adminUrl }: { readonly adminUrl?: string | undefined }, { host, port }: Address): string {
+  return adminUrl ?? urlOf('http', host, port)
+}
+
+function urlOf(scheme: 'http' | 'https', host: string, port: number): string {
   if (host === '0.0.0.0' || host === '::') return `${scheme}://localhost:${port}`
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }

@@ -1,14 +1,19 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { adminSetting } from './admin.ts'
 import { anomalySettings } from './anomalies.ts'
+import { approvalSettings } from './approval.ts'
 import { argumentSettings } from './arguments.ts'
+import { auditSettings, telemetrySettings } from './audit.ts'
 import { credentialSettings } from './credentials.ts'
+import { inspectSettings } from './inspect.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
 import type { SchemaNode } from './places.ts'
 import { sandboxSettings } from './sandbox.ts'
 import { sealingSettings } from './sealing.ts'
+import { storeSetting } from './store.ts'
 import { certificateSettings, tlsSettings, upstreamTlsSettings } from './tls.ts'
 import {
   address,
@@ -143,6 +148,10 @@ const access = z.strictObject({
       z.strictObject({
         ...needs,
         sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional(),
+        approval: flag().optional().describe('Whether a person must approve each call. Default false.'),
+        confirm: flag()
+          .optional()
+          .describe('Whether the client must have each call confirmed on its side: its word, and no more. Default false.'),
         destructive: flag()
           .optional()
           .describe('Whether it may destroy or change something. Policies take every tool to, unless this says false.'),
@@ -175,42 +184,35 @@ const access = z.strictObject({
   policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
 })
 
-const inspect = z.strictObject({
-  input: z
-    .enum(['off', 'standard', 'strict'], { error: 'expected off, standard or strict' })
-    .optional()
-    .describe(
-      'Whether arguments are held against what the tool says it takes. strict: a tool that the server does not list, and an argument that the tool does not name, are refused too. Default standard; strict in profile strict.',
-    ),
-  definitions: z
-    .strictObject({
-      pin: flag()
-        .prefault(true)
-        .describe(
-          'A tool, prompt, resource or instruction of a server stays what it was when it was first listed. What changes, what is new later and what carries instructions to the model is withheld until an operator approves it.',
-        ),
-      quarantine: flag()
-        .optional()
-        .describe(
-          'Nothing is taken at first sight either: everything is withheld until it is approved. Default true in profile strict, else false.',
-        ),
-    })
-    .refine(({ pin, quarantine }) => pin || quarantine !== true, { error: 'expected no quarantine where nothing is pinned' })
-    .prefault({}),
-})
-
-const audit = z.strictObject({
-  file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
-  checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
-})
-
 export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
+    admin: address
+      .optional()
+      .describe('Where people approve, each signed in: a listener of its own, never the public one. None unless written.'),
+    adminUrl: httpUrl.optional().describe('Where people reach it. Made from `admin` unless told.'),
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
-    store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
+    store: storeSetting
       .prefault(DEFAULT_STORE)
-      .describe('The database file, beside which the journal is kept, or `:memory:`.'),
+      .describe('The database file, beside which the journal is kept; `:memory:`; or Redis, which many replicas may share.'),
+    keyFile: text('a path')
+      .optional()
+      .describe(
+        'The secret of this installation, the same for all its replicas. Default: portcullis.key beside the database, or in .portcullis.',
+      ),
+    node: word(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, "." and "-", at most 63')
+      .optional()
+      .describe('What this replica is called in the journal. Default: gateway; with Redis, the name of the host.'),
+    peers: z
+      .strictObject(
+        {
+          listen: address.describe('Where other replicas reach this one. Not for clients.'),
+          url: httpUrl.optional().describe('How they reach it there. Made from `listen` unless told.'),
+        },
+        { error: 'expected a map: listen, url' },
+      )
+      .optional()
+      .describe('With many replicas: sessions of revisions before 2026-07-28 live on one of them, and the others send their calls there.'),
     sealing: sealingSettings.prefault({}).describe('The key that secrets are sealed with, in this file and in the store.'),
     profile: z
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
@@ -232,12 +234,15 @@ export const settings = z.strictObject(
       })
       .prefault({})
       .describe('What is guarded. `files` is served at /mcp/files.'),
+    adminServer: adminSetting.optional(),
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
-    inspect: inspect.prefault({}),
-    audit: audit.prefault({}),
     anomalies: anomalySettings.prefault({}).describe('What is far from usual, told and acted upon.'),
+    inspect: inspectSettings.prefault({}),
+    approval: approvalSettings.prefault({}),
+    audit: auditSettings.prefault({}),
+    telemetry: telemetrySettings.prefault({}),
   },
   { error: 'expected a map of settings' },
 )

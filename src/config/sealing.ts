@@ -1,7 +1,7 @@
 /** The keys that an installation seals with: from a key file, the environment or a command; one that seals, and those before it. */
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import { createSeal, type Seal } from '../core/seal.ts'
@@ -9,9 +9,6 @@ import { createKeyring, Keyring, openKeyring, type Purpose } from './keyfile.ts'
 import type { Environment } from './source.ts'
 import { list, text, VARIABLE, word } from './values.ts'
 
-/** Stands in the folder of the database. */
-const KEY_FILE = 'portcullis.key'
-export const IN_MEMORY = ':memory:'
 const KEY_BYTES = 32
 /** A key management service across the network answers within a second or two; a person may have to touch a token. */
 const COMMAND_MS = 30_000
@@ -39,11 +36,6 @@ export const sealingSettings = z.strictObject({
     .prefault([])
     .describe('Keys that came before: what they sealed is still opened, until "portcullis rekey" has sealed it anew.'),
 })
-
-/** Where the key file of a store is; undefined for one in memory. @param store absolute, or `:memory:`. */
-export function keyFileOf(store: string): string | undefined {
-  return store === IN_MEMORY ? undefined : join(dirname(store), KEY_FILE)
-}
 
 type Source =
   | { readonly kind: 'file'; readonly path: string }

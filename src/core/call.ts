@@ -1,5 +1,6 @@
 /** One MCP message put as a question: who may do what to which thing. */
 import type { Denial } from './denial.ts'
+import type { Finding } from './finding.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { Signal } from './signal.ts'
 
@@ -33,6 +34,8 @@ export interface Message {
   readonly bytes?: Uint8Array
   /** Where it stood in a stream that can be resumed (revisions with `initialize` only). */
   readonly event?: StreamEvent
+  /** What was found in it on the way out: for the trail. */
+  readonly findings?: readonly Finding[]
 }
 
 /** A position in a resumable stream (2025-11-25, basic/transports "Resumability and Redelivery"). */
@@ -58,6 +61,20 @@ export interface Origin {
   readonly agent?: string
 }
 
+/** What we had sealed into an earlier answer to the same principal, about the same call. */
+export interface Returned {
+  /** A question of ours; or that the call was let through before, and its server has asked something since. */
+  readonly kind: 'approval' | 'confirm' | 'connect' | 'continuation'
+  /** Good for one use, whatever it is good for. */
+  readonly nonce: string
+  /** Of all that the earlier call was bound to; absent where nothing was. */
+  readonly digest?: string
+  /** Of the approval that was asked for, or spent. */
+  readonly approval?: string
+  /** What the client says to our question; undefined when nothing. */
+  readonly reply?: 'accept' | 'decline' | 'cancel'
+}
+
 export interface Call {
   /** Ours, a UUIDv7; the JSON-RPC id stays in `message`. */
   readonly id: string
@@ -78,6 +95,8 @@ export interface Call {
   readonly mirrored?: Readonly<Record<string, string>>
   /** `Last-Event-ID` of a stream that is resumed (revisions with `initialize`). */
   readonly lastEventId?: string
+  /** What a state of ours said that came back with it. */
+  readonly returned?: Returned
   /** What is wrong with its form. Kept so that the caller is identified first and learns nothing otherwise. */
   readonly flaw?: Denial
 }

@@ -9,7 +9,10 @@ export interface Query {
   readonly action: Action
   readonly resource: Resource
   readonly context: {
+    /** A person with the right to approve has approved this very call. */
     readonly approved: boolean
+    /** The caller's side has confirmed this very call: a client's word, and no more. */
+    readonly confirmed: boolean
     readonly findings: readonly Finding[]
     /** The call's arguments; policies read them by JSON Pointer. */
     readonly input: JsonObject
@@ -21,7 +24,9 @@ export type Remedy =
   | { readonly kind: 'authenticate' }
   | { readonly kind: 'scope'; readonly scopes: readonly string[] }
   | { readonly kind: 'step_up'; readonly acr: string }
-  | { readonly kind: 'approval'; readonly id?: string }
+  /** `id`: of the approval that was asked for. `url`: the page where it is given. */
+  | { readonly kind: 'approval'; readonly id?: string; readonly url?: string }
+  | { readonly kind: 'confirm' }
   | { readonly kind: 'wait'; readonly ms: number }
   /** The caller opens this page of ours and connects an account. */
   | { readonly kind: 'connect'; readonly url: string }

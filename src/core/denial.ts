@@ -1,6 +1,7 @@
 /** Refusals: one closed table of codes, rich inside and poor outside. And faults: the world is broken, not the caller. */
 import type { Remedy } from './decision.ts'
 import type { Finding } from './finding.ts'
+import type { JsonObject } from './json.ts'
 
 interface Row {
   /** HTTP status. */
@@ -24,6 +25,7 @@ export const DENIALS = {
   step_up_required: { status: 401, rpc: 401, message: 'A stronger sign-in is needed.' },
   insufficient_scope: { status: 403, rpc: 403, message: 'The credential lacks a scope that is needed.' },
   approval_required: { status: 403, rpc: 403, message: 'A person must approve this call.' },
+  confirmation_required: { status: 403, rpc: 403, message: 'The caller must confirm this call.' },
   connection_required: { status: 403, rpc: 403, message: 'Your account at the server behind the gateway is not connected.' },
   content_blocked: { status: 403, rpc: 403, message: 'The content is not allowed.' },
   forbidden: { status: 403, rpc: 403, message: 'Not allowed.' },
@@ -68,7 +70,14 @@ export interface Allowance {
   readonly resetMs: number
 }
 
-/** For the operator, never for the caller; but for the remedies, the challenge, the allowance, and the rules in findings. */
+/** How a refusal is put to the person at the client, where the client can do that. */
+export type Question =
+  /** A result that asks (2026-07-28, basic/patterns/mrtr). */
+  | { readonly kind: 'input_required'; readonly result: JsonObject }
+  /** An error that names pages to be opened (2025-11-25, client/elicitation "URL Mode With Elicitation Required Error"). */
+  | { readonly kind: 'url_elicitation'; readonly elicitations: readonly JsonObject[] }
+
+/** For the operator, never for the caller; but for the remedies, the challenge, the question, the allowance, and the rules in findings. */
 interface Inside {
   /** One sentence on what was wrong. */
   readonly detail?: string
@@ -77,6 +86,7 @@ interface Inside {
   readonly findings?: readonly Finding[]
   readonly challenge?: ProofChallenge
   readonly allowance?: Allowance
+  readonly question?: Question
   /** The credential was good once, or never could be: whoever presents it is not guessing. */
   readonly isStale?: boolean
   /** Public id of the API key that was refused. */
@@ -94,6 +104,7 @@ export class Denial extends Error {
   readonly findings: readonly Finding[]
   readonly challenge: ProofChallenge | undefined
   readonly allowance: Allowance | undefined
+  readonly question: Question | undefined
   readonly isStale: boolean
   readonly key: string | undefined
 
@@ -106,6 +117,7 @@ export class Denial extends Error {
     this.findings = inside.findings ?? []
     this.challenge = inside.challenge
     this.allowance = inside.allowance
+    this.question = inside.question
     this.isStale = inside.isStale ?? false
     this.key = inside.key
   }

@@ -58,12 +58,18 @@ export type EventType =
   | 'secret.shown'
   | 'secret.rekeyed'
   | 'connection.opened'
-  | 'connection.asked'
   | 'connection.refused'
   | 'connection.closed'
   | 'upstream.refused'
   | 'address.blocked'
   | 'address.unblocked'
+  | 'approval.requested'
+  | 'approval.approved'
+  | 'approval.denied'
+  | 'approval.expired'
+  | 'approval.executed'
+  | 'approval.failed'
+  | 'approval.unknown'
   | 'limits.degraded'
   | 'limits.restored'
   | 'anomaly.detected'
@@ -107,8 +113,12 @@ export interface Entry {
   readonly anomaly?: Anomaly
   /** Wall time of the whole call, milliseconds. */
   readonly tookMs?: number
+  /** Of the approval that is asked for, settled, or spent on the call. */
+  readonly approval?: string
   /** W3C trace id, if the caller sent one. */
   readonly trace?: string
+  /** W3C id of the caller's span, if the caller sent one and records it. */
+  readonly span?: string
   /** Who did it, for what is done by an operator: `cli`, `gateway`. */
   readonly by?: string
 }

@@ -6,6 +6,7 @@ import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
+import { checkInstallation } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import { expandRoles } from '../policy/roles.ts'
@@ -77,7 +78,7 @@ interface Inner {
 export function createGuard(config: Config | string, options: GuardOptions = {}): Guard {
   const { onFault = (fault) => console.error(`portcullis: ${fault.message}`), clock, stdout = false } = options
   const settled = typeof config === 'string' ? loadConfig(config) : config
-  const house = openHouse(settled, { node: 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
+  const house = openHouse(settled, { node: settled.node ?? 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
   const { journal, law } = house
   const { authentication, access } = settled
   if (authentication.oauth !== undefined)
@@ -116,19 +117,22 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
 }
 
 /** Nobody is known before it is known who is blocked. A store that cannot tell is asked again by the next call; until then all are refused. */
-function afterStart({ stations, limits }: House): Stations {
+function afterStart(house: House): Stations {
+  const { stations, limits, config } = house
   let hasStarted = false
   let starting: Promise<void> | undefined
   const start = (): Promise<void> => {
-    starting ??= limits.start().then(
-      () => {
-        hasStarted = true
-      },
-      (cause: unknown) => {
-        starting = undefined
-        throw cause
-      },
-    )
+    starting ??= checkInstallation(house, config)
+      .then(() => limits.start())
+      .then(
+        () => {
+          hasStarted = true
+        },
+        (cause: unknown) => {
+          starting = undefined
+          throw cause
+        },
+      )
     return starting
   }
   // What goes wrong here goes wrong again for whoever calls, and is told there.
@@ -156,7 +160,8 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
     bindsCertificates: guard.house.clients.certificateOf !== undefined,
   })
   resources.set(server, own)
-  const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS
+  const written = config.servers[server]
+  const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs
   return { server, timeoutMs, powers, steps: stepsOf(stations, powers, tools, announcement), resources: own }
 }
 

@@ -28,12 +28,12 @@ export function stepsOf(stations: Stations, powers: Powers, checks: Checks, anno
   const rules = Object.entries(checks)
   const matching = (name: string): readonly Check[] => rules.filter(([pattern]) => isLike(pattern, name)).map(([, check]) => check)
 
-  const enforce: Stations['enforce'] = async (decision, principal, call, findings) => {
-    await stations.enforce(decision, principal, call, findings)
+  const enforce: Stations['enforce'] = async (decision, principal, call, findings, forward) => {
+    const asking = await stations.enforce(decision, principal, call, findings, forward)
     const asked = matching(call.resource.name)
-    if (call.method !== 'tools/call' || asked.length === 0) return
+    if (call.method !== 'tools/call' || asked.length === 0) return asking
     const denial = await refusalOf(asked, { call, principal, powers })
-    if (denial === undefined) return
+    if (denial === undefined) return asking
     // What cannot be had by asking for more is not there.
     throw denial.remedies.length > 0 ? denial : new Denial('not_found', { detail: denial.detail, cause: denial })
   }
@@ -91,6 +91,6 @@ function announced(message: Message, { required, types }: Announcement): Message
 }
 
 function rewritten(message: Message, result: JsonObject): Message {
-  const body = { ...message.body, result }
-  return message.event === undefined ? { body } : { body, event: message.event }
+  const { bytes: _bytes, ...rest } = message
+  return { ...rest, body: { ...message.body, result } }
 }

@@ -23,7 +23,7 @@ const PARAM_HEADER = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/
 
 export interface Door {
   /** @throws Denial `foreign_host`, `foreign_origin`. Answers the CORS headers for the answer. */
-  check(req: IncomingMessage): readonly string[]
+  check(req: Pick<IncomingMessage, 'headers'>): readonly string[]
   /** The headers that answer a preflight of an allowed origin. */
   preflight(req: IncomingMessage): readonly string[]
 }
@@ -33,7 +33,7 @@ export function createDoor(options: DoorOptions): Door {
   const hosts = new Set([publicUrl.host, ...options.allowedHosts.map((host) => host.toLowerCase())])
   const origins = new Set([publicUrl.origin, ...options.allowedOrigins])
 
-  const check = (req: IncomingMessage): readonly string[] => {
+  const check = (req: Pick<IncomingMessage, 'headers'>): readonly string[] => {
     const host = req.headers.host
     if (host === undefined || !isServed(host, hosts))
       throw new Denial('foreign_host', { detail: `Host is ${JSON.stringify(host?.slice(0, 200))}` })

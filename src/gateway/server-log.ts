@@ -2,9 +2,11 @@
 import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
-import { IN_MEMORY } from '../config/sealing.ts'
+import { IN_MEMORY } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
+import type { Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import { createDetector } from '../inspect/detect.ts'
 
 /** A full file makes room for an empty one and takes the place of the one before. */
 const FILE_MAX_BYTES = 1024 * 1024
@@ -17,10 +19,17 @@ export interface ServerLine {
   readonly text: string
 }
 
+type LoggedConfig = Pick<Config, 'store' | 'redis' | 'keyFile'>
+
 /** @returns the older file and the newer one; undefined when the store is in memory, beside which nothing can be kept. */
-export function serverLogFiles({ store }: Pick<Config, 'store'>, server: string): readonly [older: string, newer: string] | undefined {
+export function serverLogFiles(
+  { store, redis, keyFile }: LoggedConfig,
+  server: string,
+): readonly [older: string, newer: string] | undefined {
   if (store === IN_MEMORY) return undefined
-  const file = join(`${store}-servers`, `${server}.log`)
+  // A store that is no file has a folder here all the same: that of the key.
+  const folder = redis === undefined || keyFile === undefined ? `${store}-servers` : join(dirname(keyFile), 'servers')
+  const file = join(folder, `${server}.log`)
   return [`${file}.1`, file]
 }
 
@@ -28,7 +37,7 @@ export function serverLogFiles({ store }: Pick<Config, 'store'>, server: string)
 export type ServerLog = (server: string, text: string) => void
 
 /** @param onFault told once, until it can be written again. */
-export function createServerLog(config: Pick<Config, 'store'>, clock: Clock, onFault: (fault: Fault) => void): ServerLog {
+export function createServerLog(config: LoggedConfig, clock: Clock, onFault: (fault: Fault) => void): ServerLog {
   const failing = new Set<string>()
   return (server, text) => {
     const files = serverLogFiles(config, server)
@@ -46,3 +55,27 @@ export function createServerLog(config: Pick<Config, 'store'>, clock: Clock, onF
     }
   }
 }
+
+/**
+ * Takes out of a line what it must not say: what its server was given in secret, and whatever else is a credential by its form.
+ * @param prefixes with which API keys of this installation begin
+ */
+export function createRedactor(prefixes: readonly string[], given: readonly Secret[]): (text: string) => string {
+  const detector = createDetector({ labels: new Set(['secret']), personal: [], keyPrefixes: prefixes })
+  const known = given.map((secret) => secret.reveal()).filter((text) => text.length >= SECRET_MIN_CHARS)
+  return (text) => {
+    let line = text
+    for (const secret of known) line = line.replaceAll(secret, REDACTED)
+    let kept = ''
+    let at = 0
+    for (const { start, end } of detector.find(line, {})) {
+      kept += line.slice(at, start) + REDACTED
+      at = end
+    }
+    return kept + line.slice(at)
+  }
+}
+
+const REDACTED = '[redacted:secret]'
+/** What is shorter stands in many a word. */
+const SECRET_MIN_CHARS = 6

@@ -20,6 +20,7 @@ export interface Definition {
   /** Of its canonical form, whole. */
   readonly digest: string
   readonly inputSchema: JsonValue | undefined
+  readonly outputSchema?: JsonValue | undefined
   /** Arguments that it wants repeated as headers; undefined when an annotation is not valid, which makes the tool so. */
   readonly mirrors: readonly Mirror[] | undefined
   readonly chars: number
@@ -143,12 +144,13 @@ function define(tool: JsonObject, before: Entry | undefined): Definition {
   const mark = digestOf(tool)
   if (before?.known.definition.digest === mark) return before.known.definition
   for (const { definition } of before?.callers?.values() ?? []) if (definition.digest === mark) return definition
-  const { inputSchema } = tool
+  const { inputSchema, outputSchema } = tool
   const chars = JSON.stringify(tool).length
   // Too large to be kept is too large to be checked; what it asks to be repeated still counts.
   return {
     digest: mark,
     inputSchema: chars > DEFINITION_MAX_CHARS ? null : inputSchema,
+    outputSchema: chars > DEFINITION_MAX_CHARS && outputSchema !== undefined ? null : outputSchema,
     mirrors: mirrorsOf(inputSchema),
     chars: Math.min(chars, DEFINITION_MAX_CHARS),
   }

@@ -20,8 +20,14 @@ export interface Trail {
   answered?: 'ok' | 'failed'
 }
 
+/** Of a stream that says much the last findings are kept: as many as history takes of one call. */
+const FINDINGS_MAX = 32
+
 /** Lets a call be done: an upstream, or the handler that is guarded. */
 export type Forward = (call: Call, principal: Principal) => AsyncIterable<Message>
+
+// biome-ignore lint/suspicious/noConfusingVoidType: a step that asks nothing answers nothing
+type Asking = void | AsyncIterable<Message>
 
 /** The steps of the line. Each either answers or throws a Denial. */
 export interface Stations {
@@ -34,10 +40,13 @@ export interface Stations {
   inspect(call: Call, principal: Principal, forward: Forward): readonly Finding[] | Promise<readonly Finding[]>
   /** Returns; never throws but a Fault. */
   decide(principal: Principal, call: Call, findings: readonly Finding[]): Decision
-  enforce(decision: Decision, principal: Principal, call: Call, findings: readonly Finding[]): void | Promise<void>
+  /** Answers what the person at the client is asked, where it is up to them; nothing is done before that has ended. */
+  enforce(decision: Decision, principal: Principal, call: Call, findings: readonly Finding[], forward: Forward): Asking | Promise<Asking>
   /** What of the call may be asked, where a part of it may not: the call itself, or a narrower one. */
   narrow(call: Call, principal: Principal): Call
   begin(call: Call, trail: Trail): Promise<void>
+  /** To whom the call goes: the server, or ourselves where it answers what we have asked. */
+  direct(call: Call, principal: Principal, forward: Forward): AsyncIterable<Message>
   /** What may leave, and in which form. */
   release(message: Message, principal: Principal, call: Call): Message | undefined | Promise<Message | undefined>
   end(call: Call, trail: Trail): Promise<void>
@@ -60,12 +69,14 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     trail.findings = carried instanceof Promise ? await carried : carried
     const decision = house.decide(principal, asked, trail.findings) // what is the law?           a value
     trail.decision = decision
-    await house.enforce(decision, principal, asked, trail.findings) // obey it                    403
+    const asking = await house.enforce(decision, principal, asked, trail.findings, forward) // obey it 403
+    if (asking !== undefined) yield* asking // first the person at the client is asked
     const permitted = house.narrow(asked, principal) // only what may be asked is asked
     await house.begin(permitted, trail) // write it down first                                    503
     trail.begun = true
-    for await (const message of forward(permitted, principal)) {
+    for await (const message of house.direct(permitted, principal, forward)) {
       const released = await house.release(message, principal, permitted) // may this leave?
+      if (released?.findings !== undefined) trail.findings = [...trail.findings, ...released.findings].slice(-FINDINGS_MAX)
       if (isResponse(message.body)) trail.answered = message.body.error === undefined ? 'ok' : 'failed'
       if (released !== undefined) yield released
     }

@@ -9,7 +9,7 @@ import type { Clock } from '../core/time.ts'
 import type { Catalog, Known } from './catalog.ts'
 import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
-import { FRESH_MS, Inquiry } from './inquiry.ts'
+import { FRESH_MS } from './inquiry.ts'
 import type { Validators } from './validators.ts'
 
 /** `off`: nothing is inspected. `strict`: what cannot be judged is refused, and so is what the tool does not name. */
@@ -30,12 +30,11 @@ export interface InspectorParts {
   readonly observing: boolean
   /** Whether the law would let the call through as far as it is known: for one that is refused anyway, nobody is asked anything. */
   readonly permits: (principal: Principal, call: Call) => boolean
-  /** What of a call may be asked of its server, as for every call. */
-  readonly narrow: (call: Call) => Call
-  /** Writes down that a server is asked. */
-  readonly begin: (call: Call, principal: Principal) => Promise<void>
-  readonly askMs?: number
+  /** Asks the server for its tools; undefined where this caller was told everything just now. */
+  readonly ask: Ask
 }
+
+export type Ask = (call: Call, principal: Principal, forward: Forward) => Promise<void> | undefined
 
 export type Inspector = (call: Call, principal: Principal, forward: Forward) => readonly Finding[] | Promise<readonly Finding[]>
 
@@ -47,7 +46,6 @@ const UNLISTED: readonly Finding[] = [
 export function createInspector(parts: InspectorParts): Inspector {
   const { input, catalog, definitions, schema, screen, clock } = parts
   if (input === 'off' && definitions === undefined) return () => NOTHING
-  const inquiry = new Inquiry(parts)
 
   const judge = (call: Call, known: Known | undefined): readonly Finding[] => {
     if (input === 'off') return NOTHING
@@ -79,7 +77,7 @@ export function createInspector(parts: InspectorParts): Inspector {
     if (known !== undefined && (!findings.some(isOfOldList) || isFresh(call, known))) return findings
     // Unknown, or known for a while: nothing is held against the arguments, or the tool, that the server may have said differently since.
     if (!parts.permits(principal, call)) return findings
-    const asked = inquiry.ask(call, principal, (asked, who) => forward(parts.narrow(asked), who))
+    const asked = parts.ask(call, principal, forward)
     if (asked === undefined) return conclude(call, principal)
     return asked.then(
       () => conclude(call, principal),
@@ -121,6 +119,11 @@ const SCHEMA = 'schema'
 /** What can be said of it to the caller can be mended by the caller. */
 const isOfArguments = ({ rule }: Finding): boolean => rule !== undefined
 
+/** Whether nothing but the word of a person stands between the call and a yes. */
+export function lacksWord({ effect, remedies }: Decision): boolean {
+  return effect === 'forbid' && remedies.length > 0 && remedies.every(({ kind }) => kind === 'approval' || kind === 'confirm')
+}
+
 /**
  * The refusal of a call whose arguments are not what its tool takes, or are dangerous for what they are for. Where it is refused for another reason too, that one is told:
  * who may not call a tool learns nothing of what it takes.
@@ -135,8 +138,7 @@ export function mismatchOf(
   if (mismatches.length === 0) return decision
   const other = without(findings.filter((finding) => !isOfArguments(finding)))
   // A person is asked only about arguments that can be used.
-  const isAboutApproval = other.remedies.length > 0 && other.remedies.every(({ kind }) => kind === 'approval')
-  if (other.effect === 'forbid' && !isAboutApproval) return other
+  if (other.effect === 'forbid' && !lacksWord(other)) return other
   const detail = mismatches.map(({ pointer, rule = '' }) => `${pointer || 'arguments'} ${rule}`).join('; ')
   return new Denial('invalid_arguments', { detail, findings: mismatches, policies: decision.policies })
 }

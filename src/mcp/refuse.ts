@@ -64,12 +64,20 @@ const LEGACY_HTTP: ReadonlySet<DenialCode> = new Set<DenialCode>([
 /** Other client errors on the probe make clients fall back to `initialize` (SDK 2.4): for them a discovery is told to come again. */
 const DISCOVER_4XX: ReadonlySet<number> = new Set([400, 401, 403])
 
+/** 2025-11-25, client/elicitation: a client that opens pages waits for this code. */
+const URL_ELICITATION = -32042
+
 /** The denial as a JSON-RPC response: an error, without `id` for a notification, or when none could be read; or what a model can correct. */
 export function refusalBody(denial: Denial, call: Call | undefined, challenge: Challenge = {}): Body {
   const id = idOf(call)
   if (id !== undefined && call !== undefined && isCorrectable(denial, call)) return resultResponse(id, toolError(denial, call))
+  const { question } = denial
+  if (question?.kind === 'input_required' && id !== undefined) return resultResponse(id, question.result)
   const row = DENIALS[denial.code]
-  return errorResponse(id, row.rpc, messageOf(denial), dataOf(denial, call, challenge))
+  const data = dataOf(denial, call, challenge)
+  return question?.kind === 'url_elicitation'
+    ? errorResponse(id, URL_ELICITATION, row.message, { ...data, elicitations: question.elicitations })
+    : errorResponse(id, row.rpc, messageOf(denial), data)
 }
 
 /** The denial as an HTTP response. `Allow` of a 405 is the edge's to add. */
@@ -91,6 +99,7 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
   const { status } = DENIALS[denial.code]
   if (call === undefined && method === 'server/discover' && denial.code === 'rate_limited') return 503
   if (call !== undefined && isCorrectable(denial, call)) return 200
+  if (denial.question?.kind === 'input_required' && idOf(call) !== undefined) return 200
   const isProbe = call?.method === 'server/discover' && call.origin.era === 'modern'
   if (isProbe && status < 500 && !DISCOVER_4XX.has(status)) return 503
   const inBand = call !== undefined && call.origin.era === 'legacy' && idOf(call) !== undefined && call.message.body.method !== undefined
@@ -103,7 +112,7 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
  */
 function isCorrectable(denial: Denial, call: Call): boolean {
   if (call.method !== 'tools/call') return false
-  if (denial.code === 'connection_required') return pageOf(denial) !== undefined
+  if (denial.code === 'connection_required') return pageOf(denial) !== undefined && denial.question === undefined
   return denial.code === 'invalid_arguments' && denial.findings.some(({ rule }) => rule !== undefined)
 }
 
@@ -158,8 +167,10 @@ function shownRemedy(remedy: Remedy): JsonObject {
       return { kind: remedy.kind, ms: remedy.ms }
     case 'connect':
       return { kind: remedy.kind, url: remedy.url }
-    case 'authenticate':
     case 'approval':
+      return { kind: remedy.kind, id: remedy.id, url: remedy.url }
+    case 'authenticate':
+    case 'confirm':
     case 'redact':
       return { kind: remedy.kind }
   }

@@ -35,6 +35,8 @@ export interface Account {
   readonly subject: string
   readonly name: string
   readonly roles: readonly string[]
+  /** Of a local user: whoever signed in before did so with another password. Milliseconds since the epoch. */
+  readonly passwordChangedAt?: number
 }
 
 /** What another provider said of somebody. */
@@ -142,8 +144,8 @@ export function randomPassword(): string {
   return randomBytes(RANDOM_BYTES).toString('base64url')
 }
 
-function accountOf({ name, roles }: UserRecord): Account {
-  return { subject: name, name, roles }
+function accountOf({ name, roles, passwordChangedAt }: UserRecord): Account {
+  return { subject: name, name, roles, passwordChangedAt }
 }
 
 function foreignAccount({ provider, subject, name, roles }: ForeignUser): Account {

@@ -3,6 +3,7 @@ import { keyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Cell, Store } from '../store/store.ts'
+import { deriveKey } from './derive.ts'
 
 interface Allowance {
   readonly burst: number
@@ -45,6 +46,11 @@ export class Attempts {
     }
     return (await this.#store.charge(cells, this.#clock())).waitMs
   }
+}
+
+/** @param cookies the key of the authorization server's cookies: whoever guesses meets one count, wherever a password is typed. */
+export function createAttempts(store: Store, clock: Clock, cookies: Uint8Array): Attempts {
+  return new Attempts(store, clock, deriveKey(cookies, 'attempts'))
 }
 
 const KINDS = Object.keys(ALLOWANCES) as readonly Attempt[] // the keys of the table

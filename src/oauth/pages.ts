@@ -8,6 +8,8 @@ const STYLE = `
 * { box-sizing: border-box }
 body { margin: 0; padding: 2rem 1rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
 main { max-width: 30rem; margin: 0 auto }
+main.wide { max-width: 60rem }
+.json { padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .35rem; font: .9rem/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 h1 { font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1rem; margin: 1rem 0 }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
@@ -62,7 +64,7 @@ export interface LoginPage {
 }
 
 export function loginPage(page: LoginPage): string {
-  return document(
+  return pageOf(
     'Sign in',
     html`<h1>Sign in</h1>
 <p>to continue to <strong>${page.client.name}</strong>${origin(page.client)}</p>
@@ -102,7 +104,7 @@ export interface ConsentPage {
 export function consentPage({ form, client, user, redirect, asked }: ConsentPage): string {
   const loopback = html`<p class="notice" role="note"><strong>Only continue if you started this yourself, just now, on this computer.</strong>
 The answer goes to a program on this computer, and any program here can call itself ${client.name}.</p>`
-  return document(
+  return pageOf(
     'Allow access',
     html`<h1>Allow <strong>${client.name}</strong> to act for you?</h1>
 ${redirect?.isLoopback === true ? loopback : undefined}
@@ -141,13 +143,13 @@ function origin({ verifiedHost }: ShownClient): Html | undefined {
   return verifiedHost === undefined ? undefined : html` <span class="soft">(${verifiedHost})</span>`
 }
 
-function csrfField({ csrf }: Form): Html {
+export function csrfField({ csrf }: Form): Html {
   return html`<input type="hidden" name="csrf" value="${csrf}">`
 }
 
 /** @param xsrf oidc-provider's own token for this form. */
 export function deviceCodePage(action: string, xsrf: string, code: string, problem: string | undefined): string {
-  return document(
+  return pageOf(
     'Connect a device',
     html`<h1>Connect a device</h1>
 ${problem === undefined ? undefined : html`<p class="notice" role="alert">${problem}</p>`}
@@ -160,7 +162,7 @@ ${problem === undefined ? undefined : html`<p class="notice" role="alert">${prob
 }
 
 export function deviceConfirmPage(action: string, xsrf: string, code: string, client: ShownClient): string {
-  return document(
+  return pageOf(
     'Connect a device',
     html`<h1>Does your device show this code?</h1>
 <p><strong><code>${code}</code></strong></p>
@@ -184,7 +186,7 @@ export interface ConnectPage {
 
 /** Shown before the browser leaves for the server's own sign-in: which remembers consent, and would not ask. */
 export function connectPage({ form, server, user, host }: ConnectPage): string {
-  return document(
+  return pageOf(
     'Connect an account',
     html`<h1>Connect an account to <strong>${server}</strong>?</h1>
 <p class="notice" role="note"><strong>Only continue if you started this yourself, just now.</strong> From then on what you do at ${server} is done with the account that you sign in to next.</p>
@@ -201,23 +203,24 @@ export function connectPage({ form, server, user, host }: ConnectPage): string {
 }
 
 export function messagePage(title: string, message: string): string {
-  return document(title, html`<h1>${title}</h1><p>${message}</p>`)
+  return pageOf(title, html`<h1>${title}</h1><p>${message}</p>`)
 }
 
 /** A form that the library would send by script is sent by a person. */
 export function continuePage(body: string): string {
   const form = /<form[\s\S]*<\/form>/.exec(body)?.[0] ?? ''
-  return document(
+  return pageOf(
     'Continue',
     new Html(`<h1>Continue</h1>${form.replace(/<\/?noscript>/g, '').replace(/Your browser does not[^<]*<br\/>/, '')}`),
   )
 }
 
-function document(title: string, body: Html): string {
+/** @param width `wide` where much is to be read. */
+export function pageOf(title: string, body: Html, width: 'narrow' | 'wide' = 'narrow'): string {
   return html`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${new Html(STYLE)}</style></head>
-<body><main>${body}</main></body>
+<body><main class="${width}">${body}</main></body>
 </html>
 `.toString()
 }

@@ -6,7 +6,7 @@ import { errors, type Provider } from 'oidc-provider'
 import { Denial } from '../core/denial.ts'
 import { Accounts } from './accounts.ts'
 import { createMemory, type Memory } from './adapter.ts'
-import { Attempts } from './attempts.ts'
+import { type Attempts, createAttempts } from './attempts.ts'
 import { Clients, JWT_BEARER, WORKLOAD_CLIENT } from './clients.ts'
 import { deriveKey } from './derive.ts'
 import { isForm, readBody, sendAway, sendError, sendPage, TooLarge } from './forms.ts'
@@ -102,7 +102,7 @@ class Server implements AuthorizationServer {
       isReplayable: (token) => this.#replays.isOpen(token),
     })
     this.#signIns = new SignIns(options, deriveKey(keys.cookies, 'sign-in'))
-    this.#attempts = new Attempts(store, clock, deriveKey(keys.cookies, 'attempts'))
+    this.#attempts = createAttempts(store, clock, keys.cookies)
     this.#interactions = new Interactions({
       options,
       base: this.#base,

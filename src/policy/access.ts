@@ -19,6 +19,10 @@ export interface PromptRule {
 }
 
 export interface ToolRule extends PromptRule {
+  /** A person must approve each call. */
+  readonly approval?: boolean
+  /** The caller's side must confirm each call. */
+  readonly confirm?: boolean
   readonly sensitivity?: Sensitivity
   /** Where several rules match, the one that says yes counts. */
   readonly destructive?: boolean
@@ -83,6 +87,7 @@ export function compileAccess(rules: AccessRules): Access {
   return {
     policies: [
       ...tools.flatMap((rule) => permitByPermission('tools', rule, ['call'], 'Tool')),
+      ...tools.flatMap(forbidUnless),
       ...prompts.flatMap((rule) => permitByPermission('prompts', rule, ['get', 'complete'], 'Prompt')),
       ...permitsByUri(uris, roles),
     ],
@@ -144,6 +149,33 @@ function principalNamed(who: string, id: string, roles: ReadonlyMap<string, Righ
   return { op: 'in', entity: { type: 'Role', id: who } }
 }
 
+/** What a call of a tool needs beside a permission, each with the attribute of the context that says it is there. */
+const WORDS = [
+  ['approval', 'approved'],
+  ['confirm', 'confirmed'],
+] as const
+
+function forbidUnless(rule: NamedRule): Policy[] {
+  return WORDS.filter(([word]) => rule[word] === true).map(([word, attr]) => {
+    const id = `access.tools[${JSON.stringify(rule.pattern.text)}].${word}`
+    const json: PolicyJson = {
+      effect: 'forbid',
+      annotations: { id, requires: word },
+      principal: { op: 'All' },
+      action: { op: '==', entity: { type: 'Action', id: 'call' } },
+      resource: { op: 'is', entity_type: 'Tool' },
+      conditions: [isRuled(rule.pattern.text), { kind: 'unless', body: { '.': { left: { Var: 'context' }, attr } } }],
+    }
+    return policyFromJson(id, json)
+  })
+}
+
+/** When the resource is one that the rule is about. */
+function isRuled(label: string): PolicyJson['conditions'][number] {
+  const rules = { '.': { left: { Var: 'resource' }, attr: 'rules' } } as const
+  return { kind: 'when', body: { contains: { left: rules, right: { Value: label } } } }
+}
+
 /** Built as JSON, never as text: no name can end a string and begin a policy. */
 function permit(id: string, principal: PolicyJson['principal'], actions: readonly Action[], type: string, label: string): Policy {
   const entities = actions.map((action) => ({ type: 'Action', id: action }))
@@ -154,9 +186,7 @@ function permit(id: string, principal: PolicyJson['principal'], actions: readonl
     principal,
     action: entities.length === 1 && only !== undefined ? { op: '==', entity: only } : { op: 'in', entities },
     resource: { op: 'is', entity_type: type },
-    conditions: [
-      { kind: 'when', body: { contains: { left: { '.': { left: { Var: 'resource' }, attr: 'rules' } }, right: { Value: label } } } },
-    ],
+    conditions: [isRuled(label)],
   }
   return policyFromJson(id, json)
 }

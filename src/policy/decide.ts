@@ -72,6 +72,7 @@ function keyOf({ query, known, thing, ceilings, at }: Asked, { reads }: Prepared
   // The scopes that a challenge would name belong to the answer.
   if (!ceilings.scoped) key += ` s${JSON.stringify(thing.listed)}`
   if (context.approved && reads.attributes.has('context.approved')) key += ' a'
+  if (context.confirmed && reads.attributes.has('context.confirmed')) key += ' c'
   if (at !== 0) key += ` t${Math.floor(at / HOUR_MS)}`
   if (context.findings.length > 0) {
     const read = reads.attributes.has('context.findings')

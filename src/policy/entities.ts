@@ -42,6 +42,7 @@ const OF_RESOURCE: Told<keyof typeof RESOURCE | 'uri', { readonly resource: Reso
 
 const OF_CONTEXT: Told<keyof typeof CONTEXT, { readonly context: Query['context'] } & Circumstances> = {
   approved: ({ context }) => context.approved,
+  confirmed: ({ context }) => context.confirmed,
   granted: ({ ceilings }) => ceilings.granted,
   listed: ({ ceilings }) => ceilings.listed,
   scoped: ({ ceilings }) => ceilings.scoped,

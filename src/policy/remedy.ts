@@ -8,7 +8,7 @@ export type Demand =
   /** The scopes that `access:` lists for the resource. */
   | { readonly kind: 'listed_scopes' }
   | { readonly kind: 'step_up'; readonly acr: string }
-  | { readonly kind: 'approval' }
+  | { readonly kind: 'approval' | 'confirm' }
   | { readonly kind: 'redact'; readonly label: string }
 
 /** All that was demanded so far, each once. */
@@ -17,9 +17,10 @@ export interface Brought {
   readonly acrs: ReadonlySet<string>
   readonly labels: ReadonlySet<string>
   readonly approved: boolean
+  readonly confirmed: boolean
 }
 
-export const NOTHING_BROUGHT: Brought = { scopes: new Set(), acrs: new Set(), labels: new Set(), approved: false }
+export const NOTHING_BROUGHT: Brought = { scopes: new Set(), acrs: new Set(), labels: new Set(), approved: false, confirmed: false }
 
 /** RFC 6749 §3.3: all that may stand in a challenge as a scope. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/
@@ -36,7 +37,7 @@ export function parseDemands(text: string, place: string): readonly Demand[] {
     if (demand !== undefined) return demand
     throw new Fault(
       'FAULT_POLICY',
-      `${place}: @requires(${JSON.stringify(word)}) is none of scope, scope:NAME, approval, redact:LABEL, acr:VALUE`,
+      `${place}: @requires(${JSON.stringify(word)}) is none of scope, scope:NAME, approval, confirm, redact:LABEL, acr:VALUE`,
     )
   })
 }
@@ -44,7 +45,7 @@ export function parseDemands(text: string, place: string): readonly Demand[] {
 function parseDemand(kind: string, value: string | undefined): Demand | undefined {
   if (value === undefined) {
     if (kind === 'scope') return { kind: 'listed_scopes' }
-    return kind === 'approval' ? { kind } : undefined
+    return kind === 'approval' || kind === 'confirm' ? { kind } : undefined
   }
   if (value === '') return undefined
   if (kind === 'scope') return SCOPE_TOKEN.test(value) ? { kind, scope: value } : undefined
@@ -63,18 +64,25 @@ export function bring(brought: Brought, demands: readonly Demand[], listed: read
     if (demand.kind === 'step_up') acrs.add(demand.acr)
     if (demand.kind === 'redact') labels.add(demand.label)
   }
-  return { scopes, acrs, labels, approved: brought.approved || demands.some((demand) => demand.kind === 'approval') }
+  const demanded = (kind: Demand['kind']): boolean => demands.some((demand) => demand.kind === kind)
+  return {
+    scopes,
+    acrs,
+    labels,
+    approved: brought.approved || demanded('approval'),
+    confirmed: brought.confirmed || demanded('confirm'),
+  }
 }
 
-export function sizeOf({ scopes, acrs, labels, approved }: Brought): number {
-  return scopes.size + acrs.size + labels.size + Number(approved)
+export function sizeOf({ scopes, acrs, labels, approved, confirmed }: Brought): number {
+  return scopes.size + acrs.size + labels.size + Number(approved) + Number(confirmed)
 }
 
 /**
  * The query with all of it brought; undefined when this caller cannot bring it. Scopes and a stronger sign-in come from whoever issued
  * the token, so they are nothing to a credential that knows no scopes; and a token has one `acr`.
  */
-export function withBrought(query: Query, { scopes, acrs, labels, approved }: Brought): Query | undefined {
+export function withBrought(query: Query, { scopes, acrs, labels, approved, confirmed }: Brought): Query | undefined {
   const { principal, context } = query
   if (scopes.size + acrs.size > 0 && principal.scopes === undefined) return undefined
   if (acrs.size > 1) return undefined
@@ -89,17 +97,19 @@ export function withBrought(query: Query, { scopes, acrs, labels, approved }: Br
     context: {
       ...context,
       approved: context.approved || approved,
+      confirmed: context.confirmed || confirmed,
       findings: context.findings.filter((finding) => !labels.has(finding.label)),
     },
   }
 }
 
 /** In one order, whatever the order of the policies. */
-export function remediesOf({ scopes, acrs, labels, approved }: Brought): Remedy[] {
+export function remediesOf({ scopes, acrs, labels, approved, confirmed }: Brought): Remedy[] {
   return [
     ...(scopes.size === 0 ? [] : [{ kind: 'scope', scopes: [...scopes].sort() } as const]),
     ...[...acrs].map((acr) => ({ kind: 'step_up', acr }) as const),
     ...(approved ? [{ kind: 'approval' } as const] : []),
+    ...(confirmed ? [{ kind: 'confirm' } as const] : []),
     ...(labels.size === 0 ? [] : [{ kind: 'redact', labels: [...labels].sort() } as const]),
   ]
 }

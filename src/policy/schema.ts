@@ -63,6 +63,8 @@ export const RESOURCE = {
 export const CONTEXT = {
   /** A person has approved this very call. */
   approved: FLAG,
+  /** The client says that this very call was confirmed. */
+  confirmed: FLAG,
   /** The allow-list of the credential covers the resource, or it has none. */
   granted: FLAG,
   /** The credential has an allow-list, and it names the resource. */

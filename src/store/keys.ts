@@ -16,8 +16,10 @@ export function encodePart(part: string): string {
 }
 
 export const KEYS = {
-  /** What this installation knows of itself. */
+  /** By which key this store was written: keyed digest of a constant. */
   instance: 'instance',
+  /** Where a replica is reached by the others, for as long as it says so. */
+  replica: (id: string): string => keyOf('replica', id),
   /** The record of an API key, by its public id. */
   keyRecord: (id: string): string => keyOf('key', id),
   /** All of them, for `list`. */
@@ -69,6 +71,14 @@ export const KEYS = {
   certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
+  /** An approval that somebody asked for, by who asks and the digest of all that it is bound to; sealed. */
+  approval: (principal: string, digest: string): string => keyOf('approval', principal, digest),
+  approvalsOf: (principal: string): string => `${keyOf('approval', principal)}/`,
+  approvals: 'approval/',
+  /** That something good for one use was used: the state of a question, a signed request. */
+  spent: (what: string, nonce: string): string => keyOf('spent', what, nonce),
+  /** Somebody signed in at the admin listener, by the digest of their cookie. */
+  adminSession: (digest: string): string => keyOf('admin-session', digest),
   /** A secret of a tool's author, sealed. */
   secret: (name: string): string => keyOf('secret', name),
   secrets: 'secret/',

@@ -64,7 +64,9 @@ const members: { readonly [Name in keyof Required<Entry>]: fc.Arbitrary<Required
   detail: text,
   findings: fc.array(finding),
   tookMs: number,
+  approval: text,
   trace: text,
+  span: text,
   by: text,
 }
 const anyEntry: fc.Arbitrary<Entry> = fc.record(members, { requiredKeys: ['type'] })

@@ -14,10 +14,14 @@ let house: RunningGuard
 let reader: string
 let writer: string
 const places = new Map<string, Place>()
+let ahead = 0
+const turn = (ms: number): void => {
+  ahead += ms
+}
 
 before(async () => {
   // One name for four servers: each would be a change of the one before.
-  house = aGuard(`inspect: { definitions: { pin: false } }\n${ACCESS}`)
+  house = aGuard(`inspect: { definitions: { pin: false } }\n${ACCESS}`, {}, ':memory:', () => Date.now() + ahead)
   reader = await house.key({ roles: ['user'] })
   writer = await house.key({ roles: ['writer'] })
   for (const [name, wrap] of Object.entries(WRAPPERS)) places.set(name, await listening(wrap(house.guard, { server: 'notes' })))
@@ -48,6 +52,23 @@ for (const name of [...Object.keys(WRAPPERS), 'guardNode, SDK v1']) {
     assert.notEqual(principals[0], principals[1])
   })
 
+  test(`${name}: what a person must approve is done once, in the server that asks for nothing itself`, async () => {
+    const burn = () => post(urlOf(name), 'tools/call', { name: 'burn', arguments: {} }, { 'x-api-key': writer })
+    const refused = await burn()
+    assert.deepEqual([refused.status, codeOf(refused.body)], [403, 'approval_required'])
+    const { approvals } = house.guard.house
+    const [waiting] = (await approvals.list()).filter(({ status }) => status === 'pending')
+    await approvals.settle(waiting?.id ?? '', 'approve', { name: 'local#alice', subject: 'alice' })
+    assert.equal(textOf((await burn()).body), 'burnt')
+    const again = await burn()
+    assert.equal(codeOf(again.body), 'approval_required')
+    for (const { id, status } of await approvals.list())
+      if (status === 'pending') await approvals.settle(id, 'deny', { name: 'local#alice', subject: 'alice' })
+    assert.equal(codeOf((await burn()).body), 'forbidden')
+    // The next wrapper asks for the same call of the same caller.
+    turn(10 * 60_000)
+  })
+
   test(`${name}: what the law hides is absent from lists and unknown when called`, async () => {
     const listed = await post(urlOf(name), 'tools/list', {}, { 'x-api-key': reader })
     const called = await post(urlOf(name), 'tools/call', { name: 'write', arguments: {} }, { 'x-api-key': reader })
@@ -56,7 +77,12 @@ for (const name of [...Object.keys(WRAPPERS), 'guardNode, SDK v1']) {
     assert.deepEqual(namesOf(listed.body), ['echo', 'whoami'])
     assert.deepEqual([called.status, called.body], [unknown.status, unknown.body])
     assert.equal(codeOf(called.body), 'not_found')
-    assert.deepEqual(namesOf((await post(urlOf(name), 'tools/list', {}, { 'x-api-key': writer })).body), ['echo', 'whoami', 'write'])
+    assert.deepEqual(namesOf((await post(urlOf(name), 'tools/list', {}, { 'x-api-key': writer })).body), [
+      'echo',
+      'whoami',
+      'write',
+      'burn',
+    ])
   })
 
   test(`${name}: without a credential nothing is told, and it is written down`, async () => {

@@ -49,6 +49,7 @@ access:
     echo: { permission: notes:read }
     whoami: { permission: notes:read }
     write: { permission: notes:write }
+    burn: { permission: notes:write, approval: true }
 `
 
 /** The tools of every server here: what it is told, who tells it, and one that not everybody may call. */
@@ -59,6 +60,7 @@ export function addTools(server: McpServer): McpServer {
     return said(currentPrincipal().subject)
   })
   server.registerTool('write', { description: 'Writes' }, () => said('written'))
+  server.registerTool('burn', { description: 'Burns' }, () => said('burnt'))
   return server
 }
 
@@ -71,6 +73,7 @@ export function aServerV1(): McpServerV1 {
   server.registerTool('echo', { description: 'Says the same', inputSchema: { text: z.string() } }, ({ text }) => said(text))
   server.registerTool('whoami', { description: 'Says who asks' }, () => said(currentPrincipal().subject))
   server.registerTool('write', { description: 'Writes' }, () => said('written'))
+  server.registerTool('burn', { description: 'Burns' }, () => said('burnt'))
   return server
 }
 

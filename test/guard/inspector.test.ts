@@ -6,6 +6,7 @@ import type { Finding } from '../../src/core/finding.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { Catalog } from '../../src/guard/catalog.ts'
 import type { Forward } from '../../src/guard/guard.ts'
+import { Inquiry, type InquiryParts } from '../../src/guard/inquiry.ts'
 import { createInspector, type InspectorParts, mismatchOf } from '../../src/guard/inspector.ts'
 import { Validators } from '../../src/guard/validators.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
@@ -43,11 +44,18 @@ interface World {
   readonly sync: (call: Call, server: Pick<Server, 'forward'>) => unknown
 }
 
-function aWorld(said: Partial<InspectorParts> = {}): World {
+function aWorld({ begin, ...said }: Partial<InspectorParts> & Partial<Pick<InquiryParts, 'begin'>> = {}): World {
   const world = { now: 0, begun: [] as string[], flawed: [] as string[] }
+  const catalog = said.catalog ?? new Catalog()
+  const inquiry = new Inquiry({
+    catalog,
+    clock: () => world.now,
+    begin: begin ?? ((call) => Promise.resolve(void world.begun.push(call.id))),
+    askMs: 50,
+  })
   const parts: InspectorParts = {
     input: 'standard',
-    catalog: new Catalog(),
+    catalog,
     schema: new Validators({
       strict: said.input === 'strict',
       clock: () => world.now,
@@ -56,9 +64,7 @@ function aWorld(said: Partial<InspectorParts> = {}): World {
     clock: () => world.now,
     observing: false,
     permits: () => true,
-    narrow: (call) => call,
-    begin: (call) => Promise.resolve(void world.begun.push(call.id)),
-    askMs: 50,
+    ask: (call, principal, forward) => inquiry.ask(call, principal, forward),
     ...said,
   }
   const inspect = createInspector(parts)

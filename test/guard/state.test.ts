@@ -82,3 +82,23 @@ test('a call that brings nothing back is left as it is', () => {
   const call = aCall(pay)
   assert.equal(seal.reopen(call, aPrincipal()), call)
 })
+
+test('what we ask ourselves comes back to us, and to no server', () => {
+  const { seal } = aSeal()
+  const ours = { kind: 'confirm', nonce: 'n', digest: 'd', question: 'ours' } as const
+  const sealed = seal.seal(aResult({ resultType: 'input_required', requestState: 'theirs' }), aPrincipal(), aCall(pay), ours)
+  const requestState = String(sealed.body.result?.['requestState'])
+  const bring = (inputResponses: JsonObject) =>
+    seal.reopen(aCall({ ...pay, params: { name: 'pay', arguments: pay.arguments, requestState, inputResponses } }), aPrincipal())
+  const both = bring({ ours: { action: 'accept' }, theirs: { action: 'decline' } })
+  assert.deepEqual(both.returned, { kind: 'confirm', nonce: 'n', digest: 'd', reply: 'accept' })
+  assert.deepEqual(both.message.body.params, {
+    name: 'pay',
+    arguments: pay.arguments,
+    inputResponses: { theirs: { action: 'decline' } },
+    requestState: 'theirs',
+  })
+  const alone = bring({ ours: { action: 'anything' } })
+  assert.equal(alone.returned?.reply, undefined)
+  assert.equal(alone.message.body.params?.['inputResponses'], undefined)
+})

@@ -27,7 +27,7 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
   upstream: ['core', 'mcp', 'bridge'],
 }
 /** Rooms of which only some may know. */
-const PRIVATE: Readonly<Record<string, readonly string[]>> = { oauth: ['gateway', 'cli', ''] }
+const PRIVATE: Readonly<Record<string, readonly string[]>> = { oauth: ['dashboard', 'gateway', 'cli', ''] }
 const MAX_FILE_LINES = 300
 
 interface Source {

@@ -42,7 +42,7 @@ async function aPlace(t: TestContext): Promise<Place> {
 
 async function aHouse(t: TestContext, { world }: Pick<Place, 'world'>, servers: string, more = ''): Promise<RunningGateway> {
   const issuers = `issuers: [{ issuer: "${world.issuer}", audience: "${FRONT}", allowPrivate: true, roles: { claim: roles, map: { user: user, guest: guest } } }]`
-  const yaml = `servers: { tools: ${servers} }\nauthentication: { ${issuers} }\ninspect: { input: off }\n${more}${ACCESS}`
+  const yaml = `servers: { tools: ${servers} }\nauthentication: { ${issuers} }\ninspect: { input: off, definitions: { pin: false } }\n${more}${ACCESS}`
   const house = await aGateway(yaml, { clock: () => Date.now() })
   t.after(() => house[Symbol.asyncDispose]())
   return house

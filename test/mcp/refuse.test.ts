@@ -17,7 +17,8 @@ const REMEDIES: readonly Remedy[] = [
   { kind: 'scope', scopes: ['a:read', 'b:write'] },
   { kind: 'step_up', acr: 'urn:mfa' },
   { kind: 'wait', ms: 2_500 },
-  { kind: 'approval', id: 'secret-id' },
+  { kind: 'approval', id: 'an-id', url: 'https://x/approvals/an-id' },
+  { kind: 'confirm' },
   { kind: 'redact', labels: ['secret'] },
   { kind: 'authenticate' },
 ]
@@ -32,6 +33,7 @@ const rich = (code: DenialCode) =>
 
 const IN_BAND = [
   'approval_required',
+  'confirmation_required',
   'content_blocked',
   'forbidden',
   'unknown_method',
@@ -63,11 +65,10 @@ for (const code of CODES) {
         assert.ok(!('id' in body))
       }
     })
-    test('tells no policy, finding, detail, cause or approval', () => {
+    test('tells no policy, finding, detail or cause', () => {
       for (const call of [modernCall, legacyCall, undefined] as (Call | undefined)[]) {
         const text = JSON.stringify(refuse(rich(code), call, { resourceMetadata: 'https://x/y' }))
-        for (const inside of ['the-detail', 'the-policy', 'the-label', 'the-cause', 'secret-id', 'secret"'])
-          assert.ok(!text.includes(inside))
+        for (const inside of ['the-detail', 'the-policy', 'the-label', 'the-cause', 'secret"']) assert.ok(!text.includes(inside))
         assert.ok(text.includes('a:read'))
       }
     })
@@ -140,11 +141,23 @@ describe('data', () => {
       { kind: 'scope', scopes: ['a:read', 'b:write'] },
       { kind: 'step_up', acr: 'urn:mfa' },
       { kind: 'wait', ms: 2_500 },
-      { kind: 'approval' },
+      { kind: 'approval', id: 'an-id', url: 'https://x/approvals/an-id' },
+      { kind: 'confirm' },
       { kind: 'redact' },
       { kind: 'authenticate' },
     ]
     assert.deepEqual(refusalBody(rich('forbidden'), modernCall).error?.data, { code: 'forbidden', remedies: shown })
+  })
+  test('that asks the person at the client are a result, or an error with pages, and answer nothing where nobody waits', () => {
+    const result = { resultType: 'input_required', requestState: 'sealed' }
+    const asking = new Denial('approval_required', { question: { kind: 'input_required', result } })
+    const told = refuse(asking, modernCall)
+    assert.deepEqual([told.status, told.body], [200, { jsonrpc: '2.0', id: 1, result }])
+    assert.equal(refuse(asking, legacyNotification).status, 403)
+    const elicitations = [{ mode: 'url', url: 'https://x/approvals/an-id', elicitationId: 'an-id', message: 'open' }]
+    const paged = refuse(new Denial('approval_required', { question: { kind: 'url_elicitation', elicitations } }), legacyCall)
+    assert.deepEqual([paged.status, paged.body.error?.code], [200, -32042])
+    assert.deepEqual(paged.body.error?.data, { code: 'approval_required', elicitations })
   })
 })
 

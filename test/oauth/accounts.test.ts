@@ -18,7 +18,8 @@ const isFault = (error: unknown): boolean => error instanceof Fault && error.cod
 test('a user signs in with the password of the moment, whatever form its letters have', async () => {
   const { accounts } = open()
   await accounts.add('zoe', new Secret('zo\u00eb likes long walks'), ['user'])
-  assert.deepEqual(await accounts.signIn('zoe', 'zoe\u0308 likes long walks'), { subject: 'zoe', name: 'zoe', roles: ['user'] })
+  const zoe = await accounts.signIn('zoe', 'zoe\u0308 likes long walks')
+  assert.deepEqual([zoe?.subject, zoe?.name, zoe?.roles], ['zoe', 'zoe', ['user']])
   await accounts.setPassword('zoe', new Secret(PASSWORD))
   assert.equal(await accounts.signIn('zoe', 'zo\u00eb likes long walks'), undefined)
   assert.ok(await accounts.signIn('zoe', PASSWORD))

@@ -143,6 +143,31 @@ test('an allow-list is a ceiling: it takes away and never gives', () => {
   assert.equal(decide([], '*').effect, 'forbid')
 })
 
+test('a tool that must be approved or confirmed is forbidden without, and only for want of that', () => {
+  const rules: AccessRules = {
+    ...NO_RULES,
+    roles: { user: { permissions: ['t:call'] } },
+    tools: { '*': { permission: 't:call' }, 'drop_*': { approval: true }, 'send"_*': { confirm: true }, drop_all: { confirm: true } },
+  }
+  const guarded = anEngine('', rules)
+  const decide = (name: string, said = {}) => {
+    const { effect, policies, remedies } = guarded.decide(
+      aQuery({ principal: aPrincipal({ roles: ['user'] }), resource: aTool(name), ...said }),
+    )
+    return [effect, ...policies, ...remedies.map(({ kind }) => kind)]
+  }
+
+  assert.deepEqual(decide('drop_one'), ['forbid', 'access.tools["drop_*"].approval', 'approval'])
+  assert.deepEqual(decide('drop_one', { approved: true }), ['permit', 'access.tools["*"]'])
+  assert.deepEqual(decide('drop_one', { confirmed: true })[0], 'forbid')
+  assert.deepEqual(decide('send"_mail'), ['forbid', 'access.tools["send\\"_*"].confirm', 'confirm'])
+  assert.deepEqual(decide('send"_mail', { confirmed: true })[0], 'permit')
+  assert.deepEqual(decide('send"_mail', { approved: true })[0], 'forbid')
+  assert.deepEqual(decide('drop_all').slice(-2), ['approval', 'confirm'])
+  assert.deepEqual(decide('drop_all', { approved: true, confirmed: true })[0], 'permit')
+  assert.deepEqual(decide('read'), ['permit', 'access.tools["*"]'])
+})
+
 test('mistakes in the section are faults that name the place', () => {
   const wrong: readonly [Partial<AccessRules>, RegExp][] = [
     [{ tools: { '/x': {} } }, /^access\.tools\["\/x"\]/],

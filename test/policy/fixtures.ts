@@ -25,6 +25,7 @@ export interface QueryParts {
   readonly action?: Action
   readonly resource?: Resource
   readonly approved?: boolean
+  readonly confirmed?: boolean
   readonly findings?: readonly string[]
   readonly input?: JsonObject
 }
@@ -34,7 +35,12 @@ export function aQuery(parts: QueryParts = {}): Query {
     principal: parts.principal ?? aPrincipal(),
     action: parts.action ?? 'call',
     resource: parts.resource ?? aTool('get_weather'),
-    context: { approved: parts.approved ?? false, findings: (parts.findings ?? []).map(aFinding), input: parts.input ?? {} },
+    context: {
+      approved: parts.approved ?? false,
+      confirmed: parts.confirmed ?? false,
+      findings: (parts.findings ?? []).map(aFinding),
+      input: parts.input ?? {},
+    },
   }
 }
 

@@ -90,6 +90,7 @@ const PRODUCE: Readonly<Partial<Record<DenialCode, Way>>> = {
   step_up_required: { who: 'reader', make: calling('strong') },
   insufficient_scope: { who: 'reader', make: calling('write') },
   approval_required: { make: calling('approve') },
+  confirmation_required: { make: calling('confirm') },
   content_blocked: { make: calling('stays') },
   forbidden: { make: calling('pay', { amount: 9999 }) },
   foreign_origin: { make: listing({ origin: 'https://evil.example' }) },
@@ -116,6 +117,7 @@ const PRODUCE: Readonly<Partial<Record<DenialCode, Way>>> = {
 /** In the revisions with sessions these are answered within 200: there a 404 says that the session has died, and bridges hang on other statuses. */
 const WITHIN_200: ReadonlySet<DenialCode> = new Set<DenialCode>([
   'approval_required',
+  'confirmation_required',
   'content_blocked',
   'forbidden',
   'unknown_method',
@@ -146,7 +148,7 @@ const REMEDIES: Readonly<Partial<Record<DenialCode, readonly JsonObject[]>>> = {
   invalid_token: [{ kind: 'authenticate' }],
   step_up_required: [{ kind: 'step_up', acr: 'phr' }],
   insufficient_scope: [{ kind: 'scope', scopes: ['tools:write'] }],
-  approval_required: [{ kind: 'approval' }],
+  confirmation_required: [{ kind: 'confirm' }],
   unavailable: [{ kind: 'wait', ms: 1_000 }],
 }
 /** Of these history names the policy. */
@@ -154,6 +156,7 @@ const OF_THE_LAW: Readonly<Partial<Record<DenialCode, string>>> = {
   step_up_required: 'law-strong',
   insufficient_scope: 'house.scope',
   approval_required: 'law-approve',
+  confirmation_required: 'law-confirm',
   content_blocked: 'law-stays',
   forbidden: 'law-small',
   not_found: 'law-hidden',
@@ -212,6 +215,7 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
   assert.equal(body['id'], NAMELESS.has(code) ? undefined : asked)
   // How long there is to wait depends on when one asks.
   if (code === 'rate_limited') checkWait(data['remedies'])
+  else if (code === 'approval_required') checkApproval(data['remedies'])
   else assert.deepEqual(data['remedies'], REMEDIES[code])
   const more = code === 'unsupported_revision' ? ['requested', 'supported'] : []
   assert.deepEqual(
@@ -221,6 +225,14 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
     more,
   )
   if (code === 'unsupported_revision' && modern(face)) assert.deepEqual(data['supported'], ['2026-07-28'])
+}
+
+/** Which approval it waits for; no page, where there is no admin listener. */
+function checkApproval(remedies: JsonValue | undefined): void {
+  const [approval, ...more] = Array.isArray(remedies) ? remedies : []
+  assert.ok(isObject(approval) && more.length === 0)
+  assert.deepEqual([Object.keys(approval).sort(), approval['kind']], [['id', 'kind'], 'approval'])
+  assert.match(String(approval['id']), /^[0-9a-f-]{36}$/)
 }
 
 function checkWait(remedies: JsonValue | undefined): void {

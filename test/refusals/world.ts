@@ -10,6 +10,7 @@ import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 /** Names of policies are told to nobody, so they are unlike everything else. */
 const LAW = `
 @id("law-approve") @requires("approval") forbid (principal, action == Action::"call", resource) when { resource.name == "approve" } unless { context.approved };
+@id("law-confirm") @requires("confirm") forbid (principal, action == Action::"call", resource) when { resource.name == "confirm" } unless { context.confirmed };
 @id("law-hidden") forbid (principal, action == Action::"call", resource is Tool) when { resource.name == "hidden" };
 @id("law-stays") forbid (principal, action == Action::"receive", resource is Tool) when { resource.name == "stays" };
 @id("law-small") forbid (principal, action == Action::"call", resource is Tool) when { resource.name == "pay" && context.input.hasTag("/amount") && context.input.getTag("/amount") == "9999" };
@@ -87,7 +88,9 @@ export async function aWorld(): Promise<World> {
   const held: (() => void)[] = []
   let onHeld = (): void => undefined
   const upstream = await aBareUpstream({
-    ...Object.fromEntries(['approve', 'hidden', 'stays', 'pay', 'strong', 'write', 'scarce'].map((name) => [name, () => text('done')])),
+    ...Object.fromEntries(
+      ['approve', 'confirm', 'hidden', 'stays', 'pay', 'strong', 'write', 'scarce'].map((name) => [name, () => text('done')]),
+    ),
     slow: () => undefined,
     hold: (_args, seen, res) => {
       const answer = { jsonrpc: '2.0', id: seen.body['id'], result: { resultType: 'complete', ...text('done') } }

@@ -1,0 +1,76 @@
+/** The admin listener: pages for people, never on the listener that agents reach. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { adminUrlOf } from '../config/public-url.ts'
+import type { Address } from '../config/values.ts'
+import { DENIALS, Denial, type Fault } from '../core/denial.ts'
+import { createDoor, type Door } from '../face/door.ts'
+import { createGate, type Gate } from '../face/gate.ts'
+import { listeningOf } from '../face/listening.ts'
+import type { House } from '../guard/create.ts'
+import { type Listener, listen } from '../net/serve.ts'
+import { expandRoles, rightsOf } from '../policy/roles.ts'
+import { metricsRoute } from './metrics.ts'
+
+/** @throws when the address is taken: then nothing starts. */
+export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
+  const { config, store, clock, keyring, journal, approvals, clients, law, metrics } = house
+  // Loaded only where they are used.
+  const [{ createDashboard }, { Accounts }, { createAttempts }] = await Promise.all([
+    import('../dashboard/dashboard.ts'),
+    import('../oauth/accounts.ts'),
+    import('../oauth/attempts.ts'),
+  ])
+  let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
+  const listener = await listen({ ...listeningOf(config), host, port }, (request, response) => handle(request, response))
+  const url = adminUrlOf(config, { host, port: listener.port })
+  const roles = expandRoles(config.access.roles)
+  const dashboard = createDashboard({
+    approvals,
+    accounts: new Accounts(store, clock),
+    attempts: createAttempts(store, clock, keyring.key('oauth-cookies')),
+    store,
+    clock,
+    isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, roles).roles.has(role)),
+    lawOf: () => law.revision,
+    ...(config.approval.notify === undefined ? {} : { secret: config.approval.notify.secret }),
+    pagesKey: keyring.key('admin-pages'),
+    isSecure: url.startsWith('https:'),
+    addressOf: clients.addressOf,
+    tell: (entry) => journal.write(entry),
+    onFault,
+  })
+  const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [] })
+  const gate = createGate(house, onFault)
+  const numbers = metrics && metricsRoute(url, metrics, house)
+  handle = (request, response) => {
+    if (numbers !== undefined && request.url === '/metrics') return numbers(request, response)
+    const denial = refusalOf(request, door, gate)
+    if (denial === undefined) return dashboard.handle(request, response)
+    const address = clients.addressOf(request)
+    const entry = {
+      type: 'call.ended',
+      outcome: 'denied',
+      transport: 'http',
+      denial: denial.code,
+      detail: `admin: ${denial.detail}`,
+    } as const
+    void journal.write({ ...entry, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
+    response
+      .writeHead(DENIALS[denial.code].status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
+      .end(denial.message)
+  }
+  house.showAt(url)
+  return listener
+}
+
+function refusalOf(request: IncomingMessage, door: Door, gate: Gate): Denial | undefined {
+  const shut = gate.check(request, request.url ?? '')
+  if (shut !== undefined) return shut
+  try {
+    // A browser says `Origin: null` of our own forms, because our pages name no referrer (Fetch §3.2): the pages know their own.
+    door.check({ headers: { host: request.headers.host } })
+    return undefined
+  } catch (error) {
+    return Denial.from(error)
+  }
+}

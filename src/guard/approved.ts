@@ -1,0 +1,233 @@
+/** Approvals and confirmations as the line meets them: what a person must say before a call is done, asked for, waited for, spent on it. */
+import { randomUUID } from 'node:crypto'
+import type { Approvals } from '../approval/approvals.ts'
+import { type Bound, boundOf, digestOf } from '../approval/bound.ts'
+import type { Approval, Found } from '../approval/record.ts'
+import type { Call, Message } from '../core/call.ts'
+import type { Decision, Remedy } from '../core/decision.ts'
+import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import { isObject } from '../core/json.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import { KEYS } from '../store/keys.ts'
+import type { Store } from '../store/store.ts'
+import type { Catalog } from './catalog.ts'
+import type { Declared } from './declared.ts'
+import type { Forward, Trail } from './guard.ts'
+import { FRESH_MS } from './inquiry.ts'
+import type { Ask } from './inspector.ts'
+import type { Questions } from './questions.ts'
+import { type Ours, STATE_TTL_MS } from './state.ts'
+import { Waiting } from './waiting.ts'
+
+export interface ApprovedParts {
+  readonly approvals: Approvals
+  readonly questions: Questions
+  readonly declared: Declared
+  readonly catalog: Catalog
+  /** Asks a server for its tools. */
+  readonly ask: Ask
+  readonly store: Store
+  readonly clock: Clock
+  /** The page where an approval can be settled, where there is one. */
+  readonly pageOf: (id: string) => string | undefined
+  /** Tells people that there is one. */
+  readonly notify: (approval: Approval) => void
+}
+
+/** What is said of a call, in the words of the law. */
+export interface Said {
+  readonly approved: boolean
+  readonly confirmed: boolean
+}
+
+/** A call that the law forbids, but for the word of a person. */
+export interface Wanting {
+  readonly decision: Decision
+  readonly principal: Principal
+  readonly call: Call
+  readonly forward: Forward
+  /** The law, asked once more with the word brought. */
+  readonly decide: (said: Said) => Decision
+  /** All that stands between a yes and the call. A limit that is reached costs no approval. */
+  readonly charge: (decision: Decision) => void | Promise<void>
+}
+
+/** What a call was let through on. */
+interface Granted {
+  /** The law's, with the word brought. */
+  readonly decision: Decision
+  readonly digest: string
+  readonly approval?: string
+  hasFailed: boolean
+}
+
+/** All that is known of a call by the time it is weighed again. */
+interface Weighed extends Wanting {
+  readonly bound: Bound
+  readonly digest: string
+  readonly needs: Said
+  readonly isContinued: boolean
+  readonly found: Found | undefined
+}
+
+export class Approved {
+  readonly #parts: ApprovedParts
+  /** By Call.id, until the call ends. */
+  readonly #granted = new Map<string, Granted>()
+  readonly #waiting = new Waiting()
+
+  constructor(parts: ApprovedParts) {
+    this.#parts = parts
+  }
+
+  /** @throws Denial `approval_required`, `confirmation_required`, `forbidden` where somebody said no, and whatever `charge` throws. */
+  async enforce(wanting: Wanting): Promise<AsyncIterable<Message> | undefined> {
+    const weighed = await this.#settled(await this.#weigh(wanting))
+    const { call, principal, needs, isContinued, found, digest } = weighed
+    if (needs.approved && !isContinued && found?.approval.status !== 'approved') throw await this.#approvalRequired(weighed)
+    const { returned } = call
+    const isConfirmed = isContinued || (returned?.kind === 'confirm' && returned.digest === digest && returned.reply === 'accept')
+    if (!needs.confirmed || isConfirmed) return this.#letGo(weighed)
+    const canAsk = call.origin.era === 'legacy' && call.session !== undefined && this.#parts.declared.elicits('form', call, principal)
+    if (canAsk) return this.#askAtClient(weighed)
+    throw this.#confirmationRequired(weighed)
+  }
+
+  /** What is sealed into a question of the server's: its answer belongs to the call that a person has said yes to, and counts once. */
+  continuation({ id }: Call): Ours | undefined {
+    const granted = this.#granted.get(id)
+    if (granted === undefined) return undefined
+    const { digest, approval } = granted
+    return { kind: 'continuation', nonce: randomUUID(), digest, ...(approval === undefined ? {} : { approval }) }
+  }
+
+  /** Whether it answers what we have asked its client. */
+  takes(call: Call, principal: Principal): boolean {
+    return this.#waiting.takes(call, principal)
+  }
+
+  /** A tool may fail and say so in its result. */
+  answered({ id }: Call, { body }: Message): void {
+    if (this.#granted.size === 0) return
+    const granted = this.#granted.get(id)
+    if (granted !== undefined && isObject(body.result) && body.result['isError'] === true) granted.hasFailed = true
+  }
+
+  /** The approval that a call was let through on, or refused for. */
+  approvalOf({ id }: Call, denial?: Denial): string | undefined {
+    return this.#granted.get(id)?.approval ?? denial?.remedies.find((remedy) => remedy.kind === 'approval')?.id
+  }
+
+  /** The trail of a call, with the decision that it was let through on. */
+  decided({ id }: Call, trail: Trail): Trail {
+    const granted = this.#granted.get(id)
+    return granted === undefined ? trail : { ...trail, decision: granted.decision }
+  }
+
+  /** What became of an approval that was spent. */
+  end(call: Call, { begun, answered, denial }: Trail): Entry | undefined {
+    const granted = this.#granted.get(call.id)
+    if (granted === undefined) return undefined
+    this.#granted.delete(call.id)
+    const { approval, hasFailed } = granted
+    if (approval === undefined) return undefined
+    const outcome = { call: call.id, approval, resource: call.resource } as const
+    if (begun !== true) return { ...outcome, type: 'approval.failed', detail: 'the call never reached its server' }
+    if (answered === undefined) return { ...outcome, type: 'approval.unknown', detail: denial?.code ?? 'no answer was waited for' }
+    return { ...outcome, type: answered === 'failed' || hasFailed ? 'approval.failed' : 'approval.executed' }
+  }
+
+  async #weigh(wanting: Wanting): Promise<Weighed> {
+    const { decision, call, principal, forward } = wanting
+    const bound = boundOf(call, principal, await this.#definition(call, principal, forward), decision.revision)
+    const digest = digestOf(bound)
+    const demands = (kind: Remedy['kind']): boolean => decision.remedies.some((remedy) => remedy.kind === kind)
+    const needs = { approved: demands('approval'), confirmed: demands('confirm') }
+    const { returned } = call
+    const isContinued =
+      returned?.kind === 'continuation' && returned.digest === digest && (!needs.approved || returned.approval !== undefined)
+    const found = needs.approved && !isContinued ? await this.#parts.approvals.find(bound) : undefined
+    return { ...wanting, bound, digest, needs, isContinued, found }
+  }
+
+  /** Waits a while for who has just been sent to the page. */
+  async #settled(weighed: Weighed): Promise<Weighed> {
+    const { call, principal, bound, digest, found } = weighed
+    const { returned } = call
+    if (found?.approval.status !== 'pending' || returned?.kind !== 'approval') return weighed
+    if (returned.digest !== digest || returned.reply !== 'accept') return weighed
+    const isPending = async (): Promise<boolean> => (await this.#parts.approvals.find(bound))?.approval.status === 'pending'
+    await this.#waiting.while(isPending, call, principal)
+    return this.#weigh(weighed)
+  }
+
+  /** As the server defines the tool now: what was approved must be what is called. */
+  async #definition(call: Call, principal: Principal, forward: Forward): Promise<string> {
+    if (call.method !== 'tools/call') return ''
+    const { catalog, clock, ask } = this.#parts
+    const { server, name } = call.resource
+    const known = catalog.find(server, name, principal)
+    const isFresh = known !== undefined && clock() - known.at < FRESH_MS && catalog.isCurrent(server, known.at)
+    if (!isFresh) await ask(call, principal, forward)
+    return catalog.find(server, name, principal)?.definition.digest ?? ''
+  }
+
+  /** The law is asked again, as it is now: a role that was lost, or a policy that has changed, makes every earlier word void. */
+  async #letGo(weighed: Weighed): Promise<undefined> {
+    const { call, digest, bound, needs, decide, charge, found } = weighed
+    const final = decide(needs)
+    if (final.effect === 'forbid' || final.revision !== bound.law)
+      throw new Denial('forbidden', { policies: final.policies, detail: 'forbidden also with the word that was brought' })
+    await charge(final)
+    await this.#spend(weighed)
+    const approval = found?.approval.id ?? call.returned?.approval
+    this.#granted.set(call.id, { decision: final, digest, hasFailed: false, ...(approval === undefined ? {} : { approval }) })
+  }
+
+  /** Whatever was said is good once. */
+  async #spend(weighed: Weighed): Promise<void> {
+    const { call, needs, isContinued, found } = weighed
+    const { store, clock, approvals } = this.#parts
+    const { returned } = call
+    if (returned !== undefined && (isContinued || returned.kind === 'confirm')) {
+      const expiresAt = clock() + 2 * STATE_TTL_MS
+      const isFirst = await store.put(KEYS.spent('state', returned.nonce), true, { expiresAt, onlyIfAbsent: true })
+      if (!isFirst) throw needs.approved ? await this.#approvalRequired(weighed) : this.#confirmationRequired(weighed)
+    }
+    if (found !== undefined && !(await approvals.spend(found))) throw await this.#approvalRequired(weighed)
+  }
+
+  async #approvalRequired({ call, principal, bound, digest, decision }: Weighed): Promise<Denial> {
+    const { approvals, questions, notify, pageOf } = this.#parts
+    const { owner } = principal.claims
+    const people = [principal.subject, ...(typeof owner === 'string' ? [owner] : [])]
+    const { approval, isNew } = await approvals.request(bound, { people, policies: decision.policies })
+    const { id, status, words } = approval
+    const inside = { policies: decision.policies, detail: `approval ${id} is ${status}` }
+    if (status === 'denied') return new Denial('forbidden', { ...inside, detail: `approval ${id} was denied by ${words.at(-1)?.by}` })
+    if (isNew) notify(approval)
+    const url = pageOf(id)
+    const question = questions.approve(call, principal, { id, url }, { kind: 'approval', nonce: randomUUID(), digest, approval: id })
+    const remedies = decision.remedies.map((remedy) =>
+      remedy.kind === 'approval' ? { ...remedy, id, ...(url === undefined ? {} : { url }) } : remedy,
+    )
+    return new Denial('approval_required', { ...inside, remedies, ...(question === undefined ? {} : { question }) })
+  }
+
+  #confirmationRequired({ call, principal, digest, decision: { policies, remedies } }: Weighed): Denial {
+    const question = this.#parts.questions.confirm(call, principal, { kind: 'confirm', nonce: randomUUID(), digest })
+    const detail = question === undefined ? 'not confirmed' : 'the client is asked'
+    return new Denial('confirmation_required', { policies, remedies, detail, ...(question === undefined ? {} : { question }) })
+  }
+
+  async *#askAtClient(weighed: Weighed): AsyncGenerator<Message> {
+    const { call, principal, decision } = weighed
+    if (!(yield* this.#waiting.confirm(call, principal))) {
+      const { policies, remedies } = decision
+      throw new Denial('confirmation_required', { policies, remedies, detail: 'the client did not confirm it' })
+    }
+    await this.#letGo(weighed)
+  }
+}

@@ -1,0 +1,47 @@
+/** What a result is, and whether it may ask its caller what it asks. */
+import type { Call } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
+import { declaredBy } from './declared.ts'
+
+/** What a result is, in the words of its era. @throws Denial for what no revision defines, or the caller did not declare. */
+export function kindOfResult(result: JsonObject, call: Call): 'complete' | 'input_required' | 'task' {
+  if (call.origin.era === 'legacy') return call.method === 'tools/call' && isObject(result['task']) ? 'task' : 'complete'
+  switch (result['resultType']) {
+    case undefined:
+    case 'complete':
+      return 'complete'
+    case 'input_required':
+      return 'input_required'
+    case 'task': {
+      const extensions = declaredBy(call)['extensions']
+      if (!isObject(extensions) || extensions[TASKS] === undefined)
+        throw new Denial('upstream_failed', { detail: 'a task for a caller that did not declare the extension' })
+      return 'task'
+    }
+    default:
+      throw new Denial('upstream_failed', { detail: 'a resultType that no revision defines' })
+  }
+}
+
+const TASKS = 'io.modelcontextprotocol/tasks'
+
+/** The capability a caller must have declared for each request that a server may put to it (2026-07-28, basic/patterns/mrtr). */
+const CAPABILITY_OF: Readonly<Record<string, string>> = {
+  'elicitation/create': 'elicitation',
+  'sampling/createMessage': 'sampling',
+  'roots/list': 'roots',
+}
+
+export function checkInputRequests(result: JsonObject, call: Call): void {
+  const requests = result['inputRequests']
+  if (!isObject(requests)) return
+  const declared = declaredBy(call)
+  for (const request of Object.values(requests)) {
+    const method = isObject(request) ? request['method'] : undefined
+    const capability = typeof method === 'string' ? CAPABILITY_OF[method] : undefined
+    if (capability === undefined) throw new Denial('upstream_failed', { detail: 'an input request that no revision defines' })
+    if (declared[capability] === undefined)
+      throw new Denial('missing_capability', { detail: `the server asks for ${capability}, which the caller did not declare` })
+  }
+}

@@ -1,0 +1,315 @@
+/** A call that a person must allow, from the agent's refusal to the one execution, and every way around it that must not be one. */
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { AuditEvent } from '../../src/core/event.ts'
+import { isObject, type JsonObject } from '../../src/core/json.ts'
+import { ALICE, aWorld, codeOf, remedyOf, type World } from './approval-world.ts'
+
+let world: World
+before(async () => {
+  world = await aWorld()
+})
+after(() => world[Symbol.asyncDispose]())
+
+const eventsOf = async (approval: unknown): Promise<readonly AuditEvent[]> =>
+  (await world.house.events()).filter((event) => event.approval === approval)
+
+/** Asks, and has it approved. Answers the id. */
+async function approved(tool: string, args: JsonObject, credential: string): Promise<string> {
+  const refused = await world.call(tool, args, credential)
+  assert.equal(codeOf(refused.body), 'approval_required')
+  const id = String(remedyOf(refused.body)['id'])
+  await world.house.gateway.house.approvals.settle(id, 'approve', ALICE)
+  return id
+}
+
+describe('a call that a person must approve', () => {
+  test('is refused with where to go, done once when it was approved, and then refused again', async () => {
+    const key = await world.key()
+    const refused = await world.call('delete', { path: '/a' }, key)
+    const { id, url } = remedyOf(refused.body)
+    assert.deepEqual([refused.status, url], [403, `${world.admin}/approvals/${id}`])
+    await world.house.gateway.house.approvals.settle(String(id), 'approve', ALICE)
+    assert.equal(codeOf((await world.call('delete', { path: '/a' }, key)).body), 'ok')
+    const replayed = await world.call('delete', { path: '/a' }, key)
+    assert.deepEqual([codeOf(replayed.body), world.done('delete')], ['approval_required', 1])
+    assert.notEqual(remedyOf(replayed.body)['id'], id)
+    assert.deepEqual(
+      (await eventsOf(id)).map(({ type, outcome, by }) => [type, outcome, by].filter(Boolean).join(' ')),
+      [
+        'approval.requested',
+        'call.ended denied',
+        'approval.approved local#alice',
+        'call.begun',
+        'call.ended permitted',
+        'approval.executed',
+      ],
+    )
+  })
+
+  test('is done once, of fifty that come at the same time', async () => {
+    const key = await world.key()
+    await approved('delete', { path: '/fifty' }, key)
+    const before = world.done('delete')
+    const answers = await Promise.all(Array.from({ length: 50 }, () => world.call('delete', { path: '/fifty' }, key)))
+    assert.equal(answers.filter(({ body }) => codeOf(body) === 'ok').length, 1)
+    assert.equal(world.done('delete'), before + 1)
+  })
+
+  test('is not done with other arguments, nor by another caller, on what was approved', async () => {
+    const [mine, other] = [await world.key(), await world.key()]
+    await approved('delete', { path: '/b' }, mine)
+    const before = world.done('delete')
+    assert.equal(codeOf((await world.call('delete', { path: '/b', force: true }, mine)).body), 'approval_required')
+    assert.equal(codeOf((await world.call('delete', { path: '/b' }, other)).body), 'approval_required')
+    assert.equal(world.done('delete'), before)
+    assert.equal(codeOf((await world.call('delete', { path: '/b' }, mine)).body), 'ok')
+  })
+
+  test('is void after the policies have changed, and after the server has said anew what the tool is', async () => {
+    const key = await world.key()
+    await approved('delete', { path: '/c' }, key)
+    await world.enact('@id("another") forbid (principal, action == Action::"call", resource == Tool::"tools/never");')
+    assert.equal(codeOf((await world.call('delete', { path: '/c' }, key)).body), 'approval_required')
+    await world.enact('')
+    await approved('delete', { path: '/d' }, key)
+    world.description = 'deletes, and tells somebody'
+    world.now += 10_000
+    assert.equal(codeOf((await world.call('delete', { path: '/d' }, key)).body), 'approval_required')
+    world.description = 'deletes'
+  })
+
+  test('is not done by one who may not call it any more', async () => {
+    const before = world.done('delete')
+    await approved('delete', { path: '/e' }, await world.token('ann', ['agent']))
+    assert.equal(codeOf((await world.call('delete', { path: '/e' }, await world.token('ann', []))).body), 'not_found')
+    assert.equal(world.done('delete'), before)
+    assert.equal(codeOf((await world.call('delete', { path: '/e' }, await world.token('ann', ['agent']))).body), 'ok')
+  })
+
+  test('that was denied stays so, and nobody is asked again', async () => {
+    const key = await world.key()
+    const { id } = remedyOf((await world.call('delete', { path: '/f' }, key)).body)
+    await world.house.gateway.house.approvals.settle(String(id), 'deny', ALICE)
+    const before = world.done('delete')
+    assert.equal(codeOf((await world.call('delete', { path: '/f' }, key)).body), 'forbidden')
+    assert.deepEqual([world.done('delete'), (await world.pending()).some((one) => one.id === id)], [before, false])
+  })
+
+  test('that nobody approves in time must be asked for again', async () => {
+    const key = await world.key()
+    const { id } = remedyOf((await world.call('delete', { path: '/g' }, key)).body)
+    world.now += 10 * 60_000
+    const again = await world.call('delete', { path: '/g' }, key)
+    assert.notEqual(remedyOf(again.body)['id'], id)
+    assert.deepEqual((await eventsOf(id)).at(-1)?.type, 'approval.expired')
+  })
+
+  test('costs no approval when a limit is reached', async () => {
+    const key = await world.key()
+    await approved('scarce', { n: 1 }, key)
+    assert.equal(codeOf((await world.call('scarce', { n: 1 }, key)).body), 'ok')
+    const id = await approved('scarce', { n: 2 }, key)
+    assert.equal((await world.call('scarce', { n: 2 }, key)).status, 429)
+    assert.equal((await world.house.gateway.house.approvals.get(id))?.status, 'approved')
+  })
+
+  test('that begins a task is approved like every other, and once', async () => {
+    const key = await world.key()
+    const tasks = { _meta: { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } } }
+    await approved('begin', {}, key)
+    const begun = await world.call('begin', {}, key, tasks)
+    assert.ok(isObject(begun.body['result']) && begun.body['result']['resultType'] === 'task')
+    assert.equal(codeOf((await world.call('begin', {}, key, tasks)).body), 'approval_required')
+    assert.equal(world.done('begin'), 1)
+  })
+
+  test('says in history what came of it: that it failed, or that nobody knows', async () => {
+    const key = await world.key()
+    const failed = await approved('fail', {}, key)
+    await world.call('fail', {}, key)
+    const unknown = await approved('crash', {}, key)
+    assert.equal(codeOf((await world.call('crash', {}, key)).body), 'upstream_failed')
+    assert.deepEqual(
+      [(await eventsOf(failed)).at(-1)?.type, (await eventsOf(unknown)).at(-1)?.type],
+      ['approval.failed', 'approval.unknown'],
+    )
+  })
+
+  test('is asked for by one caller only so often at once', async () => {
+    const key = await world.key()
+    for (let n = 0; n < 12; n++) await world.call('delete', { n }, key)
+    const refused = await world.call('delete', { n: 'one more' }, key)
+    assert.deepEqual([refused.status, codeOf(refused.body)], [429, 'rate_limited'])
+    assert.equal(codeOf((await world.call('delete', { n: 0 }, key)).body), 'approval_required')
+  })
+})
+
+const capable = (elicitation: JsonObject): JsonObject => ({ _meta: { 'io.modelcontextprotocol/clientCapabilities': { elicitation } } })
+
+interface Asked {
+  readonly key: string
+  readonly params: JsonObject
+  readonly state: string
+}
+
+function askedIn({ result }: JsonObject): Asked {
+  assert.ok(isObject(result) && isObject(result['inputRequests']))
+  const [[key, request] = ['', null]] = Object.entries(result['inputRequests'])
+  assert.ok(isObject(request) && isObject(request['params']) && typeof result['requestState'] === 'string')
+  return { key, params: request['params'], state: result['requestState'] }
+}
+
+const replied = ({ key, state }: Asked, action: string, elicitation: JsonObject): JsonObject => ({
+  ...capable(elicitation),
+  inputResponses: { [key]: { action } },
+  requestState: state,
+})
+
+describe('a client that opens pages', () => {
+  test('is asked to open that of the approval, and its accept waits for the yes of a person', async () => {
+    const key = await world.key()
+    const first = await world.call('delete', { path: '/url' }, key, capable({ url: {} }))
+    const asked = askedIn(first.body)
+    assert.deepEqual([first.status, asked.params['mode']], [200, 'url'])
+    assert.match(String(asked.params['url']), /^http:\/\/127\.0\.0\.1:\d+\/approvals\/[0-9a-f-]{36}$/)
+    const before = world.done('delete')
+    const declined = await world.call('delete', { path: '/url' }, key, replied(asked, 'decline', { url: {} }))
+    assert.equal(codeOf(declined.body), 'approval_required')
+    const held = world.call('delete', { path: '/url' }, key, replied(asked, 'accept', { url: {} }))
+    const other = await world.call('delete', { path: '/url' }, key, capable({ url: {} }))
+    assert.deepEqual([codeOf(other.body), world.done('delete')], ['asks', before])
+    await world.house.gateway.house.approvals.settle(String(asked.params['url']).slice(-36), 'approve', ALICE)
+    assert.equal(codeOf((await held).body), 'ok')
+    const [seen] = world.upstream.seen.filter(({ text }) => text.includes('/url'))
+    assert.ok(seen !== undefined && !seen.text.includes('inputResponses') && !seen.text.includes('requestState'))
+  })
+
+  test('cannot bring its state to another call, nor lend it to another caller', async () => {
+    const [mine, other] = [await world.key(), await world.key()]
+    const asked = askedIn((await world.call('delete', { path: '/mine' }, mine, capable({ url: {} }))).body)
+    for (const [path, key] of [
+      ['/other', mine],
+      ['/mine', other],
+    ] as const)
+      assert.equal(codeOf((await world.call('delete', { path }, key, replied(asked, 'accept', { url: {} }))).body), 'malformed')
+  })
+})
+
+describe('a server that asks in the middle of what was approved', () => {
+  test('is answered once under the same approval, and the answer reaches it as it is', async () => {
+    const key = await world.key()
+    const id = await approved('ask', { a: 1 }, key)
+    const first = await world.call('ask', { a: 1 }, key, capable({ form: {} }))
+    const asked = askedIn(first.body)
+    assert.equal(asked.key, 'which')
+    const more = { ...replied(asked, 'accept', { form: {} }), inputResponses: { which: { action: 'accept', content: { n: 1 } } } }
+    const second = await world.call('ask', { a: 1 }, key, more)
+    assert.deepEqual(second.body['result'], {
+      resultType: 'complete',
+      content: [{ type: 'text', text: '{"which":{"action":"accept","content":{"n":1}}}' }],
+    })
+    const replayed = await world.call('ask', { a: 1 }, key, more)
+    assert.equal(codeOf(replayed.body), 'approval_required')
+    assert.equal((await eventsOf(id)).filter(({ type }) => type === 'approval.executed').length, 2)
+  })
+})
+
+describe('a call that must be confirmed', () => {
+  test('is done when the client says that it was, once, and not for another', async () => {
+    const [key, other] = [await world.key(), await world.key()]
+    const asked = askedIn((await world.call('confirm', { n: 1 }, key, capable({}))).body)
+    assert.equal(asked.params['mode'], 'form')
+    const yes = replied(asked, 'accept', {})
+    assert.equal(codeOf((await world.call('confirm', { n: 1 }, other, yes)).body), 'malformed')
+    assert.equal(codeOf((await world.call('confirm', { n: 2 }, key, yes)).body), 'malformed')
+    assert.equal(codeOf((await world.call('confirm', { n: 1 }, key, yes)).body), 'ok')
+    assert.equal(codeOf((await world.call('confirm', { n: 1 }, key, yes)).body), 'asks')
+    assert.equal(world.done('confirm'), 1)
+  })
+
+  test('is refused where the client has no forms, or its person says no', async () => {
+    const key = await world.key()
+    assert.equal(codeOf((await world.call('confirm', { n: 3 }, key)).body), 'confirmation_required')
+    const asked = askedIn((await world.call('confirm', { n: 3 }, key, capable({}))).body)
+    assert.equal(codeOf((await world.call('confirm', { n: 3 }, key, replied(asked, 'decline', {}))).body), 'confirmation_required')
+  })
+
+  test('and approved needs both: to accept a form is no approval', async () => {
+    const key = await world.key()
+    await approved('both', {}, key)
+    const asked = askedIn((await world.call('both', {}, key, capable({}))).body)
+    assert.equal(codeOf((await world.call('both', {}, key, replied(asked, 'accept', {}))).body), 'ok')
+    assert.equal(codeOf((await world.call('both', {}, key, replied(asked, 'accept', {}))).body), 'approval_required')
+    assert.equal(world.done('both'), 1)
+  })
+})
+
+/** A session of 2025-11-25. What comes on a stream is read line by line. */
+async function aSession(key: string, elicitation: JsonObject) {
+  const send = (body: JsonObject, session?: string): Promise<Response> =>
+    fetch(`${world.house.url}/mcp`, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        accept: 'application/json, text/event-stream',
+        'x-api-key': key,
+        ...(session === undefined ? {} : { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }),
+      },
+      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+    })
+  const params = { protocolVersion: '2025-11-25', capabilities: { elicitation }, clientInfo: { name: 't', version: '1' } }
+  const opened = await send({ id: 1, method: 'initialize', params })
+  await opened.text()
+  const session = opened.headers.get('mcp-session-id') ?? ''
+  return { send: (body: JsonObject) => send(body, session) }
+}
+
+async function* eventsIn(response: Response): AsyncGenerator<JsonObject> {
+  let rest = ''
+  for await (const chunk of response.body ?? []) {
+    const lines = (rest + Buffer.from(chunk).toString()).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) if (line.startsWith('data: {')) yield JSON.parse(line.slice(6)) as JsonObject
+  }
+}
+
+describe('a client of a revision with sessions', () => {
+  test('that opens pages is told which, and one that does not is refused like every other', async () => {
+    const key = await world.key()
+    const call = { id: 2, method: 'tools/call', params: { name: 'delete', arguments: { path: '/legacy' } } }
+    const pages = await aSession(key, { url: {} })
+    const told = (await (await pages.send(call)).json()) as JsonObject
+    assert.ok(isObject(told['error']) && isObject(told['error']['data']))
+    const { elicitations } = told['error']['data'] as { readonly elicitations?: readonly JsonObject[] }
+    assert.deepEqual([told['error']['code'], elicitations?.[0]?.['mode']], [-32042, 'url'])
+    const plain = await aSession(key, {})
+    const refused = (await (await plain.send(call)).json()) as JsonObject
+    assert.deepEqual([codeOf(refused), remedyOf(refused)['id']], ['approval_required', elicitations?.[0]?.['elicitationId']])
+    await world.house.gateway.house.approvals.settle(String(remedyOf(refused)['id']), 'approve', ALICE)
+    assert.equal(codeOf((await (await plain.send(call)).json()) as JsonObject), 'ok')
+    assert.equal(codeOf((await (await pages.send(call)).json()) as JsonObject), 'approval_required')
+  })
+
+  test('is asked to confirm while its call waits, and only its own answer counts', async () => {
+    const [key, other] = [await world.key(), await world.key()]
+    const [mine, stranger] = [await aSession(key, {}), await aSession(other, {})]
+    const call = { id: 2, method: 'tools/call', params: { name: 'confirm', arguments: { n: 4 } } }
+    for (const [action, expected] of [
+      ['accept', 'ok'],
+      ['decline', 'confirmation_required'],
+    ] as const) {
+      const before = world.done('confirm')
+      const events = eventsIn(await mine.send(call))
+      const question = (await events.next()).value as JsonObject
+      assert.equal(question['method'], 'elicitation/create')
+      await (await stranger.send({ id: question['id'], result: { action: 'accept' } })).text()
+      await nextTurn()
+      assert.equal(world.done('confirm'), before)
+      await (await mine.send({ id: question['id'], result: { action, content: {} } })).text()
+      assert.equal(codeOf((await events.next()).value as JsonObject), expected)
+    }
+    assert.ok(world.upstream.seen.every(({ text }) => !text.includes('portcullis-confirm')))
+  })
+})
