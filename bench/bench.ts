@@ -1,15 +1,37 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|stations`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations|release|reports|anomalies`, or `--store redis`. */
 import { parseArgs } from 'node:util'
+import { measureAnomalies, showAnomalies } from './anomalies.ts'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
-import { median, type Row, showIssued, showMemory, showRecognition, showRows, showStations } from './report.ts'
+import { measureRelease } from './release.ts'
+import { replicated } from './replicas.ts'
+import {
+  type Asked,
+  median,
+  type Row,
+  showAsked,
+  showHistory,
+  showIssued,
+  showMemory,
+  showRecognition,
+  showRows,
+  showSandbox,
+  showStations,
+} from './report.ts'
+import { measureHistory } from './reports.ts'
+import { measureSandbox } from './sandbox.ts'
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
 import { measureRecognition } from './tokens.ts'
 import { bridges, credentials, embedded, proxies, type Setting, type Variant } from './variants.ts'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean', default: false }, json: { type: 'boolean', default: false }, only: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    store: { type: 'string' },
+  },
 })
 
 const LEVELS = [1, 8, 64]
@@ -21,6 +43,7 @@ const WARM_UP_MS = values.quick ? 3_000 : 8_000
 const ROUND_REQUESTS = 200_000
 const MEMORY_CALLS = values.quick ? 40_000 : 200_000
 const MEMORY_STEPS = 10
+const HISTORY_EVENTS = values.quick ? 100_000 : 1_000_000
 
 const say = (text: string): void => {
   if (!values.json) console.log(text)
@@ -31,11 +54,16 @@ interface Tally {
   cpuUs: number
 }
 
-async function measure(load: Load, { name, request, pid }: Variant, connections: number, ms: number, tally?: Tally): Promise<void> {
-  const before = cpuUs(pid)
+async function measure(load: Load, variant: Variant, connections: number, ms: number, tally?: Tally): Promise<void> {
+  const { name, request, pid, others = [] } = variant
+  const usedUs = (): number | undefined => {
+    const each = [pid, ...others].map(cpuUs).filter((used) => used !== undefined)
+    return each.length > others.length ? each.reduce((sum, used) => sum + used) : undefined
+  }
+  const before = usedUs()
   const run = await load.run({ ...request, connections, ms, requests: ROUND_REQUESTS })
   if (run.failed > 0) throw new Error(`${name}: ${run.failed} of ${run.requests} calls failed: ${run.failure}`)
-  const after = cpuUs(pid)
+  const after = usedUs()
   tally?.runs.push(run)
   if (tally !== undefined && before !== undefined && after !== undefined) tally.cpuUs += after - before
 }
@@ -102,7 +130,34 @@ async function watchTokens(load: Load, report: Record<string, unknown>): Promise
   }
 }
 
-const wanted = (part: string): boolean => values.only === undefined || values.only === part
+/** One file against one Redis, for one, two and three replicas; and what Redis is asked for a call. */
+async function watchReplicas(load: Load, report: Record<string, unknown>): Promise<void> {
+  const setting = await replicated(load)
+  try {
+    const rows = await compare(load, setting, 'SQLite, one process', [1, 8, 64])
+    say(showRows('One installation, one or more replicas: a 400-byte tools/call', 'SQLite, one process', rows))
+    const asked: Asked[] = []
+    for (const variant of setting.variants.slice(1)) {
+      for (const connections of [1, 64]) {
+        const before = await setting.asked()
+        const run = await load.run({ ...variant.request, connections, ms: ROUND_MS * 3, requests: ROUND_REQUESTS })
+        const after = await setting.asked()
+        asked.push({
+          name: variant.name,
+          connections,
+          commands: (after.commands - before.commands) / run.requests,
+          roundTrips: (after.reads - before.reads) / run.requests,
+        })
+      }
+    }
+    say(showAsked(asked))
+    report['replicas'] = { rows, asked }
+  } finally {
+    await setting.end()
+  }
+}
+
+const wanted = (part: string): boolean => values.store === undefined && (values.only === undefined || values.only === part)
 
 async function main(load: Load): Promise<void> {
   const report: Record<string, unknown> = { node: process.version, rounds: ROUNDS, roundMs: ROUND_MS }
@@ -143,11 +198,32 @@ async function main(load: Load): Promise<void> {
       await setting.end()
     }
   }
+  if (values.store === 'redis') await watchReplicas(load, report)
   if (wanted('tokens')) await watchTokens(load, report)
+  if (wanted('sandbox')) {
+    const rows = await measureSandbox(values.quick)
+    report['sandbox'] = rows
+    say(showSandbox(rows))
+  }
   if (wanted('stations')) {
     const stations = await measureStations(values.quick)
     report['stations'] = stations
     say(showStations(stations))
+  }
+  if (wanted('anomalies')) {
+    const weeks = measureAnomalies()
+    report['anomalies'] = weeks
+    say(showAnomalies(weeks))
+  }
+  if (wanted('reports')) {
+    const history = await measureHistory(HISTORY_EVENTS)
+    report['history'] = history
+    say(showHistory(history))
+  }
+  if (wanted('release')) {
+    const rows = await measureRelease(values.quick)
+    report['release'] = rows
+    say(showStations(rows, 'What leaves, looked at: one answer'))
   }
   if (values.json) console.log(JSON.stringify(report, undefined, 2))
 }

@@ -3,6 +3,8 @@ import { connect, type Socket } from 'node:net'
 
 export interface Job {
   readonly port: number
+  /** Of replicas: each connection to the next. */
+  readonly ports?: readonly number[]
   readonly path: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
@@ -82,9 +84,10 @@ function run(job: Job): Promise<Run> {
     socket.on('close', () => finish(new Error('the server closed a connection')))
   }
 
-  const clients = Array.from({ length: job.connections }, () => {
+  const ports = job.ports ?? [job.port]
+  const clients = Array.from({ length: job.connections }, (_, at) => {
     return new Promise<void>((resolve, reject) =>
-      client(connect(job.port, '127.0.0.1'), (error) => (error === undefined ? resolve() : reject(error))),
+      client(connect(ports[at % ports.length] ?? job.port, '127.0.0.1'), (error) => (error === undefined ? resolve() : reject(error))),
     )
   })
   return Promise.all(clients).then(() => {

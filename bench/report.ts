@@ -1,4 +1,5 @@
 /** Figures as a reader wants them: medians, ratios, tables. */
+import type { HistoryRun } from './reports.ts'
 
 export interface Row {
   readonly name: string
@@ -34,6 +35,24 @@ export interface Issued {
   readonly perSecond: number
   readonly medianUs: number
   readonly cpuUs: number
+}
+
+/** What a store is asked for one call. */
+export interface Asked {
+  readonly name: string
+  readonly connections: number
+  readonly commands: number
+  /** Packets of commands that it read: what one turn asks for comes in one. */
+  readonly roundTrips: number
+}
+
+/** How a server is started. */
+export interface Confined {
+  readonly name: string
+  readonly startMs: number
+  /** To the first of the same round; median over the rounds. */
+  readonly addedMs: number
+  readonly callUs: number
 }
 
 export function median(values: readonly number[]): number {
@@ -74,8 +93,8 @@ export function showMemory(calls: number, samples: readonly number[]): string {
   return `\nMemory of the gateway over ${calls} calls, MiB: ${samples.map(whole).join(' ')}; second half: ${growth >= 0 ? '+' : ''}${growth.toFixed(1)}`
 }
 
-export function showStations(stations: readonly Station[]): string {
-  return `\nCost of each station, one call\n${table(
+export function showStations(stations: readonly Station[], title = 'Cost of each station, one call'): string {
+  return `\n${title}\n${table(
     ['', 'µs'],
     stations.map(({ name, us }) => [name, us.toFixed(2)]),
   )}`
@@ -88,9 +107,30 @@ export function showRecognition(rows: readonly Recognition[]): string {
   )}`
 }
 
+export function showSandbox(rows: readonly Confined[]): string {
+  return `\nA server over stdio, from its start to its first answer, and one call\n${table(
+    ['', 'start ms', 'added ms', 'call µs'],
+    rows.map(({ name, startMs, addedMs, callUs }) => [name, startMs.toFixed(1), addedMs.toFixed(1), whole(callUs)]),
+  )}`
+}
+
 export function showIssued(rows: readonly Issued[]): string {
   return `\nThe token endpoint, ${rows[0]?.connections} connections\n${table(
     ['', 'tokens/s', 'median µs', 'CPU µs/token'],
     rows.map(({ name, perSecond, medianUs, cpuUs }) => [name, whole(perSecond), whole(medianUs), whole(cpuUs)]),
   )}`
+}
+
+export function showHistory({ events, reportMs, verifiedPerSecond, addedMib }: HistoryRun): string {
+  return `\nA journal of ${whole(events)} events, CPU time: a report over all of it ${whole(reportMs)} ms, audit verify ${whole(verifiedPerSecond)} events/s, memory +${whole(addedMib)} MiB`
+}
+
+export function showAsked(rows: readonly Asked[]): string {
+  const lines = rows.map(({ name, connections, commands, roundTrips }) => [
+    name,
+    String(connections),
+    commands.toFixed(2),
+    roundTrips.toFixed(2),
+  ])
+  return `\nWhat Redis is asked for a call\n\n${table(['', 'connections', 'commands', 'round trips'], lines)}\n`
 }

@@ -30,7 +30,7 @@ const CONFIG = JSON.stringify({
 })
 
 /** Microseconds for one of `count` turns: the quickest of several batches, because whatever else the machine does can only add. */
-async function timed(count: number, turn: (index: number) => unknown): Promise<number> {
+export async function timed(count: number, turn: (index: number) => unknown): Promise<number> {
   let best = Number.POSITIVE_INFINITY
   let index = 0
   for (let batch = 0; batch < BATCHES; batch++) {

@@ -14,6 +14,8 @@ export interface Variant {
   readonly request: Omit<Job, 'connections' | 'ms' | 'requests'>
   /** Whose CPU time and memory are read. */
   readonly pid: number
+  /** Whose CPU time is added to it: further replicas. */
+  readonly others?: readonly number[]
 }
 
 export interface Setting {
@@ -44,14 +46,20 @@ export const BODY = padded((text) => ({
   },
 }))
 
-const variant = (name: string, port: number, path: string, pid: number, headers: Readonly<Record<string, string>> = {}): Variant => ({
+export const variant = (
+  name: string,
+  port: number,
+  path: string,
+  pid: number,
+  headers: Readonly<Record<string, string>> = {},
+): Variant => ({
   name,
   request: { port, path, headers: { ...HEADERS, ...headers }, body: BODY },
   pid,
 })
 
 /** What has been started, to be ended in reverse. */
-class Stack {
+export class Stack {
   readonly #ends: (() => Promise<void> | void)[] = []
   add(end: () => Promise<void> | void): void {
     this.#ends.push(end)
@@ -65,7 +73,7 @@ class Stack {
   }
 }
 
-function scratch(stack: Stack): string {
+export function scratch(stack: Stack): string {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bench-'))
   stack.add(() => rmSync(folder, { recursive: true, force: true }))
   return folder
@@ -108,7 +116,7 @@ interface Portcullis extends Child {
   readonly command: Configured['command']
 }
 
-const BENCH_ACCESS = { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } }
+export const BENCH_ACCESS = { roles: { bench: { permissions: ['bench:call'] } }, tools: { 'bench/*': { permission: 'bench:call' } } }
 
 interface Configured {
   readonly folder: string
@@ -118,7 +126,7 @@ interface Configured {
 }
 
 /** An installation in a folder of its own: a file for its store, the law, the journal. */
-function configure(stack: Stack, configuration: object): Configured {
+export function configure(stack: Stack, configuration: object): Configured {
   const folder = scratch(stack)
   const file = join(folder, 'portcullis.yaml')
   writeFileSync(file, JSON.stringify(configuration))
@@ -130,7 +138,7 @@ function configure(stack: Stack, configuration: object): Configured {
   return { folder, file, command }
 }
 
-const CLI = join(ROOT, 'src/cli/main.ts')
+export const CLI = join(ROOT, 'src/cli/main.ts')
 
 /** The gateway as an operator runs it, with an API key. @param more of its configuration */
 async function startPortcullis(stack: Stack, server: object, more: object = {}): Promise<Portcullis> {
@@ -146,12 +154,12 @@ async function startPortcullis(stack: Stack, server: object, more: object = {}):
   return { ...stack.keep(start('portcullis', [process.execPath, CLI, 'serve', '-c', file], { cwd: folder })), port, key, command }
 }
 
-async function settle(stack: Stack, load: Load, variants: readonly Variant[]): Promise<Setting> {
+export async function settle(stack: Stack, load: Load, variants: readonly Variant[]): Promise<Setting> {
   for (const { name, request } of variants) await waitFor(name, load, request)
   return { variants, end: () => stack.end() }
 }
 
-async function build<T extends Setting>(make: (stack: Stack) => Promise<T>): Promise<T> {
+export async function build<T extends Setting>(make: (stack: Stack) => Promise<T>): Promise<T> {
   const stack = new Stack()
   try {
     return await make(stack)

@@ -10,7 +10,7 @@ import { signIn } from './sign-in.ts'
 const EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange'
 const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 const ID_JAG = 'urn:ietf:params:oauth:token-type:id-jag'
-const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
+export const ACCESS_TOKEN = 'urn:ietf:params:oauth:token-type:access_token'
 
 /** What is wanted, of whom. */
 export interface Wish {
@@ -92,13 +92,14 @@ function audienceOf({ metadata, resource }: Wish): Audience {
 }
 
 /** RFC 8693 §2.1. */
-async function exchangeOf({ subject, actor }: TokenExchangeGrant, wish: Wish): Promise<Record<string, string>> {
+async function exchangeOf({ subject, actor, audience: name }: TokenExchangeGrant, wish: Wish): Promise<Record<string, string>> {
   const audience = audienceOf(wish)
   const acting = await actor?.(audience)
   return {
     ...parametersOf(wish),
     ...subjectOf(await subject(audience)),
     requested_token_type: ACCESS_TOKEN,
+    ...(name === undefined ? {} : { audience: name }),
     ...(acting === undefined ? {} : { actor_token: acting.token, actor_token_type: acting.type }),
   }
 }

@@ -70,6 +70,8 @@ export interface ClientCredentialsGrant {
 export interface TokenExchangeGrant {
   readonly kind: 'token_exchange'
   readonly subject: (audience: Audience) => Promise<PresentedToken>
+  /** How the authorization server calls the one that the token is for, beside its resource identifier (RFC 8693 §2.1). */
+  readonly audience?: string
   readonly actor?: (audience: Audience) => Promise<PresentedToken>
 }
 

@@ -47,6 +47,8 @@ export interface Journal extends History {
   close(): Promise<void>
   /** How many lines each sink has lost, by its name. */
   lost(): ReadonlyMap<string, number>
+  /** How many lines wait in each sink that keeps a queue, by its name. */
+  waiting(): ReadonlyMap<string, number>
 }
 
 /** Events that may wait for one append: as many as a slow store can take in a second; the next are refused. */
@@ -129,6 +131,10 @@ class ChainJournal implements Journal {
     return this.#fanout.lost
   }
 
+  waiting(): ReadonlyMap<string, number> {
+    return new Map(this.#options.sinks.flatMap(({ name, waiting }) => (waiting === undefined ? [] : [[name, waiting] as const])))
+  }
+
   #openGroup(): Group {
     const group = { entries: [], ids: [], times: [], done: Promise.withResolvers<void>() }
     this.#group = group
@@ -167,6 +173,8 @@ class ChainJournal implements Journal {
    */
   async #begin(): Promise<void> {
     const { store, headHash } = this.#options
+    // A store that cannot be read is not to be given marks in vain.
+    await this.#neighbours.look()
     await store.append(LOGS.audit, [], sealHead({ node: this.node, seq: 0, head: '' }, headHash))
     await this.#sign()
   }

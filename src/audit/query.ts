@@ -45,7 +45,7 @@ export interface Row {
 
 const PAGE_LINES = 1_000
 /** Writers append in turns and clocks differ: an event may stand this much before one that is older. */
-const DISORDER_MS = 60_000
+export const DISORDER_MS = 60_000
 
 /**
  * Memory holds a page, and as many rows as `last` asks for.

@@ -1,7 +1,8 @@
-/** `portcullis list` and `call`: the tools of a server, with the tokens of `login`. */
+/** `portcullis list` and `call`: the tools of a server, with the tokens of `login` or with an API key. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { Caller, type Tool, textOf } from '../agent/caller.ts'
-import { authenticatedFetch } from '../agent/fetch.ts'
+import { authenticatedFetch, type FetchLike } from '../agent/fetch.ts'
+import { secretOf } from '../config/load.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { readServer } from './login.ts'
 import { examples, misuse, readSpan, type Shell } from './shell.ts'
@@ -14,11 +15,16 @@ const DESCRIPTION_SHOWN_CHARS = 80
 
 interface CallOptions extends AgentOptions {
   readonly timeout: number
+  readonly keyEnv?: string
 }
 
 export function addCall(program: Command, shell: Shell): void {
   const list = program.command('list').description('the tools of an MCP server').argument('<url>', 'of the server', readServer)
-  examples(timed(list), 'portcullis list https://mcp.example.com/mcp', 'portcullis list https://mcp.example.com/mcp --json')
+  examples(
+    timed(list),
+    'portcullis list https://mcp.example.com/mcp',
+    'MCP_API_KEY=mcp_… portcullis list https://mcp.example.com/mcp --key-env MCP_API_KEY --json',
+  )
   list.action((url: URL, options: CallOptions) => listTools(url, options, shell))
 
   const call = program
@@ -36,7 +42,9 @@ export function addCall(program: Command, shell: Shell): void {
 }
 
 function timed(command: Command): Command {
-  return agentOptions(command).option('--timeout <span>', 'how long the whole may take', readSpan, readSpan('60s'))
+  return agentOptions(command)
+    .option('--key-env <name>', 'the variable of the environment that holds an API key, sent instead of a token')
+    .option('--timeout <span>', 'how long the whole may take', readSpan, readSpan('60s'))
 }
 
 function readArguments(text: string): JsonObject | '-' {
@@ -53,22 +61,31 @@ function parseArguments(text: string, refuse: (message: string) => Error): JsonO
   throw refuse('Write one JSON object, such as {"city":"Berlin"}.')
 }
 
-async function withCaller<T>(
-  url: URL,
-  options: CallOptions,
-  { terminal, version }: Shell,
-  use: (caller: Caller) => Promise<T>,
-): Promise<T> {
-  return await withManager(options, { grant: { kind: 'stored' } }, terminal, async (manager) => {
-    const signal = AbortSignal.timeout(options.timeout)
-    const caller = new Caller({ url, fetch: authenticatedFetch(manager), client: { name: 'portcullis', version }, signal })
+/** Lends a caller that is let in by a key where one is named, else by tokens; whichever it is, the session is ended afterwards. */
+async function withCaller<T>(url: URL, options: CallOptions, shell: Shell, use: (caller: Caller) => Promise<T>): Promise<T> {
+  const { terminal, version } = shell
+  const speak = async (fetch: FetchLike): Promise<T> => {
+    const caller = new Caller({ url, fetch, client: { name: 'portcullis', version }, signal: AbortSignal.timeout(options.timeout) })
     try {
       return await use(caller)
     } finally {
       // The answer is what was asked for; a session that does not end ends by itself.
       await caller.close().catch(() => undefined)
     }
-  })
+  }
+  if (options.keyEnv !== undefined) return await speak(keyedFetch(options.keyEnv))
+  return await withManager(options, { grant: { kind: 'stored' } }, terminal, (manager) => speak(authenticatedFetch(manager)))
+}
+
+/** The key goes to the server that was named and nowhere else: no redirect is followed. */
+function keyedFetch(variable: string): FetchLike {
+  const key = secretOf(variable)
+  if (key === undefined) throw misuse(`--key-env: the environment has no ${variable}`)
+  return (input, init) => {
+    const request = new Request(input, { ...init, redirect: 'manual' })
+    request.headers.set('authorization', `Bearer ${key.reveal()}`)
+    return fetch(request)
+  }
 }
 
 async function listTools(url: URL, options: CallOptions, shell: Shell): Promise<void> {

@@ -1,9 +1,16 @@
 /** `portcullis check`: configuration and policies, told as file:line:column. */
+import { rmSync } from 'node:fs'
 import type { Command } from 'commander'
+import type { CommandServer, Config } from '../config/config.ts'
+import { floatingOf } from '../config/floating.ts'
+import { DEFAULT_FILE, findPlainSecrets } from '../config/load.ts'
+import { ownFiles } from '../config/own-files.ts'
 import { configSchema } from '../config/schema.ts'
+import { Fault } from '../core/denial.ts'
+import { confine } from '../upstream/sandbox.ts'
 import { openConfig, openLaw } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { say, sayJson, styled } from './terminal.ts'
+import { note, say, sayJson, styled } from './terminal.ts'
 
 interface Options extends Shared {
   readonly schema?: true
@@ -32,12 +39,44 @@ function check(options: Options, { terminal }: Shell): void {
   const law = openLaw(config, terminal)
   const servers = Object.keys(config.servers)
   const roles = Object.keys(config.access.roles)
+  // Plain secrets are mistakes in profile strict, and so are some of the others.
+  const warnings = [...findPlainSecrets(options.config ?? DEFAULT_FILE), ...warningsOf(config)]
   if (options.json === true) {
-    sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision })
+    sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision, warnings })
     return
   }
+  for (const warning of warnings) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${warning}`)
   say(terminal, `${styled(terminal.output, 'green', 'ok')} ${config.file}`)
   say(terminal, `  servers  ${servers.length === 0 ? 'none yet: portcullis serve has nothing to guard' : servers.join(', ')}`)
   say(terminal, `  roles    ${roles.length === 0 ? 'none' : roles.join(', ')}`)
   say(terminal, `  law      revision ${law.revision}`)
+}
+
+/** What is no mistake, and may not be what was meant. */
+function warningsOf(config: Config): readonly string[] {
+  return Object.entries(config.servers).flatMap(([name, server]) => {
+    if (server.kind !== 'command') return []
+    const command = [server.program, ...server.arguments]
+    const floating = floatingOf(command)
+    const unfit = sandboxFault(config, server, command)
+    return [
+      ...(server.sandbox === undefined ? [`servers.${name}: no sandbox is written, it may do whatever the gateway may`] : []),
+      ...(floating === undefined ? [] : [`servers.${name}.command: ${floating} is whichever version is the newest; write one`]),
+      ...(typeof server.sandbox === 'object' && process.platform === 'darwin'
+        ? [`servers.${name}.sandbox: memory, processes, cpu and files are not held on macOS`]
+        : []),
+      ...(unfit === undefined ? [] : [`servers.${name}.sandbox: it will not be started: ${unfit}`]),
+    ]
+  })
+}
+
+function sandboxFault(config: Config, { sandbox, cwd, env }: CommandServer, command: readonly string[]): string | undefined {
+  if (sandbox === undefined || sandbox === 'off') return undefined
+  try {
+    const { scratch } = confine({ command, cwd, env }, { ...sandbox, hidden: ownFiles(config) })
+    if (scratch !== undefined) rmSync(scratch, { recursive: true, force: true })
+    return undefined
+  } catch (error) {
+    return error instanceof Fault ? error.message : String(error)
+  }
 }

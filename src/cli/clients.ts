@@ -29,6 +29,7 @@ interface AddOptions extends Shared {
   readonly role: readonly string[]
   readonly introspects: readonly string[]
   readonly jwks?: JsonObject
+  readonly certificateBound?: true
   readonly public?: true
 }
 
@@ -69,6 +70,7 @@ export function addClients(program: Command, shell: Shell): void {
       ),
     )
     .addOption(new Option('--jwks <file>', 'public keys with which it signs for itself, instead of a secret').argParser(readJwks))
+    .option('--certificate-bound', 'its tokens work only over connections with the certificate that it shows (tls.clientCa)')
     .option('--public', 'it cannot keep a secret: PKCE alone protects it')
   shared(add)
   add.action((options: AddOptions) => addClient(options, shell))
@@ -94,6 +96,7 @@ async function addClient(options: AddOptions, { terminal }: Shell): Promise<void
       ...(options.scope.length === 0 ? {} : { scopes: options.scope }),
       ...(options.introspects.length === 0 ? {} : { introspects: options.introspects }),
       ...(options.jwks === undefined ? {} : { jwks: options.jwks }),
+      ...(options.certificateBound === true ? { certificateBound: true } : {}),
       ...(options.public === true ? { isPublic: true } : {}),
     })
     // Written down before it is shown: a client whose making is not on record never gets its secret.

@@ -1,19 +1,26 @@
 /** The commands of `portcullis`, as a table; one file a group. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addAnomaly } from './anomaly.ts'
 import { addApprovals } from './approvals.ts'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
 import { addCall } from './call.ts'
+import { addCatalog } from './catalog.ts'
+import { addCerts } from './certs.ts'
 import { addCheck } from './check.ts'
 import { addClients } from './clients.ts'
+import { addConnections } from './connections.ts'
 import { addInit } from './init.ts'
 import { addKeys } from './keys.ts'
 import { addLogin } from './login.ts'
+import { addLogs } from './logs.ts'
 import { addPolicy } from './policy.ts'
 import { addRun } from './run.ts'
+import { addSeal } from './seal.ts'
 import { addServe } from './serve.ts'
 import { type Shell, tell } from './shell.ts'
+import { addStore } from './store.ts'
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
 import { addTokens } from './tokens.ts'
 import { addUsers } from './users.ts'
@@ -27,10 +34,17 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addTokens,
   addUsers,
   addClients,
+  addConnections,
   addPolicy,
   addApprovals,
+  addSeal,
   addBlock,
+  addCatalog,
+  addCerts,
   addAudit,
+  addAnomaly,
+  addStore,
+  addLogs,
   addLogin,
   addCall,
 ]

@@ -1,13 +1,14 @@
 /** Opens what a command needs of an installation: its configuration, its records, its law. */
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
-import { type Config, IN_MEMORY } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { openKeyring } from '../config/keyfile.ts'
 import { DEFAULT_FILE, loadConfig } from '../config/load.ts'
+import { IN_MEMORY } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
 import { openRecords, type Records, readLaw } from '../guard/create.ts'
+import { checkInstallation, openStore } from '../guard/open-store.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
-import { openSqlite } from '../store/sqlite.ts'
 import { note, plain, type Terminal } from './terminal.ts'
 
 /** @param file as given with `-c`, relative to the working folder. @throws Fault `FAULT_CONFIG` */
@@ -26,6 +27,7 @@ export async function withRecords<T>(config: Config, terminal: Terminal, use: (r
   const onFault = (fault: Fault): void => note(terminal, `warning: ${plain(fault.message)}`)
   const records = openRecords(config, { node: 'cli', onFault, clock: terminal.clock, stdout: false })
   try {
+    await checkInstallation(records, config)
     return await use(records)
   } finally {
     await records.close()
@@ -48,11 +50,12 @@ export async function withExisting<T>(
   use: (records: Pick<Records, 'store' | 'keyring'>) => Promise<T>,
 ): Promise<T> {
   checkLasting(config)
-  if (!existsSync(config.store)) {
+  if (config.redis === undefined && !existsSync(config.store)) {
     throw new Fault('FAULT_STORE', `${config.store}: there is no such database; nothing has run with this configuration yet`)
   }
-  const records = { store: openSqlite(config.store, { clock: terminal.clock }), keyring: openKeyring(config.keyFile) }
+  const records = { store: openStore(config, { clock: terminal.clock }), keyring: openKeyring(config.keyFile) }
   try {
+    await checkInstallation(records, config, false)
     return await use(records)
   } finally {
     await records.store.close()

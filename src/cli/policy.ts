@@ -13,6 +13,7 @@ import type { Explanation } from '../policy/engine.ts'
 import { queryOf, remedyText, rolePrincipal } from '../policy/question.ts'
 import { addMatrix } from './matrix.ts'
 import { openConfig, openLaw, withRecords } from './open.ts'
+import { addReplay } from './replay.ts'
 import { examples, misuse, readRole, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, plain, say, sayJson, styled, type Terminal } from './terminal.ts'
 
@@ -63,6 +64,7 @@ export function addPolicy(program: Command, shell: Shell): void {
   explain.action((options: ExplainOptions) => explainOne(options, shell))
 
   addMatrix(policy, shell)
+  addReplay(policy, shell)
 }
 
 function showLaw(options: Shared, { terminal }: Shell): void {

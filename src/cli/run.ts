@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import type { CommandServer, Config, ServerConfig } from '../config/config.ts'
 import { serverOf } from '../config/load.ts'
+import { loose } from '../config/sandbox.ts'
 import { Fault } from '../core/denial.ts'
 import { openConfig } from './open.ts'
 import { stopSignal, warn } from './serve.ts'
@@ -34,6 +35,7 @@ export function addRun(program: Command, shell: Shell): void {
 async function run(words: readonly string[], options: Options, { terminal, version }: Shell): Promise<void> {
   const written = openConfig(options.config)
   const [name, server] = choose(words, options.name, written)
+  if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)
   const config = quiet({ ...written, servers: { [name]: server } }, terminal)
   // Loaded only here: the other commands start in half the time without it.
   const { createGateway } = await import('../gateway/gateway.ts')
@@ -62,6 +64,12 @@ function commandLine(words: readonly [string, ...string[]], configured: ServerCo
   const server = serverOf(words, '.')
   if (configured?.kind !== 'command') return server
   return { ...configured, program: server.program, arguments: server.arguments, cwd: server.cwd }
+}
+
+/** A command line is held to what profile strict asks of a configured server. */
+function checkStrict(command: readonly string[], sandbox: CommandServer['sandbox']): void {
+  const [first] = loose(command, sandbox)
+  if (first !== undefined) throw new Fault('FAULT_CONFIG', `${command.join(' ')}: ${first.expected}`)
 }
 
 /** Standard output carries MCP here, and nothing else may stand on it. */

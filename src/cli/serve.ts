@@ -10,7 +10,7 @@ import { note, plain, sayJson, styled, type Terminal } from './terminal.ts'
 export function addServe(program: Command, shell: Shell): void {
   const command = program.command('serve').description('guard the servers of a configuration, over HTTP')
   examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
-  command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies again.')
+  command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies and certificates again.')
   command.action((options: Shared) => serve(options, shell))
 }
 
@@ -46,7 +46,11 @@ export function warn(terminal: Terminal, fault: Fault): void {
 async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void> {
   const reload = (): void => {
     gateway.reload().then(
-      (isTaken) => note(terminal, isTaken ? 'policies were read again' : 'policies were read again and not taken'),
+      (isTaken) =>
+        note(
+          terminal,
+          isTaken ? 'policies and certificates were read again' : 'policies and certificates were read again, and not all of it was taken',
+        ),
       (error: unknown) => note(terminal, `warning: ${plain(String(error))}`),
     )
   }

@@ -92,12 +92,14 @@ function failureOf(error: unknown): Failure {
 }
 
 /** Faults that an operator mends in a file. */
-const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH', 'FAULT_SEAL'])
+const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH', 'FAULT_SEAL', 'FAULT_TLS'])
 
 function nextStep(code: string, message: string): string | undefined {
   if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
     return 'Make one with "portcullis init", or name it with -c FILE.'
   if (message.includes('EADDRINUSE')) return 'Another program listens there. Stop it, or set another "listen" in the configuration.'
+  if (code === 'FAULT_STORE' && message.includes('redis'))
+    return 'See "store" in the configuration, and that Redis runs and may be reached.'
   return NEXT[code]
 }
 
@@ -107,10 +109,15 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_KEY: 'See "portcullis keys list".',
   FAULT_USER: 'See "portcullis users list".',
   FAULT_APPROVAL: 'See "portcullis approvals list".',
+  FAULT_PIN: 'See "portcullis catalog list".',
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
+  FAULT_CONNECTION: 'See "portcullis connections list".',
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
-  FAULT_SEAL: 'Put back the key file that the records were made with.',
+  FAULT_SEAL: 'Put back the key that it was sealed with, as "sealing.key" or one of "sealing.previous".',
+  FAULT_KEYFILE: 'See "sealing" in the configuration.',
+  FAULT_TLS: 'Correct "tls" in the configuration or its files, and run "portcullis certs check".',
+  FAULT_OPENSSL: 'Install it (Debian: apt-get install openssl), or take a certificate from your own authority.',
   FAULT_STORE: 'See that the folder of "store" exists, may be written, and has space.',
   FAULT_SIGN_IN: 'Sign in with "portcullis login URL".',
   FAULT_BROWSER: 'Use --no-browser, and open the page yourself.',
@@ -118,7 +125,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
   FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
   FAULT_SERVER: 'See "portcullis list URL" for what there is.',
-  FAULT_SINK: 'See "audit.file" in the configuration.',
+  FAULT_SINK: 'See "audit" and "telemetry" in the configuration.',
 }
 
 export function readTool(text: string): string {

@@ -1,6 +1,7 @@
 /** `portcullis tokens`: made, looked at, revoked. A token comes by standard input, never on the command line, where others could read it. */
 import type { Command } from 'commander'
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { createIds } from '../core/id.ts'
@@ -147,8 +148,8 @@ async function rotateKeys(options: Shared & { readonly overlap?: number }, { ter
   const { oauth } = config.authentication
   if (oauth === undefined) throw new Fault('FAULT_CONFIG', 'authentication.oauth is not set, so there are no signing keys')
   await withRecords(config, terminal, async (records) => {
-    const { store, keyring } = records
-    const keys = new SigningKeys({ store, clock: terminal.clock, sealingKey: keyring.key('oauth-sealing'), algorithm: 'ES256' })
+    const { store, seal } = records
+    const keys = new SigningKeys({ store, clock: terminal.clock, seal, algorithm: 'ES256' })
     // A token that was signed a moment ago must be verified to its end.
     const { kid, signsFrom } = await keys.rotate(Math.max(options.overlap ?? 0, oauth.accessTokenMs))
     await tell(records, { type: 'oauth.keys_rotated', detail: `key ${kid}` })

@@ -6,7 +6,7 @@ import { flag, httpUrl, list, roleName, span, whole } from './values.ts'
 
 const notify = z.strictObject({
   webhook: httpUrl.describe('Told of every approval that is asked for, by a signed POST.'),
-  secret: secretSetting.describe('Signs what is sent there, and what comes back from there. Best taken from the environment.'),
+  secret: secretSetting.describe('Signs what is sent there, and what comes back from there. Sealed, or from the environment.'),
   allowPrivate: flag().prefault(false).describe('Whether it may be at a private address, and over http at a loopback one.'),
 })
 

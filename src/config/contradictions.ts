@@ -1,13 +1,18 @@
-/** What no single setting is guilty of: settings that cannot be meant beside each other. */
-import type { Contradiction } from './assertions.ts'
-import { adminUrlOf, publicUrlOf } from './config.ts'
+/** What no single setting is guilty of: settings that contradict each other, or the profile. */
+
+import { contradictingAdmin } from './admin.ts'
+import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { contradictingOAuth } from './oauth.ts'
+import { adminUrlOf, isLoopback, publicUrlOf } from './public-url.ts'
+import { loose } from './sandbox.ts'
 import type { Settings } from './schema.ts'
+import type { Path } from './source.ts'
+import { contradictingTls } from './tls.ts'
 
-/** 127.0.0.0/8, ::1 and their names. */
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+interface Contradiction {
+  readonly path: Path
+  readonly expected: string
 }
 
 /** What no single setting is guilty of. */
@@ -33,26 +38,70 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
       }
     }
   }
+  for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
+  const { peers } = settings
+  if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
+    found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
+  found.push(...contradictingAdmin(settings.adminServer, settings.servers))
+  found.push(
+    ...contradictingTls({
+      tls: settings.tls,
+      certificates: settings.authentication.certificates,
+      hasProxies: settings.trustedProxies.length > 0,
+      hasOAuth: oauth !== undefined,
+      url: new URL(publicUrlOf(settings)),
+      urlSetting: settings.publicUrl === undefined ? 'listen' : 'publicUrl',
+    }),
+  )
   for (const [name, server] of Object.entries(settings.servers)) {
     const variable = settings.authentication.environment
-    if (server.env !== undefined && Object.hasOwn(server.env, variable)) {
+    for (const path of [['env'], ['credential', 'environment']]) {
+      const variables = path[0] === 'env' ? server.env : server.credential?.environment
+      if (variables === undefined || !Object.hasOwn(variables, variable)) continue
       found.push({
-        path: ['servers', name, 'env', variable],
+        path: ['servers', name, ...path, variable],
         expected: `expected another name: ${variable} holds the caller's credential, which no server may see`,
       })
     }
+    found.push(...contradictingCredential(name, server, settings))
   }
   if (settings.profile === 'strict') found.push(...strictly(settings))
   return found
 }
 
-function strictly({ authentication, publicUrl, listen, admin, adminUrl }: Settings): readonly Contradiction[] {
-  const url = new URL(publicUrlOf({ listen, ...(publicUrl === undefined ? {} : { publicUrl }) }))
+function contradictingCredential(
+  name: string,
+  { url, credential }: Settings['servers'][string],
+  settings: Settings,
+): readonly Contradiction[] {
+  if (url === undefined || credential === undefined) return []
+  const { oauth, issuers, jwtSecret } = settings.authentication
+  const told = (kind: string, expected: string): Contradiction => ({ path: ['servers', name, 'credential', kind], expected })
+  const found: Contradiction[] = []
+  if (credential.connection !== undefined && oauth === undefined)
+    found.push(
+      told(
+        'connection',
+        'expected authentication.oauth: who connects an account has to sign in here, so that nobody connects it for another',
+      ),
+    )
+  if (credential.tokenExchange !== undefined && oauth === undefined && issuers.length === 0 && jwtSecret === undefined)
+    found.push(told('tokenExchange', 'expected authentication.issuers or oauth: without tokens there is nothing to exchange'))
+  const { protocol, hostname } = new URL(url)
+  const isPersonal = credential.connection !== undefined || credential.tokenExchange !== undefined
+  if (protocol === 'http:' && !isLoopback(hostname) && (isPersonal || settings.profile === 'strict'))
+    found.push({ path: ['servers', name, 'url'], expected: 'expected an https:// URL, because a credential goes over it' })
+  return found
+}
+
+function strictly(settings: Settings): readonly Contradiction[] {
+  const { authentication, publicUrl, servers, admin, adminUrl } = settings
+  const url = new URL(publicUrlOf(settings))
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
     found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })
@@ -62,13 +111,15 @@ function strictly({ authentication, publicUrl, listen, admin, adminUrl }: Settin
       expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
     })
   }
-  const pages = admin === undefined ? undefined : new URL(adminUrlOf(adminUrl === undefined ? {} : { adminUrl }, admin))
+  const pages = admin === undefined ? undefined : new URL(adminUrlOf(settings, admin))
   if (pages?.protocol === 'http:' && !isLoopback(pages.hostname)) {
     found.push({
       path: [adminUrl === undefined ? 'admin' : 'adminUrl'],
       expected: 'expected an https:// adminUrl in profile strict, because passwords are typed there',
     })
   }
+  for (const [name, { command, sandbox }] of Object.entries(servers))
+    if (command !== undefined) found.push(...loose(command, sandbox).map((rest) => ({ ...rest, path: ['servers', name, ...rest.path] })))
   return found
 }
 

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { Secret } from '../core/secret.ts'
 import { weakness } from './strength.ts'
-import { flag, httpUrl, list, roleName, some, span, text, word } from './values.ts'
+import { flag, httpUrl, list, roleName, secret, some, span, text, word } from './values.ts'
 
 /** Asymmetric all (RFC 8725 §3.2): symmetric tokens are `jwtSecret`'s, whose keys nobody publishes. */
 export const TOKEN_ALGORITHMS = [
@@ -37,9 +37,7 @@ function isIssuer(written: string): boolean {
 
 const introspection = z.strictObject({
   clientId: text('a client id', 256).describe('As whom we ask.'),
-  clientSecret: text('a secret', 1024)
-    .transform((written) => new Secret(written))
-    .describe('Best taken from the environment.'),
+  clientSecret: secret().describe('Sealed, or from the environment.'),
   endpoint: httpUrl.optional().describe('Where it is asked. Unless told: where its metadata says.'),
   cache: span('0s', '5m').prefault('30s').describe('How long an answer is believed: a token revoked at its issuer may work for so long.'),
 })
@@ -82,14 +80,17 @@ export const issuerSettings = z.strictObject({
 })
 
 /** A secret of ours that signs: refused where it could be guessed. */
-export const secretSetting = z.string({ error: 'expected a text' }).transform((written, context): Secret => {
-  const weak = weakness(written)
-  if (weak !== undefined) context.addIssue({ code: 'custom', message: weak, input: '' })
-  return new Secret(written)
-})
+export const secretSetting = z
+  .string({ error: 'expected a text' })
+  .transform((written, context): Secret => {
+    const weak = weakness(written)
+    if (weak !== undefined) context.addIssue({ code: 'custom', message: weak, input: '' })
+    return new Secret(written)
+  })
+  .meta({ writeOnly: true })
 
 export const jwtSecretSetting = secretSetting.describe(
-  'For a single party that mints and verifies its own tokens (HS256). Best taken from the environment.',
+  'For a single party that mints and verifies its own tokens (HS256). Sealed, or from the environment.',
 )
 
 /** An issuer as the house uses it. */

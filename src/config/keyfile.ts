@@ -18,6 +18,8 @@ import { Fault } from '../core/denial.ts'
 
 /** What keys are for. A key never serves two purposes. */
 export type Purpose =
+  | 'peers'
+  | 'installation'
   | 'api-key'
   | 'arguments'
   | 'request-state'
@@ -25,10 +27,12 @@ export type Purpose =
   | 'journal-head'
   | 'dpop-nonce'
   | 'oauth-cookies'
-  | 'oauth-sealing'
+  | 'oauth-identifiers'
   | 'agent-tokens'
-  | 'approvals'
   | 'admin-pages'
+  | 'sealed-values'
+  | 'sealed-records'
+  | 'connections'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */
@@ -66,9 +70,11 @@ export function openKeyring(path: string): Keyring {
 
 function readKey(path: string): Buffer | undefined {
   try {
-    const mode = statSync(path).mode & 0o777
-    if (process.platform !== 'win32' && (mode & 0o077) !== 0) {
-      throw new Fault('FAULT_KEYFILE', `${path} can be read by others (mode ${mode.toString(8)}); run: chmod 600 ${path}`)
+    const { mode, uid } = statSync(path)
+    // What root hands to a group of ours we cannot take away from it, as where Kubernetes mounts a secret; PostgreSQL's rule for its key is this one too.
+    const others = uid === 0 && process.getuid?.() !== 0 ? 0o037 : 0o077
+    if (process.platform !== 'win32' && (mode & others) !== 0) {
+      throw new Fault('FAULT_KEYFILE', `${path} can be read by others (mode ${(mode & 0o777).toString(8)}); run: chmod 600 ${path}`)
     }
     return readFileSync(path)
   } catch (error) {

@@ -1,13 +1,19 @@
 /** File and environment in, Config out, or a Fault that lists every mistake. The only place that reads the environment. */
 import { readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, hostname } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
-import type { z } from 'zod'
+import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
+import type { Seal } from '../core/seal.ts'
+import { Secret } from '../core/secret.ts'
 import { type CommandServer, type Config, commandServer, settle } from './config.ts'
 import { contradictions } from './contradictions.ts'
-import { configSchema, settings } from './schema.ts'
+import { settingsAt, textsOf } from './places.ts'
+import { configSchema, DEFAULT_STORE, settings } from './schema.ts'
+import { isSealed, openSealed, plainSecrets, type Resealed, resealText } from './sealed.ts'
+import { Sealing } from './sealing.ts'
 import { type Environment, type Mistake, type Path, parseSource, type Source, showPath } from './source.ts'
+import { type StoreConfig, settleStore, storeSetting } from './store.ts'
 
 /** What `-c` means when it is not given. */
 export const DEFAULT_FILE = 'portcullis.yaml'
@@ -42,7 +48,12 @@ export function serverOf(
 export function parseConfig(text: string, { file, environment = process.env }: Reading): Config {
   const source = parseSource(text, environment)
   if (source.mistakes.length > 0) throw fault(file, source.mistakes)
-  const read = settings.safeParse(source.value)
+  const absolute = resolve(file)
+  const directory = dirname(absolute)
+  const sealing = sealingOf(source.value, directory, environment)
+  const opened = openSealed(source, configSchema, () => sealing.values())
+  if (opened.mistakes.length > 0) throw fault(file, opened.mistakes)
+  const read = settings.safeParse(opened.value)
   if (!read.success)
     throw fault(
       file,
@@ -54,8 +65,52 @@ export function parseConfig(text: string, { file, environment = process.env }: R
       file,
       found.map(({ path, expected }) => source.mistake(path, expected)),
     )
-  const absolute = resolve(file)
-  return settle(read.data, { file: absolute, directory: dirname(absolute), environment })
+  const plain = read.data.profile === 'strict' ? plainSecrets(text, configSchema()) : []
+  if (plain.length > 0) throw fault(file, plain)
+  return settle(read.data, { file: absolute, sealing, directory, environment, host: hostname() })
+}
+
+/** A store that is named by itself. @throws Fault `FAULT_CONFIG` */
+export function storeOf(text: string): StoreConfig {
+  const read = storeSetting.safeParse(text)
+  if (!read.success) throw new Fault('FAULT_CONFIG', `${read.error.issues[0]?.message ?? 'expected a store'}`)
+  return settleStore(read.data, undefined, process.cwd())
+}
+
+/** Read before everything else, because everything else may be sealed. What is wrong with it is told where all mistakes are. */
+const FIRST = z.object({
+  store: settings.shape.store.catch(DEFAULT_STORE),
+  keyFile: settings.shape.keyFile.catch(undefined),
+  sealing: settings.shape.sealing.catch({ previous: [] }),
+})
+
+function sealingOf(value: unknown, directory: string, environment: Environment): Sealing {
+  const { store, keyFile, sealing } = FIRST.safeParse(value).data ?? FIRST.parse({})
+  return new Sealing(sealing, { directory, environment, keyFile: settleStore(store, keyFile, directory).keyFile })
+}
+
+/** The keys of a configuration that need not be whole yet: a secret is sealed to be put into it. @throws Fault `FAULT_CONFIG` */
+export function loadSealing(file: string, environment: Environment = process.env): Sealing {
+  const source = parseSource(readText(file), environment)
+  if (source.mistakes.length > 0) throw fault(file, source.mistakes)
+  return sealingOf(source.value, dirname(resolve(file)), environment)
+}
+
+/** The sealed text at a place, of the file or of the environment that it refers to. */
+export function findSealed(file: string, path: Path, environment: Environment = process.env): string | undefined {
+  const { value } = parseSource(readText(file), environment)
+  const place = showPath(path)
+  return textsOf(configSchema(), value).find((written) => showPath(written.path) === place && isSealed(written.text))?.text
+}
+
+/** @see resealText */
+export function resealConfig(text: string, seal: () => Seal, environment: Environment = process.env): Resealed {
+  return resealText(text, environment, configSchema(), seal)
+}
+
+/** Secrets that stand in the file as they are, a line for each as mistakes are told. */
+export function findPlainSecrets(file: string): readonly string[] {
+  return linesOf(file, plainSecrets(readText(file), configSchema()))
 }
 
 function readText(file: string): string {
@@ -68,10 +123,13 @@ function readText(file: string): string {
 }
 
 function fault(file: string, mistakes: readonly Mistake[]): Fault {
-  const lines = mistakes
+  return new Fault('FAULT_CONFIG', linesOf(file, mistakes).join('\n'))
+}
+
+function linesOf(file: string, mistakes: readonly Mistake[]): readonly string[] {
+  return mistakes
     .toSorted((left, right) => left.line - right.line || left.column - right.column)
     .map(({ line, column, path, expected }) => `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${expected}`)
-  return new Fault('FAULT_CONFIG', lines.join('\n'))
 }
 
 function mistakesOf(issue: z.core.$ZodIssue, source: Source): readonly Mistake[] {
@@ -103,22 +161,9 @@ function unknownSetting(path: Path, key: string): string {
   return `unknown setting, expected ${path.length === 0 ? 'one of' : `in ${showPath(path)} one of`} ${known.join(', ')}`
 }
 
-interface Node {
-  readonly properties?: Readonly<Record<string, Node>>
-  readonly additionalProperties?: Node | boolean
-  readonly items?: Node
-  readonly anyOf?: readonly Node[]
-}
-
-/** The settings there are at a path, read from the JSON Schema. */
+/** The settings there are at a path. */
 function knownNames(path: Path): readonly string[] {
-  let node: Node | undefined = configSchema()
-  for (const part of path) {
-    const rest: Node | boolean | undefined = node?.additionalProperties
-    node = typeof part === 'number' ? node?.items : (node?.properties?.[String(part)] ?? (typeof rest === 'object' ? rest : undefined))
-    node = node?.anyOf?.find(({ properties }) => properties !== undefined) ?? node
-  }
-  return Object.keys(node?.properties ?? {})
+  return [...new Set(settingsAt(configSchema(), path).flatMap(({ properties }) => Object.keys(properties ?? {})))]
 }
 
 /** Levenshtein's distance. */
@@ -138,4 +183,10 @@ function distanceOf(left: string, right: string): number {
 export function stateFolder(environment: Environment = process.env): string {
   const told = environment['XDG_STATE_HOME'] ?? environment['LOCALAPPDATA']
   return join(told !== undefined && isAbsolute(told) ? told : join(homedir(), '.local', 'state'), 'portcullis')
+}
+
+/** A secret that a person put into a variable, so that it stands in no command line. Undefined when there is none of that name, or an empty one. */
+export function secretOf(name: string, environment: Environment = process.env): Secret | undefined {
+  const text = environment[name] ?? ''
+  return text === '' ? undefined : new Secret(text)
 }

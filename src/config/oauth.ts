@@ -1,6 +1,6 @@
 /** The settings of `authentication.oauth`: the embedded authorization server, off unless written. */
 import { z } from 'zod'
-import { Secret } from '../core/secret.ts'
+import type { Secret } from '../core/secret.ts'
 import {
   type AssertionConfig,
   assertionSettings,
@@ -9,11 +9,7 @@ import {
   contradictingAssertions,
   settleAssertion,
 } from './assertions.ts'
-import { flag, httpUrl, list, origin, span, text, word } from './values.ts'
-
-const secret = text('a secret', 1024)
-  .transform((written) => new Secret(written))
-  .describe('Best taken from the environment.')
+import { flag, httpUrl, list, origin, secret, span, text, word } from './values.ts'
 
 const signInSettings = z.strictObject({
   name: word(/^[\w -]{1,40}$/, 'a name of letters, digits, "-", "_" and blanks').describe(
@@ -21,7 +17,7 @@ const signInSettings = z.strictObject({
   ),
   issuer: httpUrl.describe('Its identifier.'),
   clientId: text('a client id', 256).describe('As whom we sign people in.'),
-  clientSecret: secret.optional(),
+  clientSecret: secret().optional().describe('Sealed, or from the environment.'),
   roles: claimRoles.optional(),
   allowPrivate: flag().prefault(false).describe('Whether it may be reached at private addresses, and over http at loopback ones.'),
 })

@@ -1,22 +1,49 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { adminSetting } from './admin.ts'
+import { anomalySettings } from './anomalies.ts'
 import { approvalSettings } from './approval.ts'
 import { argumentSettings } from './arguments.ts'
+import { auditSettings, telemetrySettings } from './audit.ts'
+import { credentialSettings } from './credentials.ts'
+import { inspectSettings } from './inspect.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
-import { address, cidr, flag, hostName, httpUrl, list, origin, pattern, roleName, some, span, text, whole, word } from './values.ts'
+import type { SchemaNode } from './places.ts'
+import { sandboxSettings } from './sandbox.ts'
+import { sealingSettings } from './sealing.ts'
+import { storeSetting } from './store.ts'
+import { certificateSettings, tlsSettings, upstreamTlsSettings } from './tls.ts'
+import {
+  address,
+  cidr,
+  flag,
+  hostName,
+  httpUrl,
+  list,
+  origin,
+  pattern,
+  roleName,
+  some,
+  span,
+  text,
+  VARIABLE,
+  whole,
+  word,
+} from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
 const KEY_SPAN = ['1m', '3650d'] as const
 const PERMISSION = /^(\*|[A-Za-z0-9_.*-]{1,64}:[A-Za-z0-9_.*-]{1,64})$/
-const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
+export const DEFAULT_STORE = '.portcullis/portcullis.db'
 
 /** From harmless to not to be seen. */
 const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
 
 /** Of the server's own settings these belong to a command alone. */
-const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle'] as const
+const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle', 'sandbox'] as const
 
 const server = z
   .strictObject(
@@ -30,8 +57,13 @@ const server = z
         .record(word(VARIABLE, 'a variable name'), z.string({ error: 'expected a text' }), { error: 'expected a map of variables' })
         .optional()
         .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
+      tls: upstreamTlsSettings
+        .optional()
+        .describe('For an https:// url: which authorities are believed, and what the gateway shows of itself.'),
       cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
+      credential: credentialSettings.optional().describe('What the gateway presents to it, and on whose behalf.'),
       timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
+      sandbox: sandboxSettings.optional(),
       roots: flag()
         .optional()
         .describe('Whether callers may tell it folders of theirs (roots). Many servers open what they are told. Default false.'),
@@ -48,6 +80,11 @@ const server = z
     when: isMap,
   })
   .superRefine((written, context) => {
+    const mistake = (message: string): void => context.addIssue({ code: 'custom', path: ['credential'], message })
+    if (written.credential !== undefined && (written.credential.environment === undefined) === (written.command !== undefined))
+      mistake('expected environment beside command, and one of the others beside url')
+    if (written.tls !== undefined && written.url?.startsWith('https:') !== true)
+      context.addIssue({ code: 'custom', path: ['tls'], message: 'expected only beside an https:// url' })
     if (written.command !== undefined || written.url === undefined) return
     for (const name of COMMAND_ONLY) {
       if (written[name] !== undefined)
@@ -73,6 +110,7 @@ const authentication = z.strictObject({
     .strictObject({ roles: list(roleName, 'role names', 1) })
     .optional()
     .describe('Roles of a call without a credential. Unless written, such a call is refused.'),
+  certificates: certificateSettings.optional().describe('Clients that are known by their certificate, and how it gets here.'),
   issuers: list(issuerSettings, 'issuers').prefault([]).describe('Whose access tokens are taken, beside our own.'),
   oauth: oauthSettings.optional().describe('The embedded authorization server: people sign in here. Off unless written.'),
   jwtSecret: jwtSecretSetting.optional(),
@@ -114,6 +152,12 @@ const access = z.strictObject({
         confirm: flag()
           .optional()
           .describe('Whether the client must have each call confirmed on its side: its word, and no more. Default false.'),
+        destructive: flag()
+          .optional()
+          .describe('Whether it may destroy or change something. Policies take every tool to, unless this says false.'),
+        openWorld: flag()
+          .optional()
+          .describe('Whether it may reach beyond its server. Policies take every tool to, unless this says false.'),
         arguments: argumentSettings.optional().describe('What its arguments are for.'),
       }),
       {
@@ -140,20 +184,6 @@ const access = z.strictObject({
   policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
 })
 
-const inspect = z.strictObject({
-  input: z
-    .enum(['off', 'standard', 'strict'], { error: 'expected off, standard or strict' })
-    .optional()
-    .describe(
-      'Whether arguments are held against what the tool says it takes. strict: a tool that the server does not list, and an argument that the tool does not name, are refused too. Default standard; strict in profile strict.',
-    ),
-})
-
-const audit = z.strictObject({
-  file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
-  checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
-})
-
 export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
@@ -162,15 +192,35 @@ export const settings = z.strictObject(
       .describe('Where people approve, each signed in: a listener of its own, never the public one. None unless written.'),
     adminUrl: httpUrl.optional().describe('Where people reach it. Made from `admin` unless told.'),
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
-    store: word(/^(?!rediss?:|redis\+)./, 'a path or :memory:, because a store in Redis is not built yet')
-      .prefault('.portcullis/portcullis.db')
-      .describe('The database file, beside which the journal is kept, or `:memory:`.'),
+    store: storeSetting
+      .prefault(DEFAULT_STORE)
+      .describe('The database file, beside which the journal is kept; `:memory:`; or Redis, which many replicas may share.'),
+    keyFile: text('a path')
+      .optional()
+      .describe(
+        'The secret of this installation, the same for all its replicas. Default: portcullis.key beside the database, or in .portcullis.',
+      ),
+    node: word(/^[a-z0-9][a-z0-9.-]{0,62}$/, 'lower-case letters, digits, "." and "-", at most 63')
+      .optional()
+      .describe('What this replica is called in the journal. Default: gateway; with Redis, the name of the host.'),
+    peers: z
+      .strictObject(
+        {
+          listen: address.describe('Where other replicas reach this one. Not for clients.'),
+          url: httpUrl.optional().describe('How they reach it there. Made from `listen` unless told.'),
+        },
+        { error: 'expected a map: listen, url' },
+      )
+      .optional()
+      .describe('With many replicas: sessions of revisions before 2026-07-28 live on one of them, and the others send their calls there.'),
+    sealing: sealingSettings.prefault({}).describe('The key that secrets are sealed with, in this file and in the store.'),
     profile: z
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')
       .describe(
-        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine.',
+        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine, no server without a sandbox or of a floating version.',
       ),
+    tls: tlsSettings.optional().describe('Unless written, the listener speaks plain HTTP.'),
     allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),
     trustedProxies: list(cidr, 'addresses or ranges such as 10.0.0.0/8')
       .prefault([])
@@ -184,12 +234,15 @@ export const settings = z.strictObject(
       })
       .prefault({})
       .describe('What is guarded. `files` is served at /mcp/files.'),
+    adminServer: adminSetting.optional(),
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
-    inspect: inspect.prefault({}),
+    anomalies: anomalySettings.prefault({}).describe('What is far from usual, told and acted upon.'),
+    inspect: inspectSettings.prefault({}),
     approval: approvalSettings.prefault({}),
-    audit: audit.prefault({}),
+    audit: auditSettings.prefault({}),
+    telemetry: telemetrySettings.prefault({}),
   },
   { error: 'expected a map of settings' },
 )
@@ -200,8 +253,8 @@ export type Settings = z.output<typeof settings>
 export type Sensitivity = (typeof SENSITIVITIES)[number]
 
 /** The JSON Schema (2020-12) of the file, for editors. */
-export function configSchema(): object {
-  return z.toJSONSchema(settings, { io: 'input' })
+export function configSchema(): SchemaNode {
+  return z.toJSONSchema(settings, { io: 'input' }) as SchemaNode // of which only those members are read
 }
 
 function isMap(payload: { readonly value: unknown }): boolean {

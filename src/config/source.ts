@@ -26,8 +26,11 @@ export interface Source {
   mistake(path: Path, expected: string, isKey?: boolean): Mistake
 }
 
-/** Reads the text and puts the environment in, in that order, so that no value can be read as syntax. */
-export function parseSource(text: string, environment: Environment): Source {
+/**
+ * Reads the text and puts the environment in, in that order, so that no value can be read as syntax.
+ * @param environment absent: what refers to it stays as it is written.
+ */
+export function parseSource(text: string, environment?: Environment): Source {
   const counter = new LineCounter()
   const isTooLong = text.length > SOURCE_MAX_CHARS
   const document = parseDocument(isTooLong ? '' : text, { lineCounter: counter, prettyErrors: false, stringKeys: true })
@@ -37,7 +40,8 @@ export function parseSource(text: string, environment: Environment): Source {
   }
   const mistakes = [...document.errors, ...document.warnings].map((error) => at(error.pos[0], [], syntax(error.code, error.message)))
   if (isTooLong) mistakes.push(at(0, [], `expected at most ${SOURCE_MAX_CHARS} characters`))
-  if (mistakes.length === 0) mistakes.push(...substitute(document, environment).map(({ offset, expected }) => at(offset, [], expected)))
+  if (mistakes.length === 0 && environment !== undefined)
+    mistakes.push(...substitute(document, environment).map(({ offset, expected }) => at(offset, [], expected)))
   let value: unknown
   if (mistakes.length === 0) {
     try {
@@ -127,6 +131,39 @@ function locate(document: Document, path: Path, isKey: boolean): number {
     } else return offset
   }
   return offset
+}
+
+interface Edit {
+  readonly from: number
+  readonly to: number
+  readonly value: string
+}
+
+/** The text with other values at some places, as `showPath` writes them: everything else stays as it is, comments too. */
+export function rewrite(text: string, values: ReadonlyMap<string, string>): string {
+  const edits: Edit[] = []
+  const visitNode = (node: unknown, path: Path): void => {
+    if (isMap(node)) {
+      for (const { key, value } of node.items) if (isScalar(key)) visitNode(value, [...path, String(key.value)])
+    } else if (isSeq(node)) {
+      for (const [index, item] of node.items.entries()) visitNode(item, [...path, index])
+    } else if (isScalar(node)) {
+      const value = values.get(showPath(path))
+      if (value !== undefined && node.range) edits.push(editOf(text, node.range, value))
+    }
+  }
+  visitNode(parseDocument(text, { stringKeys: true }).contents, [])
+  let written = text
+  for (const { from, to, value } of edits.sort((left, right) => right.from - left.from))
+    written = written.slice(0, from) + value + written.slice(to)
+  return written
+}
+
+/** Quoted as it was; a block scalar becomes one line. JSON's quotes are YAML's, too. */
+function editOf(text: string, [from, to]: readonly [number, number, number], value: string): Edit {
+  const isBlock = text[from] === '|' || text[from] === '>'
+  const quote = text[from] === "'" ? "'" : '"'
+  return { from, to, value: quote + value + quote + (isBlock && text[to - 1] === '\n' ? '\n' : '') }
 }
 
 function start(node: unknown, otherwise: number): number {

@@ -7,7 +7,7 @@ const ENTROPY_MIN_BITS = 90
 
 /** What secrets out of tutorials, templates and keyboards are made of; each is taken out before what is left is measured. */
 const COMMON =
-  /chang(e|ing)|replace|please|secret|passw(or|0r)?d|passphrase|private|default|example|sample|demo|test(ing)?|development|production|local(host)?|admin|root|user|token|jwt|json|web|auth(entication|orization)?|sign(ing|ature)?|key|salt|pepper|super|very|ultra|long|strong|secure|random|string|text|characters?|chars|bytes?|bits?|least|minimum|your?|this|that|here|some|must|should|with|from|and|the|not|for|use|only|never|share|keep|safe|me|my|is|it|in|at|of|to|be|a\b|qwert[yz]|asdfgh?|zxcvbn?|letmein|welcome|dragon|monkey|portcullis|gateway|server|mcp|keyboard|cat|hello|world|foo|bar|baz|correct|horse|battery|staple|lorem|ipsum|dolor|amet|dead|beef|cafe|babe|feed|face|256|512|128|123/gi
+  /chang(e|ing)|replace|please|secret|passw(or|0r)?d|passphrase|private|default|example|sample|demo|test(ing)?|development|production|local(host)?|admin|root|user|token|jwt|json|web|auth(entication|orization)?|sign(ing|ature)?|key|salt|pepper|super|very|ultra|long|strong|secure|random|string|text|characters?|chars|bytes?|bits?|least|minimum|your?|this|that|here|some|must|should|with|from|and|the|not|for|use|only|never|share|keep|safe|(?<![a-z0-9])(me|my|is|it|in|at|of|to|be|a)(?![a-z0-9])|qwert[yz]|asdfgh?|zxcvbn?|letmein|welcome|dragon|monkey|portcullis|gateway|server|mcp|keyboard|cat|hello|world|foo|bar|baz|correct|horse|battery|staple|lorem|ipsum|dolor|amet|dead|beef|cafe|babe|feed|face|256|512|128|123/gi
 
 /** What is weak about it, as an expectation; undefined when nothing is. The text itself is never told. */
 export function weakness(secret: string): string | undefined {

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { parseCidr, showCidr } from '../core/cidr.ts'
 import { parsePattern } from '../core/pattern.ts'
+import { Secret } from '../core/secret.ts'
 import { parseSize, parseSpan } from '../core/time.ts'
 
 type Reader<T> = (text: string) => T | undefined
@@ -54,6 +55,15 @@ export function text(expected: string, most = 4096) {
     .max(most, { error: `${message} of at most ${most} characters` })
 }
 
+/** A secret: may be written sealed (`portcullis seal`), and shows nowhere. */
+export function secret(expected = 'a secret', most = 1024) {
+  return text(expected, most)
+    .transform((written) => new Secret(written))
+    .meta({ writeOnly: true })
+}
+
+export const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]{0,127}$/
+
 /** A text of a given form. */
 export function word(form: RegExp, expected: string) {
   const message = `expected ${expected}`
@@ -101,6 +111,14 @@ export const httpUrl = read('expected an http:// or https:// URL without user, p
   const url = parseHttpUrl(written)
   return url === undefined ? undefined : url.href
 })
+
+/** Where we send what is confidential: over TLS, or to this machine. */
+export const sealedUrl = httpUrl.refine(
+  (url) => url.startsWith('https:') || /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])[:/]/.test(url),
+  {
+    error: 'expected an https:// URL, or http:// to this machine',
+  },
+)
 
 /** What `Origin` carries (RFC 6454 §6.2): scheme, host and port, no path. */
 export const origin = read('expected an origin such as https://chat.example.com, without a path', (written) => {

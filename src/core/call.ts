@@ -1,5 +1,6 @@
 /** One MCP message put as a question: who may do what to which thing. */
 import type { Denial } from './denial.ts'
+import type { Finding } from './finding.ts'
 import type { JsonObject, JsonValue } from './json.ts'
 import type { Signal } from './signal.ts'
 
@@ -33,6 +34,8 @@ export interface Message {
   readonly bytes?: Uint8Array
   /** Where it stood in a stream that can be resumed (revisions with `initialize` only). */
   readonly event?: StreamEvent
+  /** What was found in it on the way out: for the trail. */
+  readonly findings?: readonly Finding[]
 }
 
 /** A position in a resumable stream (2025-11-25, basic/transports "Resumability and Redelivery"). */
@@ -61,11 +64,11 @@ export interface Origin {
 /** What we had sealed into an earlier answer to the same principal, about the same call. */
 export interface Returned {
   /** A question of ours; or that the call was let through before, and its server has asked something since. */
-  readonly kind: 'approval' | 'confirm' | 'continuation'
+  readonly kind: 'approval' | 'confirm' | 'connect' | 'continuation'
   /** Good for one use, whatever it is good for. */
   readonly nonce: string
-  /** Of all that the earlier call was bound to. */
-  readonly digest: string
+  /** Of all that the earlier call was bound to; absent where nothing was. */
+  readonly digest?: string
   /** Of the approval that was asked for, or spent. */
   readonly approval?: string
   /** What the client says to our question; undefined when nothing. */

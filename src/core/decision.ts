@@ -28,6 +28,8 @@ export type Remedy =
   | { readonly kind: 'approval'; readonly id?: string; readonly url?: string }
   | { readonly kind: 'confirm' }
   | { readonly kind: 'wait'; readonly ms: number }
+  /** The caller opens this page of ours and connects an account. */
+  | { readonly kind: 'connect'; readonly url: string }
   | { readonly kind: 'redact'; readonly labels: readonly string[] }
 
 /** What a permit asks for in return: an annotation of the permitting policy, `@limit("60/m")`. */

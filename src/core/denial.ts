@@ -26,6 +26,7 @@ export const DENIALS = {
   insufficient_scope: { status: 403, rpc: 403, message: 'The credential lacks a scope that is needed.' },
   approval_required: { status: 403, rpc: 403, message: 'A person must approve this call.' },
   confirmation_required: { status: 403, rpc: 403, message: 'The caller must confirm this call.' },
+  connection_required: { status: 403, rpc: 403, message: 'Your account at the server behind the gateway is not connected.' },
   content_blocked: { status: 403, rpc: 403, message: 'The content is not allowed.' },
   forbidden: { status: 403, rpc: 403, message: 'Not allowed.' },
   foreign_origin: { status: 403, rpc: 403, message: 'This origin is not allowed.' },
@@ -88,6 +89,8 @@ interface Inside {
   readonly question?: Question
   /** The credential was good once, or never could be: whoever presents it is not guessing. */
   readonly isStale?: boolean
+  /** Public id of the API key that was refused. */
+  readonly key?: string
   readonly cause?: unknown
 }
 
@@ -103,6 +106,7 @@ export class Denial extends Error {
   readonly allowance: Allowance | undefined
   readonly question: Question | undefined
   readonly isStale: boolean
+  readonly key: string | undefined
 
   constructor(code: DenialCode, inside: Inside = {}) {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
@@ -115,6 +119,7 @@ export class Denial extends Error {
     this.allowance = inside.allowance
     this.question = inside.question
     this.isStale = inside.isStale ?? false
+    this.key = inside.key
   }
 
   /** The only place where an unknown error becomes an answer: a fault denies. */

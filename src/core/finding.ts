@@ -1,4 +1,4 @@
-/** A fact seen in a payload. */
+/** A fact seen in a payload, or in what a server says of its own things. */
 
 export interface Finding {
   /** What it is: `secret`, `path-traversal`. */
@@ -10,4 +10,11 @@ export interface Finding {
   readonly span?: readonly [start: number, end: number]
   /** What was expected there, in words of ours: `must be string`. Never of the payload; may be told to the caller. */
   readonly rule?: string
+}
+
+/** What is held against the definition of a tool, prompt or resource has a label that begins so. */
+export const OF_DEFINITION = 'definition/'
+
+export function isOfDefinition(label: string): boolean {
+  return label.startsWith(OF_DEFINITION)
 }

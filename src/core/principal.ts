@@ -32,10 +32,29 @@ export const SERVICE_ROLE = 'service'
 
 /** What a request presents to say who it is from, still unbelieved. */
 export interface Credential {
-  readonly scheme: 'api-key' | 'bearer' | 'dpop'
+  readonly scheme: 'api-key' | 'bearer' | 'dpop' | 'certificate'
+  /** Empty of a certificate: what it proves was proved when the connection was made. */
   readonly secret: import('./secret.ts').Secret
   /** Every `DPoP` header of the request, as received: proofs that the token is its own (RFC 9449 §4.1). */
   readonly proofs?: readonly string[]
-  /** The certificate that the client proved to hold when the connection was made: SHA-256 of its DER, base64url (RFC 8705 §3.1). */
-  readonly certificate?: string
+  /** The certificate that the client proved to hold when the connection was made. */
+  readonly certificate?: ClientCertificate
+  /** Why it counts for nothing, known before anybody looked at it: for the operator. */
+  readonly flaw?: string
+}
+
+/** A certificate that a client proved to hold, verified against the authorities of the configuration. */
+export interface ClientCertificate {
+  /** SHA-256 of its DER, base64url (RFC 8705 §3.1). */
+  readonly thumbprint: string
+  /** Whom it was issued to: its subject alternative names (RFC 5280 §4.2.1.6), those that are a plain text. */
+  readonly names: readonly { readonly kind: 'san-uri' | 'san-dns' | 'san-email'; readonly name: string }[]
+  /** Milliseconds since the epoch. */
+  readonly expiresAt: number
+  readonly pem: string
+}
+
+/** A certificate that was presented and proves nothing. */
+export interface CertificateFlaw {
+  readonly flaw: string
 }

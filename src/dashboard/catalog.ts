@@ -1,4 +1,5 @@
 /** The page of what servers say of their tools and what of it waits for a word: what changed, line by line, with a yes and a no. */
+import type { DiffLine } from '../core/line-diff.ts'
 import { when } from '../core/time.ts'
 import { html } from '../oauth/html.ts'
 import { type Deed, deedRoute, type Said } from './deeds.ts'
@@ -20,11 +21,6 @@ export interface Drift {
   readonly marks: readonly string[]
   /** Milliseconds since the epoch. */
   readonly at: number
-}
-
-export interface DiffLine {
-  readonly sign: ' ' | '-' | '+' | '…'
-  readonly text: string
 }
 
 /** The catalog, as this window needs it. */

@@ -1,6 +1,6 @@
 /** Keeps the last day counted while somebody looks: what is new at once, what came before a little at a time, so that the first page does not wait for it. */
 import { setTimeout } from 'node:timers/promises'
-import { type Row, rowOf } from '../audit/query.ts'
+import { DISORDER_MS, type Row, rowOf } from '../audit/query.ts'
 import { Denial, Fault } from '../core/denial.ts'
 import type { AuditEvent } from '../core/event.ts'
 import { LOGS } from '../store/keys.ts'
@@ -20,8 +20,6 @@ const PAST_MAX = 2_000_000
 const PAGES_PER_LOOK = 20
 /** Nobody looked for so long: nothing is counted any more, and the next look begins anew. */
 const IDLE_MS = 10 * 60_000
-/** Writers append in turns and clocks differ: an event may stand this much before one that is older. */
-const DISORDER_MS = 60_000
 const REFUSED_MAX = 8
 
 /** What is known of the day so far. */

@@ -1,13 +1,16 @@
 /** createGuard(): the house, opened inside of a server that somebody else wrote. */
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
+import { checkInstallation } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import { expandRoles } from '../policy/roles.ts'
+import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
 import { type Announcement, type Checks, stepsOf } from './steps.ts'
 
@@ -36,6 +39,8 @@ export interface Guarded {
 /** The law, the memory and the history of an installation, around servers in this process. */
 export interface Guard {
   readonly house: House
+  /** Secrets of the tools', sealed with the key of the installation. */
+  readonly secrets: SecretStore
   /** Told of what refuses nothing. */
   readonly onFault: (fault: Fault) => void
   /** Reads the law again. Answers whether the new one is in force. */
@@ -73,7 +78,7 @@ interface Inner {
 export function createGuard(config: Config | string, options: GuardOptions = {}): Guard {
   const { onFault = (fault) => console.error(`portcullis: ${fault.message}`), clock, stdout = false } = options
   const settled = typeof config === 'string' ? loadConfig(config) : config
-  const house = openHouse(settled, { node: 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
+  const house = openHouse(settled, { node: settled.node ?? 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
   const { journal, law } = house
   const { authentication, access } = settled
   if (authentication.oauth !== undefined)
@@ -90,6 +95,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   const stations = afterStart(house)
   const guard: Guard = {
     house,
+    secrets: new SecretStore(house.store, house.seal),
     onFault,
     reload: () => watcher.reload(),
     close: async () => {
@@ -111,19 +117,22 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
 }
 
 /** Nobody is known before it is known who is blocked. A store that cannot tell is asked again by the next call; until then all are refused. */
-function afterStart({ stations, limits }: House): Stations {
+function afterStart(house: House): Stations {
+  const { stations, limits, config } = house
   let hasStarted = false
   let starting: Promise<void> | undefined
   const start = (): Promise<void> => {
-    starting ??= limits.start().then(
-      () => {
-        hasStarted = true
-      },
-      (cause: unknown) => {
-        starting = undefined
-        throw cause
-      },
-    )
+    starting ??= checkInstallation(house, config)
+      .then(() => limits.start())
+      .then(
+        () => {
+          hasStarted = true
+        },
+        (cause: unknown) => {
+          starting = undefined
+          throw cause
+        },
+      )
     return starting
   }
   // What goes wrong here goes wrong again for whoever calls, and is told there.
@@ -148,9 +157,11 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
     issuers: config.authentication.issuers.map(({ issuer }) => issuer),
     tools: config.access.tools,
     prompts: config.access.prompts,
+    bindsCertificates: guard.house.clients.certificateOf !== undefined,
   })
   resources.set(server, own)
-  const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS
+  const written = config.servers[server]
+  const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs
   return { server, timeoutMs, powers, steps: stepsOf(stations, powers, tools, announcement), resources: own }
 }
 

@@ -1,7 +1,7 @@
 /** A guarded server towards its clients: the edge that the gateway has, with the server of this process behind it. */
 import type { IncomingMessage } from 'node:http'
 import { systemSchedule } from '../bridge/alarm.ts'
-import { publicUrlOf } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Reply } from '../face/answer.ts'
 import { createDoor } from '../face/door.ts'
 import { createEdge, type Edge, pathOf } from '../face/edge.ts'

@@ -91,6 +91,6 @@ function announced(message: Message, { required, types }: Announcement): Message
 }
 
 function rewritten(message: Message, result: JsonObject): Message {
-  const body = { ...message.body, result }
-  return message.event === undefined ? { body } : { body, event: message.event }
+  const { bytes: _bytes, ...rest } = message
+  return { ...rest, body: { ...message.body, result } }
 }

@@ -41,6 +41,8 @@ export interface EdgeParts<Res extends Reply = Reply> {
   readonly parsing: Envelope['limits']
   readonly clock: Clock
   readonly newId: () => string
+  /** Behind the name of every session that begins here. */
+  readonly sessionSuffix?: string
   readonly isHealthy: () => boolean
   /** What servers say of themselves as protected resources, and what a refusal needs of that. */
   readonly resources: Resources
@@ -211,7 +213,8 @@ const STANDING_MS = 5_000
 /** Walks the call down the line and writes out what comes. */
 async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<void> {
   const { route, answer, stop, res } = exchange
-  const call = parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId() } : parsed
+  const call =
+    parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId(parts.sessionSuffix) } : parsed
   if (call !== parsed) answer.sessionId = call.session
   answer.isModern = call.origin.era === 'modern'
   const abort = (): void => stop.abort()
@@ -221,7 +224,7 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
   let watching: NodeJS.Timeout | undefined
   if (waits) parts.stopping.addEventListener('abort', abort, { once: true })
   try {
-    const credentials = readCredentials(exchange.req.rawHeaders)
+    const credentials = readCredentials(exchange.req.rawHeaders, parts.gate.certificateOf?.(exchange.req))
     const messages = pass(parts.house, call, credentials, (asked, principal) => {
       answer.allowance = parts.gate.allowanceOf(principal, asked)
       if (waits) watching = setInterval(() => void parts.isStanding(principal).then((stands) => stands || abort()), STANDING_MS).unref()

@@ -5,9 +5,12 @@ import type { Call } from '../core/call.ts'
 import { type Allowance, type Denial, Fault } from '../core/denial.ts'
 import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
+import type { Clients } from '../net/client.ts'
 
 export interface Gate {
   addressOf(req: IncomingMessage): string | undefined
+  /** Absent where no certificate is looked at. */
+  readonly certificateOf?: Clients['certificateOf']
   /** How an address that is blocked or flooding is turned away. Health is told to everybody: balancers ask for it. */
   check(req: IncomingMessage, path: string): Denial | undefined
   /** What is left to a caller, for its own eyes. */
@@ -30,6 +33,7 @@ export function createGate({ limits, clients }: Pick<House, 'limits' | 'clients'
   }
   return {
     addressOf: clients.addressOf,
+    ...(clients.certificateOf === undefined ? {} : { certificateOf: clients.certificateOf }),
     check: (req, path) => {
       const address = path === '/health' ? undefined : clients.addressOf(req)
       if (address === undefined) return undefined

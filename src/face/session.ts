@@ -24,9 +24,9 @@ export interface SessionLimits {
   readonly idleMs: number
 }
 
-/** 192 bits, visible ASCII (2025-11-25, basic/transports "Session Management"). */
-export function newSessionId(): string {
-  return randomBytes(24).toString('base64url')
+/** 192 bits, visible ASCII (2025-11-25, basic/transports "Session Management"). @param suffix where it lives, among many replicas */
+export function newSessionId(suffix = ''): string {
+  return randomBytes(24).toString('base64url') + suffix
 }
 
 export class Sessions {

@@ -1,7 +1,7 @@
 /** The admin listener: pages for people, never on the listener that agents reach. */
 import { createPublicKey } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { adminUrlOf } from '../config/config.ts'
+import { adminUrlOf } from '../config/public-url.ts'
 import type { Address } from '../config/values.ts'
 import { DENIALS, Denial, type Fault } from '../core/denial.ts'
 import { createKeyedHash } from '../core/secret.ts'
@@ -11,13 +11,15 @@ import { listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { expandRoles, rightsOf } from '../policy/roles.ts'
+import { createCatalog } from './drift.ts'
+import { metricsRoute } from './metrics.ts'
 
 /** Who administers: sees everything here, and changes it. Who approves is a setting. */
 const ADMIN_ROLE = 'admin'
 
 /** @throws when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
-  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits } = house
+  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics } = house
   // Loaded only where they are used.
   const [{ createDashboard }, { Accounts }, { createAttempts }, { Clients }] = await Promise.all([
     import('../dashboard/dashboard.ts'),
@@ -40,6 +42,7 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     keys,
     clients: new Clients(store, clock),
     blocks: limits.blocks,
+    ...(config.inspect.definitions.pin ? { catalog: createCatalog(house) } : {}),
     law,
     servers: Object.keys(config.servers),
     roles: Object.keys(config.access.roles),
@@ -56,7 +59,9 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
   })
   const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [] })
   const gate = createGate(house, onFault)
+  const numbers = metrics && metricsRoute(url, metrics, house)
   handle = (request, response) => {
+    if (numbers !== undefined && request.url === '/metrics') return numbers(request, response)
     const denial = refusalOf(request, door, gate)
     if (denial === undefined) return dashboard.handle(request, response)
     const address = clients.addressOf(request)

@@ -10,6 +10,8 @@ import { createGuardedFetch } from '../net/fetch.ts'
 import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
 import type { AssertionOptions, ResourceOptions, ScopeOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
+import { signedInUri } from './connect.ts'
+import { connectedServers } from './connected.ts'
 
 const ALGORITHM = 'ES256'
 
@@ -24,7 +26,7 @@ export interface Authorization {
 export async function openAuthorization(house: House, oauth: OAuthConfig, publicUrl: string, resources: Resources): Promise<Authorization> {
   // Loaded only where it is used: it costs a third of a second.
   const { createAuthorizationServer } = await import('../oauth/server.ts')
-  const { config, store, clock, keyring, journal } = house
+  const { config, store, clock, keyring, seal, journal } = house
   const { metadataDocuments, allowPrivate } = oauth.registration
   const fetch = createGuardedFetch({ allowPrivate: allowPrivate && typeof metadataDocuments !== 'boolean' ? metadataDocuments : false })
   const issuerFetch = createGuardedFetch({ allowPrivate: privateOrigins(oauth) })
@@ -38,6 +40,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
   const offered = Object.keys(config.servers).flatMap((name) =>
     resources.identifiersOf(name).map((identifier): readonly [string, ResourceOptions] => [identifier, resource(name)]),
   )
+  const { certificateOf } = house.clients
   const server = await createAuthorizationServer({
     issuer: publicUrl,
     resources: new Map(offered),
@@ -52,17 +55,24 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
       ...(roles === undefined ? {} : { roles: mapping(roles) }),
     })),
     assertions: oauth.assertions.map(assertionOptions),
-    keys: { cookies: keyring.key('oauth-cookies'), sealing: keyring.key('oauth-sealing') },
+    ...(connectedServers(config).size === 0 ? {} : { signedInUri: signedInUri(publicUrl) }),
+    keys: { cookies: keyring.key('oauth-cookies'), identifiers: keyring.key('oauth-identifiers') },
+    seal,
     store,
     clock,
     fetch: fetch.fetch,
     issuerFetch,
     addressOf: (request) => house.clients.addressOf(request) ?? '',
+    ...(certificateOf === undefined ? {} : { certificateOf: (request) => pemOf(certificateOf(request)) }),
     onEvent: (entry) => journal.write(entry),
   })
   const rules = { ...embeddedRules(publicUrl, oauth.accessTokenMs), machines: [WORKLOAD_CLIENT] }
   const issuer = createTokenIssuer(rules, [ALGORITHM], keysOf(server))
   return { server, issuer, close: async () => void (await Promise.all([fetch.close(), issuerFetch.close()])) }
+}
+
+function pemOf(presented: ReturnType<NonNullable<House['clients']['certificateOf']>>): string | undefined {
+  return presented === undefined || 'flaw' in presented ? undefined : presented.pem
 }
 
 /** Issuers of one's own may stand at private addresses, and nothing else may that they name. */

@@ -1,29 +1,34 @@
 /** The gateway: the line with upstream servers behind it, and a table of routes in front. */
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
-import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
-import { createEdge, type Edge, type Route } from '../face/edge.ts'
+import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
+import { type Front, openFront } from '../face/front.ts'
 import { createGate } from '../face/gate.ts'
-import { listeningOf } from '../face/listening.ts'
 import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { Streams } from '../face/streams.ts'
 import { type House, openHouse } from '../guard/create.ts'
+import { checkInstallation } from '../guard/open-store.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
-import { type Listener, listen } from '../net/serve.ts'
+import type { Listener } from '../net/serve.ts'
 import { PROOF_ALGORITHMS } from '../trust/proof.ts'
-import { createHttpUpstream } from '../upstream/http.ts'
-import { createStdioUpstream } from '../upstream/stdio.ts'
-import type { Upstream } from '../upstream/upstream.ts'
 import { openAdmin } from './admin.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
+import { type Behind, openBehind } from './behind.ts'
+import { ConnectPages } from './connect.ts'
+import { connectedServers } from './connected.ts'
+import { ConnectLinks } from './connections.ts'
+import { sampleGateway } from './metrics.ts'
+import { openPeers, type Peers } from './peers.ts'
+import { createServerLog } from './server-log.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -33,8 +38,6 @@ export interface GatewayOptions {
   readonly version: string
   /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
   readonly onFault: (fault: Fault) => void
-  /** What a server writes to its standard error, escaped and capped. Default: it is dropped. */
-  readonly onText?: (server: string, text: string) => void
   /** Default: the machine's. */
   readonly clock?: Clock
 }
@@ -45,7 +48,7 @@ export interface Gateway {
   listen(): Promise<Endpoints>
   /** Serves one client over stdin and stdout, until it closes its side. */
   serveStdio(server: string, input: Readable, output: Writable): Promise<void>
-  /** Reads the law again. Answers whether the new one is in force. */
+  /** Reads the law and the files of TLS again. Answers whether all that they say is in force. */
   reload(): Promise<boolean>
   /** Stops accepting, waits for what is under way, ends every process and closes the store. */
   close(): Promise<void>
@@ -57,46 +60,60 @@ export interface Endpoints {
   /** Where the admin listener is, if there is one. */
   readonly admin?: string
   readonly servers: Readonly<Record<string, string>>
+  /** Where other replicas reach this one. */
+  readonly peers?: string
 }
 
 /** @throws Fault when the house cannot be opened: then nothing starts. */
 export function createGateway(config: Config, options: GatewayOptions): Gateway {
   const { onFault, clock } = options
-  const house = openHouse(config, { node: 'gateway', onFault, ...(clock === undefined ? {} : { clock }) })
+  const house = openHouse(config, { node: config.node ?? 'gateway', onFault, ...(clock === undefined ? {} : { clock }) })
   return new RunningGateway(house, options)
 }
 
 class RunningGateway implements Gateway {
   readonly house: House
   readonly #options: GatewayOptions
-  readonly #upstreams: ReadonlyMap<string, Upstream>
+  readonly #behind: Behind
+  readonly #links: ConnectLinks
   readonly #sessions: Sessions
   readonly #streams: Streams
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
-  #listener: Listener | undefined
   #admin: Listener | undefined
+  #front: Front | undefined
   #authorization: Authorization | undefined
+  #peers: Peers | undefined
+  #annex: Annex<ServerResponse> | undefined
+  #connect: ConnectPages | undefined
 
   constructor(house: House, options: GatewayOptions) {
     const { config, clock } = house
     this.house = house
     this.#options = options
-    this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
-    this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
+    this.#links = new ConnectLinks(house)
+    const onText = createServerLog(config, clock, options.onFault)
+    this.#behind = openBehind({ house, version: options.version, links: this.#links, onText })
+    this.#sessions = new Sessions(config.limits.sessions, clock, (session) =>
+      this.#behind.upstreams.get(session.server)?.release(session.id),
+    )
     this.#streams = new Streams(config.limits.streams.perPrincipal)
     this.#watcher = watchLaw(house, options.onFault)
+    const open = { sessions: this.#sessions, streams: this.#streams, connections: () => this.#front?.connections() }
+    if (house.metrics !== undefined) sampleGateway(house.metrics, house, open)
     this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
   }
 
   async listen(): Promise<Endpoints> {
     const { config, journal, law } = this.house
+    await checkInstallation(this.house, config)
     await this.house.limits.start()
+    if (config.peers !== undefined) this.#peers = await openPeers(config.peers, this.house)
     let edge: Edge<ServerResponse> | undefined
-    const listener = await listen(listeningOf(config), (req, res) => edge?.(req, res))
-    this.#listener = listener
-    const publicUrl = publicUrlOf(config, listener.port)
+    const front = await openFront(this.house, (req, res) => edge?.(req, res), this.#options.onFault)
+    this.#front = front
+    const publicUrl = publicUrlOf(config, front.port)
     const routes = this.#routes()
     const { issuers, oauth } = config.authentication
     const resources = createResources({
@@ -106,23 +123,31 @@ class RunningGateway implements Gateway {
       tools: config.access.tools,
       prompts: config.access.prompts,
       proofAlgorithms: PROOF_ALGORITHMS,
+      bindsCertificates: this.house.clients.certificateOf !== undefined,
     })
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
+    this.#links.serveAt(publicUrl)
+    this.#annex = this.#openAnnex(publicUrl)
     this.house.serveAt(resources.identifiersOf, this.#authorization?.issuer)
     if (config.admin !== undefined) this.#admin = await openAdmin(this.house, config.admin, this.#options.onFault)
     edge = this.#edge(publicUrl, routes, resources)
-    await journal.write({ type: 'gateway.started', law: law.revision, detail: listener.url, by: 'gateway' })
+    await journal.write({ type: 'gateway.started', law: law.revision, detail: front.url, by: 'gateway' })
+    await this.#tellUnconfined()
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),
     )
-    return { url: listener.url, ...(this.#admin === undefined ? {} : { admin: this.#admin.url }), servers }
+    const { url } = front
+    const others = { ...(this.#admin && { admin: this.#admin.url }), ...(this.#peers && { peers: this.#peers.url }) }
+    return { url, ...others, servers }
   }
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
     const { config, stations, clock, newId, journal, law } = this.house
-    const upstream = this.#upstreams.get(server)
+    const upstream = this.#behind.upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
+    await checkInstallation(this.house, config)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
+    await this.#tellUnconfined()
     const face = {
       house: stations,
       server,
@@ -136,8 +161,9 @@ class RunningGateway implements Gateway {
     await serveStdio(face, input, output)
   }
 
-  reload(): Promise<boolean> {
-    return this.#watcher.reload()
+  async reload(): Promise<boolean> {
+    const taken = await Promise.all([this.#watcher.reload(), this.#front?.reload() ?? true])
+    return taken.every(Boolean)
   }
 
   async close(): Promise<void> {
@@ -145,21 +171,46 @@ class RunningGateway implements Gateway {
     this.#watcher.close()
     this.#stopping.abort()
     const { drainMs } = this.house.config.limits
-    await Promise.all([this.#listener?.close(drainMs), this.#admin?.close(drainMs)])
-    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
+    await Promise.all([this.#front?.close(drainMs), this.#admin?.close(drainMs), this.#peers?.close(drainMs)])
+    await this.#behind.close()
+    this.#connect?.close()
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
     await this.house.close()
   }
 
+  /** Which servers may do whatever we may: nobody is to find that out afterwards. */
+  async #tellUnconfined(): Promise<void> {
+    for (const [name, server] of Object.entries(this.house.config.servers)) {
+      if (server.kind !== 'command' || typeof server.sandbox === 'object') continue
+      const resource = { kind: 'server', server: name, name } as const
+      const detail = server.sandbox === undefined ? 'no sandbox is written' : 'sandbox: off'
+      await this.house.journal.write({ type: 'upstream.unconfined', transport: 'stdio', resource, detail, by: 'gateway' })
+    }
+  }
+
   #routes(): ReadonlyMap<string, Route> {
     const routes = new Map<string, Route>()
-    for (const [server, upstream] of this.#upstreams) {
-      const route = { server, relay: createRelay(upstream, this.#sessions, this.#streams) }
+    for (const [server, upstream] of this.#behind.upstreams) {
+      const relay = createRelay(upstream, this.#sessions, this.#streams)
+      const route = { server, relay: this.#peers?.around(server, relay) ?? relay }
       routes.set(`/mcp/${server}`, route)
-      if (this.#upstreams.size === 1) routes.set('/mcp', route)
+      if (isOnly(server, this.house.config)) routes.set('/mcp', route)
     }
     return routes
+  }
+
+  /** The authorization server, and where accounts are connected. */
+  #openAnnex(publicUrl: string): Annex<ServerResponse> | undefined {
+    const authorization = this.#authorization?.server
+    const servers = connectedServers(this.house.config)
+    if (authorization === undefined || servers.size === 0) return authorization
+    const pages = new ConnectPages({ house: this.house, publicUrl, servers, links: this.#links, authorization })
+    this.#connect = pages
+    return {
+      owns: (path) => authorization.owns(path) || pages.owns(path),
+      handle: (req, res) => (pages.owns(pathOf(req.url ?? '')) ? pages : authorization).handle(req, res),
+    }
   }
 
   #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): Edge<ServerResponse> {
@@ -171,32 +222,21 @@ class RunningGateway implements Gateway {
       gate: createGate(this.house, this.#options.onFault),
       routes,
       resources,
-      ...(this.#authorization === undefined ? {} : { authorization: this.#authorization.server }),
+      ...(this.#annex === undefined ? {} : { authorization: this.#annex }),
       isStanding: this.house.isStanding,
       maxBytes: config.limits.request.maxBytes,
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,
       newId,
+      ...(this.#peers === undefined ? {} : { sessionSuffix: this.#peers.suffix }),
       isHealthy: () => !journal.isFailing,
       stopping: this.#stopping.signal,
     })
   }
+}
 
-  #openUpstream(name: string): Upstream {
-    const { config, clock, journal } = this.house
-    const server = config.servers[name]
-    if (server === undefined) throw new RangeError(`No server ${name}`)
-    // What an upstream does of itself is told, but refuses nothing: the store's own refusal comes with the next call.
-    const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
-    const deps = { clock, versionInfo: { name: 'portcullis', version: this.#options.version }, onEvent }
-    const { maxBytes } = config.limits.response
-    if (server.kind === 'url')
-      return createHttpUpstream({ name, url: server.url, timeoutMs: server.timeoutMs, maxResponseBytes: maxBytes, allowLegacy: true }, deps)
-    const { kind: _kind, roots: _roots, program, arguments: rest, ...spec } = server
-    const { onText } = this.#options
-    return createStdioUpstream(
-      { name, command: [program, ...rest], maxLineBytes: maxBytes, ...spec },
-      { ...deps, environment: {}, ...(onText === undefined ? {} : { onText }) },
-    )
-  }
+/** A single server is also at `/mcp`; our own for operators does not count, and never is. */
+function isOnly(name: string, { servers }: Config): boolean {
+  const others = Object.keys(servers).filter((other) => servers[other]?.kind !== 'admin')
+  return others.length === 1 && others[0] === name
 }

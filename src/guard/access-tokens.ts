@@ -1,7 +1,8 @@
 /** Access tokens: whose are believed, and everything that it takes to believe them. */
-import { type Config, publicUrlOf } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import type { IssuerConfig } from '../config/issuers.ts'
 import type { Keyring } from '../config/keyfile.ts'
+import { publicUrlOf } from '../config/public-url.ts'
 import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { Bearer } from '../identity/bearer.ts'
@@ -47,7 +48,11 @@ export function openAccessTokens(parts: AccessTokenParts): AccessTokens {
   if (trusted.length === 0 && config.authentication.oauth === undefined) return { close }
   const nonces = createNonces({ key: keyring.key('dpop-nonce'), clock })
   const proofs = createProofs({ store, clock, nonces })
-  return { scheme: new Bearer({ issuers: trusted, revocations: new Revocations(store, clock), proofs, audiencesOf, clock }), close }
+  const revocations = new Revocations(store, clock)
+  const keepsPresented = Object.values(config.servers).some(
+    (server) => server.kind === 'url' && server.credential?.kind === 'tokenExchange',
+  )
+  return { scheme: new Bearer({ issuers: trusted, revocations, proofs, audiencesOf, clock, keepsPresented }), close }
 }
 
 /** An issuer of our own may stand at a private address, and nothing else may that it names. */

@@ -1,9 +1,10 @@
 /** What servers say of their tools, as their last lists said it: what arguments are held against, and what a later list can be compared with. */
 import type { Call, Message } from '../core/call.ts'
-import { digest, isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { type Mirror, mirrorsOf } from '../mcp/mirror.ts'
 import { remember } from '../trust/remember.ts'
+import { digestOf } from './sightings.ts'
 
 /** Tools of one server that are remembered. */
 const TOOLS_MAX = 10_000
@@ -19,6 +20,7 @@ export interface Definition {
   /** Of its canonical form, whole. */
   readonly digest: string
   readonly inputSchema: JsonValue | undefined
+  readonly outputSchema?: JsonValue | undefined
   /** Arguments that it wants repeated as headers; undefined when an annotation is not valid, which makes the tool so. */
   readonly mirrors: readonly Mirror[] | undefined
   readonly chars: number
@@ -139,15 +141,16 @@ export class Catalog {
 
 /** The very object that is known, where nothing has changed. */
 function define(tool: JsonObject, before: Entry | undefined): Definition {
-  const mark = digest(tool)
+  const mark = digestOf(tool)
   if (before?.known.definition.digest === mark) return before.known.definition
   for (const { definition } of before?.callers?.values() ?? []) if (definition.digest === mark) return definition
-  const { inputSchema } = tool
+  const { inputSchema, outputSchema } = tool
   const chars = JSON.stringify(tool).length
   // Too large to be kept is too large to be checked; what it asks to be repeated still counts.
   return {
     digest: mark,
     inputSchema: chars > DEFINITION_MAX_CHARS ? null : inputSchema,
+    outputSchema: chars > DEFINITION_MAX_CHARS && outputSchema !== undefined ? null : outputSchema,
     mirrors: mirrorsOf(inputSchema),
     chars: Math.min(chars, DEFINITION_MAX_CHARS),
   }

@@ -1,17 +1,19 @@
 /** openHouse(): the one place where parts are chosen. */
-import { globSync, mkdirSync } from 'node:fs'
-import { dirname, relative } from 'node:path'
+import { globSync } from 'node:fs'
+import { relative } from 'node:path'
 import { Approvals } from '../approval/approvals.ts'
 import { createJournal, type Journal } from '../audit/journal.ts'
+import { Metrics } from '../audit/metrics.ts'
 import { describeArguments } from '../audit/record.ts'
-import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
-import { type Config, IN_MEMORY } from '../config/config.ts'
+import type { Sink } from '../audit/sinks.ts'
+import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
-import type { Principal } from '../core/principal.ts'
-import { createSeal } from '../core/seal.ts'
-import { createKeyedHash } from '../core/secret.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Credential, Principal } from '../core/principal.ts'
+import type { Seal } from '../core/seal.ts'
+import { createKeyedHash, type Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
@@ -21,13 +23,18 @@ import { type Clients, createClients } from '../net/client.ts'
 import type { Rules } from '../policy/compile.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
 import { readPolicies } from '../policy/load.ts'
-import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
-import { type AccessTokens, openAccessTokens } from './access-tokens.ts'
+import { openAccessTokens } from './access-tokens.ts'
+import { Anomalies, lawOf } from './anomalies.ts'
+import { certificateSourceOf, certificatesOf } from './certificates.ts'
+import { Definitions } from './definitions.ts'
 import type { Stations } from './guard.ts'
+import { openStore } from './open-store.ts'
 import { openPeople } from './people.ts'
 import { createScreens } from './screens.ts'
+import { sinksOf } from './sinks.ts'
+import { standingOf } from './standing.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
 
@@ -35,8 +42,12 @@ import { createStations } from './stations.ts'
 export interface Records {
   readonly store: Store
   readonly keyring: Keyring
+  /** Seals what must not be read in a copy of the store. */
+  readonly seal: Seal
   readonly journal: Journal
   readonly keys: ApiKeys
+  /** Counted only where somebody may read it: with an admin listener. */
+  readonly metrics?: Metrics
   readonly approvals: Approvals
   close(): Promise<void>
 }
@@ -51,12 +62,16 @@ export interface House extends Records {
   /** Whose request it is. */
   readonly clients: Clients
   readonly stations: Stations
+  /** What is far from usual; absent where nothing is looked for. */
+  readonly anomalies?: Anomalies
   /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
   /** Tells where people approve: the admin listener, once it stands. */
   showAt(url: string): void
   /** Whether what a principal was recognised by is still good: for streams, which outlive the call that opened them. Who cannot be asked has not said yes. */
   isStanding(principal: Principal): Promise<boolean>
+  /** The token that a principal came with, where a server wants it exchanged: for whoever asks for the exchange, and for nobody else. */
+  presentedBy(principal: Principal): Secret | undefined
 }
 
 export interface HouseOptions {
@@ -67,22 +82,31 @@ export interface HouseOptions {
   readonly clock?: Clock
   /** Milliseconds that only ever go forward; those of the process unless told. */
   readonly steady?: Clock
+  /** Whether events may wait on this machine while the store is away: for who stays. Default: no. */
+  readonly spools?: boolean
   /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
   readonly stdout?: boolean
 }
 
 /** @throws Fault when the store or the key file cannot be opened. */
-export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true }: HouseOptions): Records {
+/** @param listen more who are told of every event, made once there is a store. */
+export function openRecords(
+  config: Config,
+  { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
+  listen: (store: Store) => readonly Sink[] = () => [],
+): Records {
+  const metrics = config.admin === undefined ? undefined : new Metrics({ servers: Object.keys(config.servers) })
   const turn = new Turn()
-  const store = openStore(config, clock, turn)
+  const store = openStore(config, { clock, turn, onFault, spools })
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
+  const seal = config.sealing.records()
   const { checkpointMs } = config.audit
   const journal = createJournal({
     store,
     clock,
     ids: createIds(clock),
     node,
-    sinks: sinksOf(config, stdout),
+    sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics]), ...listen(store)],
     turn,
     checkpointMs,
     signingKey: keyring.signingKey(),
@@ -95,7 +119,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
   const approvals = new Approvals({
     ...asking,
     store,
-    seal: createSeal(keyring.key('approvals')),
+    seal,
     clock,
     newId: createIds(clock),
     tell: (entry) => journal.write(entry),
@@ -105,17 +129,16 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     await journal.close()
     await store.close()
   }
-  return { store, keyring, journal, keys, approvals, close }
+  return { store, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */
 export function openHouse(config: Config, options: HouseOptions): House {
   const clock = options.clock ?? Date.now
   const law = createEngine(readLaw(config), clock)
-  const records = openRecords(config, options)
+  const { records, anomalies } = openWatched(config, options, clock)
   const { store, keyring, journal, keys, approvals } = records
   const { anonymous } = config.authentication
-  const hashArguments = createKeyedHash(keyring.key('arguments'))
   const newId = createIds(clock)
   let audiencesOf: (server: string) => readonly string[] = () => []
   const tokens = openAccessTokens({
@@ -127,41 +150,27 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf: (server) => audiencesOf(server),
     onEvent: (entry) => void journal.write(entry).catch(() => undefined),
   })
-  const schemes = tokens.scheme === undefined ? [keys] : [keys, tokens.scheme]
-  const clients = createClients(config.trustedProxies)
-  const limits = new Limits({
-    rates: config.limits.rates,
-    store,
-    clock,
-    steady: options.steady ?? (() => performance.now()),
-    isProxy: clients.isProxy,
-    tell: (entry) => journal.write(entry),
-  })
+  const certificates = certificatesOf(config, clock)
+  const schemes = [keys, tokens.scheme, certificates].filter((scheme) => scheme !== undefined)
+  const clients = createClients(config.trustedProxies, certificateSourceOf(config))
+  const limits = limitsOf(config, records, options, clients)
   const people = openPeople({ config, approvals, clock, onFault: options.onFault })
+  const definitions = openDefinitions(config, records, clock, options.onFault)
+  const authenticate = createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous })
   const stations = createStations({
-    authenticate: createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous }),
+    ...stationsOf(config, records, clock),
+    ...(definitions === undefined ? {} : { definitions }),
+    ...(anomalies === undefined ? {} : { anomalies }),
+    authenticate,
     law,
-    history: journal,
     limits,
-    approvals,
     pageOf: people.pageOf,
     notify: people.notify,
-    keyIdOf: (credential) => keys.idOf(credential),
-    store,
-    seal: createStateSeal(keyring.key('request-state'), clock),
-    describe: (args) => describeArguments(args, hashArguments),
-    profile: config.profile,
-    clock,
-    maxCalls: config.limits.calls.total,
-    input: config.inspect.input,
-    screen: createScreens({ level: config.inspect.input, tools: config.access.tools }),
-    rootless: new Set(
-      Object.entries(config.servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : [])),
-    ),
   })
   const close = async (): Promise<void> => {
     await limits.close()
     await people.close()
+    await definitions?.close()
     await tokens.close()
     await records.close()
   }
@@ -169,25 +178,113 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf = next
     if (own !== undefined) tokens.scheme?.trust(own)
   }
-  const isStanding = (principal: Principal): Promise<boolean> => stands(principal, keys, tokens)
-  return { ...records, config, clock, newId, law, limits, clients, stations, serveAt, showAt: people.showAt, isStanding, close }
+  anomalies?.start(journal.node, (entry) => journal.write(entry))
+  return {
+    ...records,
+    ...(anomalies === undefined ? {} : { anomalies }),
+    config,
+    clock,
+    newId,
+    law,
+    limits,
+    clients,
+    stations,
+    serveAt,
+    showAt: people.showAt,
+    isStanding: standingOf(keys, tokens.scheme, certificates),
+    presentedBy: (principal) => tokens.scheme?.presentedBy(principal),
+    close,
+  }
 }
 
-async function stands(principal: Principal, keys: ApiKeys, tokens: AccessTokens): Promise<boolean> {
-  try {
-    if (principal.issuer === 'key') return (await keys.find(principal.subject))?.status === 'active'
-    await tokens.scheme?.standing(principal)
-    return true
-  } catch {
-    return false
+function limitsOf(config: Config, { store, journal }: Records, { clock = Date.now, steady }: HouseOptions, clients: Clients): Limits {
+  return new Limits({
+    rates: config.limits.rates,
+    store,
+    clock,
+    steady: steady ?? (() => performance.now()),
+    isProxy: clients.isProxy,
+    tell: (entry) => journal.write(entry),
+  })
+}
+
+/** Memory, and who looks at all that is written down. */
+function openWatched(
+  config: Config,
+  options: HouseOptions,
+  clock: Clock,
+): { readonly records: Records; readonly anomalies: Anomalies | undefined } {
+  let anomalies: Anomalies | undefined
+  const records = openRecords(config, { spools: true, ...options }, (kept) => {
+    anomalies = openAnomalies(config, kept, clock, options.onFault)
+    return anomalies === undefined ? [] : [anomalies.sink]
+  })
+  return { records, anomalies }
+}
+
+/** What the line's stations have of the configuration and of memory. */
+function stationsOf(
+  { profile, limits, inspect, access, servers, authentication }: Config,
+  { store, keyring, journal, keys, approvals }: Records,
+  clock: Clock,
+) {
+  const hashArguments = createKeyedHash(keyring.key('arguments'))
+  return {
+    history: journal,
+    approvals,
+    keyIdOf: (credential: Credential) => keys.idOf(credential),
+    store,
+    seal: createStateSeal(keyring.key('request-state'), clock),
+    describe: (args: JsonObject) => describeArguments(args, hashArguments),
+    profile,
+    clock,
+    maxCalls: limits.calls.total,
+    input: inspect.input,
+    output: { ...inspect.output, keyPrefixes: ['mcp', authentication.apiKeys.prefix] },
+    screen: createScreens({ level: inspect.input, tools: access.tools }),
+    connected: new Set(
+      Object.entries(servers).flatMap(([name, server]) =>
+        server.kind === 'url' && server.credential?.kind === 'connection' ? [name] : [],
+      ),
+    ),
+    rootless: new Set(Object.entries(servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : []))),
   }
+}
+
+function openAnomalies(
+  { anomalies, profile }: Config,
+  store: Store,
+  clock: Clock,
+  onFault: HouseOptions['onFault'],
+): Anomalies | undefined {
+  return anomalies === undefined
+    ? undefined
+    : new Anomalies({ config: anomalies, store, clock, isObserving: profile === 'observe', onFault })
+}
+
+function openDefinitions(
+  config: Config,
+  { store, journal }: Records,
+  clock: Clock,
+  onFault: HouseOptions['onFault'],
+): Definitions | undefined {
+  const { pin, quarantine } = config.inspect.definitions
+  if (!pin) return undefined
+  return new Definitions({
+    store,
+    clock,
+    quarantine,
+    write: (entry) => journal.write(entry),
+    onHeld: (sentence) => onFault(new Fault('FAULT_PIN', sentence)),
+  })
 }
 
 /** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */
 export function readLaw(config: Config): Rules {
   const { policies, ...access } = config.access
   const paths = [...new Set(policies.flatMap((glob) => found(glob)))].sort()
-  return { access, files: readPolicies(paths, (path) => relative(config.directory, String(path))) }
+  const files = readPolicies(paths, (path) => relative(config.directory, String(path)))
+  return { access, files: config.anomalies === undefined ? files : [...lawOf(config.anomalies), ...files] }
 }
 
 /** A path without a wildcard that is not there is a mistake; a wildcard may find nothing. */
@@ -195,16 +292,4 @@ function found(glob: string): readonly string[] {
   const paths = globSync(glob)
   if (paths.length === 0 && !/[*?[{]/.test(glob)) throw new Fault('FAULT_POLICY', `${glob}: no such policy file`)
   return paths
-}
-
-function openStore(config: Config, clock: Clock, turn: Turn): Store {
-  if (config.store !== IN_MEMORY) mkdirSync(dirname(config.store), { recursive: true, mode: 0o700 })
-  return openSqlite(config.store, { clock, turn })
-}
-
-function sinksOf(config: Config, stdout: boolean): readonly Sink[] {
-  const { file } = config.audit
-  if (file === undefined) return []
-  if (file !== 'stdout') return [fileSink(file)]
-  return stdout ? [streamSink('stdout', process.stdout)] : []
 }

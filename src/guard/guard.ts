@@ -20,6 +20,9 @@ export interface Trail {
   answered?: 'ok' | 'failed'
 }
 
+/** Of a stream that says much the last findings are kept: as many as history takes of one call. */
+const FINDINGS_MAX = 32
+
 /** Lets a call be done: an upstream, or the handler that is guarded. */
 export type Forward = (call: Call, principal: Principal) => AsyncIterable<Message>
 
@@ -73,6 +76,7 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     trail.begun = true
     for await (const message of house.direct(permitted, principal, forward)) {
       const released = await house.release(message, principal, permitted) // may this leave?
+      if (released?.findings !== undefined) trail.findings = [...trail.findings, ...released.findings].slice(-FINDINGS_MAX)
       if (isResponse(message.body)) trail.answered = message.body.error === undefined ? 'ok' : 'failed'
       if (released !== undefined) yield released
     }

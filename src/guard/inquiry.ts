@@ -1,5 +1,5 @@
 /** Asks a server for its tools, when one is called that nobody has listed: in the caller's own words and on its own connection, once for all who wait. */
-import type { Call } from '../core/call.ts'
+import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
@@ -9,6 +9,7 @@ import { isResponse, requestBody } from '../mcp/message.ts'
 import { META, metaOf } from '../mcp/revision.ts'
 import { remember } from '../trust/remember.ts'
 import type { Catalog } from './catalog.ts'
+import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
 
 /** Pages of one list that are read. */
@@ -22,6 +23,7 @@ const ASKED_MAX = 10_000
 
 export interface InquiryParts {
   readonly catalog: Catalog
+  readonly definitions?: Definitions
   readonly clock: Clock
   /** Writes down that a server is asked, for which call: nothing is done before. */
   readonly begin: (call: Call, principal: Principal) => Promise<void>
@@ -76,7 +78,7 @@ export class Inquiry {
   }
 
   async #pages(call: Call, principal: Principal, forward: Forward, stop: Stop): Promise<void> {
-    const { catalog } = this.#parts
+    const { catalog, definitions } = this.#parts
     await this.#parts.begin(call, principal)
     const named = new Set<string>()
     let cursor: string | undefined
@@ -84,7 +86,9 @@ export class Inquiry {
       const ask = { ...inquiryOf(call, page, cursor), receivedAt: this.#parts.clock(), signal: stop }
       const result = await resultOf(forward(ask, principal))
       if (result === undefined) return
-      catalog.learn({ body: { jsonrpc: '2.0', id: 0, result } }, ask, principal)
+      const message: Message = { body: { jsonrpc: '2.0', id: 0, result } }
+      await definitions?.see(message, ask, principal)
+      catalog.learn(message, ask, principal)
       for (const name of namesIn(result['tools'])) named.add(name)
       const next = result['nextCursor']
       if (typeof next !== 'string') {

@@ -2,11 +2,12 @@
 import type { Call } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
-import type { Finding } from '../core/finding.ts'
+import { type Finding, isOfDefinition } from '../core/finding.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Catalog, Known } from './catalog.ts'
+import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
 import { FRESH_MS } from './inquiry.ts'
 import type { Validators } from './validators.ts'
@@ -20,6 +21,8 @@ export type Screen = (call: Call, inputSchema: JsonValue | undefined) => readonl
 export interface InspectorParts {
   readonly input: InspectInput
   readonly catalog: Catalog
+  /** What is held against definitions; absent where nothing is pinned. */
+  readonly definitions?: Definitions
   readonly schema: Validators
   readonly screen?: Screen
   readonly clock: Clock
@@ -41,31 +44,38 @@ const UNLISTED: readonly Finding[] = [
 ]
 
 export function createInspector(parts: InspectorParts): Inspector {
-  const { input, catalog, schema, screen, clock } = parts
-  if (input === 'off') return () => NOTHING
+  const { input, catalog, definitions, schema, screen, clock } = parts
+  if (input === 'off' && definitions === undefined) return () => NOTHING
 
   const judge = (call: Call, known: Known | undefined): readonly Finding[] => {
+    if (input === 'off') return NOTHING
     const { server, name } = call.resource
     const mismatches = known === undefined ? NOTHING : schema.of(known.definition, server, name).check(call.arguments)
     const screened = screen?.(call, known?.definition.inputSchema) ?? NOTHING
-    if (screened.length === 0) return mismatches
-    return mismatches.length === 0 ? screened : [...mismatches, ...screened]
+    return joined(mismatches, screened)
   }
+  const heldOf = ({ method, resource }: Call, known: Known | undefined): readonly Finding[] => {
+    if (method !== 'tools/call') return definitions?.heldAgainstShown(resource) ?? NOTHING
+    return known === undefined
+      ? NOTHING
+      : (definitions?.heldAgainst('tool', resource.server, resource.name, known.definition.digest) ?? NOTHING)
+  }
+  const findingsOf = (call: Call, known: Known | undefined): readonly Finding[] => joined(heldOf(call, known), judge(call, known))
   const find = (call: Call, principal: Principal): Known | undefined => catalog.find(call.resource.server, call.resource.name, principal)
   const isFresh = ({ resource }: Call, { at }: Known): boolean => clock() - at < FRESH_MS && catalog.isCurrent(resource.server, at)
   /** What is still unknown, or does not fit, after the server has been asked. */
   const conclude = (call: Call, principal: Principal): readonly Finding[] => {
     const known = find(call, principal)
-    const findings = judge(call, known)
-    return known === undefined && input === 'strict' ? [...UNLISTED, ...findings] : findings
+    const findings = findingsOf(call, known)
+    if (known !== undefined) return findings
+    return joined(joined(definitions?.heldUnlisted() ?? NOTHING, input === 'strict' ? UNLISTED : NOTHING), findings)
   }
-
-  return (call, principal, forward) => {
-    if (call.method !== 'tools/call') return judge(call, undefined)
+  const inspect: Inspector = (call, principal, forward) => {
+    if (call.method !== 'tools/call') return findingsOf(call, undefined)
     const known = find(call, principal)
-    const findings = judge(call, known)
-    if (known !== undefined && (!findings.some(isMismatch) || isFresh(call, known))) return findings
-    // Unknown, or known for a while: nothing is held against the arguments that the server may have said differently since.
+    const findings = findingsOf(call, known)
+    if (known !== undefined && (!findings.some(isOfOldList) || isFresh(call, known))) return findings
+    // Unknown, or known for a while: nothing is held against the arguments, or the tool, that the server may have said differently since.
     if (!parts.permits(principal, call)) return findings
     const asked = parts.ask(call, principal, forward)
     if (asked === undefined) return conclude(call, principal)
@@ -77,9 +87,34 @@ export function createInspector(parts: InspectorParts): Inspector {
       },
     )
   }
+  return definitions === undefined ? inspect : afterLook(inspect, definitions)
 }
 
-const isMismatch = ({ label }: Finding): boolean => label === SCHEMA
+/** What is withheld may have been approved a moment ago: that is looked for before anything is refused for it. */
+function afterLook(inspect: Inspector, definitions: Definitions): Inspector {
+  const settle = async (findings: ReturnType<Inspector>, again: () => ReturnType<Inspector>): Promise<readonly Finding[]> => {
+    if (!(await findings).some(isHeld)) return await findings
+    await definitions.look()
+    return await again()
+  }
+  return (call, principal, forward) => {
+    const again = (): ReturnType<Inspector> => inspect(call, principal, forward)
+    const opening = definitions.ready()
+    if (opening !== undefined) return opening.then(() => settle(again(), again))
+    const findings = again()
+    return findings instanceof Promise || findings.some(isHeld) ? settle(findings, again) : findings
+  }
+}
+
+const isHeld = ({ label }: Finding): boolean => isOfDefinition(label)
+
+function joined(some: readonly Finding[], more: readonly Finding[]): readonly Finding[] {
+  if (more.length === 0) return some
+  return some.length === 0 ? more : [...some, ...more]
+}
+
+/** What another list could change. */
+const isOfOldList = ({ label }: Finding): boolean => label === SCHEMA || isOfDefinition(label)
 const SCHEMA = 'schema'
 /** What can be said of it to the caller can be mended by the caller. */
 const isOfArguments = ({ rule }: Finding): boolean => rule !== undefined

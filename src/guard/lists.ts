@@ -21,8 +21,8 @@ const ITEMS: Readonly<Record<NonNullable<MethodRow['list']>, ItemRow>> = {
 /** Revocation latency of what a client keeps: a list is asked for again after this at the latest. */
 export const CACHE_TTL_MAX_MS = 60_000
 
-/** Whether the caller may know of the thing: it could be used, perhaps with a remedy. */
-export type Visible = (action: Action, resource: Resource) => boolean
+/** Whether the caller may know of the thing: it could be used, perhaps with a remedy. @param item as its server lists it, where it does. */
+export type Visible = (action: Action, resource: Resource, item?: JsonObject) => boolean
 
 /** A list's result with only what is visible. The message itself when nothing had to go. */
 export function filterList(message: Message, method: string, server: string, visible: Visible): Message {
@@ -34,7 +34,7 @@ export function filterList(message: Message, method: string, server: string, vis
   if (!Array.isArray(items)) return message
   const kept = items.filter((item: JsonValue) => {
     const name = isObject(item) ? item[row.name] : undefined
-    return typeof name === 'string' && visible(row.action, { kind: row.kind, server, name })
+    return isObject(item) && typeof name === 'string' && visible(row.action, { kind: row.kind, server, name }, item)
   })
   return kept.length === items.length ? message : rewrite(message, { ...result, [member]: kept })
 }

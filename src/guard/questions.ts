@@ -1,5 +1,5 @@
 /** What the gateway itself asks of the person at a client, in the best way that the client has. */
-
+import { randomUUID } from 'node:crypto'
 import { visible } from '../approval/shown.ts'
 import type { Call, Resource } from '../core/call.ts'
 import type { Question } from '../core/denial.ts'
@@ -21,6 +21,8 @@ export interface Questions {
   ): Question | undefined
   /** Undefined where the client has no forms, or is asked in the middle of a call instead, or its person said no. */
   confirm(call: Call, principal: Principal, ours: Ours): Question | undefined
+  /** Undefined where the client cannot open pages, or its person would not. @param url where an account at the server is connected */
+  connect(call: Call, principal: Principal, url: string): Question | undefined
 }
 
 export function createQuestions(seal: StateSeal, declared: Declared): Questions {
@@ -42,13 +44,22 @@ export function createQuestions(seal: StateSeal, declared: Declared): Questions 
   const wasRefused = ({ returned }: Call, kind: Ours['kind']): boolean =>
     returned?.kind === kind && returned.reply !== undefined && returned.reply !== 'accept'
 
+  const open = (call: Call, principal: Principal, id: string, url: string, message: string, ours: Ours): Question | undefined => {
+    if (!declared.elicits('url', call, principal) || wasRefused(call, ours.kind)) return undefined
+    const page = { mode: 'url', url, message }
+    if (call.origin.era === 'modern') return inputRequired(call, principal, page, ours)
+    return { kind: 'url_elicitation', elicitations: [{ ...page, elicitationId: id }] }
+  }
+
   return {
     approve(call, principal, { id, url }, ours) {
-      if (url === undefined || !declared.elicits('url', call, principal) || wasRefused(call, 'approval')) return undefined
+      if (url === undefined) return undefined
       const message = `Somebody with the right to approve must allow this call: ${nameOf(call.resource)}. Open the page, sign in and decide; then the call can go on.`
-      const page = { mode: 'url', url, message }
-      if (call.origin.era === 'modern') return inputRequired(call, principal, page, ours)
-      return { kind: 'url_elicitation', elicitations: [{ ...page, elicitationId: id }] }
+      return open(call, principal, id, url, message, ours)
+    },
+    connect(call, principal, url) {
+      const message = `${call.resource.server} acts with an account of yours there. Connect it, then try again.`
+      return open(call, principal, call.id, url, message, { kind: 'connect', nonce: randomUUID() })
     },
     confirm(call, principal, ours) {
       if (call.origin.era !== 'modern' || !declared.elicits('form', call, principal) || wasRefused(call, 'confirm')) return undefined

@@ -59,7 +59,8 @@ export function createStateSeal(key: Uint8Array, clock: Clock): StateSeal {
         ...(ours === undefined ? {} : { ours }),
       })
       const sealed = Buffer.concat([iv, cipher.update(plain, 'utf8'), cipher.final(), cipher.getAuthTag()])
-      return { body: { ...message.body, result: { ...result, requestState: PREFIX + sealed.toString('base64url') } } }
+      const body: Body = { ...message.body, result: { ...result, requestState: PREFIX + sealed.toString('base64url') } }
+      return message.findings === undefined ? { body } : { body, findings: message.findings }
     },
     reopen(call, principal) {
       const params = call.message.body.params
@@ -116,7 +117,7 @@ function open(key: Uint8Array, state: unknown, binding: Buffer, now: number): Op
 
 /** Nobody else could have sealed it. */
 function isOurs(value: JsonValue | undefined): value is JsonObject & Ours {
-  return isObject(value) && typeof value['kind'] === 'string' && typeof value['nonce'] === 'string' && typeof value['digest'] === 'string'
+  return isObject(value) && typeof value['kind'] === 'string' && typeof value['nonce'] === 'string'
 }
 
 function decrypt(key: Uint8Array, sealed: Buffer, binding: Buffer): JsonObject {

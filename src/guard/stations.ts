@@ -2,20 +2,25 @@
 import type { Approvals } from '../approval/approvals.ts'
 import type { Approval } from '../approval/record.ts'
 import type { History } from '../audit/history.ts'
-import type { Action, Call, Message, Resource } from '../core/call.ts'
+import type { Call, Message } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
-import { Denial, type DenialCode } from '../core/denial.ts'
+import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
-import type { Finding } from '../core/finding.ts'
+
 import { type Credential, nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Limits } from '../limit/limits.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
+import type { Anomalies } from './anomalies.ts'
 import { Approved, type Said } from './approved.ts'
+import { type Asking, createAsking } from './asking.ts'
 import { Catalog } from './catalog.ts'
+import { type Connecting, createConnecting } from './connecting.ts'
 import { Declared } from './declared.ts'
+import type { Definitions } from './definitions.ts'
 import type { Stations } from './guard.ts'
+import { checkHeld, withHeld } from './holds.ts'
 import { Inquiry } from './inquiry.ts'
 import {
   type Ask,
@@ -28,10 +33,12 @@ import {
   type Screen,
 } from './inspector.ts'
 import { countFailures, createMeter, type KeyIdOf, type Meter } from './limited.ts'
-import { filterList, limitCaching, limitRevisions, type Visible } from './lists.ts'
+import { filterList, limitCaching, limitRevisions } from './lists.ts'
 import { checkMirrors } from './mirrors.ts'
+import { createOutlet, type Outlet, type OutputSettings } from './outlet.ts'
 import { createQuestions } from './questions.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
+import { checkReceipt, refusal } from './refusal.ts'
 import { checkInputRequests, kindOfResult } from './results.ts'
 import { withoutRoots } from './roots.ts'
 import type { StateSeal } from './state.ts'
@@ -57,10 +64,18 @@ export interface Parts {
   readonly maxCalls: number
   /** Servers that are told no roots. */
   readonly rootless: ReadonlySet<string>
+  /** Servers where each user has connected an account. */
+  readonly connected: ReadonlySet<string>
   /** `inspect.input` */
   readonly input: InspectInput
+  /** What is held against definitions; absent where nothing is pinned. */
+  readonly definitions?: Definitions
+  /** What is held against principals at addresses; absent where nothing is looked for. */
+  readonly anomalies?: Anomalies
   /** What the arguments of a call carry. */
   readonly screen?: Screen
+  /** `inspect.output` */
+  readonly output: OutputSettings
   readonly approvals: Approvals
   /** The page where an approval can be settled, where there is one. */
   readonly pageOf: (id: string) => string | undefined
@@ -72,59 +87,63 @@ export interface Parts {
 const FULL_WAIT_MS = 1_000
 
 export function createStations(parts: Parts): Stations {
-  const { history, seal, clock, rootless, limits } = parts
+  const { history, seal, clock, rootless, limits, connected } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
   const meter = createMeter(limits, observing)
+  const asking = createAsking(parts)
+  const outlet = outletOf(parts, catalog, asking)
   let underway = 0
   const declared = new Declared()
   const askTools = toolsAsker(parts, catalog)
-  const approved = new Approved({ ...parts, questions: createQuestions(seal, declared), declared, catalog, ask: askTools })
-  const { weigh, ask, permits, visibleTo } = questionsTo(parts.law, observing)
+  const questions = createQuestions(seal, declared)
+  const connecting = createConnecting(questions)
+  const approved = new Approved({ ...parts, questions, declared, catalog, ask: askTools })
+  const { weigh } = asking
   return {
     admit: (call) => {
       limits.admit(call)
       if (underway >= parts.maxCalls) throw full(parts.maxCalls)
       underway++
     },
-    identify: countFailures(parts.authenticate, limits, parts.keyIdOf),
+    identify: checkHeld(countFailures(parts.authenticate, limits, parts.keyIdOf), parts.anomalies),
     reopen: seal.reopen,
-    inspect: inspectorOf(parts, catalog, askTools, (principal, call) => {
-      const decision = weigh(principal, call, NO_FINDINGS)
-      return observing || decision.effect === 'permit' || lacksWord(decision)
-    }),
+    inspect: withHeld(
+      inspectorOf(parts, catalog, connecting, askTools, (principal, call) => {
+        const decision = weigh(principal, call, NO_FINDINGS)
+        return observing || decision.effect === 'permit' || lacksWord(decision)
+      }),
+      parts.anomalies,
+    ),
     decide: weigh,
-    enforce: createEnforce(observing, { weigh, visibleTo }, { meter, tasks, approved }),
+    enforce: createEnforce(observing, asking, { meter, tasks, approved }),
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
-      const listening = narrowListen(call, permits(principal))
+      const listening = narrowListen(call, asking.permits(principal))
       return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
     },
     begin: (call, trail) => history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))),
-    direct: (call, principal, forward) => (approved.takes(call, principal) ? NO_MESSAGES : forward(call, principal)),
+    direct: (call, principal, forward) => {
+      if (approved.takes(call, principal)) return NO_MESSAGES
+      const messages = forward(call, principal)
+      return connected.has(call.resource.server) ? connecting.watch(messages, call, principal) : messages
+    },
     release: (message, principal, call) => {
       const { body } = message
       meter.answered(message, principal, call)
       approved.answered(call, message)
       if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
       if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
-      if (body.method !== undefined) return mayTell(message, call.resource.server, permits(principal)) ? message : undefined
-      if (body.result === undefined) return message
-      checkReceipt(ask(principal, 'receive', call.resource), observing)
+      const letGo = outlet(message, call, principal)
+      if (body.method !== undefined) return mayTell(message, call.resource.server, asking.permits(principal)) ? letGo(message) : undefined
+      if (body.result === undefined) return letGo(message)
+      checkReceipt(asking.decide(principal, 'receive', call.resource), observing)
       if (call.method === 'initialize') declared.learn(call, principal)
-      const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
-      const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visibleTo(principal)) : listed
-      switch (kindOfResult(body.result, call)) {
-        case 'complete':
-          if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal)
-          return call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered
-        case 'input_required':
-          checkInputRequests(body.result, call)
-          return seal.seal(message, principal, call, approved.continuation(call))
-        case 'task':
-          return tasks.remember(message, call, principal).then(() => message)
-      }
+      const seen = parts.definitions?.see(message, call, principal) ?? message
+      const settle = (shown: Message): Message | Promise<Message> =>
+        releaseResult(shown, principal, call, { parts, catalog, tasks, asking, approved, letGo })
+      return seen instanceof Promise ? seen.then(settle) : settle(seen)
     },
     end: (call, trail) => {
       if (trail.admitted === true) underway--
@@ -144,11 +163,7 @@ interface Costs {
 }
 
 /** Forbids first, then limits, then what a person has said is spent: a limit that is reached costs nobody's word. */
-function createEnforce(
-  observing: boolean,
-  { weigh, visibleTo }: Pick<ReturnType<typeof questionsTo>, 'weigh' | 'visibleTo'>,
-  { meter, tasks, approved }: Costs,
-): Stations['enforce'] {
+function createEnforce(observing: boolean, { weigh, isVisible }: Asking, { meter, tasks, approved }: Costs): Stations['enforce'] {
   return (decision, principal, call, findings, forward) => {
     const charge = (final: Decision): undefined | Promise<void> => {
       const charged = meter.charge(call, principal, final)
@@ -157,31 +172,52 @@ function createEnforce(
     if (decision.effect === 'permit' || observing) return charge(decision)
     const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
     if (told instanceof Denial) throw told
-    if (!lacksWord(told)) throw refusal(told, call, visibleTo(principal))
+    if (!lacksWord(told)) throw refusal(told, call, isVisible(principal, call.action, call.resource, findings))
     const decide = (said: Said): Decision => weigh(principal, call, findings, said)
     return approved.enforce({ decision: told, principal, call, forward, decide, charge })
   }
 }
 
-/** What the line asks of the law: of a call, of what it may lead to, and of what may be known. */
-function questionsTo(law: Law, observing: boolean) {
-  const ask = (principal: Principal, action: Action, resource: Resource): Decision =>
-    law.decide({ principal, action, resource, context: NOTHING_CARRIED })
-  return {
-    ask,
-    weigh: (
-      principal: Principal,
-      { action, resource, arguments: input }: Call,
-      findings: readonly Finding[],
-      said = NOTHING_SAID,
-    ): Decision => law.decide({ principal, action, resource, context: { ...said, findings, input } }),
-    permits: (principal: Principal) => (action: Action, resource: Resource) =>
-      observing || ask(principal, action, resource).effect === 'permit',
-    visibleTo:
-      (principal: Principal): Visible =>
-      (action, resource) =>
-        observing || law.isVisible({ principal, action, resource, context: NOTHING_CARRIED }),
+interface Releasing {
+  readonly parts: Parts
+  readonly catalog: Catalog
+  readonly tasks: TaskOwners
+  readonly asking: Asking
+  readonly approved: Approved
+  /** Takes out what must not leave. */
+  readonly letGo: (message: Message) => Message
+}
+
+/** What of a result may leave, in the words of its era. */
+function releaseResult(
+  message: Message,
+  principal: Principal,
+  call: Call,
+  { parts, catalog, tasks, asking, approved, letGo }: Releasing,
+): Message | Promise<Message> {
+  const { result = {} } = message.body
+  const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
+  const visible = asking.visibleIn(call.method, principal)
+  const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visible) : listed
+  switch (kindOfResult(result, call)) {
+    case 'complete':
+      if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal).then(letGo)
+      return letGo(call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered)
+    case 'input_required':
+      checkInputRequests(result, call)
+      return parts.seal.seal(letGo(message), principal, call, approved.continuation(call))
+    case 'task':
+      return tasks.remember(message, call, principal).then(() => letGo(message))
   }
+}
+
+function outletOf({ output, profile }: Parts, catalog: Catalog, { decide }: Asking): Outlet {
+  return createOutlet({
+    settings: output,
+    judge: (principal, { resource }, findings) => decide(principal, 'receive', resource, findings),
+    outputSchemaOf: ({ resource: { server, name } }, principal) => catalog.find(server, name, principal)?.definition,
+    observing: profile === 'observe',
+  })
 }
 
 function full(maxCalls: number): Denial {
@@ -202,7 +238,7 @@ function withApproval(entry: Entry, approval: string | undefined): Entry {
 }
 
 /** Once for all who wait, and written down before. */
-function toolsAsker({ history, rootless, clock }: Parts, catalog: Catalog): Ask {
+function toolsAsker({ history, rootless, clock, definitions }: Parts, catalog: Catalog): Ask {
   const begin = ({ id, resource: { server } }: Call, principal: Principal): Promise<void> =>
     history.write({
       type: 'tools.asked',
@@ -211,12 +247,22 @@ function toolsAsker({ history, rootless, clock }: Parts, catalog: Catalog): Ask 
       principal: nameOf(principal),
       by: 'gateway',
     })
-  const inquiry = new Inquiry({ catalog, clock, begin })
+  const inquiry = new Inquiry({ catalog, clock, begin, ...(definitions === undefined ? {} : { definitions }) })
   const narrow = (asked: Call): Call => (rootless.has(asked.resource.server) ? withoutRoots(asked) : asked)
   return (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(narrow(asked), who))
 }
 
-function inspectorOf({ history, ...parts }: Parts, catalog: Catalog, ask: Ask, permits: InspectorParts['permits']): Inspector {
+function inspectorOf(
+  { history, ...parts }: Parts,
+  catalog: Catalog,
+  connecting: Connecting,
+  askTools: Ask,
+  permits: InspectorParts['permits'],
+): Inspector {
+  const ask: Ask = (call, principal, forward) =>
+    askTools(call, principal, forward)?.catch((error: unknown) => {
+      throw connecting.put(error, call, principal)
+    })
   // That a definition cannot be judged by, or not in all it says, is written down once; it refuses nothing by itself.
   const schema = new Validators({
     strict: parts.input === 'strict',
@@ -230,35 +276,3 @@ function inspectorOf({ history, ...parts }: Parts, catalog: Catalog, ask: Ask, p
 }
 
 const NO_FINDINGS = [] as const
-const NOTHING_SAID: Said = { approved: false, confirmed: false }
-const NOTHING_CARRIED = { ...NOTHING_SAID, findings: NO_FINDINGS, input: {} } as const
-
-/** How a forbid is told: by the remedy that would help; what the caller may not know of answers like what does not exist. */
-function refusal(decision: Decision, call: Call, visible: Visible): Denial {
-  const inside = {
-    policies: decision.policies,
-    remedies: decision.remedies,
-    detail: decision.policies.length === 0 ? 'nothing permits it' : 'forbidden by policy',
-  }
-  const first = decision.remedies[0]
-  if (first !== undefined) return new Denial(CODE_OF_REMEDY[first.kind], inside)
-  if (HIDING.has(call.resource.kind) && !visible(call.action, call.resource)) return new Denial('not_found', inside)
-  return new Denial('forbidden', inside)
-}
-
-const HIDING = new Set<Resource['kind']>(['tool', 'prompt', 'resource'])
-const CODE_OF_REMEDY: Readonly<Record<Decision['remedies'][number]['kind'], DenialCode>> = {
-  authenticate: 'unauthenticated',
-  scope: 'insufficient_scope',
-  step_up: 'step_up_required',
-  approval: 'approval_required',
-  confirm: 'confirmation_required',
-  wait: 'rate_limited',
-  redact: 'content_blocked',
-}
-
-/** The law is asked once more on the way out: what was done may still not be received. */
-function checkReceipt(decision: Decision, observing: boolean): void {
-  if (decision.effect === 'permit' || observing) return
-  throw new Denial('content_blocked', { policies: decision.policies, detail: 'forbidden by policy on the way out' })
-}

@@ -1,5 +1,5 @@
-/** Policy files are read again when they change: whole or not at all, without a restart. */
-import { type FSWatcher, watch } from 'node:fs'
+/** Files are read again when they change, and policies whole or not at all, without a restart. */
+import { watch } from 'node:fs'
 import { dirname } from 'node:path'
 import { Denial, Fault } from '../core/denial.ts'
 import { type House, readLaw } from './create.ts'
@@ -15,7 +15,6 @@ export interface Watcher {
 
 /** @param onFault told why a law was not taken; the one before stays in force. */
 export function watchLaw(house: House, onFault: (fault: Fault) => void): Watcher {
-  let timer: NodeJS.Timeout | undefined
   const reload = async (): Promise<boolean> => {
     const before = house.law.revision
     try {
@@ -30,6 +29,21 @@ export function watchLaw(house: House, onFault: (fault: Fault) => void): Watcher
       await house.journal.write({ type: 'policy.loaded', law: house.law.revision, detail: `was ${before}` })
     return true
   }
+  return { reload, close: watchFolders(foldersOf(house.config.access.policies), { recursive: true, reload, onFault }) }
+}
+
+export interface Watching {
+  readonly recursive: boolean
+  /** Which of the files in the folders matter; others may be written all the time. Default: all. */
+  readonly concerns?: (file: string) => boolean
+  /** What is done when something has changed and nothing changes any more. */
+  readonly reload: () => Promise<unknown>
+  readonly onFault: (fault: Fault) => void
+}
+
+/** @returns what ends it. */
+export function watchFolders(folders: readonly string[], { recursive, concerns, reload, onFault }: Watching): () => void {
+  let timer: NodeJS.Timeout | undefined
   const soon = (): void => {
     clearTimeout(timer)
     timer = setTimeout(
@@ -37,26 +51,24 @@ export function watchLaw(house: House, onFault: (fault: Fault) => void): Watcher
       SETTLE_MS,
     ).unref()
   }
-  const watchers = foldersOf(house.config.access.policies).flatMap((folder) => watchFolder(folder, soon, onFault))
-  return {
-    reload,
-    close: () => {
-      clearTimeout(timer)
-      for (const watcher of watchers) watcher.close()
-    },
+  const watchers = folders.flatMap((folder) => {
+    try {
+      const changed = (_event: string, file: string | null): void => {
+        if (file === null || concerns?.(file) !== false) soon()
+      }
+      return [watch(folder, { recursive, persistent: false }, changed).on('error', soon)]
+    } catch (error) {
+      onFault(new Fault('FAULT_WATCH', `${folder} cannot be watched, so changes in it need SIGHUP: ${Denial.from(error).detail}`))
+      return []
+    }
+  })
+  return () => {
+    clearTimeout(timer)
+    for (const watcher of watchers) watcher.close()
   }
 }
 
 /** The fixed part of each glob: what is below it may change. */
 function foldersOf(globs: readonly string[]): readonly string[] {
   return [...new Set(globs.map((glob) => dirname(glob.replace(/[*?[{].*$/s, 'x'))))]
-}
-
-function watchFolder(folder: string, onChange: () => void, onFault: (fault: Fault) => void): readonly FSWatcher[] {
-  try {
-    return [watch(folder, { recursive: true, persistent: false }, onChange).on('error', onChange)]
-  } catch (error) {
-    onFault(new Fault('FAULT_POLICY', `${folder} cannot be watched, so changes of policies need SIGHUP: ${Denial.from(error).detail}`))
-    return []
-  }
 }

@@ -26,19 +26,31 @@ export function createAuthenticator(schemes: readonly Scheme[], { anonymous }: A
     const [credential, another] = credentials
     // Which of two was believed would be a guess, and two readers could guess differently.
     if (another !== undefined) throw new Denial('ambiguous_credentials', { detail: `${credentials.length} credentials were presented` })
-    if (credential !== undefined) return ask(schemes, 0, credential, call)
-    if (nobody !== undefined) return nobody
-    throw new Denial('unauthenticated', { detail: 'no credential was presented', remedies: [{ kind: 'authenticate' }] })
+    if (credential?.flaw !== undefined) throw new Denial('invalid_token', { detail: credential.flaw, remedies: [{ kind: 'authenticate' }] })
+    if (credential !== undefined)
+      return ask(schemes, 0, credential, call) ?? nobody ?? unauthenticated('the certificate says nothing of who it is')
+    return nobody ?? unauthenticated('no credential was presented')
   }
 }
 
-/** From the scheme at `from` on. A scheme that need not wait makes nobody wait: it is asked for every call. */
-function ask(schemes: readonly Scheme[], from: number, credential: Credential, call: Call): Principal | Promise<Principal> {
+function unauthenticated(detail: string): never {
+  throw new Denial('unauthenticated', { detail, remedies: [{ kind: 'authenticate' }] })
+}
+
+/**
+ * From the scheme at `from` on. A scheme that need not wait makes nobody wait: it is asked for every call.
+ * @returns undefined for a certificate by which nobody is to be known: it may be there for the connection alone.
+ */
+function ask(schemes: readonly Scheme[], from: number, credential: Credential, call: Call): Principal | Promise<Principal> | undefined {
   for (let at = from; at < schemes.length; at++) {
     const answer = schemes[at]?.authenticate(credential, call)
-    if (answer instanceof Promise) return answer.then((principal) => principal ?? ask(schemes, at + 1, credential, call))
+    if (answer instanceof Promise) return answer.then((principal) => principal ?? ask(schemes, at + 1, credential, call) ?? unknown())
     if (answer !== undefined) return answer
   }
+  return credential.scheme === 'certificate' ? undefined : unknown()
+}
+
+function unknown(): never {
   throw new Denial('invalid_token', { detail: 'the credential is of no kind that is known here', remedies: [{ kind: 'authenticate' }] })
 }
 

@@ -2,7 +2,7 @@
 import type { Call } from '../core/call.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Credential, Principal } from '../core/principal.ts'
-import { sha256 } from '../core/secret.ts'
+import { type Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import type { Proofs } from '../trust/proof.ts'
 import type { Scheme } from './authenticate.ts'
@@ -19,6 +19,8 @@ export interface BearerOptions {
   /** The resource identifiers of a server: what `aud` must name (RFC 8707 §2, RFC 9068 §4). */
   readonly audiencesOf: (server: string) => readonly string[]
   readonly clock: Clock
+  /** Whether what callers presented is kept for as long as they are known: a server behind us may want it exchanged. Default: it is not. */
+  readonly keepsPresented?: boolean
 }
 
 /** How long a token is believed before its signature is looked at again: what an issuer withdrew without a word is used no longer. */
@@ -36,6 +38,8 @@ export class Bearer implements Scheme {
   /** What was made of an answer of the issuer's. */
   readonly #answered = new WeakMap<JsonObject, KnownToken>()
   readonly #tokenOf = new WeakMap<Principal, KnownToken>()
+  /** Reached with the very principal that came of it, and gone with that. */
+  readonly #presented = new WeakMap<Principal, Secret>()
 
   constructor(options: BearerOptions) {
     this.#options = options
@@ -51,9 +55,14 @@ export class Bearer implements Scheme {
 
   /** Not mine: undefined. @throws Denial `invalid_token`, the same to the caller whatever is wrong; `unavailable` when nobody can tell. */
   authenticate(credential: Credential, call: Call): Promise<Principal> | undefined {
-    if (credential.scheme === 'api-key') return undefined
+    if (credential.scheme === 'api-key' || credential.scheme === 'certificate') return undefined
     const text = credential.secret.reveal()
     return text === '' ? undefined : this.#admit(text, credential, call)
+  }
+
+  /** The token that a principal came with, where tokens are kept. Never to be written down. */
+  presentedBy(principal: Principal): Secret | undefined {
+    return this.#presented.get(principal)
   }
 
   /**
@@ -76,6 +85,7 @@ export class Bearer implements Scheme {
     const proved = this.#prove(token, text, credential, call, urls)
     if (proved !== undefined) await proved
     await this.#options.revocations.check(token.revocation)
+    if (this.#options.keepsPresented === true) this.#presented.set(token.principal, credential.secret)
     return token.principal
   }
 
@@ -90,7 +100,7 @@ export class Bearer implements Scheme {
       method: HTTP_METHODS[call.method] ?? 'POST',
       // A server with two addresses is called by the one that its client had the token made for.
       url: urls.find((url) => token.audiences.includes(url)) ?? urls[0] ?? '',
-      ...(credential.certificate === undefined ? {} : { certificate: credential.certificate }),
+      ...(credential.certificate === undefined ? {} : { certificate: credential.certificate.thumbprint }),
     })
   }
 

@@ -1,5 +1,5 @@
 /** What an HTTP request presents to say who it is from: headers only, never the query, a cookie or `_meta`. */
-import type { Credential } from '../core/principal.ts'
+import type { CertificateFlaw, ClientCertificate, Credential } from '../core/principal.ts'
 import { Secret } from '../core/secret.ts'
 
 const NOTHING: readonly Credential[] = []
@@ -7,9 +7,20 @@ const NOTHING: readonly Credential[] = []
 /**
  * Every credential in the request, also repeated ones: more than one is for the authenticator to refuse.
  * @param rawHeaders of `node:http`, names and values in turn. Not `headers`, which drops or joins what was repeated.
- * @param certificate what the connection proved (`Credential.certificate`), where it proved something.
+ * @param certificate what the connection proved. Beside a token or a key it is no second credential: they say who it is, and a token may be
+ *   bound to it. One that proves nothing is all that counts, or a caller would be taken for one who brought none.
  */
-export function readCredentials(rawHeaders: readonly string[], certificate?: string): readonly Credential[] {
+export function readCredentials(rawHeaders: readonly string[], certificate?: ClientCertificate | CertificateFlaw): readonly Credential[] {
+  if (certificate === undefined) return readHeaders(rawHeaders)
+  if ('flaw' in certificate) return [{ scheme: 'certificate', secret: NO_SECRET, flaw: certificate.flaw }]
+  const found = readHeaders(rawHeaders)
+  if (found.length === 0) return [{ scheme: 'certificate', secret: NO_SECRET, certificate }]
+  return found.map((credential) => ({ ...credential, certificate }))
+}
+
+const NO_SECRET = new Secret('')
+
+function readHeaders(rawHeaders: readonly string[]): readonly Credential[] {
   let found: Credential[] | undefined
   let proofs: string[] | undefined
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -26,8 +37,7 @@ export function readCredentials(rawHeaders: readonly string[], certificate?: str
     else found.push(credential)
   }
   if (found === undefined) return NOTHING
-  if (proofs === undefined && certificate === undefined) return found
-  return found.map((credential) => ({ ...credential, ...(proofs && { proofs }), ...(certificate !== undefined && { certificate }) }))
+  return proofs === undefined ? found : found.map((credential) => ({ ...credential, proofs }))
 }
 
 function readHeader(name: string, value: string): Credential | undefined {

@@ -21,6 +21,8 @@ export interface ResourceOptions {
   readonly prompts?: Readonly<Record<string, { readonly scopes?: readonly string[] }>>
   /** Algorithms of DPoP proofs, when they are taken (RFC 9728 §2). */
   readonly proofAlgorithms?: readonly string[]
+  /** Whether clients may have certificates, so that tokens can be bound to them (RFC 9728 §2, RFC 8705 §3). */
+  readonly bindsCertificates?: boolean
 }
 
 export interface Resources {
@@ -83,7 +85,12 @@ export function createResources(options: ResourceOptions): Resources {
 }
 
 /** RFC 9728 §2. A token in a header alone: never in a body or a query (OAuth 2.1 §5.2). */
-function documentOf(resource: string, server: string, { issuers, proofAlgorithms }: ResourceOptions, rules: readonly Rule[]): object {
+function documentOf(
+  resource: string,
+  server: string,
+  { issuers, proofAlgorithms, bindsCertificates }: ResourceOptions,
+  rules: readonly Rule[],
+): object {
   const scopes = supported(server, rules)
   return {
     resource,
@@ -92,6 +99,7 @@ function documentOf(resource: string, server: string, { issuers, proofAlgorithms
     bearer_methods_supported: ['header'],
     resource_name: server,
     ...(proofAlgorithms === undefined ? {} : { dpop_signing_alg_values_supported: proofAlgorithms }),
+    ...(bindsCertificates === true ? { tls_client_certificate_bound_access_tokens: true } : {}),
   }
 }
 

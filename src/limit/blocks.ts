@@ -8,7 +8,7 @@ import { KEYS, LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 
 /** How often a process looks for what others blocked. */
-const LOOK_MS = 1_000
+const LOOK_MS = 500
 const PAGE = 1_000
 /** Addresses whose verdict is remembered. */
 const VERDICTS_MAX = 10_000

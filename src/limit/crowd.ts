@@ -11,7 +11,7 @@ export interface Member {
 
 /** A member is some hundred bytes: this is at most 16 MB a crowd. */
 export const CROWD_MAX = 32_768
-/** How many are looked at for one that is idle. They go to the end of the line, so that over time everybody is looked at. */
+/** How many are looked at for one that is idle. The next look goes on where this one ended, so that over time everybody is looked at. */
 const LOOKS = 8
 /** Newcomers for whom there is no place are counted together, in so many groups: strictly, and the busy keep their counts. */
 const SHARES = 64
@@ -25,6 +25,8 @@ export class Crowd<M extends Member> {
   readonly #create: Create<M>
   readonly #max: number
   readonly #members = new Map<string, M>()
+  /** Kept: a Map that is walked from its start anew passes everything that was deleted there. */
+  #round: MapIterator<[string, M]> = this.#members.entries()
   readonly #shared: (M | undefined)[] = []
 
   constructor(create: Create<M>, max = CROWD_MAX) {
@@ -48,15 +50,18 @@ export class Crowd<M extends Member> {
   }
 
   #makeRoom(nowUs: number): boolean {
-    let looks = LOOKS
-    for (const [name, member] of this.#members) {
-      this.#members.delete(name)
-      if (member.isIdle(nowUs)) {
-        member.isGone = true
-        return true
+    for (let looks = 0; looks < LOOKS; looks++) {
+      let next = this.#round.next()
+      if (next.done === true) {
+        this.#round = this.#members.entries()
+        next = this.#round.next()
+        if (next.done === true) return false
       }
-      this.#members.set(name, member)
-      if (--looks === 0) return false
+      const [name, member] = next.value
+      if (!member.isIdle(nowUs)) continue
+      this.#members.delete(name)
+      member.isGone = true
+      return true
     }
     return false
   }

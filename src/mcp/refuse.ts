@@ -77,7 +77,7 @@ export function refusalBody(denial: Denial, call: Call | undefined, challenge: C
   const data = dataOf(denial, call, challenge)
   return question?.kind === 'url_elicitation'
     ? errorResponse(id, URL_ELICITATION, row.message, { ...data, elicitations: question.elicitations })
-    : errorResponse(id, row.rpc, row.message, data)
+    : errorResponse(id, row.rpc, messageOf(denial), data)
 }
 
 /** The denial as an HTTP response. `Allow` of a 405 is the edge's to add. */
@@ -106,15 +106,32 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
   return inBand && !LEGACY_HTTP.has(denial.code) ? 200 : status
 }
 
-/** Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25, server/tools "Error Handling"). */
-function isCorrectable({ code, findings }: Denial, call: Call): boolean {
-  return code === 'invalid_arguments' && call.method === 'tools/call' && findings.some(({ rule }) => rule !== undefined)
+/**
+ * Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25,
+ * server/tools "Error Handling"). Of an account that is not connected the model tells its user.
+ */
+function isCorrectable(denial: Denial, call: Call): boolean {
+  if (call.method !== 'tools/call') return false
+  if (denial.code === 'connection_required') return pageOf(denial) !== undefined && denial.question === undefined
+  return denial.code === 'invalid_arguments' && denial.findings.some(({ rule }) => rule !== undefined)
+}
+
+/** A page of ours that its user is to open. */
+function pageOf({ remedies }: Denial): string | undefined {
+  return remedies.find((remedy) => remedy.kind === 'connect')?.url
+}
+
+/** Clients show the message and nothing else. */
+function messageOf(denial: Denial): string {
+  const page = pageOf(denial)
+  return page === undefined ? denial.message : `${denial.message} Open ${page}`
 }
 
 /** Where and which rule, in our words: no value is echoed. */
-function toolError({ message, findings }: Denial, call: Call): JsonObject {
+function toolError(denial: Denial, call: Call): JsonObject {
+  const { findings } = denial
   const lines = findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [pointer === '' ? rule : `${pointer}: ${rule}`]))
-  const result = { content: [{ type: 'text', text: [message, ...lines].join('\n') }], isError: true }
+  const result = { content: [{ type: 'text', text: [messageOf(denial), ...lines].join('\n') }], isError: true }
   return call.origin.era === 'modern' ? { resultType: 'complete', ...result } : result
 }
 
@@ -148,6 +165,8 @@ function shownRemedy(remedy: Remedy): JsonObject {
       return { kind: remedy.kind, acr: remedy.acr }
     case 'wait':
       return { kind: remedy.kind, ms: remedy.ms }
+    case 'connect':
+      return { kind: remedy.kind, url: remedy.url }
     case 'approval':
       return { kind: remedy.kind, id: remedy.id, url: remedy.url }
     case 'authenticate':

@@ -1,6 +1,7 @@
 /** Whose request it is: the address of the connection, or what a proxy of ours says of it. */
 import type { IncomingMessage } from 'node:http'
 import { type Cidr, type Ip, isWithin, parseCidr, parseIp, showIp } from '../core/cidr.ts'
+import { ClientCertificates, type Presented } from './client-certificate.ts'
 
 /** More proxies in a row than anybody has. */
 const HOPS_MAX = 32
@@ -10,12 +11,22 @@ export interface Clients {
   addressOf(req: Pick<IncomingMessage, 'headers' | 'socket'>): string | undefined
   /** Whether an address is a proxy's of ours: then it is nobody's. */
   isProxy(address: string): boolean
+  /** What the caller proved to hold, or claimed to. Absent where no certificate is looked at. */
+  readonly certificateOf?: (req: Pick<IncomingMessage, 'headers' | 'socket'>) => Presented
 }
 
-/** @param trustedProxies whose `X-Forwarded-For` is believed, as CIDR. Whoever else sends it has written it himself. */
-export function createClients(trustedProxies: readonly string[]): Clients {
+/**
+ * @param trustedProxies whose `X-Forwarded-For` is believed, as CIDR. Whoever else sends it has written it himself.
+ * @param certificates where certificates of callers come from: the connections, or also the `Client-Cert` header of these proxies.
+ */
+export function createClients(trustedProxies: readonly string[], certificates?: 'connection' | 'header'): Clients {
   const proxies = trustedProxies.map((text) => parseCidr(text)).filter((cidr) => cidr !== undefined)
   const isTrusted = (ip: Ip): boolean => proxies.some((cidr) => isWithin(cidr, ip))
+  const isProxy = (address: string): boolean => {
+    const ip = proxies.length === 0 ? undefined : parseIp(address)
+    return ip !== undefined && isTrusted(ip)
+  }
+  const presented = certificates === undefined ? undefined : new ClientCertificates(certificates === 'header')
   return {
     addressOf: ({ headers, socket }) => {
       const peer = socket.remoteAddress
@@ -25,10 +36,8 @@ export function createClients(trustedProxies: readonly string[]): Clients {
       // Node joins repeated headers in order, as RFC 9110 §5.3 reads them.
       return ip === undefined ? peer : showIp(isTrusted(ip) ? behind(ip, String(headers['x-forwarded-for'] ?? ''), proxies) : ip)
     },
-    isProxy: (address) => {
-      const ip = proxies.length === 0 ? undefined : parseIp(address)
-      return ip !== undefined && isTrusted(ip)
-    },
+    isProxy,
+    ...(presented === undefined ? {} : { certificateOf: (req) => presented.of(req, isProxy(req.socket.remoteAddress ?? '')) }),
   }
 }
 

@@ -176,7 +176,9 @@ function createConnector({ ca, resolve = resolveBySystem }: FetchOptions, isTrus
   }
 }
 
-const resolveBySystem: Resolve = (name, done) => systemLookup(name, { all: true }, done)
+/** Where it fails, the system hands over no list at all, whatever its type says. */
+const resolveBySystem: Resolve = (name, done) =>
+  systemLookup(name, { all: true }, (error, found) => done(error, error === null ? found : []))
 
 type Bounded = FetchRequest & { readonly maxBytes: number; readonly timeoutMs: number }
 

@@ -1,7 +1,11 @@
 /** Listeners on `node:http`: their limits, what they refuse before a handler sees it, and how they drain. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
+import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
 import { isIP, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import type { TLSSocket } from 'node:tls'
+import { createDrain, type Drain } from './drain.ts'
+import { contextOptions, hasCertificate, type RefusedClient, refusedClient, serverOptions, type TlsMaterial } from './tls.ts'
 
 /** Where no other host is told: reachable from this machine only. */
 const LOOPBACK = '127.0.0.1'
@@ -42,6 +46,10 @@ export interface ListenOptions {
   /** 0: any free port. */
   readonly port: number
   readonly limits?: Partial<ListenLimits>
+  /** Present: TLS, and nothing else, is spoken. */
+  readonly tls?: TlsMaterial
+  /** Told of handshakes that failed because of the client's certificate. */
+  readonly onRefusedClient?: (refused: RefusedClient) => void
 }
 
 export type RequestHandler = (request: IncomingMessage, response: ServerResponse) => void
@@ -49,12 +57,16 @@ export type RequestHandler = (request: IncomingMessage, response: ServerResponse
 export interface Listener {
   readonly host: string
   readonly port: number
-  /** `http://host:port`, with brackets around an IPv6 address. */
+  /** `http://host:port` or `https://host:port`, with brackets around an IPv6 address. */
   readonly url: string
   /** Connections open now. */
   connections(): number
   /** Accepts nobody new, tells everybody `connection: close`, waits for what is in flight, ends the rest after `graceMs`. */
   close(graceMs: number): Promise<void>
+  /** What new connections are secured with from now on; those that stand are not touched. @throws Error of `node:tls` for what cannot be used. */
+  secure(material: TlsMaterial): void
+  /** Ends connections whose client showed a certificate: idle ones now, others when they have answered, the rest after `graceMs`. They must be verified anew. */
+  renewClients(graceMs: number): void
 }
 
 /**
@@ -63,25 +75,17 @@ export interface Listener {
  */
 export async function listen(options: ListenOptions, handler: RequestHandler): Promise<Listener> {
   const limits = { ...LISTEN_LIMITS, ...options.limits }
-  const server = createServer({
-    insecureHTTPParser: false,
-    requireHostHeader: true,
-    headersTimeout: limits.headersTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveTimeoutMs,
-    maxHeaderSize: limits.maxHeaderBytes,
-    connectionsCheckingInterval: Math.min(CHECK_MS, limits.headersTimeoutMs, limits.requestTimeoutMs),
-    // Java's client offers h2c on every request; RFC 9110 §7.8 lets a server ignore an offer, and ignoring it serves them.
-    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
-  })
+  const server = createListener(limits, options.tls)
   // One more than the limit, so that too many can be told from just enough.
   server.maxHeadersCount = limits.maxHeaders + 1
   server.maxConnections = limits.maxConnections
   const drain = createDrain(server)
   guardConnections(server, limits.maxConnectionsPerAddress)
-  refuseTheRest(server, drain.answering)
-  server.on('request', (request, response) => {
-    drain.begin(response)
+  refuseTheRest(server, drain.answering, options.onRefusedClient)
+  const isSecure = options.tls !== undefined
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    if (!drain.begin(response)) return
+    if (isSecure && !isLocal(request.headers.host)) response.setHeader('strict-transport-security', HSTS)
     if (request.rawHeaders.length > 2 * limits.maxHeaders) {
       response.writeHead(431, { connection: 'close' }).end()
       return
@@ -95,13 +99,40 @@ export async function listen(options: ListenOptions, handler: RequestHandler): P
   return {
     host: address.address,
     port: address.port,
-    url: `http://${host}:${address.port}`,
+    url: `${isSecure ? 'https' : 'http'}://${host}:${address.port}`,
     connections: drain.connections,
     close: drain.close,
+    secure: (material) => {
+      if ('setSecureContext' in server) server.setSecureContext(contextOptions(material))
+    },
+    renewClients: (graceMs) => drain.renew(hasCertificate, graceMs),
   }
 }
 
-function bind(server: Server, host: string, port: number): Promise<void> {
+/** A year (RFC 6797 §6.1.1). Not for other hosts of the domain, of which nothing is known here. */
+const HSTS = 'max-age=31536000'
+
+/** A browser would ask every other program on its machine for TLS, too. Addresses are none of its business (RFC 6797 §8.1.1). */
+function isLocal(host = ''): boolean {
+  return /^([^:]*\.)?localhost(:|$)/i.test(host)
+}
+
+function createListener(limits: ListenLimits, tls: TlsMaterial | undefined): Server | SecureServer {
+  const options: ServerOptions = {
+    insecureHTTPParser: false,
+    requireHostHeader: true,
+    headersTimeout: limits.headersTimeoutMs,
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+    connectionsCheckingInterval: Math.min(CHECK_MS, limits.headersTimeoutMs, limits.requestTimeoutMs),
+    // Java's client offers h2c on every request; RFC 9110 §7.8 lets a server ignore an offer, and ignoring it serves them.
+    shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() !== 'h2c',
+  }
+  return tls === undefined ? createServer(options) : createSecureServer({ ...options, ...serverOptions(tls, limits.headersTimeoutMs) })
+}
+
+function bind(server: Server | SecureServer, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject)
     server.listen({ host, port }, () => {
@@ -112,7 +143,7 @@ function bind(server: Server, host: string, port: number): Promise<void> {
 }
 
 /** One client must not take every connection: the ones over its share are closed unanswered. */
-function guardConnections(server: Server, maxPerAddress: number): void {
+function guardConnections(server: Server | SecureServer, maxPerAddress: number): void {
   const open = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
     const key = neighbourhood(socket.remoteAddress ?? '')
@@ -142,14 +173,25 @@ export function neighbourhood(address: string): string {
 }
 
 /** What never reaches a handler is answered with a bare status, and the connection ends. */
-function refuseTheRest(server: Server, answering: (socket: Duplex) => boolean): void {
+function refuseTheRest(
+  server: Server | SecureServer,
+  answering: Drain['answering'],
+  onRefusedClient: ListenOptions['onRefusedClient'],
+): void {
+  const failed = new WeakSet<Duplex>()
+  // In front of the listener by which Node makes a clientError of it.
+  server.prependListener('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
+    failed.add(socket)
+    const refused = refusedClient(error, socket)
+    if (refused !== undefined) onRefusedClient?.(refused)
+  })
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    // Bytes in the middle of an answer would be read as part of it.
-    if (!socket.writable || answering(socket)) socket.destroy()
+    // Bytes in the middle of an answer would be read as part of it; without a handshake there is nobody to read them.
+    if (!socket.writable || failed.has(socket) || answering(socket)) socket.destroy()
     else refuse(socket, CLIENT_ERRORS[error.code ?? ''] ?? '400 Bad Request')
   })
-  server.on('upgrade', (_request, socket) => refuse(socket, '400 Bad Request'))
-  server.on('connect', (_request, socket) => refuse(socket, '405 Method Not Allowed'))
+  server.on('upgrade', (_request: IncomingMessage, socket: Duplex) => refuse(socket, '400 Bad Request'))
+  server.on('connect', (_request: IncomingMessage, socket: Duplex) => refuse(socket, '405 Method Not Allowed'))
 }
 
 const CLIENT_ERRORS: Readonly<Record<string, string>> = {
@@ -160,53 +202,4 @@ const CLIENT_ERRORS: Readonly<Record<string, string>> = {
 function refuse(socket: Duplex, status: string): void {
   socket.once('error', () => socket.destroy())
   socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`, () => socket.destroy())
-}
-
-interface Drain {
-  begin(response: ServerResponse): void
-  /** Whether an answer to this socket has begun. */
-  answering(socket: Duplex): boolean
-  connections(): number
-  close(graceMs: number): Promise<void>
-}
-
-function createDrain(server: Server): Drain {
-  const inFlight = new Set<ServerResponse>()
-  const open = new Set<Socket>()
-  let isClosing = false
-  server.on('connection', (socket: Socket) => {
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
-  })
-  function ended(this: ServerResponse): void {
-    inFlight.delete(this)
-    // A connection whose answer had begun before the drain was never told to close.
-    if (isClosing) server.closeIdleConnections()
-  }
-  return {
-    begin(response) {
-      inFlight.add(response)
-      response.once('close', ended)
-      if (isClosing) response.setHeader('connection', 'close')
-    },
-    answering(socket) {
-      for (const response of inFlight) if (response.socket === socket && response.headersSent) return true
-      return false
-    },
-    connections: () => [...open].filter((socket) => !socket.destroyed).length,
-    close(graceMs) {
-      isClosing = true
-      // Node takes a connection that has never said anything for a busy one.
-      for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
-      for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
-      const patience = setTimeout(() => server.closeAllConnections(), graceMs)
-      return new Promise((resolve) => {
-        // Its only error says that it was not listening any more, which is what is wanted.
-        server.close(() => {
-          clearTimeout(patience)
-          resolve()
-        })
-      })
-    },
-  }
 }

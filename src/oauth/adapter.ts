@@ -1,7 +1,7 @@
 /** What oidc-provider remembers, on our Store: every consume atomic, every payload sealed, every grant ended as a whole. */
 import { type Adapter, type AdapterFactory, type AdapterPayload, errors } from 'oidc-provider'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { createSeal, type Seal } from '../core/seal.ts'
+import type { Seal } from '../core/seal.ts'
 import { keyedHash, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
@@ -25,8 +25,9 @@ export interface AdapterOptions {
   readonly clock: Clock
   /** Under whose name families are revoked. */
   readonly issuer: string
+  readonly seal: Seal
   /** 32 bytes. */
-  readonly sealingKey: Uint8Array
+  readonly identifierKey: Uint8Array
   readonly clients: Clients
   /** How long what is revoked must be remembered, milliseconds. */
   readonly longestMs: number
@@ -53,10 +54,10 @@ export function grantName(grantId: string): string {
 }
 
 export function createMemory(options: AdapterOptions): Memory {
-  const rooms = { seal: createSeal(deriveKey(options.sealingKey, 'records')), hashKey: deriveKey(options.sealingKey, 'identifiers') }
+  const hashKey = deriveKey(options.identifierKey, 'identifiers')
   const memories = new Map<string, Remembered>()
   const adapter = (kind: string): Remembered => {
-    const known = memories.get(kind) ?? new Remembered(kind, options, rooms.seal, rooms.hashKey)
+    const known = memories.get(kind) ?? new Remembered(kind, options, hashKey)
     memories.set(kind, known)
     return known
   }
@@ -75,10 +76,10 @@ class Remembered implements Adapter {
   readonly #seal: Seal
   readonly #hashKey: Uint8Array
 
-  constructor(kind: string, options: AdapterOptions, seal: Seal, hashKey: Uint8Array) {
+  constructor(kind: string, options: AdapterOptions, hashKey: Uint8Array) {
     this.#kind = kind
     this.#options = options
-    this.#seal = seal
+    this.#seal = options.seal
     this.#hashKey = hashKey
   }
 

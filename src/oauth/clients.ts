@@ -18,6 +18,9 @@ export const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 export const GRANTS = ['authorization_code', 'refresh_token', CLIENT_CREDENTIALS, DEVICE_CODE, TOKEN_EXCHANGE, JWT_BEARER] as const
 export type GrantType = (typeof GRANTS)[number]
 
+/** Whom the gateway itself comes as when it has to know who sits at a browser. */
+export const OWN_CLIENT = 'portcullis'
+
 /** Whom workloads come as: they have an assertion and no client of their own (MCP workload identity federation). */
 export const WORKLOAD_CLIENT = 'workload'
 
@@ -41,6 +44,8 @@ export interface ClientRecord {
   readonly roles: readonly string[]
   /** Whose tokens it may look at and end: it stands for these resources (RFC 7662 §2.1). */
   readonly introspects?: readonly string[]
+  /** Its access tokens are bound to the certificate that it shows (RFC 8705 §3.4). */
+  readonly certificateBound?: boolean
   readonly createdAt: number
   readonly createdBy: string
 }
@@ -68,16 +73,19 @@ export const TERMS = 'portcullis'
 export class Clients {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #bindsCertificates: boolean
 
-  constructor(store: Store, clock: Clock) {
+  /** @param bindsCertificates whether clients may have certificates: without, one whose tokens are to be bound to its own gets none. */
+  constructor(store: Store, clock: Clock, bindsCertificates = false) {
     this.#store = store
     this.#clock = clock
+    this.#bindsCertificates = bindsCertificates
   }
 
   /** The secret is in the answer and nowhere else. @throws Fault `FAULT_CLIENT` when the id is taken or no id. */
   async add(request: ClientRequest): Promise<IssuedClient> {
     const { id = `client-${randomBytes(9).toString('hex')}`, isPublic, ...rest } = request
-    if (!CLIENT_ID.test(id) || id === WORKLOAD_CLIENT)
+    if (!CLIENT_ID.test(id) || id === WORKLOAD_CLIENT || id === OWN_CLIENT)
       throw new Fault('FAULT_CLIENT', `${id} cannot be a client id: letters, digits, ".", "_" and "-"`)
     checkRequest(request)
     const needsSecret = isPublic !== true && request.jwks === undefined
@@ -115,6 +123,7 @@ export class Clients {
     const value = await this.#store.get(KEYS.client(id))
     if (value === undefined) return undefined
     const record = readClient(value, id)
+    if (record.certificateBound === true && !this.#bindsCertificates) return undefined
     const terms: Terms = {
       origin: 'configured',
       ...(record.scopes === undefined ? {} : { scopes: record.scopes }),
@@ -129,6 +138,7 @@ export class Clients {
       redirect_uris: [...record.redirectUris],
       application_type: isNative(record.redirectUris) ? 'native' : 'web',
       token_endpoint_auth_method: authMethod(record),
+      ...(record.certificateBound === true ? { tls_client_certificate_bound_access_tokens: true } : {}),
       ...(record.secretHash === undefined ? {} : { client_secret: `${HASHED}${record.secretHash}` }),
       // Parsed from our own record, where it was checked to be a JSON Web Key Set.
       ...(record.jwks === undefined ? {} : { jwks: record.jwks as unknown as { keys: [] } }),

@@ -173,8 +173,17 @@ async function issue(ctx: Context, provider: Provider, { options, signingKeys }:
   })
   token.resourceServer = new provider.ResourceServer(issued.resource, terms)
   token.scope = scope
+  bind(ctx, token, options)
   ctx.oidc.entity('AccessToken', token)
   ctx.body = { access_token: await token.save(), token_type: 'Bearer', expires_in: seconds, scope }
+}
+
+/** Of a client whose tokens are bound to its certificate (RFC 8705 §3) these are, too. */
+function bind(ctx: Context, token: InstanceType<Provider['AccessToken']>, { certificateOf }: AuthorizationServerOptions): void {
+  if (ctx.oidc.client.tlsClientCertificateBoundAccessTokens !== true) return
+  const certificate = certificateOf?.(ctx.req)
+  if (certificate === undefined) throw new errors.InvalidGrant('mutual TLS client certificate not provided')
+  token.setThumbprint('x5t', certificate)
 }
 
 /** A proof that would not be looked at must not look as though it were. */

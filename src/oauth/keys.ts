@@ -2,11 +2,10 @@
 import { createPublicKey, generateKeyPairSync, type JsonWebKey, randomBytes } from 'node:crypto'
 import { Fault } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { createSeal } from '../core/seal.ts'
+import type { Seal } from '../core/seal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { deriveKey } from './derive.ts'
 import type { SigningAlgorithm } from './options.ts'
 
 /** RFC 7518 §3.3 demands 2048; NIST SP 800-57 gives 3072 bits until 2030 and beyond. */
@@ -40,18 +39,15 @@ interface KeptKey extends JsonObject {
 export interface SigningKeysOptions {
   readonly store: Store
   readonly clock: Clock
-  /** 32 bytes. */
-  readonly sealingKey: Uint8Array
+  readonly seal: Seal
   readonly algorithm: SigningAlgorithm
 }
 
 export class SigningKeys {
   readonly #options: SigningKeysOptions
-  readonly #seal: ReturnType<typeof createSeal>
 
   constructor(options: SigningKeysOptions) {
     this.#options = options
-    this.#seal = createSeal(deriveKey(options.sealingKey, 'signing keys'))
   }
 
   /** All that are published, newest first; made when there are none for the algorithm. @throws Fault `FAULT_OAUTH`, `FAULT_STORE` */
@@ -93,19 +89,22 @@ export class SigningKeys {
   }
 
   #make(signsFrom: number): KeptKey {
-    const { clock, algorithm } = this.#options
+    const { clock, seal, algorithm } = this.#options
     const kid = randomBytes(KID_BYTES).toString('base64url')
     const { privateKey } =
       algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: RSA_BITS })
-    const sealed = this.#seal.seal(JSON.stringify(privateKey.export({ format: 'jwk' })), kid)
+    const sealed = seal.seal(JSON.stringify(privateKey.export({ format: 'jwk' })), placeOf(kid))
     return { kid, algorithm, createdAt: clock(), signsFrom, sealed }
   }
 
   #open({ sealed, ...key }: KeptKey): SigningKey {
-    const jwk: JsonWebKey = JSON.parse(this.#seal.open(sealed, key.kid))
+    const jwk: JsonWebKey = JSON.parse(this.#options.seal.open(sealed, placeOf(key.kid)))
     return { ...key, jwk: { ...jwk, kid: key.kid, alg: key.algorithm, use: 'sig' } }
   }
 }
+
+/** Several lie in one record: each is bound to its own name, too. */
+const placeOf = (kid: string): string => `${KEYS.oauthSigningKeys} ${kid}`
 
 /** The key that signs now: the newest whose time has come. @throws Fault when there is none. */
 export function signingKeyOf(keys: readonly SigningKey[], algorithm: SigningAlgorithm, now: number): SigningKey {

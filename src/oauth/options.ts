@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { JsonObject } from '../core/json.ts'
+import type { Seal } from '../core/seal.ts'
 import type { Clock } from '../core/time.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import type { Store } from '../store/store.ts'
@@ -79,8 +80,8 @@ export interface RegistrationOptions {
 export interface OAuthKeys {
   /** Signs cookies and forms. */
   readonly cookies: Uint8Array
-  /** Seals what is remembered, the signing keys before all. */
-  readonly sealing: Uint8Array
+  /** Hashes the identifiers of what is remembered. Not the key that seals: it cannot be replaced without forgetting all. */
+  readonly identifiers: Uint8Array
 }
 
 export type Fetch = (url: string | URL, init?: RequestInit) => Promise<Response>
@@ -98,7 +99,11 @@ export interface AuthorizationServerOptions {
   readonly localUsers: boolean
   readonly signIn: readonly SignInOptions[]
   readonly assertions: readonly AssertionOptions[]
+  /** Where a person comes back who was only asked to sign in (`whoSignedIn`). Absent: nobody is. */
+  readonly signedInUri?: string
   readonly keys: OAuthKeys
+  /** Seals what is remembered, the signing keys before all. */
+  readonly seal: Seal
   readonly store: Store
   readonly clock: Clock
   /** Refuses private addresses at connect, on every hop: URLs come from strangers. */
@@ -126,8 +131,8 @@ export function checkOptions(options: AuthorizationServerOptions): void {
     throw fault(`${options.issuer} cannot be an issuer: write it in its normal form, ${issuer.href.replace(/\/$/, '')}`)
   if (issuer.protocol !== 'https:' && !isLoopback(issuer)) throw fault(`${options.issuer}: publicUrl must be https, but for localhost`)
   checkKey(options.keys.cookies, 'cookies')
-  checkKey(options.keys.sealing, 'sealing')
-  if (Buffer.compare(options.keys.cookies, options.keys.sealing) === 0) throw fault('One key serves two purposes')
+  checkKey(options.keys.identifiers, 'identifiers')
+  if (Buffer.compare(options.keys.cookies, options.keys.identifiers) === 0) throw fault('One key serves two purposes')
   if (options.resources.size === 0) throw fault('There is no server to issue tokens for')
   if (!options.localUsers && options.signIn.length === 0 && options.assertions.length === 0)
     throw fault('Nobody can sign in: write users: local, signIn or assertions')

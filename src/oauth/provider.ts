@@ -2,9 +2,10 @@
 import { type Client, type Configuration, interactionPolicy, type KoaContextWithOIDC, Provider } from 'oidc-provider'
 import type { Accounts } from './accounts.ts'
 import type { Memory } from './adapter.ts'
-import { isClientSecret, JWT_BEARER, TERMS, termsOf, WORKLOAD_CLIENT } from './clients.ts'
+import { isClientSecret, JWT_BEARER, OWN_CLIENT, TERMS, termsOf, WORKLOAD_CLIENT } from './clients.ts'
 import type { SigningKey } from './keys.ts'
 import type { AuthorizationServerOptions, Fetch } from './options.ts'
+import { grantOf, ownClient } from './own-client.ts'
 import { clampClient, isDocumentUrl } from './registration.ts'
 import { offeredScopes } from './scopes.ts'
 import { claimsOf, resourceServer } from './tokens.ts'
@@ -62,7 +63,7 @@ function configurationOf(parts: ProviderParts): Configuration {
   const cookie = { httpOnly: true, sameSite: 'lax', secure: isSecure, signed: true } as const
   return {
     adapter: memory.adapter,
-    clients: workloadClient(options),
+    clients: [...workloadClient(options), ...ownClient(options)],
     // Private keys in the form in which Node exported them.
     jwks: { keys: signingKeys.map(({ jwk }) => ({ ...jwk, kty: jwk.kty ?? '' })) },
     scopes: [],
@@ -94,6 +95,7 @@ function configurationOf(parts: ProviderParts): Configuration {
     expiresWithSession: () => false,
     rotateRefreshToken: parts.mayRotate,
     issueRefreshToken: (_ctx, client) => client.grantTypeAllowed('refresh_token'),
+    loadExistingGrant: grantOf,
     findAccount: async (_ctx, subject) => {
       const account = await accounts.find(subject)
       return account === undefined ? undefined : { accountId: subject, claims: () => ({ sub: subject }) }
@@ -201,6 +203,7 @@ function consentPolicy(): interactionPolicy.Prompt[] {
   const policy = base()
   const check = new Check('loopback_redirect', 'a redirect to the loopback needs consent', 'interaction_required', ({ oidc }) => {
     const uri = oidc.params?.['redirect_uri']
+    if (oidc.client?.clientId === OWN_CLIENT) return false
     return typeof uri === 'string' && uri.startsWith('http:') && oidc.result?.consent === undefined
   })
   policy.get('consent')?.checks.add(check)

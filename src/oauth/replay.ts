@@ -36,11 +36,11 @@ export class Replays {
   readonly #clock: Clock
   readonly #key: Buffer
 
-  /** @param sealingKey 32 bytes */
-  constructor(store: Store, clock: Clock, sealingKey: Uint8Array) {
+  /** @param key 32 bytes */
+  constructor(store: Store, clock: Clock, key: Uint8Array) {
     this.#store = store
     this.#clock = clock
-    this.#key = deriveKey(sealingKey, 'replays')
+    this.#key = deriveKey(key, 'replays')
   }
 
   /** Whether a refresh token that was used may still be answered. */

@@ -15,6 +15,7 @@ import { Interactions } from './interactions.ts'
 import { publicJwk, type SigningKey, SigningKeys } from './keys.ts'
 import { addMiddleware, Courses, mayRotate } from './middleware.ts'
 import { type AuthorizationServerOptions, checkOptions } from './options.ts'
+import { signInUrl, whoSignedIn } from './own-client.ts'
 import { messagePage } from './pages.ts'
 import { createProvider, ROUTES } from './provider.ts'
 import { Replays } from './replay.ts'
@@ -34,6 +35,13 @@ export interface AuthorizationServer {
   handle(request: IncomingMessage, response: ServerResponse): void
   /** The public keys, for who verifies our tokens in this very process. */
   jwks(): Promise<{ readonly keys: readonly JsonWebKey[] }>
+  /** Where a browser is sent to have its person signed in, and comes back to `signedInUri` with a code and this state. */
+  signInUrl(state: string, challenge: string): string
+  /**
+   * Who signed in, by the code that their browser came back with; once.
+   * @param verifier of the challenge that it was sent with (RFC 7636 §4.1): only the browser that asked has the answer.
+   */
+  whoSignedIn(code: string, verifier: string): Promise<string | undefined>
   /** Ends a grant and all that was issued under it. */
   endGrant(grantId: string): Promise<void>
 }
@@ -81,13 +89,14 @@ class Server implements AuthorizationServer {
     this.#host = url.host
     this.#base = url.pathname.replace(/\/$/, '')
     this.accounts = new Accounts(store, clock)
-    this.clients = new Clients(store, clock)
-    this.#replays = new Replays(store, clock, keys.sealing)
+    this.clients = new Clients(store, clock, options.certificateOf !== undefined)
+    this.#replays = new Replays(store, clock, keys.identifiers)
     this.#memory = createMemory({
       store,
       clock,
       issuer: options.issuer,
-      sealingKey: keys.sealing,
+      seal: options.seal,
+      identifierKey: keys.identifiers,
       clients: this.clients,
       longestMs: options.refreshTokenMs + options.accessTokenMs,
       isReplayable: (token) => this.#replays.isOpen(token),
@@ -102,7 +111,7 @@ class Server implements AuthorizationServer {
       signIns: this.#signIns,
       formKey: deriveKey(keys.cookies, 'forms'),
     })
-    this.#signingKeys = new SigningKeys({ store, clock, sealingKey: keys.sealing, algorithm: options.algorithm ?? 'ES256' })
+    this.#signingKeys = new SigningKeys({ store, clock, seal: options.seal, algorithm: options.algorithm ?? 'ES256' })
     this.#wellKnown = wellKnownPaths(this.#base)
     this.#routes = exactRoutes(options)
   }
@@ -121,6 +130,14 @@ class Server implements AuthorizationServer {
   async jwks(): Promise<{ readonly keys: readonly JsonWebKey[] }> {
     const { keys } = await this.#current()
     return { keys: keys.map(publicJwk) }
+  }
+
+  signInUrl(state: string, challenge: string): string {
+    return signInUrl(this.#options, state, challenge)
+  }
+
+  async whoSignedIn(code: string, verifier: string): Promise<string | undefined> {
+    return await whoSignedIn((await this.#current()).provider, code, verifier)
   }
 
   endGrant(grantId: string): Promise<void> {

@@ -24,6 +24,9 @@ export interface ToolRule extends PromptRule {
   /** The caller's side must confirm each call. */
   readonly confirm?: boolean
   readonly sensitivity?: Sensitivity
+  /** Where several rules match, the one that says yes counts. */
+  readonly destructive?: boolean
+  readonly openWorld?: boolean
 }
 
 export interface ResourceRule {
@@ -53,6 +56,8 @@ export interface Facts {
   /** The scopes as listed: what a challenge names. */
   readonly listed: readonly string[]
   readonly sensitivity?: Sensitivity
+  readonly destructive?: boolean
+  readonly openWorld?: boolean
 }
 
 export interface Access {
@@ -196,7 +201,15 @@ function namedFacts(rules: readonly NamedRule[], { server, name }: Resource): Fa
     scopes: [...new Set(listed.flatMap(broader))],
     listed,
     ...(sensitivity === undefined ? {} : { sensitivity }),
+    ...strictest('destructive', matching),
+    ...strictest('openWorld', matching),
   }
+}
+
+/** Nothing where no rule says anything. */
+function strictest(hint: 'destructive' | 'openWorld', rules: readonly ToolRule[]): Partial<Record<typeof hint, boolean>> {
+  const said = rules.flatMap((rule) => rule[hint] ?? [])
+  return said.length === 0 ? {} : { [hint]: said.includes(true) }
 }
 
 function uriFacts(rules: readonly UriRule[], { server, name }: Resource): Facts {

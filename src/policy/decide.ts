@@ -2,6 +2,7 @@
 import { type AuthorizationAnswer, type StatefulAuthorizationCall, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Decision, Query } from '../core/decision.ts'
 import { Fault } from '../core/denial.ts'
+import { isOfDefinition } from '../core/finding.ts'
 import type { Clock } from '../core/time.ts'
 import type { Prepared } from './compile.ts'
 import { type Ceilings, contextRecord, inputEntity, textAt } from './entities.ts'
@@ -73,8 +74,10 @@ function keyOf({ query, known, thing, ceilings, at }: Asked, { reads }: Prepared
   if (context.approved && reads.attributes.has('context.approved')) key += ' a'
   if (context.confirmed && reads.attributes.has('context.confirmed')) key += ' c'
   if (at !== 0) key += ` t${Math.floor(at / HOUR_MS)}`
-  if (context.findings.length > 0 && reads.attributes.has('context.findings')) {
-    key += ` f${JSON.stringify([...new Set(context.findings.map((finding) => finding.label))].sort())}`
+  if (context.findings.length > 0) {
+    const read = reads.attributes.has('context.findings')
+    const labels = context.findings.map((finding) => finding.label).filter((label) => read || isOfDefinition(label))
+    if (labels.length > 0) key += ` f${JSON.stringify([...new Set(labels)].sort())}`
   }
   if (inputs.length > 0) key += ` i${JSON.stringify(inputs.map(({ path }) => textAt(context.input, path) ?? null))}`
   return key

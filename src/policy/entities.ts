@@ -3,6 +3,7 @@ import type { CedarValueJson, Context, EntityJson, EntityUidJson, TypeAndId } fr
 import type { Resource } from '../core/call.ts'
 import type { Query } from '../core/decision.ts'
 import { Fault } from '../core/denial.ts'
+import { isOfDefinition } from '../core/finding.ts'
 import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Facts } from './access.ts'
@@ -34,6 +35,8 @@ const OF_RESOURCE: Told<keyof typeof RESOURCE | 'uri', { readonly resource: Reso
   rules: ({ facts }) => set(facts.rules),
   scopes: ({ facts }) => set(facts.scopes),
   sensitivity: ({ facts }) => facts.sensitivity,
+  destructive: ({ resource, facts }) => facts.destructive ?? resource.kind === 'tool',
+  openWorld: ({ facts }) => facts.openWorld ?? true,
   uri: ({ resource }) => (resource.kind === 'resource' ? wellFormed(resource.name) : undefined),
 }
 
@@ -44,6 +47,7 @@ const OF_CONTEXT: Told<keyof typeof CONTEXT, { readonly context: Query['context'
   listed: ({ ceilings }) => ceilings.listed,
   scoped: ({ ceilings }) => ceilings.scoped,
   findings: ({ context }) => set(context.findings.map((finding) => finding.label)),
+  definition: ({ context }) => set(context.findings.map((finding) => finding.label).filter(isOfDefinition)),
   input: () => ({ __entity: INPUT }),
   hour: ({ at }) => new Date(at).getUTCHours(),
   weekday: ({ at }) => new Date(at).getUTCDay() || 7,

@@ -30,6 +30,8 @@ export function remedyText(remedy: Remedy): string {
       return 'a confirmation'
     case 'wait':
       return `waiting ${remedy.ms} ms`
+    case 'connect':
+      return 'an account that is connected'
     case 'redact':
       return `redacting ${remedy.labels.join(' ')}`
   }

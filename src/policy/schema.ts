@@ -54,6 +54,10 @@ export const RESOURCE = {
   scopes: TEXTS,
   /** `public`, `internal`, `confidential` or `secret`. */
   sensitivity: { ...TEXT, required: false },
+  /** Whether calling it may destroy or change something. Every tool is taken to, unless `access.tools` says otherwise; its server's own hint is not asked. */
+  destructive: FLAG,
+  /** Whether it may reach beyond its server. Everything is taken to, unless `access.tools` says otherwise. */
+  openWorld: FLAG,
 } as const satisfies Attributes
 
 export const CONTEXT = {
@@ -69,6 +73,8 @@ export const CONTEXT = {
   scoped: FLAG,
   /** Labels of what was found in the payload. */
   findings: TEXTS,
+  /** Labels of what is held against the definition of the thing: `definition/drift`, `definition/new`. Nothing that the caller sends changes it. */
+  definition: TEXTS,
   /** The arguments: an entity whose tags are the texts at JSON Pointers. */
   input: { type: 'Entity', name: 'Input' },
   /** UTC, 0 to 23. */

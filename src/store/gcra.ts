@@ -2,7 +2,7 @@
 import { Fault } from '../core/denial.ts'
 import type { Cell, Charge } from './store.ts'
 
-const US_PER_MS = 1_000
+export const US_PER_MS = 1_000
 
 export interface Arithmetic extends Charge {
   /** New arrival times (the instant at which a cell is full again) by cell key, microseconds since the epoch. When refused nothing was taken, and only cells are in it that stood further off than an empty one. */
@@ -57,11 +57,12 @@ function effective(storedUs: number | undefined, nowUs: number, depthUs: number)
   return Math.min(storedUs, nowUs + depthUs)
 }
 
-function intervalUsOf(cell: Cell): number {
+export function intervalUsOf(cell: Cell): number {
   return Math.max(1, Math.round(cell.intervalMs * US_PER_MS))
 }
 
-function checkCell(cell: Cell): void {
+/** @throws Fault `FAULT_LIMIT` for a cell that can never allow the charge */
+export function checkCell(cell: Cell): void {
   const isSound =
     Number.isFinite(cell.intervalMs) &&
     cell.intervalMs > 0 &&

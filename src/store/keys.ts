@@ -16,8 +16,10 @@ export function encodePart(part: string): string {
 }
 
 export const KEYS = {
-  /** What this installation knows of itself. */
+  /** By which key this store was written: keyed digest of a constant. */
   instance: 'instance',
+  /** Where a replica is reached by the others, for as long as it says so. */
+  replica: (id: string): string => keyOf('replica', id),
   /** The record of an API key, by its public id. */
   keyRecord: (id: string): string => keyOf('key', id),
   /** All of them, for `list`. */
@@ -27,6 +29,9 @@ export const KEYS = {
   keyUses: 'key-use/',
   /** What the authorization server remembers, by kind and keyed digest of its identifier; what it says is sealed. */
   oauth: (kind: string, digest: string): string => keyOf('oauth', kind, digest),
+  oauthRecords: 'oauth/',
+  /** Answers that are kept for half a minute, each under a key of its own. */
+  oauthReplays: 'oauth/replay',
   /** What was issued under a grant, so that all of it can be ended at once. */
   oauthIssued: (grant: string, kind: string, digest: string): string => keyOf('oauth-issued', grant, kind, digest),
   oauthAllIssued: (grant: string): string => `${keyOf('oauth-issued', grant)}/`,
@@ -53,6 +58,17 @@ export const KEYS = {
   /** That addresses are turned away; it lies there as long as they are. */
   block: (cidr: string): string => keyOf('block', cidr),
   blocks: 'block/',
+  /** What was approved and what is withheld of one thing of a server's: a tool, a prompt, a resource, a template, or what it says of itself. */
+  pin: (server: string, kind: string, name: string): string => keyOf('pin', server, kind, name),
+  pinsOf: (server: string): string => `${keyOf('pin', server)}/`,
+  pins: 'pin/',
+  /** A definition, by its digest. */
+  definition: (digest: string): string => keyOf('definition', digest),
+  /** That a server has listed all that it has of a kind, so that what comes later is new. */
+  listed: (server: string, kind: string): string => keyOf('listed', server, kind),
+  allListed: 'listed/',
+  /** That it was told how few days a certificate has left. */
+  certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
   /** An approval that somebody asked for, by who asks and the digest of all that it is bound to; sealed. */
@@ -63,9 +79,23 @@ export const KEYS = {
   spent: (what: string, nonce: string): string => keyOf('spent', what, nonce),
   /** Somebody signed in at the admin listener, by the digest of their cookie. */
   adminSession: (digest: string): string => keyOf('admin-session', digest),
+  /** A secret of a tool's author, sealed. */
+  secret: (name: string): string => keyOf('secret', name),
+  secrets: 'secret/',
+  /** What a user's connection to a server's account holds, sealed: tokens, whose they are. */
+  connection: (server: string, principal: string, name: string): string => keyOf('connection', server, principal, name),
+  connections: 'connection/',
+  /** As whom the gateway asks for connections to a server, sealed. */
+  connectionClient: (server: string, name: string): string => keyOf('connection-client', server, name),
+  connectionClients: 'connection-client/',
+  /** A connection that is being made, by the keyed hash of its state. */
+  connecting: (digest: string): string => keyOf('connecting', digest),
   /** What an agent keeps, sealed: tokens, clients, which server takes whose tokens. */
   agent: (name: string): string => keyOf('agent', name),
 } as const
+
+/** Where sealed records lie that outlive a day: they are sealed anew when the key changes. */
+export const SEALED = [KEYS.oauthRecords, KEYS.oauthSigningKeys, KEYS.secrets, KEYS.connections, KEYS.connectionClients] as const
 
 export const LOGS = {
   /** AuditEvents, every chain in one log; its marks are the sealed heads of the chains that are open. */
@@ -74,4 +104,6 @@ export const LOGS = {
   checkpoints: 'checkpoints',
   /** Blocks that were added and removed, for the other processes. */
   blocks: 'blocks',
+  /** Pins that were changed, for the other processes. */
+  pins: 'pins',
 } as const

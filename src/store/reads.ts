@@ -8,12 +8,12 @@ const PARSED_MAX_CHARS = 2_048
 
 export class GroupedReads {
   readonly #turn: Turn
-  /** The JSON text of a live record. */
-  readonly #read: (key: string) => string | undefined
+  /** The JSON text of a live record; a promise where it comes from elsewhere. */
+  readonly #read: (key: string) => string | undefined | Promise<string | undefined>
   readonly #asked = new Map<string, PromiseWithResolvers<JsonValue | undefined>>()
   readonly #parsed = new Map<string, { readonly text: string; readonly value: JsonValue }>()
 
-  constructor(turn: Turn, read: (key: string) => string | undefined) {
+  constructor(turn: Turn, read: (key: string) => string | undefined | Promise<string | undefined>) {
     this.#turn = turn
     this.#read = read
   }
@@ -31,7 +31,7 @@ export class GroupedReads {
     for (const [key, { resolve, reject }] of this.#asked) {
       try {
         const text = this.#read(key)
-        resolve(text === undefined ? undefined : this.#parse(key, text))
+        resolve(text instanceof Promise ? text.then((read) => this.#parse(key, read)) : this.#parse(key, text))
       } catch (error) {
         reject(error)
       }
@@ -40,7 +40,8 @@ export class GroupedReads {
   }
 
   /** The text is read anew each time; only what it says is remembered. One value for one text, so that callers can tell by identity. */
-  #parse(key: string, text: string): JsonValue {
+  #parse(key: string, text: string | undefined): JsonValue | undefined {
+    if (text === undefined) return undefined
     const known = this.#parsed.get(key)
     if (known?.text === text) return known.value
     const value = JSON.parse(text) as JsonValue // what `put` wrote

@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Fault } from '../core/denial.ts'
 import { canonical, type JsonValue } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
+import { checkInstant, checkKey } from './checks.ts'
 import { chargeCells } from './gcra.ts'
 import { FileLogs, type Logs } from './logs.ts'
 import { readyMark } from './mark.ts'
@@ -24,8 +25,6 @@ export interface SqliteOptions {
 
 const IN_MEMORY = ':memory:'
 const PAGE_RECORDS = 1_000
-/** Longest key: ten times what any shape of `keys.ts` needs, and a tenth of what would spill out of a page. */
-const KEY_MAX_CHARS = 4_096
 /** Once in so many writes a batch of what has expired is removed: more than one write can bring, so it never piles up. */
 const SWEEP_EVERY = 64
 const SWEEP_BATCH = 256
@@ -254,18 +253,6 @@ function prepareAll(database: DatabaseSync) {
 
 function isExpired(expires: unknown, clock: Clock): boolean {
   return typeof expires === 'number' && expires <= clock()
-}
-
-/** SQLite keeps text as UTF-8, in which two ill-formed texts could become one key. */
-function checkKey(key: string): string {
-  if (key.length > KEY_MAX_CHARS) throw new Fault('FAULT_STORE', `A key is longer than ${KEY_MAX_CHARS} characters`)
-  if (!key.isWellFormed()) throw new Fault('FAULT_STORE', 'A key has lone surrogates; build keys with keys.ts')
-  return key
-}
-
-function checkInstant(at: number): number {
-  if (!Number.isFinite(at)) throw new Fault('FAULT_STORE', `A record cannot expire at ${at}`)
-  return Math.floor(at)
 }
 
 /** The first text, in code point order, behind all that start with `prefix`; undefined when there is none. */

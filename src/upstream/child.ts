@@ -1,9 +1,12 @@
 /** A server as a child of ours: started without a shell and with a clean environment, spoken to in lines, ended with everything it started. */
 import { isUtf8 } from 'node:buffer'
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { Alarm, Schedule } from '../bridge/alarm.ts'
+import { Confined } from './confined.ts'
 import { LineReader } from './lines.ts'
+import { confine, type SandboxSpec } from './sandbox.ts'
 
 /** The names a child inherits; everything else of our environment stays with us (ST-14). */
 const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
@@ -15,6 +18,9 @@ export const TERM_GRACE_MS = 2_000
 const DRAIN_MS = 250
 /** Unsent bytes at which a child counts as stuck and takes no more requests. */
 const BACKLOG_MAX_BYTES = 16 * 1024 * 1024
+
+/** Of what a child says first, as much may stand in an event. */
+const FIRST_TEXT_MAX_BYTES = 256
 
 /** Where lines go. */
 export interface Wire {
@@ -29,6 +35,8 @@ export interface ChildSpec {
   readonly command: readonly string[]
   readonly cwd?: string
   readonly env: Readonly<Record<string, string>>
+  /** Absent: it may do whatever we may. */
+  readonly sandbox?: SandboxSpec
   /** A longer line is skipped. */
   readonly maxLineBytes: number
 }
@@ -41,11 +49,17 @@ export interface ChildHandlers {
   /** A line over the cap was skipped; `id` is the number in its first or last `"id"`, if there is one. */
   onTooLong(id: number | undefined): void
   onText(chunk: Buffer): void
+  /** It went over a bound of its sandbox and is ended. */
+  onOver(what: string): void
   /** Called once, after the last value. `wanted`: we closed it. */
   onExit(reason: string, wanted: boolean): void
 }
 
-type Spawned = ChildProcessByStdio<Writable, Readable, Readable>
+interface Pipes {
+  readonly stdin: Writable
+  readonly stdout: Readable
+  readonly stderr: Readable
+}
 
 /** Children alive, so that none outlives the gateway. */
 const LIVE = new Set<Child>()
@@ -56,32 +70,44 @@ const killLive = (): void => {
 export class Child implements Wire {
   readonly #handlers: ChildHandlers
   readonly #schedule: Schedule
-  readonly #spawned: Spawned
+  readonly #spawned: ChildProcess
+  readonly #pipes: Pipes
+  readonly #confined: Confined | undefined
+  readonly #scratch: string | undefined
   #lines: string[] = []
   #unsent = 0
   #isWanted = false
   #exited = false
+  #isUnmade = false
   #reason = ''
+  /** What it says first to stderr: where there is no sandbox, why. */
+  #firstText: string | undefined
   readonly #ended: Promise<void>
   #settle: () => void = () => {}
 
-  /** Starts it. A failure to start is an exit. */
+  /** Starts it. A failure to start is an exit. @throws Fault `FAULT_SANDBOX` when it cannot be had: then nothing was started. */
   constructor(spec: ChildSpec, environment: Readonly<Record<string, string | undefined>>, handlers: ChildHandlers, schedule: Schedule) {
     this.#handlers = handlers
     this.#schedule = schedule
     this.#ended = new Promise((resolve) => {
       this.#settle = resolve
     })
-    const [program = '', ...rest] = spec.command
+    const env = environmentOf(spec, environment)
+    const launch = spec.sandbox === undefined ? undefined : confine({ ...spec, env }, spec.sandbox)
+    const [program = '', ...rest] = launch?.command ?? spec.command
     this.#spawned = spawn(program, rest, {
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
-      env: environmentOf(spec, environment),
-      stdio: ['pipe', 'pipe', 'pipe'],
+      env: launch?.env ?? env,
+      stdio: launch?.confinement === undefined ? 'pipe' : ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
       // A group of its own, so that it can be ended together with all that it started.
       detached: true,
       shell: false,
       windowsHide: true,
     })
+    this.#pipes = pipesOf(this.#spawned)
+    this.#scratch = launch?.scratch
+    if (launch?.confinement !== undefined)
+      this.#confined = new Confined(launch.confinement, this.#spawned.stdio.slice(3), schedule, (what) => this.#over(what))
     this.#listen(spec.maxLineBytes)
     if (LIVE.size === 0) process.on('exit', killLive)
     LIVE.add(this)
@@ -91,9 +117,14 @@ export class Child implements Wire {
     return this.#spawned.pid
   }
 
+  /** It has ended before it began, because there is no sandbox for it. */
+  get isUnmade(): boolean {
+    return this.#isUnmade
+  }
+
   /** It does not read what it is sent: nothing more should be asked of it. */
   get isStuck(): boolean {
-    return this.#unsent + this.#spawned.stdin.writableLength > BACKLOG_MAX_BYTES
+    return this.#unsent + this.#pipes.stdin.writableLength > BACKLOG_MAX_BYTES
   }
 
   /** Sends one line, without its end. Lines of one turn of the event loop go out in one write. */
@@ -108,9 +139,10 @@ export class Child implements Wire {
     if (this.#isWanted || this.#exited) return this.#ended
     this.#flush()
     this.#isWanted = true
-    this.#spawned.stdin.end()
+    this.#pipes.stdin.end()
     const alarm: Alarm = this.#schedule(() => {
-      this.#signal('SIGTERM')
+      if (this.#confined === undefined) this.#signal('SIGTERM')
+      else this.#confined.terminate()
       const last = this.#schedule(() => this.kill(), TERM_GRACE_MS)
       void this.#ended.then(() => last.close())
     }, STDIN_GRACE_MS)
@@ -119,6 +151,7 @@ export class Child implements Wire {
 
   /** SIGKILL, at once, to the whole group. */
   kill(): void {
+    this.#confined?.kill()
     this.#signal('SIGKILL')
   }
 
@@ -127,11 +160,11 @@ export class Child implements Wire {
     const text = `${this.#lines.join('\n')}\n`
     this.#lines = []
     this.#unsent = 0
-    if (this.#spawned.stdin.writable) this.#spawned.stdin.write(text)
+    if (this.#pipes.stdin.writable) this.#pipes.stdin.write(text)
   }
 
   #listen(maxLineBytes: number): void {
-    const { stdin, stdout, stderr } = this.#spawned
+    const { stdin, stdout, stderr } = this.#pipes
     const reader = new LineReader(maxLineBytes, {
       onLine: (line) => this.#parse(line),
       onTooLong: (head, tail) => this.#handlers.onTooLong(idAtEdge(head, tail)),
@@ -141,14 +174,17 @@ export class Child implements Wire {
       },
     })
     stdout.on('data', (chunk: Buffer) => reader.read(chunk))
-    stderr.on('data', (chunk: Buffer) => this.#handlers.onText(chunk))
+    stderr.on('data', (chunk: Buffer) => {
+      this.#firstText ??= chunk.toString('utf8', 0, FIRST_TEXT_MAX_BYTES)
+      this.#handlers.onText(chunk)
+    })
     // A pipe that breaks is an exit that has not been told yet; without a listener it would be our end.
     for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
     this.#spawned.on('error', (error: NodeJS.ErrnoException) => {
       if (this.#spawned.pid === undefined) this.#finish(`cannot be started: ${error.code ?? error.name}`)
     })
     this.#spawned.on('exit', (code, signal) => {
-      const how = signal === null ? `exit code ${code}` : `signal ${signal}`
+      const how = signal === null ? this.#howEnded(code) : `signal ${signal}`
       // The leader is gone; what it started may still hold the pipe.
       this.kill()
       const reason = this.#reason === '' ? how : this.#reason
@@ -158,6 +194,18 @@ export class Child implements Wire {
         this.#finish(reason)
       })
     })
+  }
+
+  #howEnded(code: number | null): string {
+    // Without its exit code there has not been a sandbox that it could have ended in.
+    this.#isUnmade = this.#confined?.hasRun === false && code !== 0 && !this.#isWanted
+    return this.#isUnmade ? `the sandbox could not be made: ${this.#firstText?.trim() ?? `exit code ${code}`}` : `exit code ${code}`
+  }
+
+  #over(what: string): void {
+    this.#reason = what
+    this.#handlers.onOver(what)
+    this.kill()
   }
 
   #parse(line: Buffer): void {
@@ -177,8 +225,10 @@ export class Child implements Wire {
     this.#exited = true
     LIVE.delete(this)
     if (LIVE.size === 0) process.off('exit', killLive)
+    this.#confined?.close()
+    if (this.#scratch !== undefined) rmSync(this.#scratch, { recursive: true, force: true })
     this.#lines = []
-    const { stdin, stdout, stderr } = this.#spawned
+    const { stdin, stdout, stderr } = this.#pipes
     for (const stream of [stdin, stdout, stderr]) stream.destroy()
     this.#handlers.onExit(reason, this.#isWanted)
     this.#settle()
@@ -193,6 +243,11 @@ export class Child implements Wire {
       // ESRCH: nobody of the group is left.
     }
   }
+}
+
+function pipesOf({ stdin, stdout, stderr }: ChildProcess): Pipes {
+  if (stdin === null || stdout === null || stderr === null) throw new TypeError('a child without pipes')
+  return { stdin, stdout, stderr }
 }
 
 function environmentOf(spec: ChildSpec, environment: Readonly<Record<string, string | undefined>>): Record<string, string> {

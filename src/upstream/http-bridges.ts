@@ -2,8 +2,9 @@
 import { Bridge } from '../bridge/bridge.ts'
 import { declarationKey, declaredBy } from '../bridge/translate.ts'
 import type { Call, Message } from '../core/call.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import type { Principal } from '../core/principal.ts'
 import { HttpPeer, type HttpTalk } from './http-peer.ts'
+import type { Wire } from './http-plan.ts'
 
 /** Connections kept at once; the one unused longest gives way. */
 const BRIDGES_MAX = 1024
@@ -27,9 +28,12 @@ export class Bridges {
 
   forward(call: Call, principal: Principal): AsyncIterable<Message> {
     const declared = declaredBy(call.message.body)
-    const key = `${nameOf(principal)}\u0000${declarationKey(declared)}`
+    const { ways } = this.#options
+    const key = `${ways.ownerOf(principal)}\u0000${declarationKey(declared)}`
+    // The latest word of the caller's, also where the connection is there already.
+    const wire = ways.wireOf(principal)
     const now = this.#options.wire.clock()
-    const open = this.#open.get(key) ?? this.#connect(declared)
+    const open = this.#open.get(key) ?? this.#connect(declared, wire)
     this.#open.delete(key)
     this.#open.set(key, open)
     open.lastUsedAt = now
@@ -43,8 +47,8 @@ export class Bridges {
     await Promise.all(all.map(end))
   }
 
-  #connect(declared: ReturnType<typeof declaredBy>): Open {
-    const { wire, preamble, client, schedule } = this.#options
+  #connect(declared: ReturnType<typeof declaredBy>, wire: Wire): Open {
+    const { preamble, client, schedule } = this.#options
     const peer = new HttpPeer(wire, preamble)
     return { peer, bridge: new Bridge(peer, { client, declared, schedule }), lastUsedAt: wire.clock() }
   }

@@ -7,11 +7,12 @@ import { SseDecoder, type SseEvent } from '../mcp/sse.ts'
 import { codeOf, isMedia, isMessage, isStale, ownResponse, parseBytes, parseText } from './http-answer.ts'
 import type { Expiring } from './http-deadline.ts'
 import { Delivery } from './http-delivery.ts'
-import type { Headers, Plan, Wire } from './http-plan.ts'
+import { type Headers, type Plan, present, type Wire } from './http-plan.ts'
 
 /** How long a stream may stay open after its response before the connection is given up. */
 const AFTERMATH_MS = 1_000
 const ABANDONED = new Error('The exchange was abandoned.')
+const REFUSED_401 = "it refused the gateway's credential (401)"
 const EMPTY: Body = { jsonrpc: '2.0' }
 
 /** Sent when it is first read from. Ends after the response, or when the signal aborts; fails with a Denial. */
@@ -21,6 +22,9 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
   #controller: Dispatcher.DispatchController | undefined
   #giveUpAt = 0
   #wasRetried = false
+  /** What was presented in `Authorization`. */
+  #presented: string | undefined
+  #wasRenewed = false
   #status = 0
   #isJson = false
   #decoder: SseDecoder | undefined
@@ -94,9 +98,42 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
   }
 
   #dispatch(): void {
+    const { attachment } = this.#wire
+    if (attachment === undefined) {
+      this.#send(undefined)
+      return
+    }
+    present(attachment, (value) => this.#send(value), this.#denied)
+  }
+
+  #send(authorization: string | undefined): void {
+    // While a token was got, the caller may have gone or time may have run out.
+    if (this.isOver) return
     const { method, headers, body, isOpenEnded } = this.#plan
     const pool = isOpenEnded ? this.#wire.streams : this.#wire.calls
-    pool.dispatch({ path: this.#wire.path, method, headers, body: body ?? null }, this)
+    this.#presented = authorization
+    const all = authorization === undefined ? headers : ['authorization', authorization, ...headers]
+    pool.dispatch({ path: this.#wire.path, method, headers: all, body: body ?? null }, this)
+  }
+
+  readonly #denied = (error: unknown): void => this.deny(Denial.from(error))
+
+  /** Refused before anything was done or told: the same once more with another credential. @returns whether that is tried. */
+  #again(): boolean {
+    const { attachment } = this.#wire
+    const refused = this.#presented
+    if (attachment === undefined || refused === undefined || this.#wasRenewed) return false
+    this.#wasRenewed = true
+    this.#status = 0
+    this.#size = 0
+    this.#chunks.length = 0
+    this.#prolong()
+    this.#wire.deadlines.add(this)
+    attachment.renewed(refused).then((value) => {
+      if (value === undefined) this.#fail(REFUSED_401)
+      else this.#send(value)
+    }, this.#denied)
+    return true
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -240,7 +277,8 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
   #refused(): string | undefined {
     const status = this.#status
     // Its challenge is for us: passed on, it would ask the caller for a credential of somebody else's.
-    if (status === 401 || status === 403) return `it refused the gateway's credential (${status})`
+    if (status === 401) return this.#again() ? undefined : REFUSED_401
+    if (status === 403) return `it refused the gateway's credential (${status})`
     if (status < 400) return `it answered with a redirect (${status}), which is not followed`
     const value = this.#isJson ? parseBytes(this.#join()) : undefined
     const error = isMessage(value) && value.error !== undefined ? value : undefined

@@ -9,7 +9,7 @@ import { abortSignalOf, type Signal } from '../core/signal.ts'
 import { resultResponse } from '../mcp/message.ts'
 import type { Preamble } from './http-headers.ts'
 import { LegacyLink } from './http-link.ts'
-import type { Wire } from './http-plan.ts'
+import type { Ways, Wire } from './http-plan.ts'
 
 /** Before a stream that broke off is asked for again, unless the server names another span. */
 const RETRY_MS = 1_000
@@ -23,6 +23,7 @@ const IDEMPOTENT = /^(?:ping|logging\/setLevel|completion\/complete|.+\/(?:list|
 /** What speaking with one server needs. */
 export interface HttpTalk {
   readonly wire: Wire
+  readonly ways: Ways
   readonly preamble: Preamble
   /** Who we say we are. */
   readonly client: Implementation

@@ -5,7 +5,7 @@ import { Strays } from '../bridge/strays.ts'
 import { METHOD_NOT_FOUND, MODERN_ERRORS } from '../bridge/wire.ts'
 import type { Action, Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import type { Principal } from '../core/principal.ts'
 import { isEqual, keyedHash } from '../core/secret.ts'
 import { resultResponse } from '../mcp/message.ts'
 import type { Preamble } from './http-headers.ts'
@@ -27,7 +27,7 @@ export function isIdempotent(call: Call): boolean {
 }
 
 interface Held {
-  /** `issuer#subject` of who opened it: nobody else reaches the upstream's session, whatever the edge let through. */
+  /** Who opened it (`Ways.ownerOf`): nobody else reaches the upstream's session, whatever the edge let through. */
   readonly owner: string
   readonly link: LegacyLink
   /** The upstream speaks only newer revisions. */
@@ -54,12 +54,15 @@ export class LegacySessions {
 
   /** @throws Denial `no_session`, `malformed`; everything else when iterated. */
   forward(call: Call, principal: Principal): AsyncIterable<Message> {
-    if (call.method === 'initialize') return this.#open(call, nameOf(principal))
-    const held = this.#heldBy(call, nameOf(principal))
+    const { ways } = this.#talk
+    const wire = ways.wireOf(principal)
+    const owner = ways.ownerOf(principal)
+    if (call.method === 'initialize') return this.#open(call, owner, wire)
+    const held = this.#heldBy(call, owner)
     if (call.method === '$end') return nothingAfter(call.session === undefined ? undefined : this.release(call.session))
     if (held?.reversed !== undefined) return backwards(held.reversed, call)
     // A caller without a session speaks to an upstream that needs none.
-    const link = held?.link ?? new LegacyLink({ wire: this.#wire, preamble: this.#preamble })
+    const link = held?.link ?? new LegacyLink({ wire, preamble: this.#preamble })
     switch (call.method) {
       case '$stream':
         return link.stream(call.signal, this.#unseal(call))
@@ -89,24 +92,24 @@ export class LegacySessions {
     clearTimeout(patience)
   }
 
-  #open(call: Call, owner: string): AsyncIterable<Message> {
+  #open(call: Call, owner: string, wire: Wire): AsyncIterable<Message> {
     const { session } = call
     const seal = session === undefined ? {} : { sealEventId: (id: string) => this.#sealOf(session, id) + id }
     // On stdio the connection is the session: its client cannot open another.
     const isOurs = call.origin.transport === 'stdio'
-    const link = new LegacyLink({ wire: this.#wire, preamble: this.#preamble, isOurs, ...seal })
+    const link = new LegacyLink({ wire, preamble: this.#preamble, isOurs, ...seal })
     const held: Held = { owner, link, reversed: undefined }
     if (session !== undefined) this.#held.set(session, held)
     return held.link.open(call.message, call.signal, (answer) =>
-      session !== undefined && isModernOnly(answer) ? this.#reverse(call, held) : undefined,
+      session !== undefined && isModernOnly(answer) ? this.#reverse(call, held, wire) : undefined,
     )
   }
 
   /** The upstream has no `initialize`: it is asked what it is, and the session is kept here. */
-  async *#reverse(call: Call, held: Held): AsyncGenerator<Message, undefined> {
+  async *#reverse(call: Call, held: Held, wire: Wire): AsyncGenerator<Message, undefined> {
     const { client, schedule } = this.#talk
     const strays = new Strays()
-    const reverse = new Reverse(new ModernPeer(this.#wire, this.#preamble), strays, { client, schedule })
+    const reverse = new Reverse(new ModernPeer(wire, this.#preamble), strays, { client, schedule })
     const { body } = call.message
     const result = await reverse.initialize(body)
     held.reversed = { reverse, strays }

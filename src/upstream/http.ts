@@ -1,5 +1,5 @@
 /** An upstream over Streamable HTTP: modern calls as they are, sessions of the older revisions, and a bridge where the two sides differ. */
-import { Pool } from 'undici'
+import { buildConnector, Pool } from 'undici'
 import { type Schedule, systemSchedule } from '../bridge/alarm.ts'
 import { type Implementation, MODERN_ERRORS } from '../bridge/wire.ts'
 import type { Call, Message } from '../core/call.ts'
@@ -12,7 +12,7 @@ import { Bridges } from './http-bridges.ts'
 import { Deadlines } from './http-deadline.ts'
 import { Exchange } from './http-exchange.ts'
 import { createPreamble, modernHeaders, type Preamble } from './http-headers.ts'
-import type { Answer, Carrier, Plan, Wire } from './http-plan.ts'
+import { type Answer, type Carrier, type Credentials, createWays, type Plan, type Ways, type Wire } from './http-plan.ts'
 import { isIdempotent, LegacySessions } from './http-session.ts'
 import { Quarantine } from './noise.ts'
 import type { Upstream } from './upstream.ts'
@@ -44,6 +44,8 @@ export interface HttpSpec {
   readonly maxResponseBytes?: number
   /** What the gateway itself presents. */
   readonly headers?: Readonly<Record<string, Secret>>
+  /** Asked for each new connection, so that files may change: PEM of whom it is believed by, and of what the gateway shows. */
+  readonly tls?: () => { readonly ca?: string; readonly cert?: string; readonly key?: string }
   /** Connections for calls at once. */
   readonly connections?: number
   /** Whether revisions with `initialize` are spoken with it: for callers of those revisions, and for it if it knows no newer. */
@@ -56,6 +58,8 @@ export interface HttpDeps {
   readonly versionInfo: Implementation
   readonly onEvent: (entry: Entry) => void
   readonly schedule?: Schedule
+  /** What is presented there on behalf of whom, beside the headers of the specification. */
+  readonly credentials?: Credentials
   /** How requests get there. Default: connections to the URL. */
   readonly carrier?: Carrier
 }
@@ -81,7 +85,7 @@ export function createWire(spec: HttpSpec, deps: HttpDeps): Wire {
     headersTimeout: 0,
     bodyTimeout: 0,
     keepAliveTimeout: HTTP_UPSTREAM.keepAliveMs,
-    connect: { timeout: Math.min(HTTP_UPSTREAM.connectMs, spec.timeoutMs) },
+    connect: connectorOf(spec),
     allowH2: false,
   }
   const quarantine = new Quarantine((detail) =>
@@ -101,11 +105,24 @@ export function createWire(spec: HttpSpec, deps: HttpDeps): Wire {
   }
 }
 
+function connectorOf({ tls, timeoutMs }: HttpSpec): NonNullable<Pool.Options['connect']> {
+  const timeout = Math.min(HTTP_UPSTREAM.connectMs, timeoutMs)
+  if (tls === undefined) return { timeout }
+  return (options, done) => {
+    try {
+      buildConnector({ timeout, allowH2: false, ...tls() })(options, done)
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)), null)
+    }
+  }
+}
+
 class HttpUpstream implements Upstream {
   readonly #spec: HttpSpec
   readonly #deps: HttpDeps
   readonly #wire: Wire
   readonly #preamble: Preamble
+  readonly #ways: Ways
   readonly #sessions: LegacySessions
   readonly #bridges: Bridges
   /** What it was found to speak; undefined before it has answered, and again when it stops answering like that. */
@@ -116,7 +133,8 @@ class HttpUpstream implements Upstream {
     this.#deps = deps
     this.#wire = wire
     this.#preamble = preamble
-    const talk = { wire, preamble, client: deps.versionInfo, schedule: deps.schedule ?? systemSchedule }
+    this.#ways = createWays(wire, deps.credentials)
+    const talk = { wire, ways: this.#ways, preamble, client: deps.versionInfo, schedule: deps.schedule ?? systemSchedule }
     this.#sessions = new LegacySessions(talk)
     this.#bridges = new Bridges(talk)
   }
@@ -127,7 +145,7 @@ class HttpUpstream implements Upstream {
         throw new Denial('unsupported_revision', { detail: `${this.#spec.name}: revisions with initialize are switched off` })
       return this.#sessions.forward(call, principal)
     }
-    return this.#era === 'legacy' ? this.#bridge(call, principal) : new Exchange(this.#wire, this.#plan(call, principal))
+    return this.#era === 'legacy' ? this.#bridge(call, principal) : new Exchange(this.#ways.wireOf(principal), this.#plan(call, principal))
   }
 
   release(session: string): void {

@@ -1,4 +1,5 @@
 /** What a server says beside the protocol: counted, capped and made harmless before anybody sees it. */
+import { StringDecoder } from 'node:string_decoder'
 import type { Clock } from '../core/time.ts'
 
 /** Free text kept for one window; a server that logs more is silenced until the next (ST-14: the rate of stderr is capped). */
@@ -14,16 +15,21 @@ export function escapeText(text: string): string {
   )
 }
 
-/** Lets free text through to `sink`, escaped, up to a budget a minute. */
+/** Lets free text through to `sink`, a line at a time, redacted and escaped, up to a budget a minute. */
 export class Muffler {
-  readonly #sink: (text: string) => void
+  readonly #sink: (line: string) => void
   readonly #clock: Clock
+  readonly #redact: (text: string) => string
+  readonly #decoder = new StringDecoder('utf8')
+  /** The beginning of a line whose end has not come: a secret is not to be cut in two. */
+  #begun = ''
   #windowAt: number
   #left = TEXT_MAX_BYTES
 
-  constructor(sink: (text: string) => void, clock: Clock) {
+  constructor(sink: (line: string) => void, clock: Clock, redact: (text: string) => string = (text) => text) {
     this.#sink = sink
     this.#clock = clock
+    this.#redact = redact
     this.#windowAt = clock()
   }
 
@@ -34,10 +40,25 @@ export class Muffler {
       this.#left = TEXT_MAX_BYTES
     }
     if (this.#left <= 0) return
-    const text = chunk.toString('utf8', 0, Math.min(chunk.length, this.#left))
+    const kept = chunk.subarray(0, this.#left)
     this.#left -= chunk.length
-    for (let from = 0; from < text.length; from += PIECE_MAX_CHARS) this.#sink(escapeText(text.slice(from, from + PIECE_MAX_CHARS)))
+    const lines = (this.#begun + this.#decoder.write(kept)).split('\n')
+    this.#begun = lines.pop() ?? ''
+    for (const line of lines) this.#tell(line)
+    if (this.#begun.length >= PIECE_MAX_CHARS || this.#left <= 0) this.end()
     if (this.#left <= 0) this.#sink('(more was said and is not kept)')
+  }
+
+  /** Nothing more comes: what was begun is told as it is. */
+  end(): void {
+    const begun = this.#begun
+    this.#begun = ''
+    this.#tell(begun)
+  }
+
+  #tell(line: string): void {
+    const text = this.#redact(line).trimEnd()
+    for (let from = 0; from < text.length; from += PIECE_MAX_CHARS) this.#sink(escapeText(text.slice(from, from + PIECE_MAX_CHARS)))
   }
 }
 

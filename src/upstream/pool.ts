@@ -1,5 +1,6 @@
 /** The running processes of one command: who has one, how many there may be, which gives way, and how soon after a crash there is another. */
 import { Denial } from '../core/denial.ts'
+import { Egress } from './egress.ts'
 import { Seat, type SeatDeps, type SeatSpec } from './seat.ts'
 
 /** After the first crash a restart is immediate; after each further one the pause doubles, from this … */
@@ -25,6 +26,8 @@ interface Crash {
 
 export class Pool {
   readonly #spec: PoolSpec
+  /** All its processes have one way out. */
+  readonly #egress: Egress | undefined
   readonly #deps: SeatDeps
   readonly #seats = new Map<string, Seat>()
   readonly #leaving = new Set<Promise<void>>()
@@ -32,8 +35,16 @@ export class Pool {
   #isClosed = false
 
   constructor(spec: PoolSpec, deps: SeatDeps) {
-    this.#spec = spec
+    const { name, sandbox } = spec
     this.#deps = deps
+    if (sandbox !== undefined && sandbox.network !== 'none') {
+      const resource = { kind: 'server', server: name, name } as const
+      const onRefused = (detail: string): void =>
+        deps.onEvent({ type: 'egress.refused', transport: 'stdio', resource, detail, by: 'gateway' })
+      this.#egress = new Egress({ ...deps.outside, hosts: sandbox.network, clock: deps.clock, onRefused })
+    }
+    this.#spec =
+      this.#egress === undefined || sandbox === undefined ? spec : { ...spec, sandbox: { ...sandbox, egress: this.#egress.socket } }
   }
 
   get(key: string): Seat | undefined {
@@ -78,6 +89,7 @@ export class Pool {
     this.#isClosed = true
     for (const seat of this.#seats.values()) void this.#dismiss(seat)
     await Promise.all(this.#leaving)
+    this.#egress?.close()
   }
 
   #isIn(seat: Seat): boolean {

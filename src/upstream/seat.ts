@@ -4,12 +4,13 @@ import { type Ask, createAsk } from '../bridge/ask.ts'
 import { Bridge } from '../bridge/bridge.ts'
 import type { Strays } from '../bridge/strays.ts'
 import type { Implementation } from '../bridge/wire.ts'
-import { Denial } from '../core/denial.ts'
+import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
 import { Child, type ChildSpec } from './child.ts'
-import { Muffler, Quarantine } from './noise.ts'
+import type { Outside } from './egress.ts'
+import { escapeText, Muffler, Quarantine } from './noise.ts'
 import { StdioPeer } from './stdio-peer.ts'
 
 export interface SeatSpec extends ChildSpec {
@@ -27,8 +28,12 @@ export interface SeatDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** For the journal. */
   readonly onEvent: (entry: Entry) => void
-  /** What the server writes to stderr, escaped and capped. */
+  /** A line that the server writes to stderr, redacted, escaped and capped. */
   readonly onText: (server: string, text: string) => void
+  /** Takes secrets out of a line of it; default: nothing. */
+  readonly redact?: (text: string) => string
+  /** What servers reach that may reach something. */
+  readonly outside?: Outside
   /** Who we say we are. */
   readonly versionInfo: Implementation
 }
@@ -61,7 +66,7 @@ export class Seat {
     this.owner = owner
     this.startedAt = deps.clock()
     const quarantine = new Quarantine((detail) => this.tell('upstream.noise', detail))
-    const muffler = new Muffler((text) => deps.onText(spec.name, text), deps.clock)
+    const muffler = new Muffler((text) => deps.onText(spec.name, text), deps.clock, deps.redact)
     const handlers = {
       onValue: (value: unknown, bytes: number) => this.peer.take(value, bytes),
       onNoise: () => quarantine.drop('line that is no JSON'),
@@ -70,18 +75,23 @@ export class Seat {
         this.peer.spoil(id, `the answer is over ${spec.maxLineBytes} bytes`)
       },
       onText: (chunk: Buffer) => muffler.say(chunk),
-      onExit: (reason: string, wanted: boolean) => {
+      onOver: (what: string) => this.tell('upstream.limited', what),
+      onExit: (written: string, wanted: boolean) => {
+        const reason = escapeText(written)
+        muffler.end()
         const denial = new Denial('upstream_failed', { detail: `the server ended: ${reason}` })
         this.#bridge?.fail(denial)
         this.peer.fail(denial)
-        this.tell('upstream.stopped', reason)
+        this.tell(this.#child.isUnmade ? 'upstream.refused' : 'upstream.stopped', reason)
         onExit(this, wanted)
       },
     }
     try {
       this.#child = new Child(spec, deps.environment, handlers, deps.schedule)
     } catch (cause) {
-      throw new Denial('upstream_failed', { detail: 'the server cannot be started', cause })
+      const detail = cause instanceof Fault ? cause.message : 'the server cannot be started'
+      this.tell('upstream.refused', detail)
+      throw new Denial('upstream_failed', { detail, cause })
     }
     this.peer = new StdioPeer(this.#child, {
       clock: deps.clock,
@@ -129,7 +139,7 @@ export class Seat {
     return this.peer.close()
   }
 
-  tell(type: 'upstream.started' | 'upstream.stopped' | 'upstream.noise', detail: string): void {
+  tell(type: `upstream.${'started' | 'stopped' | 'noise' | 'limited' | 'refused'}`, detail: string): void {
     const { name } = this.#spec
     const resource = { kind: 'server', server: name, name } as const
     this.#deps.onEvent({

@@ -60,6 +60,7 @@ test('a command line that is not understood ends with 2, help with 0 and the tab
     there.run(['--version']),
   ])
   assert.equal(unknown.code, 2)
+  assert.deepEqual(await there.start(['nonsense']).ended, unknown)
   assert.equal(missing.code, 2)
   assert.match(missing.errors, /--name/)
   assert.equal(help.code, 0)

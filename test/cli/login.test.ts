@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
 import { anAgentWorld } from '../agent/world.ts'
+import { aGateway } from '../fixtures/gateway.ts'
+import { aBareUpstream, text } from '../fixtures/upstream.ts'
 import { Browser } from '../oauth/world.ts'
 import { install, type Started } from './portcullis.ts'
 
@@ -70,4 +72,19 @@ test('what cannot be is told with the next step', async (t) => {
     assert.equal(ran.code, code, ran.errors)
     assert.match(ran.errors, said)
   }
+})
+
+test('an API key from a variable lists and calls without any sign-in, and an unset variable is a mistake of the command', async (t) => {
+  await using upstream = await aBareUpstream({ greet: () => text('hello') })
+  await using house = await aGateway(
+    `servers: { tools: { url: "${upstream.url}" } }\naccess: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }`,
+  )
+  const there = install(t)
+  const env = { KEY: await house.key({ roles: ['user'] }) }
+  const url = `${house.url}/mcp`
+  const listed = await there.run(['list', url, '--key-env', 'KEY'], { env })
+  const called = await there.run(['call', url, 'greet', '--key-env', 'KEY'], { env })
+  const unset = await there.run(['call', url, 'greet', '--key-env', 'NO_KEY'], { env })
+  assert.deepEqual([listed.code, /greet/.test(listed.out), called.code, called.out], [0, true, 0, 'hello\n'], listed.errors + called.errors)
+  assert.deepEqual([unset.code, /NO_KEY/.test(unset.errors)], [2, true])
 })

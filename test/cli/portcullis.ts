@@ -1,25 +1,21 @@
-/** The command line as an operator meets it: the real program, in a process of its own, in a folder of its own. */
+/** The command line as an operator meets it, in a folder of its own: commands that end share a process, the others have the real program's. */
+import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { after, type TestContext } from 'node:test'
+import { type Commands, environment, type Ran, startCommands } from '../fixtures/commands.ts'
 
 export const BIN = join(import.meta.dirname, '../../bin/portcullis')
 export const SERVER = join(import.meta.dirname, '../../examples/secure-server/main.ts')
 
-export interface Ran {
-  readonly code: number | null
-  readonly out: string
-  readonly errors: string
-}
-
 export interface Installation {
   readonly folder: string
   write(file: string, text: string): void
-  /** Runs to the end. `input` is written to standard input, which is then closed. */
+  /** Runs to the end, behind the commands before it. `input` is written to standard input, which is then closed. */
   run(args: readonly string[], options?: { readonly input?: string; readonly env?: Readonly<Record<string, string>> }): Promise<Ran>
-  /** Runs until it is told to stop; the test ends it in any case. */
+  /** Runs the real program until it is told to stop; the test ends it in any case. */
   start(args: readonly string[], env?: Readonly<Record<string, string>>): Started
 }
 
@@ -30,6 +26,13 @@ export interface Started {
   readonly ended: Promise<Ran>
 }
 
+/** The process that the commands of a test file share: a process each would cost a second of work. */
+let shared: Commands | undefined
+after(async () => {
+  const code = await shared?.end()
+  assert.equal(code ?? 0, 0, 'a command left something open, or broke')
+})
+
 /** An installation in an empty folder, with this configuration. */
 export function install(t: TestContext, config?: string): Installation {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-cli-'))
@@ -38,7 +41,7 @@ export function install(t: TestContext, config?: string): Installation {
   if (config !== undefined) write('portcullis.yaml', config)
 
   const start = (args: readonly string[], env: Readonly<Record<string, string>> = {}): Started => {
-    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env: { PATH: process.env['PATH'] ?? '', HOME: folder, ...env } })
+    const child = spawn(process.execPath, [BIN, ...args], { cwd: folder, env: { ...environment(), HOME: folder, ...env } })
     const said = { out: '', errors: '' }
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       said.out += text
@@ -69,9 +72,8 @@ export function install(t: TestContext, config?: string): Installation {
     write,
     start,
     run(args, { input = '', env = {} } = {}) {
-      const { child, ended } = start(args, env)
-      child.stdin?.end(input)
-      return ended
+      shared ??= startCommands()
+      return shared.ask({ folder, args, input, env: { HOME: folder, ...env } })
     },
   }
 }

@@ -1,8 +1,9 @@
 /** The settings of approvals and of the admin listener. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { adminUrlOf, type Config } from '../../src/config/config.ts'
+import type { Config } from '../../src/config/config.ts'
 import { parseConfig } from '../../src/config/load.ts'
+import { adminUrlOf } from '../../src/config/public-url.ts'
 import { Fault } from '../../src/core/denial.ts'
 
 const SECRET = 'hG7tD0sA5zLcEwXiOpKvR2kQ9xW4mN8bT1rY6uJ3f'

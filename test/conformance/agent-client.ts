@@ -1,4 +1,4 @@
-/** A client made of the agent's side, for the official suite: it starts this with the URL of its server, and plays the browser. */
+/** A client made of the agent's side, for the official suite: it meets the suite's server, and plays the browser. */
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client'
 import { z } from 'zod'
 import { authenticatedFetch } from '../../src/agent/fetch.ts'
@@ -70,12 +70,16 @@ async function optionsFor(scenario: string, server: URL, context: Context): Prom
   }
 }
 
-const server = new URL(process.argv.at(-1) ?? '')
-const scenario = process.env['MCP_CONFORMANCE_SCENARIO'] ?? ''
-const context = CONTEXT.parse(JSON.parse(process.env['MCP_CONFORMANCE_CONTEXT'] ?? '{}'))
-await using manager = new TokenManager(await optionsFor(scenario, server, context))
-const client = new Client({ name: 'portcullis-agent', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
-await client.connect(new StreamableHTTPClientTransport(server, { fetch: authenticatedFetch(manager) }))
-const { tools } = await client.listTools()
-for (const { name } of tools) await client.callTool({ name, arguments: {} })
-await client.close()
+/**
+ * Signs in at the suite's server as the scenario wants it, lists its tools and calls each.
+ * @param told what the suite hands its clients beside the URL, as JSON; empty where that is nothing.
+ */
+export async function meet(server: URL, scenario: string, told: string): Promise<void> {
+  const context = CONTEXT.parse(JSON.parse(told === '' ? '{}' : told))
+  await using manager = new TokenManager(await optionsFor(scenario, server, context))
+  const client = new Client({ name: 'portcullis-agent', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
+  await client.connect(new StreamableHTTPClientTransport(server, { fetch: authenticatedFetch(manager) }))
+  const { tools } = await client.listTools()
+  for (const { name } of tools) await client.callTool({ name, arguments: {} })
+  await client.close()
+}

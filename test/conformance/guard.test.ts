@@ -16,6 +16,8 @@ access:
   tools: { "*": { permission: "everything:use" } }
   prompts: { "*": { permission: "everything:use" } }
   resources: [{ uri: "test://**", read: [tester], subscribe: [tester] }]
+# Two servers under one name, which list other tools to other clients: each would be a change.
+inspect: { definitions: { pin: false } }
 `
 const OPTIONS = { server: 'everything' }
 

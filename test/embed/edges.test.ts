@@ -1,11 +1,12 @@
 /** Where the guard meets the server: what is handed on, what is withheld, what becomes of streams, failures and callers who leave. */
 import assert from 'node:assert/strict'
-import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { afterEach, beforeEach, test } from 'node:test'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import express from 'express'
+import Fastify from 'fastify'
 import { Hono } from 'hono'
 import { z } from 'zod'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -23,7 +24,7 @@ let key: string
 const places: Place[] = []
 
 beforeEach(async () => {
-  house = aGuard(`inspect: { input: off }\nlimits: { request: { maxBytes: 16KiB } }\n${ACCESS}`)
+  house = aGuard(`inspect: { input: off, definitions: { pin: false } }\nlimits: { request: { maxBytes: 16KiB } }\n${ACCESS}`)
   key = await house.key({ roles: ['user'] })
 })
 afterEach(async () => {
@@ -135,6 +136,21 @@ test('an Express application behind the guard reads bodies and answers as ever',
 test('an Express application without that route has failed, however it says so', async () => {
   const url = await at(guardNode(house.guard, express(), OPTIONS))
   assert.equal(codeOf((await echo(url, 'x')).body), 'upstream_failed')
+})
+
+test('a Fastify application behind the guard reads bodies and answers as ever', async () => {
+  const app = Fastify({ serverFactory: (handler) => createServer(guardNode(house.guard, handler, OPTIONS)) })
+  app.post('/mcp', async (request, reply) => {
+    const transport = new StreamableHTTPServerTransport({ enableJsonResponse: true })
+    await aServerV1().connect(transport as Transport)
+    reply.hijack()
+    await transport.handleRequest(request.raw, reply.raw, request.body)
+  })
+  const url = `${await app.listen({ port: 0, host: '127.0.0.1' })}/mcp`
+  const [permitted, refused] = [await echo(url, 'grüße'), await post(url, 'tools/call', { name: 'echo', arguments: {} })]
+  await app.close()
+  assert.match(JSON.stringify(permitted.body), /grüße/)
+  assert.deepEqual([permitted.status, refused.status], [200, 401])
 })
 
 test('a Hono application behind the guard is a handler like any other', async () => {
@@ -310,7 +326,7 @@ test('what the law says changes while the server runs', async () => {
 
 test('a name that no server can have, and a guard that is none, are mistakes', () => {
   assert.throws(() => guardServer(house.guard, aServer(), { server: 'No/Server' }), RangeError)
-  const { house: inner, onFault, reload, close } = house.guard
-  assert.throws(() => guardServer({ house: inner, onFault, reload, close }, aServer(), OPTIONS), TypeError)
+  const { house: inner, secrets, onFault, reload, close } = house.guard
+  assert.throws(() => guardServer({ house: inner, secrets, onFault, reload, close }, aServer(), OPTIONS), TypeError)
   assert.throws(() => createGuard('/no/such/file.yaml'), /there is no such file/)
 })

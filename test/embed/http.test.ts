@@ -20,7 +20,8 @@ const turn = (ms: number): void => {
 }
 
 before(async () => {
-  house = aGuard(ACCESS, {}, ':memory:', () => Date.now() + ahead)
+  // One name for four servers: each would be a change of the one before.
+  house = aGuard(`inspect: { definitions: { pin: false } }\n${ACCESS}`, {}, ':memory:', () => Date.now() + ahead)
   reader = await house.key({ roles: ['user'] })
   writer = await house.key({ roles: ['writer'] })
   for (const [name, wrap] of Object.entries(WRAPPERS)) places.set(name, await listening(wrap(house.guard, { server: 'notes' })))

@@ -1,6 +1,6 @@
 /** Every example of the guard inside a server, run as its reader would run it. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, before, test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
+import { type Commands, startCommands } from '../fixtures/commands.ts'
 import { META, post } from '../fixtures/gateway.ts'
 import { legacyHttp } from '../fixtures/speakers.ts'
 
@@ -19,17 +20,25 @@ let environment: Readonly<Record<string, string | undefined>>
 let reader: string
 let writer: string
 
-before(() => {
+let commands: Commands
+
+before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-examples-'))
   environment = { ...process.env, PORT: '0', PORTCULLIS_STORE: join(folder, 'notes.db') }
-  reader = keyOf(NOTES, 'reader')
-  writer = keyOf(NOTES, 'writer')
+  commands = startCommands()
+  reader = await keyOf(NOTES, 'reader')
+  writer = await keyOf(NOTES, 'writer')
 })
-after(() => rmSync(folder, { recursive: true, force: true }))
+after(async () => {
+  assert.equal(await commands.end(), 0)
+  rmSync(folder, { recursive: true, force: true })
+})
 
-function keyOf(config: string, role: string): string {
-  const args = [join(ROOT, 'src/cli/main.ts'), 'keys', 'create', '--name', role, '--role', role, '-c', config, '--json']
-  const printed: unknown = JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', env: environment }))
+async function keyOf(config: string, role: string): Promise<string> {
+  const args = ['keys', 'create', '--name', role, '--role', role, '-c', config, '--json']
+  const { code, out, errors } = await commands.ask({ folder, args, input: '', env: { PORTCULLIS_STORE: join(folder, 'notes.db') } })
+  assert.equal(code, 0, errors)
+  const printed: unknown = JSON.parse(out)
   return String((printed as JsonObject)['key'])
 }
 
@@ -63,7 +72,7 @@ function run(file: string, args: readonly string[] = [], more: Readonly<Record<s
 const textOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['content'] as JsonObject[])[0]?.['text']
 const namesOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['tools'] as JsonObject[]).map((tool) => tool['name'])
 
-for (const example of ['node-http', 'express', 'hono', 'sdk-v1']) {
+for (const example of ['node-http', 'express', 'fastify', 'hono', 'sdk-v1']) {
   test(`${example}: guarded over HTTP, for clients of both eras`, async () => {
     await using running = run(`examples/embedded/${example}.ts`)
     const url = await running.line()
@@ -78,7 +87,7 @@ for (const example of ['node-http', 'express', 'hono', 'sdk-v1']) {
 
     await using older = await legacyHttp(url, writer, '2025-11-25')
     assert.equal(textOf(await older.ask('tools/call', { name: 'read_note', arguments: {} })), 'buy milk')
-    if (example === 'express' || example === 'hono') assert.equal(await (await fetch(new URL('/', url))).text(), 'notes')
+    if (['express', 'fastify', 'hono'].includes(example)) assert.equal(await (await fetch(new URL('/', url))).text(), 'notes')
   })
 }
 
@@ -120,7 +129,7 @@ test('secure-server: the same server with the guard in its process', async () =>
       access: { roles: { user: { permissions: ['world:read'] } }, tools: { 'secure/get_*': { permission: 'world:read' } } },
     }),
   )
-  const key = keyOf(config, 'user')
+  const key = await keyOf(config, 'user')
   await using running = run('examples/secure-server/guarded.ts', ['--config', config, '--root', join(folder, 'notes')])
   const url = await running.line()
   assert.deepEqual(namesOf((await post(url, 'tools/list', {}, { 'x-api-key': key })).body), ['get_weather', 'get_time'])

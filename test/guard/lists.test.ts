@@ -21,7 +21,7 @@ test('each list asks about its own kind, action and name', () => {
   for (const [method, member, name, action, kind] of rows) {
     const asked: unknown[] = []
     filterList(aResult({ [member]: [{ [name]: 'x' }] }), method, 'files', (...question) => asked.push(question) > 0)
-    assert.deepEqual(asked, [[action, { kind, server: 'files', name: 'x' }]])
+    assert.deepEqual(asked, [[action, { kind, server: 'files', name: 'x' }, { [name]: 'x' }]])
   }
 })
 

@@ -31,6 +31,7 @@ import { PUBLIC_URL, SECRET } from './tokens-world.ts'
 const TEXT = new URL('./matrix.txt', import.meta.url)
 const RESOURCE = `${PUBLIC_URL}/mcp/files`
 const THUMBPRINT = '0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I'
+const CERTIFICATE = { thumbprint: THUMBPRINT, names: [], expiresAt: Number.MAX_SAFE_INTEGER, pem: '' }
 
 /** What is asked, one column each. */
 const CALLS = {
@@ -78,7 +79,7 @@ authentication:
       introspection: { clientId: gw, clientSecret: s3cret, cache: 30s }
     - { issuer: "${away}", allowPrivate: true }
 limits: { failures: { allow: 1000, per: 5m, block: 15m } }
-inspect: { input: off }
+inspect: { input: off, definitions: { pin: false } }
 access:
   roles: { user: { permissions: ["files:read", "files:write", "prompts:use"] }, guest: { permissions: ["other:thing"] } }
   tools:
@@ -189,7 +190,7 @@ const STATES: Readonly<Record<string, Make>> = {
   'jwt  bound, no proof': () => bearer(jwt({ cnf: { jkt: THUMBPRINT } })),
   'jwt  bound, DPoP, no proof': () => ({ ...bearer(jwt({ cnf: { jkt: THUMBPRINT } })), scheme: 'dpop' }),
   'jwt  bound to a certificate': () => bearer(jwt({ cnf: { 'x5t#S256': THUMBPRINT } })),
-  'jwt  with that certificate': () => ({ ...bearer(jwt({ cnf: { 'x5t#S256': THUMBPRINT } })), certificate: THUMBPRINT }),
+  'jwt  with that certificate': () => ({ ...bearer(jwt({ cnf: { 'x5t#S256': THUMBPRINT } })), certificate: CERTIFICATE }),
   'jwt  unbound, as DPoP': () => ({ ...bearer(jwt()), scheme: 'dpop' }),
   'jwt  good': () => bearer(jwt()),
   'opaque  malformed': () => bearer('good token'),

@@ -43,9 +43,22 @@ test('a DPoP token is a credential, and its proofs come with it; a proof alone i
 })
 
 test('what the connection proved comes with the credential', () => {
-  const [credential] = readCredentials(['Authorization', 'Bearer t'], 'digest')
-  assert.equal(credential?.certificate, 'digest')
-  assert.deepEqual(readCredentials([], 'digest'), [])
+  const certificate = { thumbprint: 'digest', names: [], expiresAt: 1, pem: '' }
+  const [credential, ...more] = readCredentials(['Authorization', 'Bearer t'], certificate)
+  assert.deepEqual([credential?.scheme, credential?.certificate, more], ['bearer', certificate, []])
+})
+
+test('a certificate is a credential where there is no other, and one that proves nothing is the only one', () => {
+  const certificate = { thumbprint: 'digest', names: [], expiresAt: 1, pem: '' }
+  assert.deepEqual(
+    readCredentials([], certificate).map((one) => [one.scheme, one.certificate]),
+    [['certificate', certificate]],
+  )
+  for (const headers of [[], ['Authorization', 'Bearer t']])
+    assert.deepEqual(
+      readCredentials(headers, { flaw: 'not verified' }).map(({ scheme, flaw }) => [scheme, flaw]),
+      [['certificate', 'not verified']],
+    )
 })
 
 test('node:http hands over repeated headers one by one', async (t) => {

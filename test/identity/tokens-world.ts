@@ -1,7 +1,7 @@
 /** A Bearer scheme over a real store, with a clock that is turned by hand. */
 import type { Call } from '../../src/core/call.ts'
 import { Denial } from '../../src/core/denial.ts'
-import type { Principal } from '../../src/core/principal.ts'
+import type { ClientCertificate, Principal } from '../../src/core/principal.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { Bearer } from '../../src/identity/bearer.ts'
 import { createTokenIssuer, type KeySource } from '../../src/identity/bearer-issuer.ts'
@@ -30,7 +30,7 @@ interface Asked {
   readonly scheme?: 'bearer' | 'dpop'
   readonly server?: string
   readonly proofs?: readonly string[]
-  readonly certificate?: string
+  readonly certificate?: ClientCertificate
   readonly method?: string
 }
 

@@ -146,9 +146,10 @@ for (const kind of KINDS) {
         const value = before + unit.repeat(Math.ceil(BYTES / unit.length)).slice(0, BYTES) + after
         let best = Number.POSITIVE_INFINITY
         for (let attempt = 0; attempt < TRIES && best >= BUDGET_MS; attempt++) {
-          const startedAt = performance.now()
+          const spent = process.threadCpuUsage()
           screen({ value })
-          best = Math.min(best, performance.now() - startedAt)
+          const { user, system } = process.threadCpuUsage(spent)
+          best = Math.min(best, (user + system) / 1_000)
         }
         if (best >= BUDGET_MS) slow.push(`${JSON.stringify(before + unit)}: ${best.toFixed(0)} ms`)
       }

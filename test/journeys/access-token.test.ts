@@ -1,7 +1,7 @@
 /** Access tokens of an issuer that somebody else runs, through a whole gateway: what opens, what does not, and what the caller is told. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { publicUrlOf } from '../../src/config/config.ts'
+import { publicUrlOf } from '../../src/config/public-url.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
 import { aGateway, post, type Reply, type RunningGateway } from '../fixtures/gateway.ts'

@@ -109,8 +109,8 @@ test('a hostile pattern of the server and a hostile text of the caller do not ha
   assert.equal(textOf(await call(speaker, 'note', { text: 'a'.repeat(100_000) })), 'done')
 })
 
-test('a definition that was changed counts from when the server says so', async () => {
-  await using world = await aWorld()
+test('where nothing is pinned, a definition that was changed counts from when the server says so', async () => {
+  await using world = await aWorld('inspect: { definitions: { pin: false } }')
   await using speaker = await overStdio(world.house, 'typed', '2025-11-25')
   assert.equal(textOf(await call(speaker, 'note', { text: 'a' })), 'done')
   await call(speaker, 'redefine')
@@ -119,7 +119,7 @@ test('a definition that was changed counts from when the server says so', async 
 })
 
 test('a definition that cannot be checked refuses every call to it, and is written down once', async () => {
-  await using world = await aWorld()
+  await using world = await aWorld('inspect: { definitions: { pin: false } }')
   await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
   for (const args of [{}, { x: 1 }]) assert.match(String(textOf(await call(speaker, 'broken', args))), /cannot be checked/)
   const flaws = (await world.house.events()).filter(({ type }) => type === 'tool.flawed')
@@ -166,7 +166,7 @@ test('a tool that the server does not list is the server’s to answer for, but 
     assert.match(String(textOf(await call(speaker, 'ghost'))), /does not list this tool/)
     assert.match(String(textOf(await call(speaker, 'note', { text: 'a', more: 1 }))), /\/more: is not known to the tool/)
   }
-  await using world = await aWorld('inspect: { input: off }')
+  await using world = await aWorld('inspect: { input: off, definitions: { pin: false } }')
   await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
   assert.equal(textOf(await call(speaker, 'note', { text: 7 })), 'done')
   assert.ok((await world.house.events()).every(({ type }) => type !== 'tools.asked'))

@@ -3,13 +3,17 @@
  * `credentials.txt` beside this file. Write it anew with `MATRIX=write`, then read the difference.
  */
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { Agent, fetch } from 'undici'
 import { isObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import { parsePattern } from '../../src/core/pattern.ts'
 import { writeKey } from '../../src/identity/key-text.ts'
 import { Revocations, tokenDigest } from '../../src/identity/revocation.ts'
 import { METHODS, type MethodRow } from '../../src/mcp/methods.ts'
+import { type Authority, anAuthority, type Certified } from '../fixtures/authority.ts'
 import { aGateway, META, type RunningGateway } from '../fixtures/gateway.ts'
 import { checkReviewed } from '../fixtures/reviewed.ts'
 import { freshId, makePair, openSite, type Site, signJws } from '../trust/fixture.ts'
@@ -62,6 +66,10 @@ const LABELS: Readonly<Record<string, string>> = { $stream: 'GET', $response: 'P
 
 /** One credential in every state, and what belongs to its owners. */
 interface Kind {
+  /** Whom the requests are sent to. */
+  readonly house: RunningGateway
+  /** The connections of each state, where a credential is no header. */
+  readonly agents?: Readonly<Partial<Record<State, Agent>>>
   readonly headers: Readonly<Record<State, Headers>>
   /** Sessions, by who opened them: what is refused is refused in the session of the good one. */
   readonly sessions: Readonly<Partial<Record<State, string>>>
@@ -71,6 +79,11 @@ interface Kind {
 let server: WholeServer
 let site: Site
 let house: RunningGateway
+/** The same over TLS, where clients may bring certificates. */
+let secure: RunningGateway
+let ours: Authority
+const agents: Agent[] = []
+let revokedOne: Certified
 const pair = makePair('ES256', { kid: 'k1', use: 'sig', alg: 'ES256' })
 let sent = 0
 /** Cells that were let through, by method. */
@@ -81,22 +94,43 @@ before(async () => {
   site = await openSite()
   site.routes.set('/.well-known/oauth-authorization-server', { body: { issuer: site.url, jwks_uri: `${site.url}/jwks` } })
   site.routes.set('/jwks', { body: { keys: [pair.jwk] } })
-  house = await aGateway(`
+  const rules = (more: string): string => `
 servers: { files: { url: "${server.url}" }, mail: { url: "${server.url}" } }
 authentication:
   issuers: [{ issuer: "${site.url}", allowPrivate: true, roles: { claim: groups, map: { staff: user } } }]
+${more}
 limits: { failures: { allow: 1000, per: 5m, block: 15m } }
 access:
-  roles: { user: { permissions: ["*"] } }
+  roles: { user: { permissions: ["*"] }, reader: { permissions: ["files:read"] } }
   tools:
     read_file: { permission: files:read, scope: "tools:read" }
     write_file: { permission: files:write, scope: "tools:write" }
   prompts: { summary: { permission: prompts:use, scope: "prompts:use" } }
   resources: [{ uri: "file:///data/**", read: [user], subscribe: [user] }]
-`)
+`
+  house = await aGateway(rules(''))
+  ours = anAuthority()
+  revokedOne = ours.issue('URI:spiffe://example/user/revoked', { use: 'clientAuth' })
+  ours.revoke(revokedOne)
+  const own = ours.issue('IP:127.0.0.1')
+  const place = (file: string, content: string): string => {
+    writeFileSync(join(ours.folder, file), content, { mode: 0o600 })
+    return join(ours.folder, file)
+  }
+  secure = await aGateway(`
+tls:
+  certificate: ${place('own.crt', own.cert)}
+  key: ${place('own.key', own.key)}
+  clientCa: ${join(ours.folder, 'ca.pem')}
+  clientCertificates: optional
+  revocationList: ${place('list.pem', ours.revocationList())}
+${rules('  certificates: { subject: san-uri, roles: { "spiffe://example/user/*": user, "spiffe://example/reader/*": reader } }')}`)
 })
 after(async () => {
+  await Promise.all(agents.map((agent) => agent.destroy()))
   await house[Symbol.asyncDispose]()
+  await secure[Symbol.asyncDispose]()
+  ours[Symbol.dispose]()
   await server[Symbol.asyncDispose]()
   await site[Symbol.asyncDispose]()
 })
@@ -157,18 +191,59 @@ async function tokens(): Promise<Readonly<Record<State, Headers>>> {
   }
 }
 
+/** Without a credential in a header: of each state the connections that it makes. */
+function certificates(): Readonly<Record<State, Agent>> {
+  using theirs = anAuthority('Somebody Else')
+  const of = (certified?: Certified): Agent => {
+    const agent = new Agent({ connect: { ca: ours.cert, ...(certified && { cert: certified.cert, key: certified.key }) } })
+    agents.push(agent)
+    return agent
+  }
+  const name = 'URI:spiffe://example/user/ann'
+  return {
+    none: of(),
+    malformed: of(ours.issue('DNS:ann.example', { use: 'clientAuth' })),
+    expired: of(ours.issue(name, { use: 'clientAuth', from: -20, until: -10 })),
+    'wrong audience': of(ours.issue(name, { use: 'serverAuth' })),
+    'wrong issuer': of(theirs.issue(name, { use: 'clientAuth' })),
+    revoked: of(revokedOne),
+    insufficient: of(ours.issue('URI:spiffe://example/reader/bob', { use: 'clientAuth' })),
+    good: of(ours.issue(name, { use: 'clientAuth' })),
+  }
+}
+
+const NO_HEADERS: Readonly<Record<State, Headers>> = {
+  none: {},
+  malformed: {},
+  expired: {},
+  'wrong audience': {},
+  'wrong issuer': {},
+  revoked: {},
+  insufficient: {},
+  good: {},
+}
+
 interface Told {
   readonly status: number
-  readonly headers: globalThis.Headers
+  readonly headers: Pick<globalThis.Headers, 'get'>
   /** Undefined: a stream. */
   readonly body: JsonObject | undefined
 }
 
+/** Where a request goes, over which connections. */
+interface Line {
+  readonly url: string
+  readonly dispatcher?: Agent | undefined
+}
+
+const lineOf = ({ house: { url }, agents: own }: Pick<Kind, 'house' | 'agents'>, state: State): Line => ({ url, dispatcher: own?.[state] })
+
 /** One request; of a stream only that it stands. */
-async function send(verb: string, headers: Headers, body: JsonObject | undefined): Promise<Told> {
+async function send({ url, dispatcher }: Line, verb: string, headers: Headers, body: JsonObject | undefined): Promise<Told> {
   sent++
   const stop = new AbortController()
-  const response = await fetch(`${house.url}/mcp/files`, {
+  const response = await fetch(`${url}/mcp/files`, {
+    ...(dispatcher && { dispatcher }),
     method: verb,
     headers: { 'content-type': 'application/json', accept: 'application/json, text/event-stream', ...headers },
     signal: stop.signal,
@@ -184,39 +259,48 @@ async function send(verb: string, headers: Headers, body: JsonObject | undefined
 
 const inSession = (session: string): Headers => ({ 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' })
 
-async function openSession(credential: Headers): Promise<string> {
-  const opened = await send('POST', credential, { id: 1, method: 'initialize', params: PARAMS['initialize']?.[0] ?? {} })
+async function openSession(line: Line, credential: Headers): Promise<string> {
+  const opened = await send(line, 'POST', credential, { id: 1, method: 'initialize', params: PARAMS['initialize']?.[0] ?? {} })
   return opened.headers.get('mcp-session-id') ?? assert.fail('no session')
 }
 
-async function aKind(headers: Readonly<Record<State, Headers>>): Promise<Kind> {
-  const sessions = { good: await openSession(headers.good), insufficient: await openSession(headers.insufficient) }
+async function aKind(headers: Readonly<Record<State, Headers>>, at: Pick<Kind, 'house' | 'agents'> = { house }): Promise<Kind> {
+  const sessions = {
+    good: await openSession(lineOf(at, 'good'), headers.good),
+    insufficient: await openSession(lineOf(at, 'insufficient'), headers.insufficient),
+  }
   const task = freshId()
   const params = { name: 'read_file', arguments: { begin: task } }
-  const begun = await send('POST', { ...headers.good, ...inSession(sessions.good) }, { id: 1, method: 'tools/call', params })
+  const begun = await send(
+    lineOf(at, 'good'),
+    'POST',
+    { ...headers.good, ...inSession(sessions.good) },
+    { id: 1, method: 'tools/call', params },
+  )
   assert.deepEqual(isObject(begun.body?.['result']) && isObject(begun.body['result']['task']), true)
-  return { headers, sessions, task }
+  return { ...at, headers, sessions, task }
 }
 
 async function ask(row: MethodRow, era: Era, params: JsonObject, kind: Kind, state: State): Promise<Told> {
   const { method } = row
   const credential = kind.headers[state]
+  const line = lineOf(kind, state)
   const said = params['taskId'] === undefined ? params : { ...params, taskId: kind.task }
   if (era === '2026-07-28') {
     const name = said['name'] ?? said['uri'] ?? said['taskId']
     const mirrored = { 'mcp-protocol-version': era, 'mcp-method': method, ...(row.mirrored ? { 'mcp-name': String(name) } : {}) }
     const id = row.notification ? {} : { id: 1 }
-    return await send('POST', { ...credential, ...mirrored }, { ...id, method, params: { ...said, _meta: META } })
+    return await send(line, 'POST', { ...credential, ...mirrored }, { ...id, method, params: { ...said, _meta: META } })
   }
   const owner = state === 'insufficient' ? state : 'good'
-  if (method === 'initialize') return await send('POST', credential, { id: 1, method, params: said })
+  if (method === 'initialize') return await send(line, 'POST', credential, { id: 1, method, params: said })
   // What ends a session has one of its own.
-  const session = method === '$end' ? await openSession(kind.headers[owner]) : (kind.sessions[owner] ?? assert.fail())
+  const session = method === '$end' ? await openSession(lineOf(kind, owner), kind.headers[owner]) : (kind.sessions[owner] ?? assert.fail())
   const headers = { ...credential, ...inSession(session) }
-  if (method === '$stream') return await send('GET', headers, undefined)
-  if (method === '$end') return await send('DELETE', headers, undefined)
-  if (method === '$response') return await send('POST', headers, { id: 'question', result: {} })
-  return await send('POST', headers, row.notification ? { method, params: said } : { id: 1, method, params: said })
+  if (method === '$stream') return await send(line, 'GET', headers, undefined)
+  if (method === '$end') return await send(line, 'DELETE', headers, undefined)
+  if (method === '$response') return await send(line, 'POST', headers, { id: 'question', result: {} })
+  return await send(line, 'POST', headers, row.notification ? { method, params: said } : { id: 1, method, params: said })
 }
 
 /** `·` and `✘` are the two ways not to be let in; ✔ with what a list showed; else status and code, and of a 403 the scopes it names. */
@@ -248,7 +332,8 @@ const SIGNS: Readonly<Record<string, string>> = { '401 unauthenticated': '·', '
 const LEGEND = `· 401 unauthenticated, where to get a token   ✘ 401 invalid_token, the same   ✔ done, and what a list showed   else status and code
 
 An API key that is for another server is in "wrong audience", one that this installation never made in "wrong issuer", one for \`files/read_*\`
-alone in "insufficient". A token that is insufficient has the scope tools:read alone.`
+alone in "insufficient". A token that is insufficient has the scope tools:read alone. A certificate (over TLS, optional) is malformed without a name
+of the kind that counts, for another audience when it was issued for servers, and insufficient when its name has a role that only reads files.`
 
 function table(head: string, lines: readonly (readonly string[])[]): string {
   const all = [[head, ...STATES], ...lines]
@@ -277,8 +362,15 @@ async function tableOf(name: string, era: Era, kind: Kind): Promise<string> {
 }
 
 test('every method in every state of a credential is answered as the reviewed matrix says, and each request is in history once', async () => {
-  const before = (await house.events()).length
-  const kinds = { 'API key': await aKind(await keys()), 'access token': await aKind(await tokens()) }
+  const calls = async (): Promise<number> => {
+    const events = [...(await house.events()), ...(await secure.events())]
+    return events.filter(({ type }) => type === 'call.ended').length
+  }
+  const kinds = {
+    'API key': await aKind(await keys()),
+    'access token': await aKind(await tokens()),
+    certificate: await aKind(NO_HEADERS, { house: secure, agents: certificates() }),
+  }
   server.reached.clear()
   const tables: string[] = []
   for (const [name, kind] of Object.entries(kinds)) for (const era of ERAS) tables.push(await tableOf(name, era, kind))
@@ -287,7 +379,7 @@ test('every method in every state of a credential is answered as the reviewed ma
   let ended = 0
   while (ended < sent) {
     await nextTurn()
-    ended = (await house.events()).slice(before).filter(({ type }) => type === 'call.ended').length
+    ended = await calls()
   }
   assert.equal(ended, sent)
 })

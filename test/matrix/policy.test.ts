@@ -31,6 +31,8 @@ const access: AccessRules = {
     'files/write_file': { permission: 'files:write', scopes: ['tools:write'] },
     'vault/*': { permission: 'vault:open', sensitivity: 'secret' },
     'crm/*': { permission: 'files:read' },
+    'lab/*': { permission: 'weather:read' },
+    'lab/measure': { destructive: false, openWorld: false },
     '*': { scopes: ['mcp:tool:{name}'] },
   },
   resources: [
@@ -88,6 +90,7 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     'weather/get_time': { resource: aTool('get_time', 'weather') },
     '… at night': { resource: aTool('get_time', 'weather'), at: NIGHT },
     '… on Sunday': { resource: aTool('get_time', 'weather'), at: SUNDAY },
+    '… redefined': { resource: aTool('get_time', 'weather'), findings: ['definition/drift'] },
     '… wrong arguments': { resource: aTool('get_time', 'weather'), findings: ['schema'] },
     'files/read_text': { resource: aTool('read_text', 'files') },
     '… ../x': { resource: aTool('read_text', 'files'), findings: ['path-traversal'] },
@@ -97,6 +100,8 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     'crm/send': { resource: aTool('send', 'crm') },
     '… confirmed': { resource: aTool('send', 'crm'), confirmed: true },
     'vault/open': { resource: aTool('open', 'vault') },
+    'lab/burn': { resource: aTool('burn', 'lab') },
+    'lab/measure': { resource: aTool('measure', 'lab') },
     'other/reboot': { resource: aTool('reboot', 'other') },
   },
   'call, warehouse': {
@@ -108,6 +113,8 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     tool: { action: 'receive', resource: aTool('get_time', 'weather') },
     '… personal': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['personal'] },
     '… secret': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['personal', 'secret'] },
+    '… an error within': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['internal'] },
+    '… a link': { action: 'receive', resource: aTool('get_time', 'weather'), findings: ['data-link'] },
     'files/read_text': { action: 'receive', resource: aTool('read_text', 'files') },
     resource: { action: 'receive', resource: aResource('file:///data/public/a') },
     prompt: { action: 'receive', resource: prompt },
@@ -158,6 +165,7 @@ const WORDS = {
   confirm: 'confirm',
   redact: 'redact',
   authenticate: 'sign in',
+  connect: 'connect',
   wait: 'wait',
 } as const
 

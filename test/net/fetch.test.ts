@@ -74,6 +74,11 @@ test('no spelling of a loopback address is dialled, over https or http', async (
   assert.deepEqual([four.hits(), six.hits()], [0, 0])
 })
 
+test('a name that the system does not know is no answer, and ends nothing but the request', async () => {
+  await using fetch = guarded()
+  await assert.rejects(fetch.request('https://no-such-host.invalid/'), { code: 'FAULT_FETCH' })
+})
+
 test('the system resolver is checked like any other', async () => {
   await using server = await canary()
   await using net = guarded()

@@ -269,8 +269,8 @@ test('trap 13: without keys of its own it does not start, and there are no devel
   const { options } = world
   const wrong = [
     { ...options, keys: { ...options.keys, cookies: Buffer.alloc(32) } },
-    { ...options, keys: { ...options.keys, sealing: randomBytes(16) } },
-    { ...options, keys: { cookies: options.keys.sealing, sealing: options.keys.sealing } },
+    { ...options, keys: { ...options.keys, identifiers: randomBytes(16) } },
+    { ...options, keys: { cookies: options.keys.identifiers, identifiers: options.keys.identifiers } },
     { ...options, issuer: 'http://auth.example.com' },
     { ...options, issuer: 'https://auth.example.com/' },
     { ...options, issuer: 'https://auth.example.com?x=1' },
@@ -294,7 +294,7 @@ test('trap 14: after a rotation both keys are published, and the new one signs o
   const keys = new SigningKeys({
     store: world.store,
     clock: world.options.clock,
-    sealingKey: world.options.keys.sealing,
+    seal: world.options.seal,
     algorithm: 'ES256',
   })
   const made = await keys.rotate(600_000)

@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
 import type { Entry } from '../../src/core/event.ts'
+import { createSeal } from '../../src/core/seal.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createGuardedFetch } from '../../src/net/fetch.ts'
 import type { AuthorizationServerOptions } from '../../src/oauth/options.ts'
@@ -88,7 +89,8 @@ export async function createWorld(t: TestContext, { path = '', wrapStore = (stor
       localUsers: true,
       signIn: [],
       assertions: [],
-      keys: { cookies: randomBytes(32), sealing: randomBytes(32) },
+      keys: { cookies: randomBytes(32), identifiers: randomBytes(32) },
+      seal: createSeal(randomBytes(32)),
       store,
       clock,
       fetch: () => Promise.reject(new Error('nothing is fetched here')),
@@ -139,8 +141,14 @@ export function pkce(): Pkce {
 /** A browser with cookies, that follows redirects one by one and knows the page it is on. */
 export class Browser {
   readonly #jar = new Map<string, { readonly value: string; readonly path: string }>()
+  readonly #password: string
   /** Pages that were shown, newest last. */
   readonly pages: { readonly url: string; readonly status: number; readonly html: string; readonly headers: Headers }[] = []
+
+  /** @param password of whoever sits at it. */
+  constructor(password = PASSWORD) {
+    this.#password = password
+  }
 
   /** Follows from here until a page is shown or the browser leaves for `away`. @returns where it left for. */
   async open(url: string, init: RequestInit = {}): Promise<URL | undefined> {
@@ -187,7 +195,7 @@ export class Browser {
   async comply(url: string, name = 'alice'): Promise<URL | undefined> {
     let away = await this.open(url)
     for (let step = 0; step < 5 && away === undefined; step++) {
-      const fields = answerTo(this.page.html, name)
+      const fields = answerTo(this.page.html, name, this.#password)
       if (fields === undefined) break
       away = await this.send(fields)
     }
@@ -225,8 +233,8 @@ export class Browser {
 }
 
 /** What a person fills into the form of a page; undefined when it has none. */
-function answerTo(html: string, name: string): Readonly<Record<string, string>> | undefined {
-  if (html.includes('name="password"')) return { action: 'login', name, password: PASSWORD }
+function answerTo(html: string, name: string, password: string): Readonly<Record<string, string>> | undefined {
+  if (html.includes('name="password"')) return { action: 'login', name, password }
   if (html.includes('value="allow"')) return { action: 'allow' }
   if (html.includes('name="confirm"')) return { confirm: 'yes' }
   const [, code] = /name="user_code"[^>]* value="([^"]+)"/.exec(html) ?? []
@@ -299,9 +307,10 @@ export async function obtainCode(
   world: Place,
   wish: Wish,
   browser = new Browser(),
+  name?: string,
 ): Promise<{ readonly code: string; readonly verifier: string; readonly back: URL }> {
   const proof = pkce()
-  const back = await browser.agree(authorizeUrl(world, wish, proof))
+  const back = await browser.agree(authorizeUrl(world, wish, proof), name)
   const code = back.searchParams.get('code')
   assert.ok(code, back.href)
   return { code, verifier: proof.verifier, back }
@@ -323,13 +332,14 @@ export async function obtainTokens(
   world: Place,
   wish: Wish,
   browser = new Browser(),
+  name?: string,
 ): Promise<{ readonly access: string; readonly refresh: string; readonly answer: Answer }> {
-  const { code, verifier } = await obtainCode(world, wish, browser)
+  const { code, verifier } = await obtainCode(world, wish, browser, name)
   const answer = await redeem(world, wish.client, code, verifier)
   assert.equal(answer.status, 200, JSON.stringify(answer.body))
   return { access: String(answer.body['access_token']), refresh: String(answer.body['refresh_token']), answer }
 }
 
-export function refreshOnce(world: World, client: string, refresh: string, more: Readonly<Record<string, string>> = {}): Promise<Answer> {
+export function refreshOnce(world: Place, client: string, refresh: string, more: Readonly<Record<string, string>> = {}): Promise<Answer> {
   return post(`${world.issuer}/token`, { grant_type: 'refresh_token', client_id: client, refresh_token: refresh, ...more })
 }

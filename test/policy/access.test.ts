@@ -192,3 +192,20 @@ test('no name in the section can end a string and begin a policy', () => {
   assert.equal(injected.decide(aQuery()).effect, 'forbid')
   assert.equal(injected.decide(aQuery({ principal: aPrincipal({ roles: [evil] }), resource: aTool(evil) })).effect, 'permit')
 })
+
+test('a tool is destructive and reaches out unless a rule says otherwise, and of many rules the one that says yes counts', () => {
+  const { facts } = compileAccess({
+    roles: {},
+    tools: { 'a/*': { destructive: false, openWorld: false }, 'a/x_*': { destructive: true }, 'b/*': {} },
+    resources: [],
+  })
+  const told = (name: string, server: string): unknown => [facts(aTool(name, server)).destructive, facts(aTool(name, server)).openWorld]
+  assert.deepEqual(
+    [told('y', 'a'), told('x_1', 'a'), told('y', 'b')],
+    [
+      [false, false],
+      [true, false],
+      [undefined, undefined],
+    ],
+  )
+})

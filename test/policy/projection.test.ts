@@ -38,6 +38,9 @@ const POOL = [
   'forbid (principal, action, resource) when { resource has sensitivity && resource.sensitivity == "internal" && context.weekday == 6 };',
   'forbid (principal, action, resource) when { [Server::"files", Server::"weather"].contains(Server::"files") && resource in [Server::"weather"] && context.hour < 12 };',
   'forbid (principal, action, resource) when { principal.subject == "ann" && (if principal.roles.contains("guest") then resource else resource).name == "get_time" };',
+  'forbid (principal, action == Action::"call", resource) when { resource.destructive && !context.approved };',
+  'forbid (principal, action, resource) when { !resource.openWorld };',
+  'forbid (principal, action, resource) when { context.definition.contains("definition/new") };',
   'forbid (principal, action, resource) when { resource.scopes.contains("tools:*") && !principal.scopes.isEmpty() && !context.scoped };',
 ] as const
 
@@ -134,6 +137,7 @@ function whole(query: Query, law: Compiled): { readonly effect: string; readonly
       approved: query.context.approved,
       ...ceilingsOf(query.principal, known, thing),
       findings: query.context.findings.map((finding) => finding.label),
+      definition: query.context.findings.map((finding) => finding.label).filter((label) => label.startsWith('definition/')),
       input: { __entity: uid('Input', 'i') },
       hour: new Date(NOON).getUTCHours(),
       weekday: 6,

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { publicUrlOf } from '../../src/config/config.ts'
+import { publicUrlOf } from '../../src/config/public-url.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
 import { aGateway, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'

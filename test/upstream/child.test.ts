@@ -48,6 +48,7 @@ function speak(
     onNoise: () => tell('noise'),
     onTooLong: (id) => tell({ tooLong: id }),
     onText: (chunk) => tell({ text: chunk.toString() }),
+    onOver: (what) => tell({ over: what }),
     onExit: (reason, wanted) => resolve({ reason, wanted }),
   }
   const spoken = new Child({ command, env: {}, maxLineBytes }, { PATH: process.env['PATH'], ...environment }, handlers, schedule)

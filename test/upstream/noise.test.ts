@@ -18,8 +18,22 @@ test('more text than the budget of a minute is not kept, and that is said once',
   assert.equal(said.filter((text) => text.startsWith('(')).length, 1)
   assert.equal(said.filter((text) => text.startsWith('x')).join('').length, 65_536)
   now = 60_000
-  muffler.say(Buffer.from('again'))
+  muffler.say(Buffer.from('again\n'))
   assert.equal(said.at(-1), 'again')
+})
+
+test('a secret that comes in two pieces is redacted, because a line is looked at whole', () => {
+  const said: string[] = []
+  const muffler = new Muffler(
+    (text) => void said.push(text),
+    () => 0,
+    (text) => text.replaceAll('hunter2', '***'),
+  )
+  muffler.say(Buffer.from('the password is hun'))
+  muffler.say(Buffer.from('ter2\r\nand\u001b[0m'))
+  assert.deepEqual(said, ['the password is ***'])
+  muffler.end()
+  assert.deepEqual(said, ['the password is ***', 'and\\u{1b}[0m'])
 })
 
 test('a flood of one kind is told of at the 1st, the 10th, the 100th', () => {

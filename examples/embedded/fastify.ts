@@ -1,0 +1,23 @@
+/** The same in a Fastify application, beside its other routes. The guard reads bodies itself, so its routes stand in a scope without parsers. */
+import Fastify from 'fastify'
+import { createGuard, guardServer } from '../../src/index.ts' // in your project: from 'portcullis'
+import { createNotesServer } from './notes.ts'
+
+const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
+const served = guardServer(guard, createNotesServer(), { server: 'notes' })
+
+const app = Fastify({ forceCloseConnections: true })
+app.register((scope) => {
+  scope.removeAllContentTypeParsers()
+  scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
+  for (const path of ['/mcp', '/.well-known/oauth-protected-resource/*'])
+    scope.all(path, (request, reply) => {
+      reply.hijack()
+      served.listener(request.raw, reply.raw)
+    })
+})
+app.get('/', () => 'notes')
+
+const { port, host } = guard.house.config.listen
+console.log(`${await app.listen({ port, host })}/mcp`)
+process.once('SIGTERM', () => void app.close().then(() => guard.close()))

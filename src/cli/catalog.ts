@@ -1,0 +1,233 @@
+/** `portcullis catalog`: what servers say of their tools, prompts and resources; what of it is withheld, what changed, and whether it may be used. */
+import { type Command, Option } from 'commander'
+import { Fault } from '../core/denial.ts'
+import type { JsonValue } from '../core/json.ts'
+import { type DiffLine, diffOf, linesOf } from '../core/line-diff.ts'
+import type { Records } from '../guard/create.ts'
+import { nameThing, PINNED_KINDS, type Pin, type PinnedKind, Pins, pinEntry, type Thing, type Withheld } from '../guard/pins.ts'
+import { hasDisguisedWord } from '../inspect/skeleton.ts'
+import { openConfig, operator, withRecords } from './open.ts'
+import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
+import { type Cell, EXIT, note, type Style, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
+
+interface ListOptions extends Shared {
+  readonly held?: true
+}
+
+interface OneOptions extends Shared {
+  readonly kind?: PinnedKind
+  readonly digest?: string
+}
+
+interface ApproveOptions extends OneOptions {
+  readonly all?: string
+}
+
+export function addCatalog(program: Command, shell: Shell): void {
+  const catalog = program.command('catalog').description('what servers say of their tools, and what of it is withheld')
+  examples(
+    catalog,
+    'portcullis catalog list --held',
+    'portcullis catalog diff files/read_file',
+    'portcullis catalog approve files/read_file',
+    'portcullis catalog approve --all files',
+    'portcullis catalog reject weather/get_forecast',
+    'portcullis catalog export > catalog.json',
+  )
+  const list = catalog.command('list').description('everything that has a definition').argument('[server]', 'of this server only')
+  shared(list.option('--held', 'only what is withheld')).action((server: string | undefined, options: ListOptions) =>
+    listAll(server, options, shell),
+  )
+  const one = (name: string, description: string): Command =>
+    shared(
+      catalog
+        .command(name)
+        .description(description)
+        .addOption(new Option('--kind <kind>', 'where a tool is not meant').choices(PINNED_KINDS.filter((kind) => kind !== 'server'))),
+    )
+  const thing = ['server/name, such as files/read_file; a server by its name alone: what it says of itself'] as const
+  one('show', 'the definition that may be used, and those that are withheld')
+    .argument('<thing>', ...thing)
+    .action((text: string, options: OneOptions) => showOne(text, options, shell))
+  one('diff', 'what would change by approving; ends with 1 where nothing would')
+    .argument('<thing>', ...thing)
+    .option('--digest <digest>', 'which of those that are withheld; the latest unless told')
+    .action((text: string, options: OneOptions) => diffOne(text, options, shell))
+  one('approve', 'from now on it may be used as it is withheld now; every gateway knows within a second')
+    .argument('[thing...]', ...thing)
+    .option('--all <server>', 'everything of this server that is withheld and not rejected')
+    .option('--digest <digest>', 'which of those that are withheld; the latest unless told')
+    .action((texts: readonly string[], options: ApproveOptions) => approveMany(texts, options, shell))
+  one('reject', 'withheld for good, also when it comes back; where nothing is withheld: no longer approved')
+    .argument('<thing>', ...thing)
+    .option('--digest <digest>', 'which definition; the latest unless told')
+    .action((text: string, options: OneOptions) => rejectOne(text, options, shell))
+  const out = catalog
+    .command('export')
+    .description('what is approved, as JSON to review and to keep')
+    .argument('[server]', 'of this server only')
+  shared(out).action((server: string | undefined, options: Shared) => exportAll(server, options, shell))
+}
+
+async function listAll(server: string | undefined, options: ListOptions, { terminal }: Shell): Promise<void> {
+  const pins = await withPins(options, terminal, (each) => each.list(server))
+  const shown = options.held === true ? pins.filter((pin) => lastHeld(pin) !== undefined) : pins
+  if (options.json === true) {
+    sayJson(terminal, shown)
+    return
+  }
+  if (shown.length === 0) {
+    note(terminal, options.held === true ? 'nothing is withheld' : 'no server has listed anything yet')
+    return
+  }
+  table(terminal, ['NAME', 'KIND', 'STATE', 'SINCE', 'BECAUSE OF'], shown.map(rowOf))
+}
+
+function rowOf(pin: Pin): readonly Cell[] {
+  const held = lastHeld(pin)
+  const because =
+    held === undefined ? `approved by ${pin.pinned?.by ?? '-'}` : [...new Set(held.marks.map(({ detector }) => detector))].join(', ')
+  const state: Cell =
+    held === undefined ? (pin.pinned === undefined ? 'rejected' : 'approved') : { text: STATES[held.why], style: 'yellow' }
+  return [
+    pin.kind === 'server' ? pin.server : `${pin.server}/${shown(pin.name)}`,
+    pin.kind,
+    state,
+    when(held?.at ?? pin.pinned?.at),
+    because,
+  ]
+}
+
+const STATES = { drift: 'changed', new: 'new', poisoned: 'suspect', rejected: 'rejected' } as const
+
+/** What waits for a decision. */
+function lastHeld(pin: Pin): Withheld | undefined {
+  return pin.held.findLast(({ why }) => why !== 'rejected')
+}
+
+async function showOne(text: string, options: OneOptions, { terminal }: Shell): Promise<void> {
+  const thing = readThing(text, options.kind)
+  await withPins(options, terminal, async (pins) => {
+    const pin = await find(pins, thing)
+    const approved = pin.pinned === undefined ? undefined : await pins.definition(pin.pinned.digest)
+    const held = await Promise.all(pin.held.map(async (each) => ({ ...each, definition: await pins.definition(each.digest) })))
+    if (options.json === true) {
+      sayJson(terminal, { ...pin, ...(pin.pinned === undefined ? {} : { pinned: { ...pin.pinned, definition: approved } }), held })
+      return
+    }
+    if (pin.pinned !== undefined)
+      sayDefinition(terminal, `approved ${when(pin.pinned.at)} by ${pin.pinned.by}, sha256:${pin.pinned.digest}`, approved)
+    for (const { why, at, digest, marks, definition } of held) {
+      sayDefinition(terminal, `${STATES[why]} since ${when(at)}, sha256:${digest}`, definition)
+      for (const { detector, pointer } of marks) say(terminal, `  ${detector} at ${shown(pointer || 'the whole')}`)
+    }
+  })
+}
+
+function sayDefinition(terminal: Terminal, title: string, definition: JsonValue | undefined): void {
+  say(terminal, styled(terminal.output, 'bold', title))
+  if (definition === undefined) say(terminal, '  (not kept any more)')
+  for (const line of linesOf(definition)) say(terminal, `  ${shown(line)}`)
+}
+
+async function diffOne(text: string, options: OneOptions, { terminal, finish }: Shell): Promise<void> {
+  const thing = readThing(text, options.kind)
+  await withPins(options, terminal, async (pins) => {
+    const pin = await find(pins, thing)
+    const held = options.digest === undefined ? lastHeld(pin) : pin.held.find(({ digest }) => digest === options.digest)
+    if (held === undefined) {
+      note(terminal, `${nameThing(thing)}: nothing is withheld`)
+      finish(EXIT.refused)
+      return
+    }
+    const before = pin.pinned === undefined ? undefined : await pins.definition(pin.pinned.digest)
+    const after = await pins.definition(held.digest)
+    if (options.json === true)
+      sayJson(terminal, { ...thing, before: before ?? null, after: after ?? null, why: held.why, marks: held.marks })
+    else
+      for (const line of diffOf(before, after))
+        say(terminal, styled(terminal.output, STYLES[line.sign], `${line.sign} ${shown(line.text)}`.trimEnd()))
+  })
+}
+
+const STYLES: Readonly<Record<DiffLine['sign'], Style>> = { ' ': 'reset', '-': 'red', '+': 'green', '…': 'dim' }
+
+async function approveMany(texts: readonly string[], options: ApproveOptions, { terminal }: Shell): Promise<void> {
+  const { all, digest } = options
+  if (texts.length > 0 === (all !== undefined)) throw misuse('Name what to approve, or a server with --all, not both.')
+  if (digest !== undefined && texts.length !== 1) throw misuse('With --digest, name one thing.')
+  await withPins(options, terminal, async (pins, records) => {
+    const named = texts.map((text) => readThing(text, options.kind))
+    const things: readonly Thing[] = all === undefined ? named : (await pins.list(all)).filter((pin) => lastHeld(pin) !== undefined)
+    if (things.length === 0) note(terminal, `${all ?? ''}: nothing is withheld`)
+    for (const thing of things) {
+      const pin = await pins.approve(thing, operator(), digest)
+      await records.journal.write(pinEntry('definition.approved', thing, pin.pinned?.digest, operator()))
+      if (options.json === true) sayJson(terminal, pin)
+      else say(terminal, `${shown(nameThing(thing))} may be used`)
+    }
+  })
+}
+
+async function rejectOne(text: string, options: OneOptions, { terminal }: Shell): Promise<void> {
+  const thing = readThing(text, options.kind)
+  await withPins(options, terminal, async (pins, records) => {
+    const pin = await pins.reject(thing, options.digest)
+    await records.journal.write(pinEntry('definition.rejected', thing, pin.held.at(-1)?.digest, operator()))
+    if (options.json === true) sayJson(terminal, pin)
+    else say(terminal, `${shown(nameThing(thing))} is rejected${pin.pinned === undefined ? '' : '; as it was approved it may be used'}`)
+  })
+}
+
+async function exportAll(server: string | undefined, options: Shared, { terminal }: Shell): Promise<void> {
+  const approved = await withPins(options, terminal, async (pins) => {
+    const pinned = (await pins.list(server)).filter((pin) => pin.pinned !== undefined)
+    return await Promise.all(
+      pinned.map(async ({ server: of, kind, name, pinned: { digest, at, by } = { digest: '', at: 0, by: '' } }) => ({
+        server: of,
+        kind,
+        name,
+        digest,
+        approved: new Date(at).toISOString(),
+        by,
+        definition: (await pins.definition(digest)) ?? null,
+      })),
+    )
+  })
+  if (options.json === true) sayJson(terminal, approved)
+  else
+    say(
+      terminal,
+      JSON.stringify(approved, null, 2).replace(/[^\n -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
+    )
+}
+
+function withPins<T>(options: Shared, terminal: Terminal, use: (pins: Pins, records: Records) => Promise<T>): Promise<T> {
+  return withRecords(openConfig(options.config), terminal, (records) => use(new Pins(records.store, terminal.clock), records))
+}
+
+async function find(pins: Pins, thing: Thing): Promise<Pin> {
+  const pin = await pins.get(thing)
+  if (pin === undefined) throw new Fault('FAULT_PIN', `${nameThing(thing)}: no server has shown this`)
+  return pin
+}
+
+/** The name of a server has no slash in it, that of a thing may. */
+function readThing(text: string, kind: PinnedKind = 'tool'): Thing {
+  const slash = text.indexOf('/')
+  if (slash === -1) return { server: text, kind: 'server', name: text }
+  return { server: text.slice(0, slash), kind, name: text.slice(slash + 1) }
+}
+
+/** Everything that has no shape of its own, or changes that of others, as an escape; and where letters pose as others, all that is not ASCII. */
+function shown(text: string): string {
+  return hasDisguisedWord(text) ? text.replace(/[^ -~]/gu, asEscape) : escaped(text).replace(/\n/g, '\\n')
+}
+
+function escaped(text: string): string {
+  return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}\p{Variation_Selector}\u00a0\u2000-\u200a]/gu, asEscape)
+}
+
+function asEscape(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
+}

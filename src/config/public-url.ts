@@ -1,0 +1,29 @@
+/** What clients and people use: as written, or made from where the gateway listens. */
+import type { Address } from './values.ts'
+
+interface Listening {
+  readonly publicUrl?: string | undefined
+  readonly listen: Address
+  /** Present: the listener speaks https. */
+  readonly tls?: object | undefined
+}
+
+/** Without a slash at its end. @param port the one in use, when `listen` asks for any (0). */
+export function publicUrlOf({ publicUrl, listen, tls }: Listening, port = listen.port): string {
+  return publicUrl ?? urlOf(tls === undefined ? 'http' : 'https', listen.host, port)
+}
+
+/** Where people reach the admin listener. @param port the one in use. */
+export function adminUrlOf({ adminUrl }: { readonly adminUrl?: string | undefined }, { host, port }: Address): string {
+  return adminUrl ?? urlOf('http', host, port)
+}
+
+function urlOf(scheme: 'http' | 'https', host: string, port: number): string {
+  if (host === '0.0.0.0' || host === '::') return `${scheme}://localhost:${port}`
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+/** 127.0.0.0/8, ::1 and their names. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || host === '[::1]' || /^127(\.\d{1,3}){3}$/.test(host)
+}

@@ -1,0 +1,43 @@
+/** The listener that a configuration asks for, plain or with TLS, and what stands beside it. */
+import { publicUrlOf } from '../config/public-url.ts'
+import type { Fault } from '../core/denial.ts'
+import type { House } from '../guard/create.ts'
+import { type Listener, listen, type RequestHandler } from '../net/serve.ts'
+import { createGate } from './gate.ts'
+import { listeningOf } from './listening.ts'
+import { createRedirect } from './redirect.ts'
+import { Secured } from './secured.ts'
+
+export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | 'close'> {
+  /** Reads the files of TLS again now. Answers whether they are in use. */
+  reload(): Promise<boolean>
+}
+
+/** @throws Fault `FAULT_TLS` when the files of TLS cannot be used; Error of `node:net` when it cannot be bound. */
+export async function openFront(house: House, handler: RequestHandler, onFault: (fault: Fault) => void): Promise<Front> {
+  const { config } = house
+  const listening = listeningOf(config)
+  if (config.tls === undefined) return { ...(await listen(listening, handler)), reload: () => Promise.resolve(true) }
+  const secured = new Secured(house, config.tls, new URL(publicUrlOf(config)).hostname, onFault)
+  const listeners: Listener[] = []
+  const close = async (graceMs: number): Promise<void> => {
+    secured.close()
+    await Promise.all(listeners.map((listener) => listener.close(graceMs)))
+  }
+  try {
+    const listener = await listen({ ...listening, ...secured.options }, handler)
+    listeners.push(listener)
+    const { redirect } = config.tls
+    if (redirect !== undefined) listeners.push(await listen({ ...listening, ...redirect }, redirectOf(house, listener.port, onFault)))
+    await secured.watch(listener)
+    return { url: listener.url, port: listener.port, connections: listener.connections, reload: () => secured.reload(), close }
+  } catch (error) {
+    await close(0)
+    throw error
+  }
+}
+
+function redirectOf(house: House, port: number, onFault: (fault: Fault) => void): RequestHandler {
+  const { config, journal, newId } = house
+  return createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId })
+}

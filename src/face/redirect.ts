@@ -1,0 +1,55 @@
+/** Where plain HTTP is answered beside TLS: pages lead to the real address, and whoever sends anything else has sent it in clear. */
+import type { IncomingMessage } from 'node:http'
+import type { History } from '../audit/history.ts'
+import type { Denial } from '../core/denial.ts'
+import { DENIALS } from '../core/denial.ts'
+import type { RequestHandler } from '../net/serve.ts'
+import { pathOf } from './edge.ts'
+import type { Gate } from './gate.ts'
+
+export interface RedirectParts {
+  readonly publicUrl: string
+  readonly gate: Gate
+  readonly history: History
+  readonly newId: () => string
+}
+
+/** Looks at no credential: one that came this way is read by everybody on the wire, and must not work. */
+export function createRedirect({ publicUrl, gate, history, newId }: RedirectParts): RequestHandler {
+  const { origin } = new URL(publicUrl)
+  return (req, res) => {
+    const path = pathOf(req.url ?? '')
+    const shut = gate.check(req, path)
+    if (shut === undefined && isPage(req, path)) {
+      // Never from Host: that is the caller's word. 308 keeps what was asked as it was (RFC 9110 §15.4.9).
+      res.writeHead(308, { location: `${origin}${req.url}`, 'content-length': '0', 'cache-control': 'no-store' }).end()
+      return
+    }
+    const address = gate.addressOf(req)
+    history
+      .write({
+        type: 'call.ended',
+        outcome: 'denied',
+        call: newId(),
+        transport: 'http',
+        denial: shut?.code ?? 'forbidden',
+        detail: shut?.detail ?? 'plain http at tls.redirect',
+        ...(address === undefined ? {} : { address }),
+      })
+      .catch(() => undefined)
+    const body = JSON.stringify({ error: 'forbidden', message: `${origin} is where this is served.` })
+    res
+      .writeHead(statusOf(shut), { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), connection: 'close' })
+      .end(body)
+  }
+}
+
+function statusOf(shut: Denial | undefined): number {
+  return shut === undefined ? 403 : DENIALS[shut.code].status
+}
+
+/** What a browser asks for when a person has typed or clicked an address. */
+function isPage({ method, headers, url = '' }: IncomingMessage, path: string): boolean {
+  const isRead = method === 'GET' || method === 'HEAD'
+  return isRead && url.startsWith('/') && !/^\/mcp(\/|$)/.test(path) && (headers.accept ?? '').includes('text/html')
+}

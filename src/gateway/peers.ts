@@ -1,0 +1,255 @@
+/** Replicas to each other: a session, or a call that waits for an answer, is with the replica that holds its server; every other one sends it there. */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { Agent, request } from 'undici'
+import type { PeerConfig } from '../config/config.ts'
+import type { Call, Message } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
+import type { Principal } from '../core/principal.ts'
+import { createSeal, type Seal } from '../core/seal.ts'
+import { abortSignalOf, Stop } from '../core/signal.ts'
+import { readBody } from '../face/intake.ts'
+import type { Relay } from '../face/relay.ts'
+import type { House } from '../guard/create.ts'
+import { type Listener, listen } from '../net/serve.ts'
+import { KEYS } from '../store/keys.ts'
+import { remember } from '../trust/remember.ts'
+import { callOf, type Errand, readErrand, readStep, textOf, urlOf, writeDenial, writeEnd, writeErrand, writeMessage } from './peer-wire.ts'
+
+/** 64 random bits: no two replicas have one. */
+const ID_BYTES = 8
+const NONCE_BYTES = 16
+/** Says so often that it is there; not heard of for three of these, it is gone. */
+const BEAT_MS = 5_000
+const LIFE_MS = 15_000
+/** Clocks of replicas may differ by half of this. */
+const ERRAND_MAX_AGE_MS = 60_000
+const NONCES_MAX = 100_000
+const CONNECT_MS = 2_000
+/** Sealing and quoting make a body at most so many times as long. */
+const GROWTH = 4
+/** In front of what else an errand says. */
+const ENVELOPE_BYTES = 64 * 1024
+const PATH = '/errand'
+
+export interface Peers {
+  /** Where it listens. */
+  readonly url: string
+  /** Behind the name of a session: where it lives. */
+  readonly suffix: string
+  /** Lets calls go where they belong. */
+  around(server: string, relay: Relay): Relay
+  close(graceMs: number): Promise<void>
+}
+
+type PeersHouse = Pick<House, 'store' | 'keyring' | 'clock' | 'config' | 'journal' | 'newId'>
+
+/** @throws Fault `FAULT_STORE`; whatever `listen` throws */
+export async function openPeers({ listen: place, url }: PeerConfig, house: PeersHouse): Promise<Peers> {
+  const peers = new RunningPeers(house)
+  await peers.open(place, url)
+  return peers
+}
+
+class RunningPeers implements Peers {
+  readonly #id = randomBytes(ID_BYTES).toString('hex')
+  readonly #house: PeersHouse
+  readonly #seal: Seal
+  readonly #relays = new Map<string, Relay>()
+  readonly #nonces = new Map<string, true>()
+  readonly #agent = new Agent({ connect: { timeout: CONNECT_MS }, headersTimeout: 0, bodyTimeout: 0 })
+  #listener: Listener | undefined
+  #beat: NodeJS.Timeout | undefined
+
+  constructor(house: PeersHouse) {
+    this.#house = house
+    this.#seal = createSeal(house.keyring.key('peers'))
+  }
+
+  async open(place: PeerConfig['listen'], url: string | undefined): Promise<void> {
+    this.#listener = await listen(place, (req, res) => void this.#serve(req, res))
+    const own = url ?? this.#listener.url
+    const say = (): Promise<unknown> =>
+      this.#house.store.put(KEYS.replica(this.#id), { url: own }, { expiresAt: this.#house.clock() + LIFE_MS })
+    await say()
+    this.#beat = setInterval(() => void say().catch(() => undefined), BEAT_MS).unref()
+  }
+
+  get url(): string {
+    return this.#listener?.url ?? ''
+  }
+
+  get suffix(): string {
+    return `.${this.#id}`
+  }
+
+  around(server: string, relay: Relay): Relay {
+    this.#relays.set(server, relay)
+    return (call, principal, stop, req) => {
+      const { home, call: plain } = homeOf(call)
+      const here = (): AsyncIterable<Message> => this.#named(call, relay(plain, principal, stop, req))
+      if (home === undefined || home === this.#id) return here()
+      return this.#elsewhere(home, call, principal, here)
+    }
+  }
+
+  async close(graceMs: number): Promise<void> {
+    clearInterval(this.#beat)
+    await this.#house.store.take(KEYS.replica(this.#id)).catch(() => undefined)
+    await this.#listener?.close(graceMs)
+    await this.#agent.destroy()
+  }
+
+  /** A question that waits here is answered here: its state says where. */
+  async *#named(call: Call, messages: AsyncIterable<Message>): AsyncGenerator<Message> {
+    for await (const message of messages) {
+      const { result } = message.body
+      const state = call.origin.era === 'modern' ? result?.['requestState'] : undefined
+      if (typeof state !== 'string') yield message
+      else yield { body: { ...message.body, result: { ...result, requestState: `${this.#id}.${state}` } } }
+    }
+  }
+
+  /** A session ends with its replica. A question does not have to: a server that keeps nothing answers on any replica. */
+  async *#elsewhere(home: string, call: Call, principal: Principal, here: () => AsyncIterable<Message>): AsyncGenerator<Message> {
+    const url = urlOf(await this.#house.store.get(KEYS.replica(home)))
+    const answer = url === undefined ? undefined : await this.#send(url, home, call, principal)
+    if (answer !== undefined) yield* answer
+    else if (call.session === undefined) yield* here()
+    else throw new Denial('no_session', { detail: `the replica of this session is gone: ${home}` })
+  }
+
+  /** @returns undefined when nobody was reached: then nothing was done. */
+  async #send(url: string, home: string, call: Call, principal: Principal): Promise<AsyncIterable<Message> | undefined> {
+    const { signal, message, flaw: _flaw, ...rest } = call
+    const nonce = randomBytes(NONCE_BYTES).toString('base64url')
+    const errand: Errand = { call: rest, message: textOf(message), principal, at: this.#house.clock(), nonce }
+    try {
+      const answer = await request(new URL(PATH, url), {
+        method: 'POST',
+        body: writeErrand(this.#seal, home, errand),
+        dispatcher: this.#agent,
+        signal: abortSignalOf(signal),
+      })
+      if (answer.statusCode === 200) return this.#read(answer.body, nonce)
+      await answer.body.dump()
+      throw new Denial('unavailable', { detail: `replica ${home} answers ${answer.statusCode}: does it have the same key file and time?` })
+    } catch (error) {
+      if (isUnreached(error)) return undefined
+      throw error
+    }
+  }
+
+  async *#read(body: Readable, nonce: string): AsyncGenerator<Message> {
+    let index = 0
+    try {
+      for await (const line of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
+        const message = readStep(this.#seal, nonce, index++, line)
+        if (message === undefined) return
+        yield message
+      }
+    } finally {
+      // Whoever stops listening lets the other side know.
+      body.destroy()
+    }
+    throw new Denial('upstream_failed', { detail: 'the replica that holds the session went away' })
+  }
+
+  /** Walked down the line by who sends it: here it is done. */
+  async #serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    let errand: Errand
+    try {
+      const { maxBytes } = this.#house.config.limits.request
+      const text = await readBody(req, maxBytes * GROWTH + ENVELOPE_BYTES)
+      errand = readErrand(this.#seal, this.#id, Buffer.from(text).toString('latin1'))
+      this.#checkFresh(errand)
+    } catch (error) {
+      await this.#turnAway(req, Denial.from(error).detail)
+      res.writeHead(403, { Connection: 'close' }).end()
+      return
+    }
+    const stop = new Stop()
+    res.on('close', () => res.writableFinished || stop.abort())
+    res.writeHead(200, { 'Content-Type': 'application/octet-stream' })
+    res.flushHeaders()
+    await this.#answer(errand, stop, res)
+  }
+
+  async #turnAway({ socket }: IncomingMessage, detail: string): Promise<void> {
+    const { journal, newId } = this.#house
+    const address = socket.remoteAddress
+    const entry: Entry = {
+      type: 'call.ended',
+      outcome: 'denied',
+      call: newId(),
+      transport: 'http',
+      denial: 'forbidden',
+      detail: `between replicas: ${detail}`,
+    }
+    await journal.write({ ...entry, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
+  }
+
+  async #answer(errand: Errand, stop: Stop, res: ServerResponse): Promise<void> {
+    const { nonce, principal } = errand
+    let index = 0
+    try {
+      const { call } = homeOf(callOf(errand, stop))
+      const relay = this.#relays.get(call.resource.server)
+      if (relay === undefined) throw new Denial('no_session', { detail: `this replica has no server ${call.resource.server}` })
+      for await (const message of this.#named(call, relay(call, principal, stop))) {
+        if (!res.write(writeMessage(this.#seal, nonce, index++, message))) await drained(res)
+        if (stop.aborted) return
+      }
+      res.end(writeEnd(this.#seal, nonce, index))
+    } catch (error) {
+      res.end(writeDenial(this.#seal, nonce, index, Denial.from(error)))
+    }
+  }
+
+  /** An errand is done once, and soon. @throws Denial `forbidden` */
+  #checkFresh({ at, nonce }: Errand): void {
+    if (Math.abs(this.#house.clock() - at) > ERRAND_MAX_AGE_MS) throw new Denial('forbidden', { detail: 'an old errand' })
+    if (this.#nonces.has(nonce)) throw new Denial('forbidden', { detail: 'an errand that was done' })
+    remember(this.#nonces, nonce, true, NONCES_MAX)
+  }
+}
+
+const SESSION_HOME = /\.([0-9a-f]{16})$/
+const STATE_HOME = /^([0-9a-f]{16})\.(.*)$/s
+
+/** Where a call belongs, and the call as its server is to see it. */
+function homeOf(call: Call): { readonly home: string | undefined; readonly call: Call } {
+  if (call.origin.era === 'legacy') {
+    return { home: call.method === 'initialize' ? undefined : SESSION_HOME.exec(call.session ?? '')?.[1], call }
+  }
+  const { params } = call.message.body
+  const state = params?.['requestState']
+  const [, home, theirs] = typeof state === 'string' ? (STATE_HOME.exec(state) ?? []) : []
+  if (home === undefined) return { home, call }
+  return { home, call: { ...call, message: { body: { ...call.message.body, params: { ...params, requestState: theirs } } } } }
+}
+
+/** Nothing was sent. */
+function isUnreached(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return (
+    code === 'ECONNREFUSED' ||
+    code === 'UND_ERR_CONNECT_TIMEOUT' ||
+    code === 'EHOSTUNREACH' ||
+    code === 'ENETUNREACH' ||
+    code === 'ENOTFOUND'
+  )
+}
+
+function drained(res: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      res.off('drain', done).off('close', done)
+      resolve()
+    }
+    res.on('drain', done).on('close', done)
+  })
+}

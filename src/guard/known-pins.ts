@@ -1,0 +1,51 @@
+/** Every pin as it is in the store, in memory: found with one look-up, and by what names look like. */
+import { lookOf, skeletonOf } from '../inspect/skeleton.ts'
+import type { Pin, PinnedKind, Thing } from './pins.ts'
+
+export class KnownPins {
+  /** By kind, server and name. */
+  readonly #pins = new Map<string, Pin>()
+  /** Tools by the skeleton of their names. */
+  readonly #alike = new Map<string, Set<string>>()
+  /** By server. */
+  readonly #counts = new Map<string, number>()
+
+  get(kind: PinnedKind, server: string, name: string): Pin | undefined {
+    return this.#pins.get(keyOf(kind, server, name))
+  }
+
+  of({ kind, server, name }: Thing): Pin | undefined {
+    return this.get(kind, server, name)
+  }
+
+  countOf(server: string): number {
+    return this.#counts.get(server) ?? 0
+  }
+
+  set(pin: Pin): void {
+    const key = keyOf(pin.kind, pin.server, pin.name)
+    if (!this.#pins.has(key)) {
+      this.#counts.set(pin.server, this.countOf(pin.server) + 1)
+      if (pin.kind === 'tool') {
+        const skeleton = skeletonOf(pin.name)
+        this.#alike.set(skeleton, (this.#alike.get(skeleton) ?? new Set()).add(key))
+      }
+    }
+    this.#pins.set(key, pin)
+  }
+
+  /** On one server names must differ by more than case and joints; the same name on two servers is usual, one that only looks the same is not. */
+  lookAlikes({ kind, server, name }: Thing): readonly string[] {
+    if (kind !== 'tool') return []
+    return [...(this.#alike.get(skeletonOf(name)) ?? [])].flatMap((key) => {
+      const other = this.#pins.get(key)
+      if (other === undefined || key === keyOf(kind, server, name)) return []
+      return other.server === server || lookOf(other.name) === lookOf(name) ? [other.name] : []
+    })
+  }
+}
+
+/** The name last: no other part can hold a space or a slash. */
+function keyOf(kind: PinnedKind, server: string, name: string): string {
+  return `${kind} ${server}/${name}`
+}

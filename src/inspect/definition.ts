@@ -1,0 +1,147 @@
+/** What a server says of a tool, prompt, resource or itself, looked through for what a person would not accept if they read all of it. States facts, refuses nothing. */
+import type { Finding } from '../core/finding.ts'
+import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isBomb } from './expansion.ts'
+import { cutPointer, escapeStep } from './flaw.ts'
+import { judgeHint, judgeName } from './honesty.ts'
+import { hiddenIn, ordersIn, TEXT_MAX_CHARS } from './instructions.ts'
+import { PRIVATE, WANTS_ALL } from './lexicon.ts'
+import { judgeMarkup } from './markup.ts'
+
+export type DefinitionKind = 'server' | 'tool' | 'prompt' | 'resource' | 'template'
+
+export interface Around {
+  /** Names of other things that are taken for this one's, and its own where another server has it too. */
+  readonly siblings: readonly string[]
+}
+
+/** Texts of one definition; a larger one is not looked through to its end, and that is held against it. */
+const TEXTS_MAX = 4_000
+const CHARS_MAX = 128 * 1024
+const DEPTH_MAX = 48
+/** More than a person reads. */
+const FINDINGS_MAX = 16
+const LABEL = 'definition/poisoned'
+
+/** Members whose text says what the whole is for. */
+const PURPOSES = new Set(['/description', '/title'])
+/** A URI is no sentence. */
+const URIS = new Set(['uri', 'uriTemplate', 'src', 'websiteUrl', '$ref', '$id', '$schema', 'mimeType', 'format', 'type', 'pattern'])
+/** Names of arguments that open something, as servers write them. */
+const SECRET_NAME =
+  /pass(?:word|wd|phrase|code)|secret|token|credential|api[_-]?key|private[_-]?key|\botp\b|\bpin\b|cookie|authorization|session[_-]?id|\bcvv\b|\bssn\b|seed/i
+const CONVERSATIONAL = /chat|conversation|messages?|summar|transcript|history|context/i
+
+interface Walk {
+  readonly kind: DefinitionKind
+  readonly definition: JsonObject
+  readonly found: Finding[]
+  texts: number
+  chars: number
+}
+
+/** @returns findings labelled `definition/poisoned`; what was seen is in the detector, where in the pointer. */
+export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { siblings }: Around): readonly Finding[] {
+  const walk: Walk = { kind, definition, found: [], texts: 0, chars: 0 }
+  for (const detector of judgeName(kind, definition, siblings)) note(walk, detector, '/name')
+  // A name of many words is a sentence.
+  for (const detector of ordersIn(String(definition['name'] ?? '').replace(/[_-]/g, ' '))) note(walk, detector, '/name')
+  if (kind === 'tool') {
+    for (const [detector, pointer] of judgeHint(definition)) note(walk, detector, pointer)
+    for (const schema of ['inputSchema', 'outputSchema'] as const)
+      if (isBomb(definition[schema])) note(walk, 'definition/expansion', `/${schema}`)
+  }
+  visit(definition, '', '', 0, walk)
+  return walk.found
+}
+
+function note({ found }: Walk, detector: string, pointer: string): void {
+  if (found.length >= FINDINGS_MAX || found.some((one) => one.detector === detector && one.pointer === pointer)) return
+  found.push({ label: LABEL, detector, pointer: cutPointer(pointer) })
+}
+
+function visit(value: JsonValue | undefined, name: string, pointer: string, depth: number, walk: Walk): void {
+  if (typeof value === 'string') {
+    judgeText(value, name, pointer, walk)
+    return
+  }
+  if (typeof value !== 'object' || value === null) return
+  if (depth >= DEPTH_MAX || walk.texts > TEXTS_MAX || walk.chars > CHARS_MAX) {
+    note(walk, 'definition/size', '')
+    return
+  }
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) visit(item, name, `${pointer}/${index}`, depth + 1, walk)
+    return
+  }
+  for (const [member, inner] of Object.entries(value)) {
+    const place = `${pointer}/${escapeStep(member)}`
+    if (member === '__proto__') note(walk, 'definition/prototype', place)
+    judgeMember(member, place, walk)
+    if (member === 'x-mcp-header') judgeHeader(inner, name, pointer, walk)
+    // A property's name is the name of what is said below it.
+    visit(inner, member === 'description' || member === 'title' || member === 'x-mcp-header' ? `${name}` : member, place, depth + 1, walk)
+  }
+}
+
+/** Names of members are texts that models read. */
+function judgeMember(member: string, place: string, walk: Walk): void {
+  walk.texts++
+  walk.chars += member.length
+  const hidden = hiddenIn(member)
+  if (hidden !== undefined) note(walk, hidden, place)
+  if (member.includes(' ')) for (const detector of ordersIn(member)) note(walk, detector, place)
+}
+
+function judgeText(text: string, name: string, pointer: string, walk: Walk): void {
+  walk.texts++
+  walk.chars += text.length
+  if (text.length > TEXT_MAX_CHARS) note(walk, 'definition/size', pointer)
+  const hidden = hiddenIn(text)
+  if (hidden !== undefined) note(walk, hidden, pointer)
+  const last = pointer.slice(pointer.lastIndexOf('/') + 1)
+  if (URIS.has(last)) {
+    const harm = judgeUri(text, last)
+    if (harm !== undefined) note(walk, harm, pointer)
+    // Models read it all the same.
+    if (!/\s/.test(text)) return
+  }
+  const markup = judgeMarkup(text)
+  if (markup !== undefined) note(walk, markup, pointer)
+  for (const detector of ordersIn(text, PURPOSES.has(pointer) && walk.kind !== 'server')) note(walk, detector, pointer)
+  if (walk.kind === 'tool' && pointer.startsWith('/inputSchema/properties/')) judgeArgument(text, name, pointer, walk)
+}
+
+/** An argument that wants all that was said, of a tool that is not about what was said. */
+function judgeArgument(text: string, name: string, pointer: string, { definition, ...walk }: Walk): void {
+  if (!pointer.endsWith('/description')) return
+  const said = text.toLowerCase()
+  const about = `${String(definition['name'])} ${String(definition['description']).slice(0, 200)}`
+  if (PRIVATE.test(said) && WANTS_ALL.test(said) && !CONVERSATIONAL.test(about))
+    note({ definition, ...walk }, 'instructions/collect', pointer)
+  if (
+    /\b(?:user|customer)(?:'s)? (?:request|message|prompt|question)s?,? verbatim\b|\bverbatim (?:user|copy of)/.test(said) &&
+    name !== 'query'
+  )
+    note({ definition, ...walk }, 'instructions/collect', pointer)
+}
+
+/** A header is read by every proxy and written into its log (2026-07-28, `x-mcp-header`). */
+function judgeHeader(header: JsonValue | undefined, property: string, pointer: string, walk: Walk): void {
+  const place = `${pointer}/x-mcp-header`
+  if (typeof header !== 'string' || !/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(header)) note(walk, 'definition/header-form', place)
+  else if (SECRET_NAME.test(property.replace(/([a-z])([A-Z])/g, '$1_$2')) || SECRET_NAME.test(header))
+    note(walk, 'definition/header-leak', place)
+}
+
+/** Icons and links that run, and schemas that are elsewhere. */
+function judgeUri(uri: string, member: string): string | undefined {
+  const start = uri.trimStart().toLowerCase()
+  if (/^(?:javascript|vbscript|file):/.test(start) && member !== 'uri' && member !== 'uriTemplate') return 'definition/script'
+  if (/^data:(?!image\/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,])/.test(start)) return 'definition/script'
+  if (/^data:image\/svg/.test(start) && /<script|onload|base64/.test(start)) return 'definition/script'
+  if (member === 'src' && start.startsWith('http://')) return 'definition/remote'
+  if (member === '$ref' && /^(?:[a-z][a-z0-9+.-]*:|\/\/)/.test(start)) return 'definition/remote'
+  if (member === '$schema' && /^https?:/.test(start) && !/^https?:\/\/json-schema\.org\//.test(start)) return 'definition/remote'
+  return undefined
+}

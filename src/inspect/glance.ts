@@ -1,0 +1,287 @@
+/** The first look at what leaves: one pass over the bytes that says whether, and where, something may stand that must not. Most results need no second one. */
+
+/** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a text in disguise, a picture of somebody else's. */
+export type Mark = 'run' | 'assigned' | 'account' | 'disguise' | 'picture' | 'key-block'
+
+export type OnMark = (mark: Mark, start: number, end: number) => void
+
+/** Shorter credentials than this exist only behind a name that tells them. */
+const RUN_MIN = 20
+/** The shortest piece of a credential with a beginning of its own that is looked at: one that was broken over lines. Runs are looked for in steps of so many bytes. */
+const PIECE_MIN = 10
+
+const LOWER = 1
+const UPPER = 2
+const DIGIT = 4
+const JOINER = 8
+/** Above it: bytes that end a run and are looked at. */
+const RUN_MAX = 15
+const ASSIGN = 16
+const AT = 17
+const PERCENT = 18
+const BACKSLASH = 19
+const BANG = 20
+const AMPERSAND = 21
+const LEFT = 22
+const FOREIGN = 23
+
+const CLASS = classes()
+/** The same without what runs are made of. */
+const SIGNS = CLASS.map((kind) => (kind > RUN_MAX ? kind : 0))
+
+function classes(): Uint8Array {
+  const table = new Uint8Array(256)
+  for (let byte = 0; byte < 256; byte++) {
+    if (byte >= 0x61 && byte <= 0x7a) table[byte] = LOWER
+    else if (byte >= 0x41 && byte <= 0x5a) table[byte] = UPPER
+    else if (byte >= 0x30 && byte <= 0x39) table[byte] = DIGIT
+    else if (byte >= 0x80) table[byte] = FOREIGN
+  }
+  for (const [characters, kind] of [
+    ['_-', JOINER],
+    ['=:', ASSIGN],
+    ['@', AT],
+    ['%', PERCENT],
+    ['\\', BACKSLASH],
+    ['!', BANG],
+    ['&', AMPERSAND],
+    ['<', LEFT],
+  ] as const) {
+    for (const character of characters) table[character.charCodeAt(0)] = kind
+  }
+  return table
+}
+
+/** How credentials begin, by their first three letters: `AKI`, `ghp`. */
+const BEGINNINGS = new Set(
+  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT'
+    .split(' ')
+    .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
+)
+/** How names of secrets end, by their last three letters in either case: `password`, `apiKey`; or ` is` behind one. By five bits of each. */
+const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha @is @pw _pw')
+
+function endings(texts: string): Uint8Array {
+  const table = new Uint8Array(1 << 15)
+  for (const text of texts.split(' ')) table[ending(text.charCodeAt(0), text.charCodeAt(1), text.charCodeAt(2))] = 1
+  return table
+}
+
+function ending(first: number, second: number, third: number): number {
+  return ((first & 31) << 10) | ((second & 31) << 5) | (third & 31)
+}
+
+function packed(first: number, second: number, third: number): number {
+  return (first << 16) | (second << 8) | third
+}
+
+/**
+ * @param bytes of a text: UTF-8, or as many as it has UTF-16 units (Latin-1), so that a place in the one is a place in the other.
+ * @returns whether anything was marked; without `onMark` the first mark ends the pass.
+ */
+export function glance(bytes: Uint8Array, onMark?: OnMark): boolean {
+  const isMarked = glanceAtRuns(bytes, onMark)
+  if (isMarked && onMark === undefined) return true
+  return glanceAtSigns(bytes, onMark) || isMarked
+}
+
+/** Every run of at least `PIECE_MIN` has a byte at one of the steps: what lies between them is read only where one is met. */
+export function glanceAtRuns(bytes: Uint8Array, onMark?: OnMark): boolean {
+  let isMarked = false
+  for (let probe = PIECE_MIN - 1; probe < bytes.length; probe += PIECE_MIN) {
+    if (!isOfRun(bytes[probe])) continue
+    let start = probe
+    while (start > 0 && isOfRun(bytes[start - 1])) start--
+    let end = probe + 1
+    if (end - start < PIECE_MIN) {
+      while (end < bytes.length && end - start < PIECE_MIN && isOfRun(bytes[end])) end++
+      if (end - start < PIECE_MIN) continue
+    }
+    while (end < bytes.length && isOfRun(bytes[end])) end++
+    // On to the first step that is not of this run.
+    probe += Math.floor((end - 1 - probe) / PIECE_MIN) * PIECE_MIN
+    if (!isTelling(bytes, start, end)) continue
+    isMarked = true
+    if (onMark === undefined) return true
+    onMark(bytes[start] === DASH && bytes[start + 4] === DASH ? 'key-block' : 'run', start, end)
+  }
+  return isMarked
+}
+
+const DASH = 0x2d
+
+function isOfRun(byte: number | undefined): boolean {
+  const kind = CLASS[byte ?? 0] ?? 0
+  return kind > 0 && kind <= RUN_MAX
+}
+
+/** Four bytes at a time: most of them are no signs. */
+function glanceAtSigns(bytes: Uint8Array, onMark: OnMark | undefined): boolean {
+  let isMarked = false
+  const whole = bytes.length - 3
+  let at = 0
+  for (; at < whole; at += 4) {
+    if (
+      ((SIGNS[bytes[at] ?? 0] ?? 0) |
+        (SIGNS[bytes[at + 1] ?? 0] ?? 0) |
+        (SIGNS[bytes[at + 2] ?? 0] ?? 0) |
+        (SIGNS[bytes[at + 3] ?? 0] ?? 0)) ===
+      0
+    )
+      continue
+    if (!glanceAt(bytes, at, at + 4, onMark)) continue
+    isMarked = true
+    if (onMark === undefined) return true
+  }
+  return glanceAt(bytes, at, bytes.length, onMark) || isMarked
+}
+
+function glanceAt(bytes: Uint8Array, start: number, end: number, onMark: OnMark | undefined): boolean {
+  let isMarked = false
+  for (let place = start; place < end; place++) {
+    const kind = SIGNS[bytes[place] ?? 0] ?? 0
+    const mark = kind === 0 ? undefined : markAt(bytes, place, kind)
+    if (mark === undefined) continue
+    isMarked = true
+    if (onMark === undefined) return true
+    onMark(mark, place, place + 1)
+  }
+  return isMarked
+}
+
+function isTelling(bytes: Uint8Array, start: number, end: number): boolean {
+  // `-----BEGIN`, `--password`: the word behind the dashes belongs to the run.
+  if (bytes[start] === DASH && bytes[start + 1] === DASH) {
+    if (bytes[start + 4] === DASH && bytes[start + 5] === 0x42) return true
+    if (bytes[end] === 0x20) return ENDINGS[ending(bytes[end - 3] ?? 0, bytes[end - 2] ?? 0, bytes[end - 1] ?? 0)] === 1
+  }
+  if (BEGINNINGS.has(packed(bytes[start] ?? 0, bytes[start + 1] ?? 0, bytes[start + 2] ?? 0))) return true
+  return end - start >= RUN_MIN && isRandom(bytes, start, end)
+}
+
+/** Longer runs are random, or not, in their beginning too. */
+const SAMPLE = 128
+
+/** Letters, capitals and digits that change as often as they do by chance; digests and UUIDs do not count, but where they spell a text. */
+function isRandom(bytes: Uint8Array, start: number, end: number): boolean {
+  const until = Math.min(end, start + SAMPLE)
+  let changes = 0
+  let isHex = true
+  let before = 0
+  for (let at = start; at < until; at++) {
+    const byte = bytes[at] ?? 0
+    const kind = CLASS[byte] ?? 0
+    if (kind !== before && kind !== JOINER && before !== JOINER && before !== 0) changes++
+    before = kind
+    if (isHex && kind !== DIGIT && kind !== JOINER) isHex = (byte | 0x20) <= 0x66
+  }
+  if (isHex) return spellsText(bytes, start, end)
+  return changes * 7 >= until - start
+}
+
+/** Whether hexadecimal digits are those of printable ASCII: each first one of a pair is 2 to 7. */
+function spellsText(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end - start < 24) return false
+  for (let at = start; at < start + 16; at += 2) {
+    const high = bytes[at] ?? 0
+    if (high < 0x32 || high > 0x37) return false
+  }
+  return true
+}
+
+function markAt(bytes: Uint8Array, at: number, kind: number): Mark | undefined {
+  switch (kind) {
+    case ASSIGN:
+      return isNamed(bytes, at) ? 'assigned' : undefined
+    case AT:
+      return 'account'
+    case PERCENT:
+      return isNeedless(bytes, at + 1) ? 'disguise' : undefined
+    case BACKSLASH:
+      return isEscaped(bytes, at + 1) ? 'disguise' : undefined
+    case AMPERSAND:
+      return bytes[at + 1] === 0x23 ? 'disguise' : undefined
+    case BANG:
+      return bytes[at + 1] === 0x5b ? 'picture' : undefined
+    case LEFT:
+      return ((bytes[at + 1] ?? 0) | 0x20) === 0x69 && ((bytes[at + 2] ?? 0) | 0x20) === 0x6d ? 'picture' : undefined
+    case FOREIGN:
+      return isDisguise(bytes, at) ? 'disguise' : undefined
+    default:
+      return undefined
+  }
+}
+
+/** Whether what stands before `=` or `:` ends as the name of a secret does. */
+function isNamed(bytes: Uint8Array, at: number): boolean {
+  let last = at - 1
+  for (let skipped = 0; skipped < 4 && last > 1; skipped++) {
+    const byte = bytes[last]
+    if (byte !== 0x20 && byte !== 0x22 && byte !== 0x27 && byte !== 0x5c && byte !== 0x60) break
+    last--
+  }
+  if (last < 1) return false
+  if (bytes[last] === 0x65 && bytes[last - 1] === 0x75 && bytes[last - 2] === 0x6c) return isNamedBeside(bytes, last - 4)
+  const told = ending(bytes[last - 2] ?? 0, bytes[last - 1] ?? 0, bytes[last] ?? 0)
+  if (ENDINGS[told] !== 1) return false
+  // `authorization`, not `description`.
+  if (told === ION) return ((bytes[last - 4] ?? 0) | 0x20) === 0x61 && ((bytes[last - 5] ?? 0) | 0x20) === 0x7a
+  // `Passwort`, not `port`.
+  if (told === ORT) return ((bytes[last - 3] ?? 0) | 0x20) === 0x77
+  // `apiKey`, not `key`.
+  return told !== KEY || isOfRun(bytes[last - 3])
+}
+const ION = ending(0x69, 0x6f, 0x6e)
+const ORT = ending(0x6f, 0x72, 0x74)
+const KEY = ending(0x6b, 0x65, 0x79)
+
+/** `"name":"DB_PASSWORD","value":`. @param at where `value` begins. */
+function isNamedBeside(bytes: Uint8Array, at: number): boolean {
+  if (bytes[at] !== 0x76 || bytes[at - 1] !== QUOTE) return false
+  const comma = bytes[at - 2] === 0x20 ? at - 3 : at - 2
+  if (bytes[comma] !== 0x2c || bytes[comma - 1] !== QUOTE) return false
+  return ENDINGS[ending(bytes[comma - 4] ?? 0, bytes[comma - 3] ?? 0, bytes[comma - 2] ?? 0)] === 1
+}
+const QUOTE = 0x22
+
+/** A letter or digit that nobody had to encode, an encoded `%`, or an encoded `=`, `:` or `@`. */
+function isNeedless(bytes: Uint8Array, at: number): boolean {
+  const high = bytes[at] ?? 0
+  const low = (bytes[at + 1] ?? 0) | 0x20
+  if (high < 0x32 || high > 0x37 || !((low >= 0x30 && low <= 0x39) || (low >= 0x61 && low <= 0x66))) return false
+  if (high >= 0x34) return true
+  return high === 0x33
+    ? low !== 0x63 && low !== 0x65 && low !== 0x66 && low !== 0x62
+    : low === 0x35 && ((bytes[at + 2] ?? 0) & 0xf8) === 0x30
+}
+
+/** `\u0041`, `\x41`, `\u200b`: letters and digits that nobody had to escape, and what cannot be seen. */
+function isEscaped(bytes: Uint8Array, at: number): boolean {
+  const sign = bytes[at]
+  if (sign === 0x78) return isNeedless(bytes, at + 1)
+  if (sign !== 0x75) return false
+  const [first, second] = [bytes[at + 1], bytes[at + 2]]
+  if (first === 0x30 && second === 0x30) return isNeedless(bytes, at + 3) || (bytes[at + 3] === 0x61 && (bytes[at + 4] ?? 0) === 0x64)
+  if (first === 0x32 && second === 0x30) return bytes[at + 3] === 0x30 || bytes[at + 3] === 0x36
+  return ((first ?? 0) | 0x20) === 0x66 && (((second ?? 0) | 0x20) === 0x66 || ((second ?? 0) | 0x20) === 0x65)
+}
+
+/** UTF-8 of what is not seen, or looks like a plain letter: zero width, full width, tags, letters of mathematics. */
+function isDisguise(bytes: Uint8Array, at: number): boolean {
+  const [lead, second, third] = [bytes[at] ?? 0, bytes[at + 1] ?? 0, bytes[at + 2] ?? 0]
+  switch (lead) {
+    case 0xc2:
+      return second === 0xad
+    case 0xe2:
+      if (second === 0x80) return third >= 0x8b && third <= 0x8f
+      return second === 0x81 && third >= 0xa0 && third <= 0xa4
+    case 0xef:
+      return (second === 0xbb && third === 0xbf) || second === 0xbc || second === 0xbd || (second === 0xb8 && third < 0x8f)
+    case 0xf0:
+      return second === 0x9d && third >= 0x90 && third <= 0x9f
+    case 0xf3:
+      return second === 0xa0
+    default:
+      return false
+  }
+}

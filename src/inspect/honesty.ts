@@ -1,0 +1,64 @@
+/** Names that pose as others, and hints that deny what a tool says it does. */
+import { isObject, type JsonObject } from '../core/json.ts'
+import { hasDisguisedWord, latinised } from './skeleton.ts'
+
+/** Longest name that the protocol advises (SEP-986). */
+const NAME_MAX_CHARS = 128
+/** Letters and digits of any script, and what joins words; the rest leads somewhere, or out of the place where a name is shown. */
+const NAME = /^[\p{L}\p{N}\p{M}_. \-/:@]+$/u
+const LEADING = /^[/\\.]|\.\.|\/\/|%[0-9a-f]{2}|^(?:__proto__|constructor|prototype)$/i
+/** How gateways put a server's name before that of its tool. */
+const NAMESPACE = /__/
+
+/** @param siblings names that are taken for this one; its own among them where another has it. */
+export function judgeName(kind: string, { name }: JsonObject, siblings: readonly string[]): readonly string[] {
+  if (typeof name !== 'string' || kind === 'server' || kind === 'resource' || kind === 'template') return []
+  const found: string[] = []
+  if (name.length > NAME_MAX_CHARS || name.trim() !== name || !NAME.test(name) || LEADING.test(name)) found.push('definition/name')
+  else if (hasDisguisedWord(name) || latinised(name) !== name.normalize('NFC')) found.push('definition/look-alike')
+  if (siblings.some((other) => other !== name || NAMESPACE.test(name))) found.push('definition/look-alike')
+  return [...new Set(found)]
+}
+
+/** What changes or ends something, as the first word of a name or of a sentence about it. */
+const DESTROYS = /^(?:delete|remove|drop|destroy|erase|purge|wipe|truncate|kill|terminate|uninstall|overwrite|revoke|rm)(?:e?s|d)?$/
+const CHANGES =
+  /^(?:write|update|create|insert|send|post|put|move|rename|upload|transfer|pay|purchase|buy|deploy|publish|edit|modify|patch|execute|exec|install|commit|grant|enable|disable|approve|submit|withdraw)(?:e?s)?$/
+/** Whatever the caller wants. */
+const ANYTHING =
+  /\b(?:arbitrary|any|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b/
+const HARMLESS =
+  /\b(?:read-only|readonly|select only|only select|dry[- ]run|preview|simulat\w+|without (?:changing|applying|executing)|never (?:changes|writes|deletes)|status|sandbox(?:ed)?)\b/
+
+/** What leaves its server by its nature, and what does more each time. */
+const REACHES = /\b(?:internet|web ?sites?|web ?pages?|the web|urls?|e-?mails?|sms|webhooks?|http requests?|tweets?)\b/
+const SENDS = /^(?:send|email|post|tweet|publish|upload|fetch|download|browse|crawl|notify|forward)/
+const PAYS = /^(?:pay|transfer|charge|purchase|buy|withdraw|wire|donate|refund)/
+
+/** A hint is a server's word about itself; one that its own description denies is a lie. Pairs of detector and pointer. */
+export function judgeHint({ name, description, annotations }: JsonObject): readonly (readonly [string, string])[] {
+  if (!isObject(annotations)) return []
+  const { readOnlyHint, destructiveHint, openWorldHint, idempotentHint } = annotations
+  const told = typeof description === 'string' ? description.toLowerCase() : ''
+  const words = [wordsOf(String(name))[0] ?? '', /^[^\p{L}]*(\p{L}+)/u.exec(told)?.[1] ?? '']
+  if (HARMLESS.test(told)) return []
+  const destroys = words.some((word) => DESTROYS.test(word)) || ANYTHING.test(told)
+  const changes = words.every((word) => CHANGES.test(word) || DESTROYS.test(word))
+  const found: (readonly [string, string])[] = []
+  if (readOnlyHint === true && (destroys || changes)) found.push(['definition/false-hint', '/annotations/readOnlyHint'])
+  if (destructiveHint === false && destroys && words.some((word) => DESTROYS.test(word) || readOnlyHint === true))
+    found.push(['definition/false-hint', '/annotations/destructiveHint'])
+  if (openWorldHint === false && SENDS.test(words[0] ?? '') && REACHES.test(told))
+    found.push(['definition/false-hint', '/annotations/openWorldHint'])
+  if (idempotentHint === true && PAYS.test(words[0] ?? '')) found.push(['definition/false-hint', '/annotations/idempotentHint'])
+  return found
+}
+
+/** `deleteRepo`, `delete_repo`, `delete-repo`. */
+function wordsOf(name: string): readonly string[] {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '')
+}

@@ -1,0 +1,106 @@
+/** Orders to hand over what is not the tool's business: files with keys, credentials, conversations; and where to. */
+import {
+  AGENT,
+  CARRY,
+  CREDENTIAL,
+  FEEDBACK,
+  FOR_EXAMPLE,
+  MIND,
+  NEGATED_ASK,
+  OWNED,
+  order,
+  PLACE,
+  PRIVATE,
+  type Rule,
+  SECRET_FILE,
+  SEND,
+} from './lexicon.ts'
+
+export const THEFT: readonly Rule[] = [
+  {
+    detector: 'instructions/secret-file',
+    all: [SECRET_FILE, /\b(?:contents?|text|body|values?|lines?) (?:of|from|in)\b/],
+    none: [/\b(?:path|lints?|validates?|checks?|parses?|names? of|never|masked)\b/],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}/,
+      /\b(?:copy|copies|duplicate|it|this|data|content|text)\b[^.]{0,24}\b(?:goes?|is sent|are sent|will be sent|is forwarded|are forwarded|must go|be delivered)\b/,
+    ],
+    none: [FOR_EXAMPLE, FEEDBACK],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /https?:\/\/[^\s]{3,200}[?&/][\w-]{0,40}=?[<{$][^>}]{0,40}(?:key|token|secret|password|conversation|history|message|data|cookie|env|prompt)/,
+    ],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      CREDENTIAL,
+      /\bfrom (?:the |their |a )?(?:user'?s?|users'|client'?s?|local|host'?s?|victim'?s?|active)(?: (?:local|own|active))? (?:environment|machine|browser|keychain|shell|computer|home|session|system|config\w*|tab)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [CREDENTIAL, order('publish|leak|expose|exfiltrate|steal|harvest|print|echo')],
+    none: [/\b(?:never|do not|don't|not)\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [MIND, new RegExp(`\\b(?:${CARRY}|call|provide|fill|names?|including|list)\\b|^your\\b`)],
+    none: [/\bignore\b|\bdetects?\b|\bsuch as requests\b|\blists? prompt\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [CREDENTIAL, /\bcontents? of\b|\bvalues? of\b/, /\b(?:requires?|needs?|expects?|must be|has to be|wants)\b/],
+    none: [/\b(?:set on|configured|masked|redacted|valid)\b/],
+  },
+  {
+    detector: 'instructions/secret-file',
+    all: [
+      SECRET_FILE,
+      /\b(?:must|has to|have to|should|needs? to|shall) be (?:read|provided|included|passed|supplied|sent|attached|copied|uploaded|opened)\b|\bpaste\b/,
+    ],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /\b(?:all|every|each)(?: \w+)? (?:e-?mails?|messages?|payments?|requests?|files?|data|traffic|invoices?|transfers?|orders|results?) (?:must|should|has to|have to|need to|are to) be (?:also )?(?:routed|sent|forwarded|copied|redirected|uploaded|mirrored|cc'd|bcc'd)\b/,
+    ],
+  },
+  { detector: 'instructions/secret-file', all: [SECRET_FILE, order(CARRY)], none: [NEGATED_ASK] },
+  { detector: 'instructions/secret-file', all: [SECRET_FILE, new RegExp(`\\b(?:${AGENT})\\b`), /\bmust|should|need|prior to|before\b/] },
+  { detector: 'instructions/secret-file', all: [SECRET_FILE, /\b(?:requires?|needs|expects) (?:the )?contents? of\b|\bto be supplied\b/] },
+  {
+    detector: 'instructions/collect',
+    all: [CREDENTIAL, OWNED, order(CARRY)],
+    none: [NEGATED_ASK, /\b(?:are|is) (?:masked|redacted|never|not)\b/, /\b(?:rotate|revoke|reset|generate|mask|redact)\b/],
+  },
+  { detector: 'instructions/collect', all: [/\boutput of [`'"]?(?:env|printenv|set|cat|whoami)\b/, order(CARRY)] },
+  { detector: 'instructions/collect', all: [PRIVATE, order(CARRY)], none: [NEGATED_ASK, /\bto (?:summari[sz]e|search)\b/] },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:user's|their) (?:full name|home address|(?:recent )?messages|e-?mails?|files|photos|contacts)\b/,
+      order('include|attach|append|pass|share|send|add|put'),
+    ],
+  },
+  {
+    detector: 'instructions/credential-request',
+    all: [
+      order('ask|you asked|prompt|request|have|get|instruct|obtain|collect|demand|tell|let|make|require|ask for|pass|send'),
+      /\b(?:users?|customers?|persons?|humans?|them|their|client|owner|caller|account holder)\b/,
+      /\b(?:passwords?|passcode|pins?|one-time|otp|2fa|mfa|sms codes?|verification codes?|code by (?:sms|text|e-?mail|phone)|recovery (?:phrase|codes?)|seed phrase|12-word|24-word|private keys?|api keys?|secret keys?|card numbers?|credit card|cvv|cvc|ssn|social security|access tokens?|credentials|login details|session cookies?)\b/,
+    ],
+    none: [NEGATED_ASK, /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword (?:reset|policy|manager)/],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [PLACE, order(SEND)],
+    none: [FOR_EXAMPLE, FEEDBACK],
+  },
+  { detector: 'instructions/exfiltration', all: [/!\[[^\]]{0,80}\]\(https?:\/\/[^)]{0,300}(?:[{$<]|[?&][\w-]{1,40}=)/] },
+]

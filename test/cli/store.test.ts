@@ -1,0 +1,29 @@
+/** An installation moves from a file to Redis: its keys, and a history that verifies there. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { REDIS_MISSING, startRedis } from '../fixtures/redis.ts'
+import { install } from './portcullis.ts'
+
+test('a store is copied from a file to Redis, proved whole there, and not copied over what is there', {
+  skip: REDIS_MISSING,
+}, async (t) => {
+  const redis = await startRedis()
+  t.after(() => redis[Symbol.asyncDispose]())
+  const { run, write } = install(t, 'store: state/a.db\n')
+  const url = `redis://127.0.0.1:${redis.port}/0`
+  write('redis.yaml', `store: ${url}\nkeyFile: state/portcullis.key\n`)
+  assert.equal((await run(['keys', 'create', '--name', 'ci', '--role', 'user'])).code, 0)
+
+  const copied = await run(['store', 'copy', 'portcullis.yaml', 'redis.yaml', '--json'])
+  assert.equal(copied.code, 0, copied.errors)
+  const { to, records, lines } = JSON.parse(copied.out)
+  assert.deepEqual([to, records, lines >= 2], [url, 2, true])
+  const verified = await run(['audit', 'verify', '-c', 'redis.yaml'])
+  assert.match(verified.out, /the journal is whole/)
+  const again = await run(['store', 'copy', 'state/a.db', url])
+  assert.deepEqual([again.code, /not empty/.test(again.errors)], [1, true])
+
+  write('other.yaml', `store: ${url}\nkeyFile: other.key\n`)
+  const stranger = await run(['keys', 'list', '-c', 'other.yaml'])
+  assert.deepEqual([stranger.code, /written with another key/.test(stranger.errors)], [3, true])
+})

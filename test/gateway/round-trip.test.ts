@@ -1,0 +1,45 @@
+/** A call that takes several legs (2026-07-28, basic/patterns/mrtr), through a whole gateway: what a server says in between is sealed to who asked what. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { JsonObject } from '../../src/core/json.ts'
+import { aGateway, post, type Reply } from '../fixtures/gateway.ts'
+import { aBareUpstream, text } from '../fixtures/upstream.ts'
+
+const STATE = 'step-2;of=the-server'
+const OPEN = 'access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }'
+
+/** Asks for a name on the first leg, and greets whoever brings its state back. */
+const greet = (_args: JsonObject, { body }: { readonly body: JsonObject }): JsonObject =>
+  (body['params'] as JsonObject)['requestState'] === undefined ? { resultType: 'input_required', requestState: STATE } : text('hello')
+
+test('the state of a server leaves sealed, and only who was given it brings it back, for the same call; the server gets its own', async () => {
+  await using upstream = await aBareUpstream({ greet })
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${OPEN}`)
+  const [mine, yours] = [await house.key({ roles: ['user'] }), await house.key({ roles: ['user'] })]
+  const call = (key: string, args: JsonObject, requestState?: string): Promise<Reply> =>
+    post(
+      `${house.url}/mcp`,
+      'tools/call',
+      { name: 'greet', arguments: args, ...(requestState === undefined ? {} : { requestState }) },
+      { 'x-api-key': key },
+    )
+  const stateOf = ({ body }: Reply): string => String((body['result'] as JsonObject)['requestState'])
+  const given = stateOf(await call(mine, { lang: 'en' }))
+  const calls = (): number => upstream.seen.filter(({ body }) => body['method'] === 'tools/call').length
+  const reached = calls()
+
+  for (const [why, reply] of [
+    ['in clear', await call(mine, { lang: 'en' }, STATE)],
+    ['of somebody else', await call(yours, { lang: 'en' }, given)],
+    ['with other arguments', await call(mine, { lang: 'de' }, given)],
+  ] as const)
+    assert.equal(reply.status, 400, why)
+  assert.equal(calls(), reached)
+  assert.equal(given.includes(STATE) || Buffer.from(given, 'base64url').includes(STATE), false)
+
+  const done = await call(mine, { lang: 'en' }, given)
+  assert.deepEqual((done.body['result'] as JsonObject)['content'], text('hello')['content'])
+  const [last] = upstream.seen.slice(-1)
+  assert.ok(last)
+  assert.equal((last.body['params'] as JsonObject)['requestState'], STATE)
+})

@@ -1,0 +1,200 @@
+/** What is taken out of a message is gone from it, the message stays what it was otherwise, and looking never takes long. */
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import type { Body } from '../../src/core/call.ts'
+import type { JsonObject, JsonValue } from '../../src/core/json.ts'
+import { createDetector, OUTPUT_LABELS } from '../../src/inspect/detect.ts'
+import { PERSONAL_KINDS } from '../../src/inspect/personal.ts'
+import { createLook } from '../../src/inspect/redact.ts'
+
+const detector = createDetector({ labels: new Set(OUTPUT_LABELS), personal: PERSONAL_KINDS, keyPrefixes: ['mcp'] })
+const look = createLook(detector, { personal: true, errors: true })
+const ALL = new Set<string>(OUTPUT_LABELS)
+
+const TOKEN = 'ghp_7hRk2mQx9TzB4vLc8WsN3dYf6JgP1aEuK5oC'
+/** Each by itself is found, wherever it stands. */
+const PLANTED = [
+  TOKEN,
+  `AKIA${'QX7ZB2MNTRKW4DHJ'}`,
+  'Contact amy.lee@example.com',
+  '-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ\n-----END PRIVATE KEY-----',
+  Buffer.from(`token ${TOKEN}`).toString('base64'),
+  Buffer.from(TOKEN).toString('hex'),
+  `DB_PASSWORD=hunter2!x`,
+  `![](https://collect.example.net/p.png?d=${Buffer.from('the meeting is on Friday').toString('base64url')})`,
+  'postgres://app:kQ9xW4mN8bT1r@db.example.com/app',
+]
+
+const bodyOf = (result: JsonObject): Body => ({ jsonrpc: '2.0', id: 1, result })
+const textOf = (body: Body | undefined): string => JSON.stringify(body)
+const redact = (body: Body, before = ''): Body | undefined => {
+  const seen = look.see(body, before)
+  return seen === undefined ? body : seen.redact(ALL)
+}
+
+const honest = fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom('a b', '日本語', '\u200b', '1e3', 'x=y', '"', '\\u0041'))
+const { value } = fc.letrec<{ value: JsonValue }>((tie) => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    honest,
+    fc.constantFrom(...PLANTED),
+    fc.tuple(honest, fc.constantFrom(...PLANTED), honest).map((parts) => parts.join(' ')),
+    fc.integer(),
+    fc.array(tie('value'), { maxLength: 4 }),
+    fc.dictionary(fc.oneof(fc.constantFrom('text', 'data', 'uri', 'blob', 'password', TOKEN), fc.string({ maxLength: 6 })), tie('value'), {
+      maxKeys: 4,
+      noNullPrototype: true,
+    }),
+  ),
+}))
+/** As they would be read: fast-check's own objects have no prototype. */
+const body = fc
+  .record({ content: fc.array(fc.record({ type: fc.constant('text'), text: honest }), { maxLength: 3 }), more: value })
+  .map((result) => bodyOf(JSON.parse(JSON.stringify(result)) as JsonObject))
+
+test('whatever is redacted has nothing left to find, is JSON, and is not redacted any further', () => {
+  fc.assert(
+    fc.property(body, (said) => {
+      const left = redact(said)
+
+      assert.ok(left !== undefined)
+      assert.equal(look.see(left, ''), undefined)
+      assert.equal(redact(left), left)
+      assert.deepEqual(JSON.parse(textOf(left)), left)
+      assert.ok(!textOf(left).includes(TOKEN))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('what the second look finds the first glance has marked', () => {
+  fc.assert(
+    fc.property(body, (said) => {
+      const found = look.see(said, '') !== undefined
+
+      assert.ok(!found || look.glance(said, Buffer.from(textOf(said)), ''))
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a message in which nothing was found is the same object, and so is every part of one that nothing was found in', () => {
+  const clean = bodyOf({ content: [{ type: 'text', text: 'commit 9fceb02d0ae598e95dc970b74767f19372d61af8' }] })
+  const part = { deep: ['untouched'] }
+  const mixed = bodyOf({ content: [], structuredContent: { part, leaf: TOKEN } })
+
+  assert.equal(redact(clean), clean)
+  assert.equal(((redact(mixed)?.result?.['structuredContent'] ?? {}) as JsonObject)['part'], part)
+})
+
+test('findings say where and what, never the text, also where a name is the text', () => {
+  const seen = look.see(bodyOf({ structuredContent: { [TOKEN]: [TOKEN] } }), '')
+
+  assert.deepEqual(
+    seen?.findings.map(({ label, detector: by, pointer }) => [label, by, pointer]),
+    [
+      ['secret', 'output/github-token', '/result/structuredContent/[redacted:secret]'],
+      ['secret', 'output/github-token', '/result/structuredContent/[redacted:secret]/0'],
+    ],
+  )
+  assert.ok(!JSON.stringify(seen?.findings).includes(TOKEN.slice(4)))
+})
+
+test('two names that become one stay two', () => {
+  const left = redact(bodyOf({ structuredContent: { [TOKEN]: 1, [`${TOKEN.slice(0, -1)}D`]: 2 } }))
+
+  assert.deepEqual(left?.result?.['structuredContent'], { '[redacted:secret]': 1, '[redacted:secret]#2': 2 })
+})
+
+test('a value that is a secret only by its name is taken out, beside its name and in a pair of name and value', () => {
+  const left = redact(
+    bodyOf({ structuredContent: { db: { password: 'hunter2!x' }, env: [{ name: 'API_TOKEN', value: 'kQ9xW4mN8bT1rY6u' }] } }),
+  )
+
+  assert.deepEqual(left?.result?.['structuredContent'], {
+    db: { password: '[redacted:secret]' },
+    env: [{ name: 'API_TOKEN', value: '[redacted:secret]' }],
+  })
+})
+
+test('what stands over the place where texts meet is taken out of both, and of what follows a notification', () => {
+  const blocks = redact(
+    bodyOf({ content: [TOKEN.slice(0, 9), TOKEN.slice(9, 25), TOKEN.slice(25)].map((text) => ({ type: 'text', text })) }),
+  )
+  const log = (data: string): Body => ({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } })
+  const before = look.tailOf(log(`a ${TOKEN.slice(0, 9)}`), '')
+  const next = redact(log(`${TOKEN.slice(9)} b`), before)
+
+  assert.ok(!textOf(blocks).includes(TOKEN.slice(26)) && !textOf(blocks).includes(TOKEN.slice(10, 24)))
+  assert.equal(next?.params?.['data'], '[redacted:secret] b')
+})
+
+test('a number that is a card is a text without it, and what goes back to its server cannot be redacted', () => {
+  assert.deepEqual(redact(bodyOf({ structuredContent: { pan: 4_012_888_888_881_881 } }))?.result, {
+    structuredContent: { pan: '[redacted:personal]' },
+  })
+  assert.equal(redact(bodyOf({ content: [], nextCursor: TOKEN })), undefined)
+})
+
+test('an error says nothing of the machine, and an honest answer may speak of machines', () => {
+  const trace =
+    'TypeError: x\n    at run (/home/deploy/app/tool.js:14:9)\n    at main (node:internal:1:1)\nconnect ECONNREFUSED 10.1.2.3:5432'
+  const left = redact({ jsonrpc: '2.0', id: 1, error: { code: -32000, message: trace } })
+  const answer = bodyOf({ content: [{ type: 'text', text: 'the service listens on 10.1.2.3:5432' }] })
+
+  assert.ok(!/deploy|tool\.js|10\.1\.2\.3/.test(textOf(left)) && textOf(left).includes('TypeError'))
+  assert.equal(redact(answer), answer)
+})
+
+/** Texts made to be slow, each repeated. */
+const HOSTILE = [
+  'sk-',
+  'key-',
+  'akey:',
+  'akey:"',
+  'cookie:a=1;',
+  '@',
+  'a@',
+  'https://a:b@',
+  '://',
+  '-----BEGIN PRIVATE KEY-----',
+  'SG.aaaa',
+  '%41',
+  '\\u0041',
+  '\u200b',
+  'eyJ',
+  'eyJabcdefgh.',
+  'A1b2C3d4',
+  '![](https://',
+  '<img src=',
+  '![',
+  '[',
+  'a.',
+  '\n    at a',
+  '1 ',
+  '1-',
+  '12 34 ',
+  'AKIA',
+  'mongodb://',
+  'a1\n',
+  '":"',
+  '{"',
+]
+
+test('no text of 20 000 characters takes longer to be looked at than a fifth of a second', () => {
+  for (const piece of HOSTILE) {
+    const said: Body = { jsonrpc: '2.0', id: 1, error: { code: 1, message: piece.repeat(20_000 / piece.length) } }
+    const before = process.cpuUsage()
+    look.see(said, '')
+    const { user, system } = process.cpuUsage(before)
+
+    assert.ok((user + system) / 1_000 < 200, `${JSON.stringify(piece)}: ${(user + system) / 1_000} ms`)
+  }
+})
+
+test('a text that is nothing but suspicious is not looked at to its end: it does not leave', () => {
+  const left = redact(bodyOf({ content: [{ type: 'text', text: '@'.repeat(400_000) }] }))
+
+  assert.deepEqual(left?.result?.['content'], [{ type: 'text', text: '[redacted:secret]' }])
+})

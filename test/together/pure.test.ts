@@ -1,0 +1,4 @@
+/** The rooms that are pure, or nearly. */
+import { runTogether, TOGETHER } from './together.ts'
+
+await runTogether(TOGETHER.pure)

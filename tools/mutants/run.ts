@@ -1,0 +1,86 @@
+/** Takes every station out of the line, one after the other, and demands that a test fails each time. `npm run mutants [-- PART OF A NAME]` */
+import { spawn } from 'node:child_process'
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { MUTANTS, type Mutant } from './table.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+/** The tests of the line, the quick ones first: the first that fails is enough. */
+const TESTS = [
+  'test/matrix/*.test.ts',
+  'test/guard/*.test.ts',
+  'test/gateway/*.test.ts',
+  'test/refusals/*.test.ts',
+  'test/vectors/*.test.ts',
+  'test/journeys/*.test.ts',
+]
+/** A mutant that hangs a test was noticed too, but not by a test that says so. */
+const TEST_MS = 60_000
+
+interface Failure {
+  readonly test: string
+  readonly file: string
+}
+
+async function firstFailure(mutant: Mutant | undefined, files: readonly string[]): Promise<Failure | undefined> {
+  for (const file of files) {
+    const test = await failureIn(file, mutant)
+    if (test !== undefined) return { test, file }
+  }
+  return undefined
+}
+
+function failureIn(file: string, mutant: Mutant | undefined): Promise<string | undefined> {
+  const { promise, resolve, reject } = Promise.withResolvers<string | undefined>()
+  const hook = join(import.meta.dirname, 'hook.ts')
+  const child = spawn(
+    process.execPath,
+    ['--import', hook, '--test', '--test-isolation=none', '--test-reporter=tap', `--test-timeout=${TEST_MS}`, file],
+    {
+      cwd: ROOT,
+      env: { ...process.env, MUTANT: mutant?.name ?? '' },
+      stdio: ['ignore', 'pipe', 'ignore'],
+      detached: true,
+    },
+  )
+  let failed: string | undefined
+  let rest = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    rest += text
+    failed ??= /^\s*not ok \d+ - (.*)$/m.exec(rest)?.[1]
+    rest = rest.slice(rest.lastIndexOf('\n') + 1)
+    // It has been noticed: what the file starts goes with it.
+    if (failed !== undefined && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+  })
+  child.on('error', reject)
+  child.on('close', (code) => resolve(failed ?? (code === 0 ? undefined : `${file} ended with ${code}`)))
+  return promise
+}
+
+/** Those in which the step stands exactly once; others are a mistake of the table. */
+function checkTable(): void {
+  for (const { name, file, from } of MUTANTS) {
+    const times = readFileSync(join(ROOT, file), 'utf8').split(from).length - 1
+    if (times !== 1) throw new Error(`${name}: ${file} has it ${times} times; mend tools/mutants/table.ts`)
+  }
+}
+
+checkTable()
+const asked = process.argv[2] ?? ''
+const files = TESTS.flatMap((pattern) => globSync(pattern, { cwd: ROOT }).toSorted())
+const chosen = MUTANTS.filter(({ name }) => name.includes(asked))
+const witnesses = new Set<string>()
+let unnoticed = 0
+for (const mutant of chosen) {
+  const startedAt = performance.now()
+  const noticed = await firstFailure(mutant, files)
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1)
+  console.log(noticed === undefined ? `✘ ${mutant.name} (${seconds} s)` : `✔ ${mutant.name} (${seconds} s): ${noticed.test}`)
+  if (noticed === undefined) unnoticed++
+  else witnesses.add(noticed.file)
+}
+// A test that fails anyway is no witness.
+const broken = await firstFailure(undefined, [...witnesses])
+if (broken !== undefined) console.log(`✘ fails without any mutant: ${broken.test} (${broken.file})`)
+console.log(`mutants: ${chosen.length - unnoticed} of ${chosen.length} noticed`)
+process.exitCode = unnoticed === 0 && chosen.length > 0 && broken === undefined ? 0 : 1
