@@ -64,15 +64,7 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     if (numbers !== undefined && request.url === '/metrics') return numbers(request, response)
     const denial = refusalOf(request, door, gate)
     if (denial === undefined) return dashboard.handle(request, response)
-    const address = clients.addressOf(request)
-    const entry = {
-      type: 'call.ended',
-      outcome: 'denied',
-      transport: 'http',
-      denial: denial.code,
-      detail: `admin: ${denial.detail}`,
-    } as const
-    void journal.write({ ...entry, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
+    tellRefused(house, request, denial)
     response
       .writeHead(DENIALS[denial.code].status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
       .end(denial.message)
@@ -84,6 +76,12 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     return listener.close(graceMs)
   }
   return { ...listener, close }
+}
+
+function tellRefused({ clients, journal }: House, request: IncomingMessage, { code, detail }: Denial): void {
+  const address = clients.addressOf(request)
+  const said = { outcome: 'denied', transport: 'http', denial: code, detail: `admin: ${detail}` } as const
+  void journal.write({ type: 'call.ended', ...said, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
 }
 
 function refusalOf(request: IncomingMessage, door: Door, gate: Gate): Denial | undefined {
