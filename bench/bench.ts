@@ -1,5 +1,6 @@
-/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations|release`, or `--store redis`. */
+/** `npm run bench`: one run, interleaved rounds, medians, ratios. `--quick` for a glance, `--json` for a program, `--only proxies|bridges|embedded|memory|tokens|sandbox|stations|release|reports|anomalies`, or `--store redis`. */
 import { parseArgs } from 'node:util'
+import { measureAnomalies, showAnomalies } from './anomalies.ts'
 import { cpuUs, type Load, residentMib, startLoad } from './children.ts'
 import type { Run } from './load.ts'
 import { measureRelease } from './release.ts'
@@ -9,6 +10,7 @@ import {
   median,
   type Row,
   showAsked,
+  showHistory,
   showIssued,
   showMemory,
   showRecognition,
@@ -16,6 +18,7 @@ import {
   showSandbox,
   showStations,
 } from './report.ts'
+import { measureHistory } from './reports.ts'
 import { measureSandbox } from './sandbox.ts'
 import { measureStations } from './stations.ts'
 import { measureIssuing } from './token-endpoint.ts'
@@ -40,6 +43,7 @@ const WARM_UP_MS = values.quick ? 3_000 : 8_000
 const ROUND_REQUESTS = 200_000
 const MEMORY_CALLS = values.quick ? 40_000 : 200_000
 const MEMORY_STEPS = 10
+const HISTORY_EVENTS = values.quick ? 100_000 : 1_000_000
 
 const say = (text: string): void => {
   if (!values.json) console.log(text)
@@ -205,6 +209,16 @@ async function main(load: Load): Promise<void> {
     const stations = await measureStations(values.quick)
     report['stations'] = stations
     say(showStations(stations))
+  }
+  if (wanted('anomalies')) {
+    const weeks = measureAnomalies()
+    report['anomalies'] = weeks
+    say(showAnomalies(weeks))
+  }
+  if (wanted('reports')) {
+    const history = await measureHistory(HISTORY_EVENTS)
+    report['history'] = history
+    say(showHistory(history))
   }
   if (wanted('release')) {
     const rows = await measureRelease(values.quick)

@@ -1,4 +1,5 @@
 /** Figures as a reader wants them: medians, ratios, tables. */
+import type { HistoryRun } from './reports.ts'
 
 export interface Row {
   readonly name: string
@@ -118,6 +119,10 @@ export function showIssued(rows: readonly Issued[]): string {
     ['', 'tokens/s', 'median µs', 'CPU µs/token'],
     rows.map(({ name, perSecond, medianUs, cpuUs }) => [name, whole(perSecond), whole(medianUs), whole(cpuUs)]),
   )}`
+}
+
+export function showHistory({ events, reportMs, verifiedPerSecond, addedMib }: HistoryRun): string {
+  return `\nA journal of ${whole(events)} events, CPU time: a report over all of it ${whole(reportMs)} ms, audit verify ${whole(verifiedPerSecond)} events/s, memory +${whole(addedMib)} MiB`
 }
 
 export function showAsked(rows: readonly Asked[]): string {

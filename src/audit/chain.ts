@@ -1,7 +1,7 @@
 /** One pass over the events of all chains: finds the first bad record, and says what was done to it. */
 import type { AuditEvent } from '../core/event.ts'
-import { digest } from '../core/json.ts'
-import type { KeyedHash } from '../core/secret.ts'
+import { digest, type JsonValue } from '../core/json.ts'
+import { type KeyedHash, sha256 } from '../core/secret.ts'
 import type { Line } from '../store/store.ts'
 import type { Claims } from './claims.ts'
 import { isEvent } from './event.ts'
@@ -86,15 +86,15 @@ export class Chains {
     this.#options = options
   }
 
-  take({ position, value }: Line): void {
+  take({ position, value, text }: Line): void {
     this.events++
     if (!isEvent(value)) {
       this.#flaw ??= { reason: 'malformed', node: '', seq: 0, id: '', position, detail: 'this line is no event' }
       return
     }
     const { headHash } = this.#options
-    const seal = headHash === undefined ? 'no' : isSealed(value, headHash)
-    const mark = { seq: value.seq, id: value.id, position, digest: digest(value), isSealed: seal === 'yes' }
+    const seal = headHash === undefined ? 'no' : isSealed(value, headHash, text)
+    const mark = { seq: value.seq, id: value.id, position, digest: digestOf(value, text), isSealed: seal === 'yes' }
     const chain = this.#chains.get(value.node)
     if (this.#doubt?.node === value.node) this.#note(resolve(this.#doubt, value, mark))
     else if (this.#doubt === undefined && this.#flaw === undefined) {
@@ -203,6 +203,11 @@ export class Chains {
     }
     return undefined
   }
+}
+
+/** The journal wrote canonical text, so the text as it stands has the digest of what it says, or somebody changed it. */
+function digestOf(value: JsonValue, text: string | undefined): string {
+  return text === undefined ? digest(value) : sha256(text)
 }
 
 function checkClaim(claim: string | undefined, node: string, mark: Mark): Flaw | undefined {

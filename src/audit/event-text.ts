@@ -1,4 +1,5 @@
 /** An AuditEvent as text, in the canonical form of RFC 8785: equal to `canonical()` of core/json.ts, which a property test holds it to. */
+import type { Anomaly } from '../core/anomaly.ts'
 import type { AuditEvent, Entry } from '../core/event.ts'
 import type { Finding } from '../core/finding.ts'
 import { canonical } from '../core/json.ts'
@@ -22,11 +23,13 @@ export function eventText(entry: Entry, seal: Seal): string {
     action: entry.action,
     address: entry.address,
     agent: entry.agent,
+    anomaly: entry.anomaly && orderedAnomaly(entry.anomaly),
     approval: entry.approval,
     arguments: shapes !== undefined && order === 'unsorted' ? sorted(shapes) : shapes,
     argumentsHash: entry.argumentsHash,
     at: seal.at,
     by: entry.by,
+    bytes: entry.bytes,
     call: entry.call,
     client: entry.client,
     denial: entry.denial,
@@ -34,6 +37,8 @@ export function eventText(entry: Entry, seal: Seal): string {
     era: entry.era,
     findings: findings === undefined || findings.length === 0 ? findings : findings.map(orderedFinding),
     id: seal.id,
+    isStale: entry.isStale,
+    key: entry.key,
     kind: entry.kind,
     law: entry.law,
     method: entry.method,
@@ -47,6 +52,7 @@ export function eventText(entry: Entry, seal: Seal): string {
     roles: entry.roles,
     seal: seal.seal,
     seq: seal.seq,
+    span: entry.span,
     tenant: entry.tenant,
     tookMs: entry.tookMs,
     trace: entry.trace,
@@ -66,10 +72,22 @@ export function withSeal(text: string, seal: string): string {
   return `${text.slice(0, at)},"seal":"${seal}"${text.slice(at)}`
 }
 
+/** The text without the seal that `withSeal` put there; as it is when that does not stand where it would. */
+export function withoutSeal(text: string, seal: string): string {
+  const at = text.lastIndexOf(',"seq":')
+  const member = `,"seal":"${seal}"`
+  return at !== -1 && text.startsWith(member, at - member.length) ? text.slice(0, at - member.length) + text.slice(at) : text
+}
+
 /** The event itself, for those who read members. */
 export function eventOf(entry: Entry, seal: Seal): AuditEvent {
   const { id, at, node, seq, previous } = seal
   return { ...entry, id, at, node, seq, previous, ...(seal.seal !== undefined && { seal: seal.seal }) }
+}
+
+function orderedAnomaly({ baseline, events, kind, limit, reaction, seen, severity, subject, until, windowMs }: Anomaly): Anomaly {
+  const first = { ...(baseline !== undefined && { baseline }), events, kind, limit, reaction, seen, severity, subject }
+  return until === undefined ? { ...first, windowMs } : { ...first, until, windowMs }
 }
 
 function orderedFinding({ detector, label, pointer, span }: Finding): Finding {

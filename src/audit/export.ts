@@ -4,21 +4,24 @@ import { isCheckpoint } from './checkpoint.ts'
 import { isEvent } from './event.ts'
 import type { Source } from './verify.ts'
 
-/** Events in order, then checkpoints. Memory holds the checkpoints. */
-export async function* exportJournal(source: Source): AsyncGenerator<JsonValue> {
+/**
+ * Events in order, then checkpoints. Memory holds the checkpoints.
+ * @param since only what is not older, milliseconds since the epoch: a part of the journal, whose chains begin before it
+ */
+export async function* exportJournal(source: Source, since = 0): AsyncGenerator<JsonValue> {
   // Read first: one that is signed later may vouch for events that come too late for this copy.
   const checkpoints: JsonValue[] = []
   const known = new Set<string>()
   let after: string | undefined
   for await (const { position, value } of source.checkpoints()) {
-    checkpoints.push(value)
+    if (!isCheckpoint(value) || value.at >= since) checkpoints.push(value)
     if (isCheckpoint(value)) known.add(value.node)
     after = position
   }
   const born = new Set<string>()
   for await (const { value } of source.events()) {
     if (isEvent(value) && !known.has(value.node)) born.add(value.node)
-    yield value
+    if (!isEvent(value) || value.at >= since) yield value
   }
   yield* checkpoints
   if (born.size === 0) return

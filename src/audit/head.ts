@@ -4,6 +4,7 @@ import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import { isEqual, type KeyedHash } from '../core/secret.ts'
 import type { Mark } from '../store/store.ts'
 import type { Head } from './checkpoint.ts'
+import { withoutSeal } from './event-text.ts'
 
 /*
  * Two seals, because an append is two writes, the lines and then the mark, and whoever is killed in between leaves a log that is ahead of its
@@ -24,12 +25,15 @@ export function openHead(value: JsonValue, hash: KeyedHash): Head | undefined {
   return isEqual(seal, hash(textOf(opened))) ? opened : undefined
 }
 
-/** What the seal of an event says of the rest of it. */
-export function isSealed(event: JsonValue & AuditEvent, hash: KeyedHash): 'yes' | 'no' | 'wrongly' {
-  if (!isObject(event)) return 'no'
+/**
+ * What the seal of an event says of the rest of it.
+ * @param text of the event in canonical form, where it is at hand
+ */
+export function isSealed(event: JsonValue & AuditEvent, hash: KeyedHash, text?: string): 'yes' | 'no' | 'wrongly' {
+  if (!isObject(event) || event.seal === undefined) return 'no'
   const { seal, ...rest } = event
-  if (seal === undefined) return 'no'
-  return typeof seal === 'string' && isEqual(seal, hash(canonical(rest))) ? 'yes' : 'wrongly'
+  if (typeof seal !== 'string') return 'wrongly'
+  return isEqual(seal, hash(text === undefined ? canonical(rest) : withoutSeal(text, seal))) ? 'yes' : 'wrongly'
 }
 
 /** A node has no space in it, so two heads never make one text; and none that an event makes, which ends in a brace. */

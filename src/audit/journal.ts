@@ -47,6 +47,8 @@ export interface Journal extends History {
   close(): Promise<void>
   /** How many lines each sink has lost, by its name. */
   lost(): ReadonlyMap<string, number>
+  /** How many lines wait in each sink that keeps a queue, by its name. */
+  waiting(): ReadonlyMap<string, number>
 }
 
 /** Events that may wait for one append: as many as a slow store can take in a second; the next are refused. */
@@ -127,6 +129,10 @@ class ChainJournal implements Journal {
 
   lost(): ReadonlyMap<string, number> {
     return this.#fanout.lost
+  }
+
+  waiting(): ReadonlyMap<string, number> {
+    return new Map(this.#options.sinks.flatMap(({ name, waiting }) => (waiting === undefined ? [] : [[name, waiting] as const])))
   }
 
   #openGroup(): Group {

@@ -1,6 +1,6 @@
 /** Questions asked of the journal: which events, in the order in which they were written. */
 import { setTimeout } from 'node:timers/promises'
-import type { AuditEvent, EventType, Outcome } from '../core/event.ts'
+import type { AuditEvent, Outcome } from '../core/event.ts'
 import { isCovered, isLike, parsePattern } from '../core/pattern.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
@@ -20,7 +20,8 @@ export interface Filter {
   readonly method?: string
   /** A code of the table of denials. */
   readonly denial?: string
-  readonly type?: EventType
+  /** A type of event. */
+  readonly type?: string
   /** Call.id */
   readonly call?: string
 }
@@ -28,6 +29,10 @@ export interface Filter {
 export interface Question extends Filter {
   /** Only the newest so many. */
   readonly last?: number
+  /** With `last`: only what stands in front of this position. */
+  readonly before?: string
+  /** Looks at no more lines than so many, in either direction: what people wait for must come to an end. */
+  readonly maxLines?: number
   /** Goes on with what is written from now on, until it is aborted. */
   readonly follow?: { readonly everyMs: number; readonly signal: AbortSignal }
 }
@@ -40,29 +45,30 @@ export interface Row {
 
 const PAGE_LINES = 1_000
 /** Writers append in turns and clocks differ: an event may stand this much before one that is older. */
-const DISORDER_MS = 60_000
+export const DISORDER_MS = 60_000
 
 /**
  * Memory holds a page, and as many rows as `last` asks for.
  * @throws Fault `FAULT_STORE`
  */
 export async function* queryEvents(store: Store, question: Question = {}): AsyncGenerator<Row> {
-  const matches = compile(question)
-  const { last, since, follow } = question
+  const matches = matcherOf(question)
+  const { last, since, follow, maxLines = Number.POSITIVE_INFINITY } = question
   let after: string | undefined
   if (last !== undefined) {
-    const { rows, end } = await readLast(store, matches, last, since)
+    const { rows, end } = await readLast(store, matches, last, question)
     yield* rows
     after = end
   } else {
-    after = since === undefined ? undefined : await findStart(store, since)
-    for (;;) {
+    after = since === undefined ? undefined : await findStart(store, since, maxLines)
+    for (let looked = 0; looked < maxLines; ) {
       const lines = await readPage(store, after)
       for (const line of lines) {
         const row = rowOf(line)
         if (row !== undefined && matches(row.event)) yield row
       }
       after = lines.at(-1)?.position ?? after
+      looked += lines.length
       if (lines.length === 0 || isBehind(lines.at(-1), question.until)) break
     }
   }
@@ -74,26 +80,30 @@ async function readLast(
   store: Store,
   matches: Matcher,
   count: number,
-  since: number | undefined,
+  { since, before, maxLines = Number.POSITIVE_INFINITY }: Question,
 ): Promise<{ rows: readonly Row[]; end: string | undefined }> {
   const pages: (readonly Row[])[] = []
   let found = 0
+  let looked = 0
   let end: string | undefined
-  for await (const lines of readBackwards(store)) {
+  for await (const lines of readBackwards(store, before)) {
     end ??= lines.at(-1)?.position
     const rows = lines.flatMap((line) => rowOf(line) ?? []).filter((row) => matches(row.event))
     pages.unshift(rows)
     found += rows.length
-    if (found >= count || isBefore(lines[0], since)) break
+    looked += lines.length
+    if (found >= count || looked >= maxLines || isBefore(lines[0], since)) break
   }
   const rows = pages.flat()
   return { rows: rows.slice(Math.max(0, rows.length - count)), end }
 }
 
 /** A position behind which everything since then stands; undefined for the beginning. */
-async function findStart(store: Store, since: number): Promise<string | undefined> {
+async function findStart(store: Store, since: number, maxLines: number): Promise<string | undefined> {
+  let looked = 0
   for await (const lines of readBackwards(store)) {
-    if (isBefore(lines[0], since)) return lines[0]?.position
+    looked += lines.length
+    if (isBefore(lines[0], since) || looked >= maxLines) return lines[0]?.position
   }
   return undefined
 }
@@ -120,8 +130,8 @@ function readPage(store: Store, after: string | undefined): Promise<readonly Lin
   return store.read(LOGS.audit, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
 }
 
-async function* readBackwards(store: Store): AsyncGenerator<readonly Line[]> {
-  let before: string | undefined
+async function* readBackwards(store: Store, from?: string): AsyncGenerator<readonly Line[]> {
+  let before = from
   for (;;) {
     const lines = await store.read(LOGS.audit, { last: PAGE_LINES, ...(before !== undefined && { before }) })
     if (lines.length === 0) return
@@ -138,7 +148,7 @@ function isBehind(line: Line | undefined, until: number | undefined): boolean {
   return line !== undefined && until !== undefined && isEvent(line.value) && line.value.at > until + DISORDER_MS
 }
 
-function rowOf({ position, value }: Line): Row | undefined {
+export function rowOf({ position, value }: Line): Row | undefined {
   return isEvent(value) ? { position, event: value } : undefined
 }
 
@@ -151,9 +161,9 @@ async function pause(ms: number, signal: AbortSignal): Promise<void> {
   }
 }
 
-type Matcher = (event: AuditEvent) => boolean
+export type Matcher = (event: AuditEvent) => boolean
 
-function compile(filter: Filter): Matcher {
+export function matcherOf(filter: Filter): Matcher {
   const tool = filter.tool === undefined ? undefined : parsePattern(filter.tool)
   const tests: Matcher[] = []
   const { since, until, outcome, principal, method, denial, type, call } = filter

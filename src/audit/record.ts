@@ -38,6 +38,8 @@ export interface Known {
   readonly outcome?: Outcome | undefined
   /** W3C trace id. */
   readonly trace?: string | undefined
+  /** W3C id of the caller's span, if the caller records it. */
+  readonly span?: string | undefined
 }
 
 /** Describes arguments without their text. `keyedHash`: of a key for this purpose only. */
@@ -95,11 +97,14 @@ export function callEntry(type: Extract<EventType, 'call.begun' | 'call.ended'>,
   }
   if (denial !== undefined) {
     entry.denial = denial.code
+    if (denial.isStale) entry.isStale = true
+    if (denial.key !== undefined) entry.key = denial.key
     if (denial.detail !== '') entry.detail = cut(denial.detail, DETAIL_MAX_CHARS)
   }
   if (findings.length > 0) entry.findings = findings.slice(0, FINDINGS_MAX)
   if (known.tookMs !== undefined) entry.tookMs = known.tookMs
   if (known.trace !== undefined) entry.trace = cut(known.trace, WORD_MAX_CHARS)
+  if (known.span !== undefined) entry.span = cut(known.span, WORD_MAX_CHARS)
   return entry
 }
 

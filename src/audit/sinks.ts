@@ -15,6 +15,8 @@ export interface Sink {
   readonly name: string
   /** In the order of the chain. Must not wait for long: a slow sink keeps a bounded queue of its own, and throws when that is full. */
   write(told: readonly Told[]): void | Promise<void>
+  /** Lines that wait to be handed over, where it keeps a queue. */
+  readonly waiting?: number
   /** Opens again what may have been moved away (log rotation). */
   reopen?(): void
   close?(): void | Promise<void>

@@ -9,6 +9,7 @@ import type { Line, Store } from '../store/store.ts'
 import { type ChainCount, Chains, type Flaw } from './chain.ts'
 import { Claims } from './claims.ts'
 import { isEvent } from './event.ts'
+import { type Format, textIn } from './formats.ts'
 import { openHead } from './head.ts'
 
 export interface Verdict {
@@ -113,9 +114,14 @@ export function linesSource(open: () => AsyncIterable<string>): Source {
   }
 }
 
-/** The lines of a file that a sink wrote. */
-export function fileSource(path: string): Source {
-  return linesSource(() => createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY }))
+/** The lines of a file that a sink or an export wrote. */
+export function fileSource(path: string, format: Format = 'jsonl'): Source {
+  return linesSource(() => textsOf(path, format))
+}
+
+async function* textsOf(path: string, format: Format): AsyncGenerator<string> {
+  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
+  for await (const line of lines) yield textIn(format, line)
 }
 
 async function* readHeads(store: Store): AsyncGenerator<Line> {

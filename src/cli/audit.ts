@@ -1,11 +1,13 @@
 /** `portcullis audit`: what happened, asked of the journal. */
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { exportJournal } from '../audit/export.ts'
+import { FORMATS, type Format, lineIn } from '../audit/formats.ts'
 import { type Question, queryEvents } from '../audit/query.ts'
 import { storeSource } from '../audit/verify.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
 import { parseSpan } from '../core/time.ts'
 import { openConfig, withExisting } from './open.ts'
+import { addReport } from './report.ts'
 import { stopSignal } from './serve.ts'
 import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
 import { note, plain, type Style, say, sayJson, styled, type Terminal, when } from './terminal.ts'
@@ -36,9 +38,14 @@ interface TailOptions extends Shared {
   readonly lines: number
 }
 
+interface ExportOptions extends Shared {
+  readonly format: Format
+  readonly since?: Moment
+}
+
 export function addAudit(program: Command, shell: Shell): void {
   const audit = program.command('audit').description('the journal: what happened, and the proof that the record of it is whole')
-  examples(audit, 'portcullis audit tail -f', 'portcullis audit query --since 24h --outcome denied', 'portcullis audit verify')
+  examples(audit, 'portcullis audit tail -f', 'portcullis audit report --since 24h', 'portcullis audit verify')
 
   const tail = audit
     .command('tail')
@@ -67,14 +74,21 @@ export function addAudit(program: Command, shell: Shell): void {
   )
   query.action((options: QueryOptions) => queryAll(options, shell))
 
+  addReport(audit, shell)
   addVerify(audit, shell)
 
   const keep = audit
     .command('export')
     .description('the whole journal with its checkpoints, to be kept elsewhere; audit verify --file proves the copy')
-    .addOption(new Option('--format <format>', 'JSON lines').choices(['jsonl']).default('jsonl'))
-  examples(shared(keep), 'portcullis audit export > journal.jsonl', 'portcullis audit verify --file journal.jsonl')
-  keep.action((options: Shared) => exportAll(options, shell))
+    .addOption(new Option('--format <format>', 'in whose words; the text of each event rides along').choices(FORMATS).default('jsonl'))
+    .option('--since <when>', 'only what is not older; such a part is verified with --partial', readMoment)
+  examples(
+    shared(keep),
+    'portcullis audit export > journal.jsonl',
+    'portcullis audit verify --file journal.jsonl',
+    'portcullis audit export --format ocsf --since 24h',
+  )
+  keep.action((options: ExportOptions) => exportAll(options, shell))
 }
 
 async function tailEvents(options: TailOptions, { terminal }: Shell): Promise<void> {
@@ -109,15 +123,16 @@ async function show(question: Question, options: Shared, terminal: Terminal): Pr
   return shown
 }
 
-async function exportAll(options: Shared, { terminal }: Shell): Promise<void> {
-  await withExisting(openConfig(options.config), terminal, async ({ store }) => {
-    for await (const value of exportJournal(storeSource(store))) await flushed(terminal, value)
+async function exportAll({ config, format, since }: ExportOptions, { terminal }: Shell): Promise<void> {
+  const from = since === undefined ? 0 : instant(since, terminal.clock())
+  await withExisting(openConfig(config), terminal, async ({ store }) => {
+    for await (const value of exportJournal(storeSource(store), from)) await flushed(terminal, lineIn(format, value))
   })
 }
 
 /** A slow reader slows the export down instead of filling the memory. */
-async function flushed(terminal: Terminal, value: unknown): Promise<void> {
-  if (terminal.output.write(`${JSON.stringify(value)}\n`)) return
+async function flushed(terminal: Terminal, line: string): Promise<void> {
+  if (terminal.output.write(`${line}\n`)) return
   await new Promise((resolve) => terminal.output.once('drain', resolve))
 }
 

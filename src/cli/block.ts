@@ -1,9 +1,8 @@
 /** `portcullis block`: addresses that are turned away, added, listed, removed; on every running gateway within a second. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseCidr, showCidr } from '../core/cidr.ts'
-import type { Entry } from '../core/event.ts'
 import type { Records } from '../guard/create.ts'
-import { type Block, Blocks } from '../limit/blocks.ts'
+import { type Block, Blocks, blockEntry, unblockEntry } from '../limit/blocks.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readSpan, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, howLong, note, say, sayJson, type Terminal, table, when } from './terminal.ts'
@@ -41,7 +40,7 @@ async function addOne(cidr: string, options: AddOptions, { terminal }: Shell): P
     const until = options.for === undefined ? undefined : terminal.clock() + options.for
     // First the deed: a journal that is away must not leave the door open.
     const block = await blocksOf(records, terminal).add(cidr, { by: operator(), ...(until === undefined ? {} : { until }) })
-    await records.journal.write(entryOf('address.blocked', cidr, until === undefined ? 'until it is removed' : `until ${when(until)}`))
+    await records.journal.write(blockEntry(cidr, until, operator()))
     if (options.json === true) sayJson(terminal, block)
     else say(terminal, `${cidr} is turned away ${until === undefined ? 'until it is removed' : `until ${when(until)}`}`)
   })
@@ -75,7 +74,7 @@ async function removeOne(cidr: string, options: Shared, { terminal }: Shell): Pr
   const config = openConfig(options.config)
   await withRecords(config, terminal, async (records) => {
     await blocksOf(records, terminal, config.limits.rates.block).remove(cidr)
-    await records.journal.write(entryOf('address.unblocked', cidr, 'let in again'))
+    await records.journal.write(unblockEntry(cidr, operator()))
     if (options.json === true) sayJson(terminal, { cidr })
     else say(terminal, `${cidr} is let in again`)
   })
@@ -83,10 +82,6 @@ async function removeOne(cidr: string, options: Shared, { terminal }: Shell): Pr
 
 function blocksOf({ store }: Records, { clock }: Terminal, fixed: readonly string[] = []): Blocks {
   return new Blocks(store, clock, fixed)
-}
-
-function entryOf(type: Entry['type'], cidr: string, detail: string): Entry {
-  return { type, address: cidr, detail, by: operator() }
 }
 
 function readCidr(text: string): string {

@@ -1,12 +1,11 @@
 /** `portcullis catalog`: what servers say of their tools, prompts and resources; what of it is withheld, what changed, and whether it may be used. */
 import { type Command, Option } from 'commander'
 import { Fault } from '../core/denial.ts'
-import type { Entry } from '../core/event.ts'
 import type { JsonValue } from '../core/json.ts'
+import { type DiffLine, diffOf, linesOf } from '../core/line-diff.ts'
 import type { Records } from '../guard/create.ts'
-import { nameThing, PINNED_KINDS, type Pin, type PinnedKind, Pins, type Thing, type Withheld } from '../guard/pins.ts'
+import { nameThing, PINNED_KINDS, type Pin, type PinnedKind, Pins, pinEntry, type Thing, type Withheld } from '../guard/pins.ts'
 import { hasDisguisedWord } from '../inspect/skeleton.ts'
-import { type DiffLine, diffOf, linesOf } from './line-diff.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, EXIT, note, type Style, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
@@ -163,7 +162,7 @@ async function approveMany(texts: readonly string[], options: ApproveOptions, { 
     if (things.length === 0) note(terminal, `${all ?? ''}: nothing is withheld`)
     for (const thing of things) {
       const pin = await pins.approve(thing, operator(), digest)
-      await records.journal.write(entryOf('definition.approved', thing, pin.pinned?.digest))
+      await records.journal.write(pinEntry('definition.approved', thing, pin.pinned?.digest, operator()))
       if (options.json === true) sayJson(terminal, pin)
       else say(terminal, `${shown(nameThing(thing))} may be used`)
     }
@@ -174,7 +173,7 @@ async function rejectOne(text: string, options: OneOptions, { terminal }: Shell)
   const thing = readThing(text, options.kind)
   await withPins(options, terminal, async (pins, records) => {
     const pin = await pins.reject(thing, options.digest)
-    await records.journal.write(entryOf('definition.rejected', thing, pin.held.at(-1)?.digest))
+    await records.journal.write(pinEntry('definition.rejected', thing, pin.held.at(-1)?.digest, operator()))
     if (options.json === true) sayJson(terminal, pin)
     else say(terminal, `${shown(nameThing(thing))} is rejected${pin.pinned === undefined ? '' : '; as it was approved it may be used'}`)
   })
@@ -218,15 +217,6 @@ function readThing(text: string, kind: PinnedKind = 'tool'): Thing {
   const slash = text.indexOf('/')
   if (slash === -1) return { server: text, kind: 'server', name: text }
   return { server: text.slice(0, slash), kind, name: text.slice(slash + 1) }
-}
-
-function entryOf(type: Entry['type'], { server, kind, name }: Thing, digest: string | undefined): Entry {
-  return {
-    type,
-    resource: { kind: kind === 'template' ? 'resource' : kind, server, name },
-    detail: `sha256:${digest ?? ''}`,
-    by: operator(),
-  }
 }
 
 /** Everything that has no shape of its own, or changes that of others, as an escape; and where letters pose as others, all that is not ASCII. */

@@ -55,7 +55,7 @@ function check(options: Options, { terminal }: Shell): void {
 /** What is no mistake, and may not be what was meant. */
 function warningsOf(config: Config): readonly string[] {
   return Object.entries(config.servers).flatMap(([name, server]) => {
-    if (server.kind === 'url') return []
+    if (server.kind !== 'command') return []
     const command = [server.program, ...server.arguments]
     const floating = floatingOf(command)
     const unfit = sandboxFault(config, server, command)

@@ -3,15 +3,22 @@ import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { isObject, type JsonObject } from '../core/json.ts'
 import type { Records } from '../guard/create.ts'
-import { type ClientRecord, Clients, GRANTS, type GrantType, type IssuedClient, isRedirectUri } from '../oauth/clients.ts'
+import {
+  type ClientRecord,
+  Clients,
+  clientEntry,
+  GRANTS,
+  type GrantType,
+  type IssuedClient,
+  isRedirectUri,
+  shortGrant,
+} from '../oauth/clients.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
-/** As people write them; the long ones are URNs. */
-const GRANT_NAMES: ReadonlyMap<string, GrantType> = new Map(
-  GRANTS.map((grant) => [grant.slice(grant.lastIndexOf(':') + 1).replaceAll('_', '-'), grant]),
-)
+/** As people write them. */
+const GRANT_NAMES: ReadonlyMap<string, GrantType> = new Map(GRANTS.map((grant) => [shortGrant(grant), grant]))
 
 interface AddOptions extends Shared {
   readonly id?: string
@@ -143,17 +150,12 @@ function viewOf({ secretHash: _hash, ...view }: ClientRecord): Omit<ClientRecord
   return view
 }
 
-function shortGrant(grant: GrantType): string {
-  return [...GRANT_NAMES].find(([, long]) => long === grant)?.[0] ?? grant
-}
-
 function clientsOf({ store }: Records, { clock }: Terminal): Clients {
   return new Clients(store, clock)
 }
 
 function tell({ journal }: Records, type: 'client.created' | 'client.removed', client: ClientRecord): Promise<void> {
-  const detail = `${client.name}: ${client.grants.map(shortGrant).join(' ')}`
-  return journal.write({ type, client: client.id, roles: client.roles, detail, by: operator() })
+  return journal.write(clientEntry(type, client, operator()))
 }
 
 function readGrant(text: string): GrantType {

@@ -1,12 +1,10 @@
 /** `portcullis keys`: made, listed, rotated, revoked. A key is shown once, when it is made. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
-import type { Entry } from '../core/event.ts'
 import type { Pattern } from '../core/pattern.ts'
-import { nameOf, SERVICE_ROLE } from '../core/principal.ts'
-import type { Records } from '../guard/create.ts'
+import { SERVICE_ROLE } from '../core/principal.ts'
 import type { IssuedKey } from '../identity/api-key.ts'
-import { type KeyView, principalOf } from '../identity/key-record.ts'
+import { type KeyView, keyEntry } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, misuse, readAllow, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
@@ -75,7 +73,7 @@ async function createKey(options: CreateOptions, { terminal }: Shell): Promise<v
       createdBy: operator(),
     })
     // Written down before it is shown: a key whose making is not on record is never handed out.
-    await records.journal.write(entryOf('key.created', issued.key))
+    await records.journal.write(keyEntry('key.created', issued.key, operator()))
     show(issued, options, terminal)
     if (options.json !== true) advise(config, issued.key, terminal)
   })
@@ -140,7 +138,7 @@ function rowOf(key: KeyView, now: number): readonly Cell[] {
 async function rotateKey(id: string, options: Shared & { readonly overlap: number }, { terminal }: Shell): Promise<void> {
   await withRecords(openConfig(options.config), terminal, async (records) => {
     const issued = await records.keys.rotate(id, options.overlap)
-    await tellJournal(records, 'key.rotated', issued.key)
+    await records.journal.write(keyEntry('key.rotated', issued.key, operator()))
     show(issued, options, terminal)
     if (options.json === true) return
     const { overlapUntil } = issued.key
@@ -157,20 +155,10 @@ async function revokeKey(id: string, options: Shared, { terminal }: Shell): Prom
   await withRecords(openConfig(options.config), terminal, async (records) => {
     // First the deed: a journal that is away must not keep a stolen key alive.
     const key = await records.keys.revoke(id)
-    await tellJournal(records, 'key.revoked', key)
+    await records.journal.write(keyEntry('key.revoked', key, operator()))
     if (options.json === true) sayJson(terminal, key)
     else say(terminal, `key ${key.id} (${key.name}) is revoked: its next call is refused, on every process`)
   })
-}
-
-function tellJournal({ journal }: Records, type: Entry['type'], key: KeyView): Promise<void> {
-  return journal.write(entryOf(type, key))
-}
-
-function entryOf(type: Entry['type'], key: KeyView): Entry {
-  const allow = key.allow === undefined ? '' : `, allow ${key.allow.join(' ')}`
-  const detail = `${key.name}${allow}, expires ${when(key.expiresAt)}`
-  return { type, principal: nameOf(principalOf(key)), kind: 'service', roles: key.roles, detail, by: operator() }
 }
 
 function readName(text: string): string {

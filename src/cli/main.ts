@@ -1,6 +1,7 @@
 /** The commands of `portcullis`, as a table; one file a group. */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { addAnomaly } from './anomaly.ts'
 import { addApprovals } from './approvals.ts'
 import { addAudit } from './audit.ts'
 import { addBlock } from './block.ts'
@@ -41,6 +42,7 @@ const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
   addCatalog,
   addCerts,
   addAudit,
+  addAnomaly,
   addStore,
   addLogs,
   addLogin,

@@ -8,8 +8,8 @@ import { nameOf, type Principal } from '../core/principal.ts'
 import { anonymousPrincipal } from '../identity/authenticate.ts'
 import { principalOf } from '../identity/key-record.ts'
 import type { Engine } from '../policy/engine.ts'
+import { queryOf, remedyText, rolePrincipal } from '../policy/question.ts'
 import { openConfig, openLaw, withRecords } from './open.ts'
-import { remedyText, rolePrincipal } from './question.ts'
 import { examples, readTool, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, note, sayJson, type Terminal, table } from './terminal.ts'
 
@@ -99,7 +99,7 @@ function toolsOf(config: Config, law: Engine, asked: readonly string[]): readonl
 }
 
 function decide(law: Engine, principal: Principal, resource: Resource): Decision {
-  return law.decide({ principal, action: 'call', resource, context: { approved: false, confirmed: false, findings: [], input: {} } })
+  return law.decide(queryOf(principal, resource, {}))
 }
 
 function cellOf({ effect, remedies }: Decision): Cell {

@@ -11,9 +11,10 @@ import { anonymousPrincipal } from '../identity/authenticate.ts'
 import { principalOf } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
 import type { Explanation } from '../policy/engine.ts'
+import { queryOf, remedyText, rolePrincipal } from '../policy/question.ts'
 import { addMatrix } from './matrix.ts'
 import { openConfig, openLaw, withRecords } from './open.ts'
-import { remedyText, rolePrincipal } from './question.ts'
+import { addReplay } from './replay.ts'
 import { examples, misuse, readRole, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, plain, say, sayJson, styled, type Terminal } from './terminal.ts'
 
@@ -67,6 +68,7 @@ export function addPolicy(program: Command, shell: Shell): void {
   explain.action((options: ExplainOptions) => explainOne(options, shell))
 
   addMatrix(policy, shell)
+  addReplay(policy, shell)
 }
 
 function showLaw(options: Shared, { terminal }: Shell): void {
@@ -88,19 +90,12 @@ async function explainOne(options: ExplainOptions, { terminal, finish }: Shell):
   const config = openConfig(options.config)
   const principal = await principalFor(options.as, config, terminal)
   const findings = (options.after ?? []).map((label) => ({ label: OF_FLOW + label, detector: 'flow/carried', pointer: '' }))
-  const query: Query = {
-    principal,
-    action: ACTION[resource.kind],
-    resource,
-    context: { approved: false, confirmed: false, findings, input: options.args },
-  }
+  const query = queryOf(principal, resource, options.args, findings)
   const explanation = openLaw(config, terminal).explain(query)
   if (options.json === true) sayJson(terminal, { principal: nameOf(principal), action: query.action, resource, ...explanation })
   else print(explanation, query, config, terminal)
   finish(explanation.decision.effect === 'permit' ? EXIT.ok : EXIT.refused)
 }
-
-const ACTION = { tool: 'call', prompt: 'get', resource: 'read', server: 'control', task: 'get' } as const
 
 function print({ decision, policies }: Explanation, query: Query, config: Config, terminal: Terminal): void {
   const { resource, principal, action } = query

@@ -125,7 +125,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
   FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
   FAULT_SERVER: 'See "portcullis list URL" for what there is.',
-  FAULT_SINK: 'See "audit.file" in the configuration.',
+  FAULT_SINK: 'See "audit" and "telemetry" in the configuration.',
 }
 
 export function readTool(text: string): string {

@@ -3,6 +3,8 @@ import type { Readable, Writable } from 'node:stream'
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Clock } from '../core/time.ts'
 
+export { howLong, when } from '../core/time.ts'
+
 /** What the shell is told. Scripts rely on these: they do not change. */
 export const EXIT = { ok: 0, refused: 1, usage: 2, configuration: 3 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
@@ -66,33 +68,4 @@ export function table(terminal: Terminal, header: readonly string[], rows: reado
 
 function widthOf(cell: Cell): number {
   return [...stripVTControlCharacters(plain(typeof cell === 'string' ? cell : cell.text))].length
-}
-
-/** An instant for people: UTC to the second. */
-export function when(at: number | undefined): string {
-  return at === undefined
-    ? '-'
-    : new Date(at)
-        .toISOString()
-        .replace('T', ' ')
-        .replace(/\.\d+Z$/, 'Z')
-}
-
-/** A span for people: its two largest units. */
-export function howLong(ms: number): string {
-  const units = [
-    ['d', 86_400_000],
-    ['h', 3_600_000],
-    ['m', 60_000],
-    ['s', 1_000],
-  ] as const
-  let rest = Math.max(0, ms)
-  const parts: string[] = []
-  for (const [unit, size] of units) {
-    const count = Math.floor(rest / size)
-    rest -= count * size
-    if (count > 0) parts.push(`${count}${unit}`)
-    if (parts.length === 2) break
-  }
-  return parts.length === 0 ? '0s' : parts.join(' ')
 }

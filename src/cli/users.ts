@@ -1,10 +1,9 @@
 /** `portcullis users`: the people who sign in here. A password that is made is shown once. */
 import { createInterface } from 'node:readline'
 import { type Command, InvalidArgumentError } from 'commander'
-import type { Entry } from '../core/event.ts'
 import { Secret } from '../core/secret.ts'
 import type { Records } from '../guard/create.ts'
-import { Accounts, randomPassword, type UserView } from '../oauth/accounts.ts'
+import { Accounts, randomPassword, type UserView, userEntry } from '../oauth/accounts.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
@@ -149,8 +148,8 @@ function accountsOf({ store }: Records, { clock }: Terminal): Accounts {
   return new Accounts(store, clock)
 }
 
-function tell({ journal }: Records, type: Entry['type'], { name, roles }: UserView, detail: string): Promise<void> {
-  return journal.write({ type, kind: 'user', roles, detail: `${name}: ${detail}`, by: operator() })
+function tell({ journal }: Records, type: 'user.created' | 'user.changed', user: UserView, detail: string): Promise<void> {
+  return journal.write(userEntry(type, user, detail, operator()))
 }
 
 function readUserName(text: string): string {

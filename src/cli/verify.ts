@@ -1,7 +1,8 @@
 /** `portcullis audit verify`: the proof that the journal is whole, or the first bad record. */
 import { createPublicKey } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { FORMATS, type Format } from '../audit/formats.ts'
 import { fileSource, storeSource, type Verdict, verifyJournal } from '../audit/verify.ts'
 import { Fault } from '../core/denial.ts'
 import { createKeyedHash } from '../core/secret.ts'
@@ -13,6 +14,7 @@ interface Options extends Shared {
   readonly file?: string
   readonly partial?: true
   readonly against?: string
+  readonly format: Format
 }
 
 export function addVerify(audit: Command, shell: Shell): void {
@@ -20,6 +22,7 @@ export function addVerify(audit: Command, shell: Shell): void {
     .command('verify')
     .description('prove that nothing was changed, removed, added or moved; exit code 1 names the first bad record')
     .option('--file <file>', 'verify these lines (audit.file, audit export) instead of the store')
+    .addOption(new Option('--format <format>', 'of the file, as audit export wrote it').choices(FORMATS).default('jsonl'))
     .option('--partial', 'the file is one of several: chains may begin before it and end behind it')
     .option('--against <file>', 'also believe the checkpoints in these lines: shows a store that was cut or rolled back')
   examples(
@@ -36,7 +39,7 @@ async function verify(options: Options, { terminal, finish }: Shell): Promise<vo
     if (file !== undefined && !existsSync(file)) throw new Fault('FAULT_FILE', `${file}: there is no such file`)
   }
   const verdict = await withExisting(openConfig(options.config), terminal, ({ store, keyring }) => {
-    const source = options.file === undefined ? storeSource(store) : fileSource(options.file)
+    const source = options.file === undefined ? storeSource(store) : fileSource(options.file, options.format)
     return verifyJournal(source, createPublicKey(keyring.signingKey()), {
       isPartial: options.partial === true,
       headHash: createKeyedHash(keyring.key('journal-head')),

@@ -1,8 +1,11 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
 import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
+import { type AdminServer, settleAdmin } from './admin.ts'
+import { type AnomalyConfig, settleAnomalies } from './anomalies.ts'
 import { type ApprovalConfig, settleApproval } from './approval.ts'
 import { type ArgumentConfig, settleArguments } from './arguments.ts'
+import { type AuditConfig, settleAudit, type TelemetryConfig } from './audit.ts'
 import { type CredentialConfig, settleCredential } from './credentials.ts'
 import { type FlowConfig, settleFlow } from './flow.ts'
 import { type InspectConfig, settleInspect } from './inspect.ts'
@@ -56,7 +59,7 @@ export interface UrlServer {
   readonly tls?: UpstreamTlsConfig
 }
 
-export type ServerConfig = CommandServer | UrlServer
+export type ServerConfig = CommandServer | UrlServer | AdminServer
 
 export interface PeerConfig {
   readonly listen: Address
@@ -130,11 +133,14 @@ export interface Config extends StoreConfig {
   }
   readonly access: AccessConfig
   readonly limits: LimitConfig
+  /** Absent: nothing is looked for. */
+  readonly anomalies?: AnomalyConfig
   readonly inspect: InspectConfig
   /** Absent: nothing is kept track of. */
   readonly flow?: FlowConfig
   readonly approval: ApprovalConfig
-  readonly audit: { readonly file?: string; readonly checkpointMs: number }
+  readonly audit: AuditConfig
+  readonly telemetry: TelemetryConfig
 }
 
 interface Place {
@@ -154,7 +160,10 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     limits,
     inspect,
     audit,
+    anomalies: strange,
+    telemetry,
     servers,
+    adminServer,
     publicUrl,
     admin,
     adminUrl,
@@ -170,9 +179,11 @@ export function settle(settings: Settings, { file, sealing, directory, environme
   const kept = settleStore(store, keyFile, directory)
   const name = node ?? (kept.redis === undefined ? undefined : nodeOf(host))
   const credential = environment[authentication.environment]
+  const anomalies = settleAnomalies(strange)
   return {
     ...rest,
     ...(file === undefined ? {} : { file }),
+    ...(admin === undefined ? {} : { admin }),
     ...(publicUrl === undefined ? {} : { publicUrl: publicUrl.replace(/\/+$/, '') }),
     ...kept,
     ...(name === undefined ? {} : { node: name }),
@@ -182,7 +193,10 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     ...(tls === undefined ? {} : { tls: settleTls(tls, directory) }),
     sealing,
     directory,
-    servers: mapValues(servers, (written) => settleServer(written, directory, environment)),
+    servers: {
+      ...mapValues(servers, (written) => settleServer(written, directory, environment)),
+      ...settleAdmin(adminServer),
+    },
     authentication: {
       apiKeys: { prefix: authentication.apiKeys.prefix, expiresMs: authentication.apiKeys.expires },
       environment: {
@@ -197,13 +211,12 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     },
     access: settleAccess(access, directory),
     limits: settleLimits(limits, access.roles),
+    ...(anomalies === undefined ? {} : { anomalies }),
     inspect: settleInspect(inspect, settings.profile === 'strict'),
     ...(flow === undefined ? {} : { flow: settleFlow(flow) }),
     approval: settleApproval(settings.approval),
-    audit: {
-      ...(audit.file === undefined ? {} : { file: audit.file === 'stdout' ? 'stdout' : resolve(directory, audit.file) }),
-      checkpointMs: audit.checkpoint,
-    },
+    audit: settleAudit(audit, directory),
+    telemetry: telemetry.traces === undefined ? {} : { traces: telemetry.traces },
   }
 }
 

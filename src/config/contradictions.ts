@@ -1,4 +1,7 @@
 /** What no single setting is guilty of: settings that contradict each other, or the profile. */
+
+import { contradictingAdmin } from './admin.ts'
+import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { contradictingOAuth } from './oauth.ts'
 import { adminUrlOf, isLoopback, publicUrlOf } from './public-url.ts'
@@ -35,6 +38,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
       }
     }
   }
+  for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
   const { peers } = settings
   if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
     found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
@@ -43,6 +47,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
+  found.push(...contradictingAdmin(settings.adminServer, settings.servers))
   found.push(
     ...contradictingTls({
       tls: settings.tls,

@@ -1,7 +1,10 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { adminSetting } from './admin.ts'
+import { anomalySettings } from './anomalies.ts'
 import { approvalSettings } from './approval.ts'
 import { argumentSettings } from './arguments.ts'
+import { auditSettings, telemetrySettings } from './audit.ts'
 import { credentialSettings } from './credentials.ts'
 import { flowSettings } from './flow.ts'
 import { inspectSettings } from './inspect.ts'
@@ -182,11 +185,6 @@ const access = z.strictObject({
   policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
 })
 
-const audit = z.strictObject({
-  file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
-  checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
-})
-
 export const settings = z.strictObject(
   {
     listen: address.prefault('127.0.0.1:8080').describe('Where the gateway listens.'),
@@ -237,13 +235,16 @@ export const settings = z.strictObject(
       })
       .prefault({})
       .describe('What is guarded. `files` is served at /mcp/files.'),
+    adminServer: adminSetting.optional(),
     authentication: authentication.prefault({}),
     access: access.prefault({}),
     limits: limitSettings.prefault({}),
+    anomalies: anomalySettings.prefault({}).describe('What is far from usual, told and acted upon.'),
     inspect: inspectSettings.prefault({}),
     flow: flowSettings.optional().describe('What may leave after what has entered. Nothing is kept track of unless written.'),
     approval: approvalSettings.prefault({}),
-    audit: audit.prefault({}),
+    audit: auditSettings.prefault({}),
+    telemetry: telemetrySettings.prefault({}),
   },
   { error: 'expected a map of settings' },
 )

@@ -112,6 +112,14 @@ export const httpUrl = read('expected an http:// or https:// URL without user, p
   return url === undefined ? undefined : url.href
 })
 
+/** Where we send what is confidential: over TLS, or to this machine. */
+export const sealedUrl = httpUrl.refine(
+  (url) => url.startsWith('https:') || /^http:\/\/(localhost|127(\.\d{1,3}){3}|\[::1\])[:/]/.test(url),
+  {
+    error: 'expected an https:// URL, or http:// to this machine',
+  },
+)
+
 /** What `Origin` carries (RFC 6454 §6.2): scheme, host and port, no path. */
 export const origin = read('expected an origin such as https://chat.example.com, without a path', (written) => {
   const url = URL.canParse(written) ? new URL(written) : undefined

@@ -57,7 +57,7 @@ export function showIp({ bytes }: Ip): string {
 }
 
 /** The range of so many leading bits in which an address lies. */
-function rangeOf({ bytes }: Ip, prefix: number): Cidr {
+export function rangeOf({ bytes }: Ip, prefix: number): Cidr {
   const kept = bytes.map((byte, at) => {
     const bits = Math.min(BYTE_BITS, Math.max(0, prefix - at * BYTE_BITS))
     return byte & (0xff << (BYTE_BITS - bits))

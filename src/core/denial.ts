@@ -89,6 +89,8 @@ interface Inside {
   readonly question?: Question
   /** The credential was good once, or never could be: whoever presents it is not guessing. */
   readonly isStale?: boolean
+  /** Public id of the API key that was refused. */
+  readonly key?: string
   readonly cause?: unknown
 }
 
@@ -104,6 +106,7 @@ export class Denial extends Error {
   readonly allowance: Allowance | undefined
   readonly question: Question | undefined
   readonly isStale: boolean
+  readonly key: string | undefined
 
   constructor(code: DenialCode, inside: Inside = {}) {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
@@ -116,6 +119,7 @@ export class Denial extends Error {
     this.allowance = inside.allowance
     this.question = inside.question
     this.isStale = inside.isStale ?? false
+    this.key = inside.key
   }
 
   /** The only place where an unknown error becomes an answer: a fault denies. */

@@ -1,4 +1,5 @@
 /** One line of history. The journal's row, the log line, the metric's source and the dashboard's row are all this. */
+import type { Anomaly } from './anomaly.ts'
 import type { Action, Era, Resource } from './call.ts'
 import type { DenialCode } from './denial.ts'
 import type { Finding } from './finding.ts'
@@ -71,6 +72,7 @@ export type EventType =
   | 'approval.unknown'
   | 'limits.degraded'
   | 'limits.restored'
+  | 'anomaly.detected'
 
 /** What a writer says; the journal adds `id`, `at`, `node`, `seq`, `previous` and `seal`. */
 export interface Entry {
@@ -102,12 +104,21 @@ export interface Entry {
   readonly denial?: DenialCode
   readonly detail?: string
   readonly findings?: readonly Finding[]
+  /** What the server's messages came to, in bytes as the server sent them. */
+  readonly bytes?: number
+  /** Public id of the API key that was presented, where it was refused. */
+  readonly key?: string
+  /** The credential was good once, or never could be: whoever presented it was not guessing. */
+  readonly isStale?: true
+  readonly anomaly?: Anomaly
   /** Wall time of the whole call, milliseconds. */
   readonly tookMs?: number
   /** Of the approval that is asked for, settled, or spent on the call. */
   readonly approval?: string
   /** W3C trace id, if the caller sent one. */
   readonly trace?: string
+  /** W3C id of the caller's span, if the caller sent one and records it. */
+  readonly span?: string
   /** Who did it, for what is done by an operator: `cli`, `gateway`. */
   readonly by?: string
 }

@@ -42,3 +42,32 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
   MB: 1_000_000,
   GB: 1_000_000_000,
 }
+
+/** An instant for people: UTC to the second. */
+export function when(at: number | undefined): string {
+  return at === undefined
+    ? '-'
+    : new Date(at)
+        .toISOString()
+        .replace('T', ' ')
+        .replace(/\.\d+Z$/, 'Z')
+}
+
+/** A span for people: its two largest units. */
+export function howLong(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const
+  let rest = Math.max(0, ms)
+  const parts: string[] = []
+  for (const [unit, size] of units) {
+    const count = Math.floor(rest / size)
+    rest -= count * size
+    if (count > 0) parts.push(`${count}${unit}`)
+    if (parts.length === 2) break
+  }
+  return parts.length === 0 ? '0s' : parts.join(' ')
+}

@@ -2,36 +2,50 @@
 import type { Approval, Word } from '../approval/record.ts'
 import { visible, visibleJson } from '../approval/shown.ts'
 import { Fault } from '../core/denial.ts'
-import { sendPage } from '../oauth/forms.ts'
+import { when } from '../core/time.ts'
 import { type Html, html } from '../oauth/html.ts'
-import { csrfField, type Form, messagePage, pageOf } from '../oauth/pages.ts'
+import { csrfField, type Form } from '../oauth/pages.ts'
 import type { DashboardParts, Route, Visit } from './parts.ts'
+import { showMessage, show as showPage } from './shell.ts'
+import { factsOf, linesOf, tableOf } from './tables.ts'
 
 const GONE = 'There is no such approval: it was used, or its time is over.'
 
-export function approvalRoutes({ approvals, lawOf, clock }: DashboardParts): readonly Route[] {
+const BACK = { back: '/approvals' }
+
+export function approvalRoutes({ approvals, law, clock }: DashboardParts): readonly Route[] {
   const list = async (visit: Visit): Promise<void> => {
-    sendPage(visit.response, 200, listPage(await approvals.list(), visit, clock()))
+    showPage(visit, { title: 'Approvals', body: listPage(await approvals.list(), clock()) })
   }
-  const show = async ({ response, parts: [, id = ''], formFor, id: browser = '' }: Visit): Promise<void> => {
+  const show = async (visit: Visit): Promise<void> => {
+    const {
+      parts: [, id = ''],
+      formFor,
+      id: browser = '',
+    } = visit
     const approval = await approvals.get(id)
-    if (approval === undefined) return sendPage(response, 404, messagePage('Not found', GONE))
-    sendPage(response, 200, approvalPage(approval, formFor(browser), approval.law === lawOf()))
+    if (approval === undefined) return showMessage(visit, 'Not found', GONE, { status: 404, ...BACK })
+    const body = approvalPage(approval, formFor(browser), approval.law === law.revision)
+    showPage(visit, { title: `Approve ${nameOf(approval.resource)}`, body })
   }
-  const settle = async ({ response, parts: [, id = ''], person }: Visit, form: URLSearchParams): Promise<void> => {
+  const settle = async (visit: Visit, form: URLSearchParams): Promise<void> => {
+    const {
+      parts: [, id = ''],
+      person,
+    } = visit
     const says = saidIn(form.get('action'))
-    if (says === undefined) return sendPage(response, 400, messagePage('Not understood', 'Say yes or no.'))
+    if (says === undefined) return showMessage(visit, 'Not understood', 'Say yes or no.', { status: 400, ...BACK })
     try {
       const { status } = await approvals.settle(id, says, { name: `local#${person.subject}`, subject: person.subject })
-      sendPage(response, 200, messagePage(SETTLED[status].title, SETTLED[status].text))
+      showMessage(visit, SETTLED[status].title, SETTLED[status].text, BACK)
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'FAULT_APPROVAL') throw error
-      sendPage(response, 409, messagePage('Not settled', error.message))
+      showMessage(visit, 'Not settled', error.message, { status: 409, ...BACK })
     }
   }
   return [
-    { path: /^\/approvals$/, get: list },
-    { path: /^\/approvals\/[\w-]{1,64}$/, isHooked: true, get: show, post: settle },
+    { path: /^\/approvals$/, who: 'approver', get: list },
+    { path: /^\/approvals\/[\w-]{1,64}$/, who: 'approver', isHooked: true, get: show, post: settle },
   ]
 }
 
@@ -45,56 +59,41 @@ const SETTLED: Readonly<Record<Approval['status'], { readonly title: string; rea
   pending: { title: 'One yes', text: 'Somebody else must approve it too.' },
 }
 
-function listPage(all: readonly Approval[], { person, id: browser = '', formFor }: Visit, now: number): string {
-  const rows = all.map(
-    ({
-      id,
-      principal,
-      resource,
-      status,
-      expiresAt,
-    }) => html`<li><a href="/approvals/${id}">${nameOf(resource)}</a> for ${visible(principal)}
-<span class="soft">${status}, ${Math.max(1, Math.ceil((expiresAt - now) / 60_000))} min left</span></li>`,
-  )
-  const signOut = formFor(browser, '/sign-out')
-  return pageOf(
-    'Approvals',
-    html`<h1>Approvals</h1>
-${rows.length === 0 ? html`<p>Nothing waits for anybody.</p>` : html`<ul>${rows}</ul>`}
-<p class="soft">You are ${person.name}.</p>
-<form method="post" action="${signOut.action}">${csrfField(signOut)}<button>Sign out</button></form>`,
-    'wide',
-  )
+function listPage(all: readonly Approval[], now: number): Html {
+  const rows = all.map(({ id, principal, resource, status, createdAt, expiresAt }) => [
+    { text: nameOf(resource), href: `/approvals/${id}` },
+    visible(principal),
+    { text: status, tone: status === 'pending' ? ('warn' as const) : ('soft' as const) },
+    { text: when(createdAt), tone: 'whole' as const },
+    `${Math.max(1, Math.ceil((expiresAt - now) / 60_000))} min`,
+  ])
+  const header = ['Call', 'Who asks', 'State', 'Asked', 'Left']
+  const table = tableOf({ id: 'approvals', caption: 'Calls that need a yes', header, rows, empty: 'Nothing waits for anybody.' })
+  return html`<h1>Approvals</h1><p class="soft">Each is good for one call, exactly as it is shown.</p>${table}`
 }
 
-function approvalPage(approval: Approval, form: Form, isCurrent: boolean): string {
-  const { principal, people, client, address, actors, method, resource, policies, definition, needs, words, status, createdAt, expiresAt } =
-    approval
-  const name = nameOf(resource)
-  return pageOf(
-    `Approve ${name}`,
-    html`<h1>Let <strong>${visible(principal)}</strong> call <strong>${name}</strong>?</h1>
+function approvalPage(approval: Approval, form: Form, isCurrent: boolean): Html {
+  const { principal, people, client, address, actors, method, resource, policies, definition, needs, words, status } = approval
+  return html`<h1>Let <strong>${visible(principal)}</strong> call <strong>${nameOf(resource)}</strong>?</h1>
 ${isCurrent ? undefined : html`<p class="notice" role="alert">The policies have changed since this was asked: it can be used no more.</p>`}
-<dl>
-<dt>Who asks</dt><dd>${visible([principal, ...people.slice(1)].join(', of '))}</dd>
-${address === undefined ? undefined : html`<dt>From</dt><dd>${address}</dd>`}
-${client === undefined ? undefined : html`<dt>Application</dt><dd>${visible(client)}</dd>`}
-${actors.length === 0 ? undefined : html`<dt>Acting</dt><dd>${visible(actors.join(', '))}</dd>`}
-<dt>Server</dt><dd>${visible(resource.server)}</dd>
-<dt>What</dt><dd>${method} <strong>${visible(resource.name)}</strong></dd>
-${definition === '' ? undefined : html`<dt>Defined as</dt><dd><code>${definition}</code></dd>`}
-<dt>Because of</dt><dd>${visible(policies.join(', '))}</dd>
-<dt>Asked</dt><dd>${instant(createdAt)}</dd>
-<dt>Until</dt><dd>${instant(expiresAt)}</dd>
-<dt>State</dt><dd>${status}${needs > 1 ? ` (${words.length} of ${needs})` : ''}</dd>
-${words.map(({ by, says, at }) => html`<dt>${says === 'approve' ? 'Yes' : 'No'}</dt><dd>${visible(by)}, ${instant(at)}</dd>`)}
-</dl>
+${factsOf([
+  ['Who asks', visible([principal, ...people.slice(1)].join(', of '))],
+  ['From', address],
+  ['Application', client === undefined ? undefined : visible(client)],
+  ['Acting', actors.length === 0 ? undefined : visible(actors.join(', '))],
+  ['Server', visible(resource.server)],
+  ['What', html`${method} <strong>${visible(resource.name)}</strong>`],
+  ['Defined as', definition === '' ? undefined : html`<code>${definition}</code>`],
+  ['Because of', visible(policies.join(', '))],
+  ['Asked', when(approval.createdAt)],
+  ['Until', when(approval.expiresAt)],
+  ['State', `${status}${needs > 1 ? ` (${words.length} of ${needs})` : ''}`],
+  ...words.map(({ by, says, at }) => [says === 'approve' ? 'Yes' : 'No', `${visible(by)}, ${when(at)}`] as const),
+])}
 <h2>Arguments, whole</h2>
-<p class="json">${linesOf(visibleJson(approval.arguments))}</p>
+<p class="text json">${linesOf(visibleJson(approval.arguments))}</p>
 ${status === 'pending' && isCurrent ? buttons(form) : undefined}
-<p><a href="/approvals">All approvals</a></p>`,
-    'wide',
-  )
+<p><a href="/approvals">All approvals</a></p>`
 }
 
 function buttons(form: Form): Html {
@@ -104,18 +103,6 @@ function buttons(form: Form): Html {
 </form>`
 }
 
-/** A line break of ours is markup: whatever stands for one in a text has been made visible before. */
-function linesOf(text: string): readonly Html[] {
-  return text.split('\n').map((line) => html`${line}<br>`)
-}
-
 function nameOf({ server, name }: Approval['resource']): string {
   return `${server}/${visible(name)}`
-}
-
-function instant(at: number): string {
-  return new Date(at)
-    .toISOString()
-    .replace('T', ' ')
-    .replace(/\.\d+Z$/, ' UTC')
 }

@@ -1,14 +1,21 @@
 /** What pages are made of: a table of routes, and what each visit knows. */
+
+import type { KeyObject } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Approvals } from '../approval/approvals.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
-import type { Secret } from '../core/secret.ts'
+import type { KeyedHash, Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import type { ApiKeys } from '../identity/api-key.ts'
+import type { Blocks } from '../limit/blocks.ts'
 import type { Accounts } from '../oauth/accounts.ts'
 import type { Attempts } from '../oauth/attempts.ts'
+import type { Clients } from '../oauth/clients.ts'
 import type { Form } from '../oauth/pages.ts'
+import type { Engine } from '../policy/engine.ts'
 import type { Store } from '../store/store.ts'
+import type { Catalog } from './catalog.ts'
 import type { Person } from './sessions.ts'
 
 export interface DashboardParts {
@@ -19,8 +26,23 @@ export interface DashboardParts {
   readonly clock: Clock
   /** Whether one who has these roles may approve. */
   readonly isApprover: (roles: readonly string[]) => boolean
-  /** Digest of the law in force: what was asked for under another one can be used no more. */
-  readonly lawOf: () => string
+  /** Whether one who has these roles may see and change everything else. */
+  readonly isAdmin: (roles: readonly string[]) => boolean
+  readonly keys: ApiKeys
+  readonly clients: Clients
+  readonly blocks: Blocks
+  /** What servers say of their tools, and what of it waits for a word; absent where nothing is held against anything. */
+  readonly catalog?: Catalog
+  readonly law: Engine
+  /** For questions to the law: its servers, its roles, and the roles of callers without a credential, where they are let in. */
+  readonly servers: readonly string[]
+  readonly roles: readonly string[]
+  readonly anonymousRoles?: readonly string[]
+  /** Addresses that the configuration turns away. */
+  readonly fixedBlocks: readonly string[]
+  /** What the journal is verified with: the public key of its checkpoints, and the hash that seals its ends. */
+  readonly journalKey: KeyObject
+  readonly headHash: KeyedHash
   /** Signs what comes back from the webhook; absent where there is none. */
   readonly secret?: Secret
   /** 32 bytes: `keyring.key('admin-pages')`. */
@@ -50,8 +72,8 @@ export interface Visit {
 
 export interface Route {
   readonly path: RegExp
-  /** For people who are not signed in, too. */
-  readonly isOpen?: boolean
+  /** Whom it is for: `anybody` is not even signed in. */
+  readonly who: 'anybody' | 'person' | 'approver' | 'admin'
   /** A signed request may come in place of a form. */
   readonly isHooked?: boolean
   readonly get?: (visit: Visit) => void | Promise<void>

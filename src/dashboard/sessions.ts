@@ -15,14 +15,27 @@ export interface Person {
   readonly subject: string
   readonly name: string
   readonly roles: readonly string[]
+  readonly isApprover: boolean
+  readonly isAdmin: boolean
 }
 
+/** Somebody with an account here, as these pages see them; undefined for one who has nothing to do here. */
+export function personOf(
+  { subject, name, roles }: Pick<Person, 'subject' | 'name' | 'roles'>,
+  { isApprover, isAdmin }: Pick<DashboardParts, 'isApprover' | 'isAdmin'>,
+): Person | undefined {
+  const person = { subject, name, roles, isApprover: isApprover(roles), isAdmin: isAdmin(roles) }
+  return person.isApprover || person.isAdmin ? person : undefined
+}
+
+type SessionParts = Pick<DashboardParts, 'store' | 'clock' | 'accounts' | 'isApprover' | 'isAdmin' | 'isSecure'>
+
 export class Sessions {
-  readonly #parts: Pick<DashboardParts, 'store' | 'clock' | 'accounts' | 'isApprover' | 'isSecure'>
+  readonly #parts: SessionParts
   /** `__Host-`: of this host alone, over https, for no sub-domain to set (RFC 6265bis §4.1.3.2). */
   readonly #cookie: string
 
-  constructor(parts: Pick<DashboardParts, 'store' | 'clock' | 'accounts' | 'isApprover' | 'isSecure'>) {
+  constructor(parts: SessionParts) {
     this.#parts = parts
     this.#cookie = `${parts.isSecure ? '__Host-' : ''}portcullis-admin`
   }
@@ -44,19 +57,19 @@ export class Sessions {
     return `${this.#cookie}=${id}; Path=/; HttpOnly; SameSite=Lax${this.#parts.isSecure ? '; Secure' : ''}`
   }
 
-  async open(id: string, { subject }: Person): Promise<void> {
+  async open(id: string, subject: string): Promise<void> {
     const { store, clock } = this.#parts
     await store.put(KEYS.adminSession(sha256(id)), { subject, at: clock() }, { expiresAt: clock() + SESSION_MS })
   }
 
   /** Undefined also when the account has been disabled since, has another password, or has lost its right. */
   async find(id: string): Promise<Person | undefined> {
-    const { store, accounts, isApprover } = this.#parts
+    const { store, accounts } = this.#parts
     const session = await store.get(KEYS.adminSession(sha256(id)))
     if (!isObject(session) || typeof session['subject'] !== 'string' || typeof session['at'] !== 'number') return undefined
     const account = await accounts.find(session['subject'])
-    if (account === undefined || !isApprover(account.roles)) return undefined
-    return (account.passwordChangedAt ?? 0) > session['at'] ? undefined : account
+    if (account === undefined || (account.passwordChangedAt ?? 0) > session['at']) return undefined
+    return personOf(account, this.#parts)
   }
 
   async end(id: string): Promise<void> {

@@ -1,20 +1,21 @@
-/** Signing in and out. Who may not approve has nothing to do here, and is not let in. */
+/** Signing in and out. Who may neither approve nor administer has nothing to do here, and is not let in. */
 import type { Entry } from '../core/event.ts'
-import { sendAway, sendPage } from '../oauth/forms.ts'
-import { html } from '../oauth/html.ts'
-import { csrfField, pageOf } from '../oauth/pages.ts'
+import { sendAway } from '../oauth/forms.ts'
+import { type Html, html } from '../oauth/html.ts'
+import { csrfField } from '../oauth/pages.ts'
 import type { DashboardParts, Route, Visit } from './parts.ts'
-import type { Person, Sessions } from './sessions.ts'
+import { type Person, personOf, type Sessions } from './sessions.ts'
+import { show as showPage } from './shell.ts'
 
-/** Pages of ours that one may be sent on to. */
-const NEXT = /^\/approvals(\/[\w-]{1,64})?$/
+/** Paths of ours that one may be sent on to: nothing that a browser could take for another host. */
+const NEXT = /^\/$|^(\/[\w-]{1,64}){1,3}$/
 const WRONG = 'This name and password do not belong together, or may not approve.'
 
 export function signInRoutes(parts: DashboardParts, sessions: Sessions): readonly Route[] {
   const show = (visit: Visit, next: string, problem?: string, name = '', status = 200): void => {
     const id = visit.id ?? sessions.newId()
     visit.response.setHeader('set-cookie', sessions.cookieOf(id))
-    sendPage(visit.response, status, signInPage(visit.formFor(id), next, problem, name))
+    showPage(visit, { title: 'Sign in', status, isNarrow: true, body: signInPage(visit.formFor(id), next, problem, name) })
   }
   const post = async (visit: Visit, form: URLSearchParams): Promise<void> => {
     const next = nextOf(form.get('next'))
@@ -26,21 +27,22 @@ export function signInRoutes(parts: DashboardParts, sessions: Sessions): readonl
       return show(visit, next, `Too many attempts. Try again in ${Math.ceil(waitMs / 1_000)} seconds.`, typed, 429)
     }
     const account = await parts.accounts.signIn(typed.trim().toLowerCase(), form.get('password') ?? '')
-    if (account === undefined || !parts.isApprover(account.roles)) {
+    if (account === undefined || personOf(account, parts) === undefined) {
       await parts.tell(refusedEntry(address, account, account === undefined ? 'wrong name or password' : 'may not approve'))
       return show(visit, next, WRONG, typed, 401)
     }
     const id = sessions.newId()
-    await sessions.open(id, account)
+    await sessions.open(id, account.subject)
     await parts.tell({ ...entryOf(address, account), type: 'oauth.signed_in', outcome: 'permitted', detail: 'at the admin pages' })
     visit.response.setHeader('set-cookie', sessions.cookieOf(id))
     sendAway(visit.response, next)
   }
   return [
-    { path: /^\/sign-in$/, isOpen: true, get: (visit) => show(visit, nextOf(visit.query.get('next'))), post },
+    { path: /^\/sign-in$/, who: 'anybody', get: (visit) => show(visit, nextOf(visit.query.get('next'))), post },
     {
       path: /^\/sign-out$/,
-      get: ({ response }) => sendAway(response, '/approvals'),
+      who: 'person',
+      get: ({ response }) => sendAway(response, '/'),
       post: async ({ id, response }) => {
         if (id !== undefined) await sessions.end(id)
         sendAway(response, '/sign-in')
@@ -50,10 +52,13 @@ export function signInRoutes(parts: DashboardParts, sessions: Sessions): readonl
 }
 
 function nextOf(wanted: string | null): string {
-  return wanted !== null && NEXT.test(wanted) ? wanted : '/approvals'
+  return wanted !== null && NEXT.test(wanted) ? wanted : '/'
 }
 
-function entryOf(address: string, account: Person | undefined): Pick<Entry, 'transport' | 'address' | 'principal' | 'kind' | 'roles'> {
+function entryOf(
+  address: string,
+  account: Pick<Person, 'subject' | 'roles'> | undefined,
+): Pick<Entry, 'transport' | 'address' | 'principal' | 'kind' | 'roles'> {
   return {
     transport: 'http',
     ...(address === '' ? {} : { address }),
@@ -61,16 +66,14 @@ function entryOf(address: string, account: Person | undefined): Pick<Entry, 'tra
   }
 }
 
-function refusedEntry(address: string, account: Person | undefined, why: string): Entry {
+function refusedEntry(address: string, account: Pick<Person, 'subject' | 'roles'> | undefined, why: string): Entry {
   const denial = account === undefined ? 'invalid_token' : 'forbidden'
   return { ...entryOf(address, account), type: 'oauth.sign_in_refused', outcome: 'denied', denial, detail: `at the admin pages: ${why}` }
 }
 
-function signInPage(form: ReturnType<Visit['formFor']>, next: string, problem: string | undefined, name: string): string {
-  return pageOf(
-    'Sign in',
-    html`<h1>Sign in</h1>
-<p>to approve what agents want to do</p>
+function signInPage(form: ReturnType<Visit['formFor']>, next: string, problem: string | undefined, name: string): Html {
+  return html`<h1>Sign in</h1>
+<p>to see what agents do, and to say what they may</p>
 ${problem === undefined ? undefined : html`<p class="notice" role="alert">${problem}</p>`}
 <form method="post" action="${form.action}">${csrfField(form)}<input type="hidden" name="next" value="${next}">
 <label for="name">Name</label>
@@ -79,6 +82,5 @@ ${problem === undefined ? undefined : html`<p class="notice" role="alert">${prob
 <input id="password" name="password" type="password" autocomplete="current-password" required maxlength="256">
 <button class="first">Sign in</button>
 </form>
-<p class="soft">No account yet? The operator of this gateway makes one: <code>portcullis users add NAME --role admin</code></p>`,
-  )
+<p class="soft">No account yet? The operator of this gateway makes one: <code>portcullis users add NAME --role admin</code></p>`
 }

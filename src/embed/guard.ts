@@ -160,7 +160,8 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
     bindsCertificates: guard.house.clients.certificateOf !== undefined,
   })
   resources.set(server, own)
-  const timeoutMs = config.servers[server]?.timeoutMs ?? TIMEOUT_MS
+  const written = config.servers[server]
+  const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs
   return { server, timeoutMs, powers, steps: stepsOf(stations, powers, tools, announcement), resources: own }
 }
 

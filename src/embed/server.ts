@@ -2,17 +2,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { McpServer, Server } from '@modelcontextprotocol/server'
-import { systemSchedule } from '../bridge/alarm.ts'
-import { Reverse } from '../bridge/reverse.ts'
-import { Strays } from '../bridge/strays.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import type { Call, Message } from '../core/call.ts'
-import { Denial } from '../core/denial.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import type { Principal } from '../core/principal.ts'
 import { openFront } from '../face/front.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { environmentCredentials } from '../identity/environment.ts'
-import { isRequest, resultResponse } from '../mcp/message.ts'
+import { InProcess } from '../upstream/in-process.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
 import { askedPath, host } from './host.ts'
@@ -70,60 +66,30 @@ export function guardServer(guard: Guard, server: McpServer | Server, options: G
   }
 }
 
-/** A session of an older revision. */
-interface Talk {
-  readonly principal: string
-  readonly reverse: Reverse
-  readonly strays: Strays
-}
-
-const NOTHING: AsyncIterable<Message> = {
-  [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),
-}
-
+/** Connected when the first call comes. */
 class HostedServer implements Upstream {
   readonly #peer: HostedPeer
-  readonly #talks = new Map<string, Talk>()
+  readonly #upstream: InProcess
 
   constructor(server: McpServer | Server, timeoutMs: number, clock: () => number) {
     this.#peer = new HostedPeer(server, { clock, timeoutMs })
+    this.#upstream = new InProcess(this.#peer, VERSION_INFO)
   }
 
   forward(call: Call, principal: Principal): AsyncIterable<Message> {
-    return this.#peer.isReady ? this.#forward(call, principal) : this.#first(call, principal)
+    return this.#peer.isReady ? this.#upstream.forward(call, principal) : this.#first(call, principal)
   }
 
   release(session: string): void {
-    const talk = this.#talks.get(session)
-    this.#talks.delete(session)
-    talk?.reverse.close()
-    talk?.strays.close()
+    this.#upstream.release(session)
   }
 
-  async close(): Promise<void> {
-    for (const session of this.#talks.keys()) this.release(session)
-    await this.#peer.close()
+  close(): Promise<void> {
+    return this.#upstream.close()
   }
 
   async *#first(call: Call, principal: Principal): AsyncGenerator<Message> {
     await this.#peer.ready()
-    yield* this.#forward(call, principal)
-  }
-
-  #forward(call: Call, principal: Principal): AsyncIterable<Message> {
-    if (call.origin.era === 'modern') return isRequest(call.message.body) ? this.#peer.request(call.message, call.signal) : NOTHING
-    if (call.method === 'initialize') return this.#open(call, principal)
-    const talk = call.session === undefined ? undefined : this.#talks.get(call.session)
-    if (talk === undefined || talk.principal !== nameOf(principal)) throw new Denial('no_session', { detail: 'no initialize came before' })
-    return call.method === '$stream' ? talk.strays.stream(call.signal) : talk.reverse.forward(call)
-  }
-
-  async *#open(call: Call, principal: Principal): AsyncGenerator<Message> {
-    const { body } = call.message
-    const strays = new Strays()
-    const reverse = new Reverse(this.#peer, strays, { client: VERSION_INFO, schedule: systemSchedule })
-    const result = await reverse.initialize(body)
-    if (call.session !== undefined) this.#talks.set(call.session, { principal: nameOf(principal), reverse, strays })
-    yield { body: resultResponse(body.id ?? 0, result) }
+    yield* this.#upstream.forward(call, principal)
   }
 }

@@ -8,7 +8,7 @@ import { listeningOf } from './listening.ts'
 import { createRedirect } from './redirect.ts'
 import { Secured } from './secured.ts'
 
-export interface Front extends Pick<Listener, 'url' | 'port' | 'close'> {
+export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | 'close'> {
   /** Reads the files of TLS again now. Answers whether they are in use. */
   reload(): Promise<boolean>
 }
@@ -30,7 +30,7 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
     const { redirect } = config.tls
     if (redirect !== undefined) listeners.push(await listen({ ...listening, ...redirect }, redirectOf(house, listener.port, onFault)))
     await secured.watch(listener)
-    return { url: listener.url, port: listener.port, reload: () => secured.reload(), close }
+    return { url: listener.url, port: listener.port, connections: listener.connections, reload: () => secured.reload(), close }
   } catch (error) {
     await close(0)
     throw error

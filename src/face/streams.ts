@@ -16,6 +16,13 @@ export class Streams {
     this.#perPrincipal = perPrincipal
   }
 
+  /** Open now, of all principals. */
+  get size(): number {
+    let all = 0
+    for (const open of this.#open.values()) all += open
+    return all
+  }
+
   /** The same messages, counted as one open stream until they end. @throws Denial `unavailable` at once when the principal has enough. */
   count(principal: string, messages: AsyncIterable<Message>): AsyncIterable<Message> {
     if ((this.#open.get(principal) ?? 0) < this.#perPrincipal) return this.#counted(principal, messages)

@@ -1,23 +1,31 @@
 /** The admin listener: pages for people, never on the listener that agents reach. */
+import { createPublicKey } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { adminUrlOf } from '../config/public-url.ts'
 import type { Address } from '../config/values.ts'
 import { DENIALS, Denial, type Fault } from '../core/denial.ts'
+import { createKeyedHash } from '../core/secret.ts'
 import { createDoor, type Door } from '../face/door.ts'
 import { createGate, type Gate } from '../face/gate.ts'
 import { listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { expandRoles, rightsOf } from '../policy/roles.ts'
+import { createCatalog } from './drift.ts'
+import { metricsRoute } from './metrics.ts'
+
+/** Who administers: sees everything here, and changes it. Who approves is a setting. */
+const ADMIN_ROLE = 'admin'
 
 /** @throws when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
-  const { config, store, clock, keyring, journal, approvals, clients, law } = house
+  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics } = house
   // Loaded only where they are used.
-  const [{ createDashboard }, { Accounts }, { createAttempts }] = await Promise.all([
+  const [{ createDashboard }, { Accounts }, { createAttempts }, { Clients }] = await Promise.all([
     import('../dashboard/dashboard.ts'),
     import('../oauth/accounts.ts'),
     import('../oauth/attempts.ts'),
+    import('../oauth/clients.ts'),
   ])
   let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
   const listener = await listen({ ...listeningOf(config), host, port }, (request, response) => handle(request, response))
@@ -30,7 +38,18 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     store,
     clock,
     isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, roles).roles.has(role)),
-    lawOf: () => law.revision,
+    isAdmin: (held) => rightsOf(held, roles).roles.has(ADMIN_ROLE),
+    keys,
+    clients: new Clients(store, clock),
+    blocks: limits.blocks,
+    ...(config.inspect.definitions.pin ? { catalog: createCatalog(house) } : {}),
+    law,
+    servers: Object.keys(config.servers),
+    roles: Object.keys(config.access.roles),
+    ...(config.authentication.anonymous === undefined ? {} : { anonymousRoles: config.authentication.anonymous.roles }),
+    fixedBlocks: config.limits.rates.block,
+    journalKey: createPublicKey(keyring.signingKey()),
+    headHash: createKeyedHash(keyring.key('journal-head')),
     ...(config.approval.notify === undefined ? {} : { secret: config.approval.notify.secret }),
     pagesKey: keyring.key('admin-pages'),
     isSecure: url.startsWith('https:'),
@@ -40,24 +59,29 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
   })
   const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [] })
   const gate = createGate(house, onFault)
+  const numbers = metrics && metricsRoute(url, metrics, house)
   handle = (request, response) => {
+    if (numbers !== undefined && request.url === '/metrics') return numbers(request, response)
     const denial = refusalOf(request, door, gate)
     if (denial === undefined) return dashboard.handle(request, response)
-    const address = clients.addressOf(request)
-    const entry = {
-      type: 'call.ended',
-      outcome: 'denied',
-      transport: 'http',
-      denial: denial.code,
-      detail: `admin: ${denial.detail}`,
-    } as const
-    void journal.write({ ...entry, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
+    tellRefused(house, request, denial)
     response
       .writeHead(DENIALS[denial.code].status, { 'content-type': 'text/plain; charset=utf-8', connection: 'close' })
       .end(denial.message)
   }
   house.showAt(url)
-  return listener
+  const close = (graceMs: number): Promise<void> => {
+    // Live pages never end by themselves.
+    dashboard.close()
+    return listener.close(graceMs)
+  }
+  return { ...listener, close }
+}
+
+function tellRefused({ clients, journal }: House, request: IncomingMessage, { code, detail }: Denial): void {
+  const address = clients.addressOf(request)
+  const said = { outcome: 'denied', transport: 'http', denial: code, detail: `admin: ${detail}` } as const
+  void journal.write({ type: 'call.ended', ...said, ...(address === undefined ? {} : { address }) }).catch(() => undefined)
 }
 
 function refusalOf(request: IncomingMessage, door: Door, gate: Gate): Denial | undefined {

@@ -1,11 +1,9 @@
 /** The gateway: the line with upstream servers behind it, and a table of routes in front. */
 import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
-import type { CommandServer, Config, UrlServer } from '../config/config.ts'
-import { ownFiles } from '../config/own-files.ts'
+import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
-import type { Entry } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
 import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
@@ -15,7 +13,6 @@ import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { Streams } from '../face/streams.ts'
-import { readUpstreamTls } from '../face/tls-files.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import { checkInstallation } from '../guard/open-store.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
@@ -23,17 +20,15 @@ import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
 import type { Listener } from '../net/serve.ts'
 import { PROOF_ALGORITHMS } from '../trust/proof.ts'
-import { createHttpUpstream, type HttpDeps } from '../upstream/http.ts'
-import { createStdioUpstream } from '../upstream/stdio.ts'
-import type { Upstream } from '../upstream/upstream.ts'
 import { openAdmin } from './admin.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
+import { type Behind, openBehind } from './behind.ts'
 import { ConnectPages } from './connect.ts'
-import { connectedServer, connectedServers } from './connected.ts'
-import { ConnectLinks, createConnectionCredentials } from './connections.ts'
-import { createCredentials, headersOf, type UpstreamCredentials } from './credentials.ts'
+import { connectedServers } from './connected.ts'
+import { ConnectLinks } from './connections.ts'
+import { sampleGateway } from './metrics.ts'
 import { openPeers, type Peers } from './peers.ts'
-import { createRedactor, createServerLog, type ServerLog } from './server-log.ts'
+import { createServerLog } from './server-log.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -79,8 +74,7 @@ export function createGateway(config: Config, options: GatewayOptions): Gateway 
 class RunningGateway implements Gateway {
   readonly house: House
   readonly #options: GatewayOptions
-  readonly #upstreams: ReadonlyMap<string, Upstream>
-  readonly #credentials: UpstreamCredentials[] = []
+  readonly #behind: Behind
   readonly #links: ConnectLinks
   readonly #sessions: Sessions
   readonly #streams: Streams
@@ -88,7 +82,6 @@ class RunningGateway implements Gateway {
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
   #admin: Listener | undefined
-  readonly #onText: ServerLog
   #front: Front | undefined
   #authorization: Authorization | undefined
   #peers: Peers | undefined
@@ -100,11 +93,15 @@ class RunningGateway implements Gateway {
     this.house = house
     this.#options = options
     this.#links = new ConnectLinks(house)
-    this.#onText = createServerLog(config, clock, options.onFault)
-    this.#upstreams = new Map(Object.keys(config.servers).map((name) => [name, this.#openUpstream(name)]))
-    this.#sessions = new Sessions(config.limits.sessions, clock, (session) => this.#upstreams.get(session.server)?.release(session.id))
+    const onText = createServerLog(config, clock, options.onFault)
+    this.#behind = openBehind({ house, version: options.version, links: this.#links, onText })
+    this.#sessions = new Sessions(config.limits.sessions, clock, (session) =>
+      this.#behind.upstreams.get(session.server)?.release(session.id),
+    )
     this.#streams = new Streams(config.limits.streams.perPrincipal)
     this.#watcher = watchLaw(house, options.onFault)
+    const open = { sessions: this.#sessions, streams: this.#streams, connections: () => this.#front?.connections() }
+    if (house.metrics !== undefined) sampleGateway(house.metrics, house, open)
     this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
   }
 
@@ -146,7 +143,7 @@ class RunningGateway implements Gateway {
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
     const { config, stations, clock, newId, journal, law } = this.house
-    const upstream = this.#upstreams.get(server)
+    const upstream = this.#behind.upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
     await checkInstallation(this.house, config)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
@@ -175,8 +172,7 @@ class RunningGateway implements Gateway {
     this.#stopping.abort()
     const { drainMs } = this.house.config.limits
     await Promise.all([this.#front?.close(drainMs), this.#admin?.close(drainMs), this.#peers?.close(drainMs)])
-    await Promise.all([...this.#upstreams.values()].map((upstream) => upstream.close()))
-    await Promise.all(this.#credentials.map((credentials) => credentials.close()))
+    await this.#behind.close()
     this.#connect?.close()
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
@@ -186,7 +182,7 @@ class RunningGateway implements Gateway {
   /** Which servers may do whatever we may: nobody is to find that out afterwards. */
   async #tellUnconfined(): Promise<void> {
     for (const [name, server] of Object.entries(this.house.config.servers)) {
-      if (server.kind === 'url' || typeof server.sandbox === 'object') continue
+      if (server.kind !== 'command' || typeof server.sandbox === 'object') continue
       const resource = { kind: 'server', server: name, name } as const
       const detail = server.sandbox === undefined ? 'no sandbox is written' : 'sandbox: off'
       await this.house.journal.write({ type: 'upstream.unconfined', transport: 'stdio', resource, detail, by: 'gateway' })
@@ -195,11 +191,11 @@ class RunningGateway implements Gateway {
 
   #routes(): ReadonlyMap<string, Route> {
     const routes = new Map<string, Route>()
-    for (const [server, upstream] of this.#upstreams) {
+    for (const [server, upstream] of this.#behind.upstreams) {
       const relay = createRelay(upstream, this.#sessions, this.#streams)
       const route = { server, relay: this.#peers?.around(server, relay) ?? relay }
       routes.set(`/mcp/${server}`, route)
-      if (this.#upstreams.size === 1) routes.set('/mcp', route)
+      if (isOnly(server, this.house.config)) routes.set('/mcp', route)
     }
     return routes
   }
@@ -237,56 +233,10 @@ class RunningGateway implements Gateway {
       stopping: this.#stopping.signal,
     })
   }
+}
 
-  #openUpstream(name: string): Upstream {
-    const { config, clock, journal } = this.house
-    const server = config.servers[name]
-    if (server === undefined) throw new RangeError(`No server ${name}`)
-    // What an upstream does of itself is told, but refuses nothing: the store's own refusal comes with the next call.
-    const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
-    const deps = { clock, versionInfo: { name: 'portcullis', version: this.#options.version }, onEvent }
-    return server.kind === 'url' ? this.#openUrl(name, server, deps) : this.#openCommand(name, server, deps)
-  }
-
-  #openUrl(name: string, server: UrlServer, deps: HttpDeps): Upstream {
-    const { url, timeoutMs, credential, tls: written } = server
-    const tls = written && (() => readUpstreamTls(name, written))
-    // Once now: what cannot be used is better known before the first call.
-    tls?.()
-    const connected = connectedServer(name, server)
-    const credentials =
-      connected === undefined
-        ? createCredentials({ name, url }, credential, this.house)
-        : createConnectionCredentials(connected, this.#links, this.house)
-    if (credentials !== undefined) this.#credentials.push(credentials)
-    const { maxBytes } = this.house.config.limits.response
-    const spec = {
-      name,
-      url,
-      timeoutMs,
-      maxResponseBytes: maxBytes,
-      allowLegacy: true,
-      headers: headersOf(credential),
-      ...(tls && { tls }),
-    }
-    return createHttpUpstream(spec, { ...deps, ...(credentials === undefined ? {} : { credentials }) })
-  }
-
-  #openCommand(name: string, server: CommandServer, deps: HttpDeps): Upstream {
-    const { config } = this.house
-    const { kind: _kind, roots: _roots, program, arguments: rest, secrets = {}, sandbox, ...spec } = server
-    const prefixes = ['mcp', config.authentication.apiKeys.prefix]
-    const secretEnv = Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, secret.reveal()]))
-    return createStdioUpstream(
-      {
-        name,
-        command: [program, ...rest],
-        maxLineBytes: config.limits.response.maxBytes,
-        ...spec,
-        env: { ...spec.env, ...secretEnv },
-        ...(sandbox === undefined || sandbox === 'off' ? {} : { sandbox: { ...sandbox, hidden: ownFiles(config) } }),
-      },
-      { ...deps, environment: {}, onText: this.#onText, redact: createRedactor(prefixes, Object.values(secrets)) },
-    )
-  }
+/** A single server is also at `/mcp`; our own for operators does not count, and never is. */
+function isOnly(name: string, { servers }: Config): boolean {
+  const others = Object.keys(servers).filter((other) => servers[other]?.kind !== 'admin')
+  return others.length === 1 && others[0] === name
 }

@@ -3,8 +3,9 @@ import { globSync } from 'node:fs'
 import { relative } from 'node:path'
 import { Approvals } from '../approval/approvals.ts'
 import { createJournal, type Journal } from '../audit/journal.ts'
+import { Metrics } from '../audit/metrics.ts'
 import { describeArguments } from '../audit/record.ts'
-import { fileSink, type Sink, streamSink } from '../audit/sinks.ts'
+import type { Sink } from '../audit/sinks.ts'
 import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
@@ -25,6 +26,7 @@ import { readPolicies } from '../policy/load.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
+import { Anomalies, lawOf } from './anomalies.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
@@ -33,6 +35,7 @@ import type { Stations } from './guard.ts'
 import { openStore } from './open-store.ts'
 import { openPeople } from './people.ts'
 import { createScreens } from './screens.ts'
+import { sinksOf } from './sinks.ts'
 import { standingOf } from './standing.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
@@ -45,6 +48,8 @@ export interface Records {
   readonly seal: Seal
   readonly journal: Journal
   readonly keys: ApiKeys
+  /** Counted only where somebody may read it: with an admin listener. */
+  readonly metrics?: Metrics
   readonly approvals: Approvals
   close(): Promise<void>
 }
@@ -59,6 +64,8 @@ export interface House extends Records {
   /** Whose request it is. */
   readonly clients: Clients
   readonly stations: Stations
+  /** What is far from usual; absent where nothing is looked for. */
+  readonly anomalies?: Anomalies
   /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
   /** Tells where people approve: the admin listener, once it stands. */
@@ -84,7 +91,13 @@ export interface HouseOptions {
 }
 
 /** @throws Fault when the store or the key file cannot be opened. */
-export function openRecords(config: Config, { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions): Records {
+/** @param listen more who are told of every event, made once there is a store. */
+export function openRecords(
+  config: Config,
+  { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
+  listen: (store: Store) => readonly Sink[] = () => [],
+): Records {
+  const metrics = config.admin === undefined ? undefined : new Metrics({ servers: Object.keys(config.servers) })
   const turn = new Turn()
   const store = openStore(config, { clock, turn, onFault, spools })
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
@@ -95,7 +108,7 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     clock,
     ids: createIds(clock),
     node,
-    sinks: sinksOf(config, stdout),
+    sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics]), ...listen(store)],
     turn,
     checkpointMs,
     signingKey: keyring.signingKey(),
@@ -118,14 +131,14 @@ export function openRecords(config: Config, { node, onFault, clock = Date.now, s
     await journal.close()
     await store.close()
   }
-  return { store, keyring, seal, journal, keys, approvals, close }
+  return { store, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */
 export function openHouse(config: Config, options: HouseOptions): House {
   const clock = options.clock ?? Date.now
   const law = createEngine(readLaw(config), clock)
-  const records = openRecords(config, { spools: true, ...options })
+  const { records, anomalies } = openWatched(config, options, clock)
   const { store, keyring, journal, keys, approvals } = records
   const { anonymous } = config.authentication
   const newId = createIds(clock)
@@ -142,20 +155,14 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const certificates = certificatesOf(config, clock)
   const schemes = [keys, tokens.scheme, certificates].filter((scheme) => scheme !== undefined)
   const clients = createClients(config.trustedProxies, certificateSourceOf(config))
-  const limits = new Limits({
-    rates: config.limits.rates,
-    store,
-    clock,
-    steady: options.steady ?? (() => performance.now()),
-    isProxy: clients.isProxy,
-    tell: (entry) => journal.write(entry),
-  })
+  const limits = limitsOf(config, records, options, clients)
   const people = openPeople({ config, approvals, clock, onFault: options.onFault })
   const definitions = openDefinitions(config, records, clock, options.onFault)
   const authenticate = createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous })
   const line = createStations({
     ...stationsOf(config, records, clock),
     ...(definitions === undefined ? {} : { definitions }),
+    ...(anomalies === undefined ? {} : { anomalies }),
     authenticate,
     law,
     limits,
@@ -174,8 +181,10 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf = next
     if (own !== undefined) tokens.scheme?.trust(own)
   }
+  anomalies?.start(journal.node, (entry) => journal.write(entry))
   return {
     ...records,
+    ...(anomalies === undefined ? {} : { anomalies }),
     config,
     clock,
     newId,
@@ -189,6 +198,31 @@ export function openHouse(config: Config, options: HouseOptions): House {
     presentedBy: (principal) => tokens.scheme?.presentedBy(principal),
     close,
   }
+}
+
+function limitsOf(config: Config, { store, journal }: Records, { clock = Date.now, steady }: HouseOptions, clients: Clients): Limits {
+  return new Limits({
+    rates: config.limits.rates,
+    store,
+    clock,
+    steady: steady ?? (() => performance.now()),
+    isProxy: clients.isProxy,
+    tell: (entry) => journal.write(entry),
+  })
+}
+
+/** Memory, and who looks at all that is written down. */
+function openWatched(
+  config: Config,
+  options: HouseOptions,
+  clock: Clock,
+): { readonly records: Records; readonly anomalies: Anomalies | undefined } {
+  let anomalies: Anomalies | undefined
+  const records = openRecords(config, { spools: true, ...options }, (kept) => {
+    anomalies = openAnomalies(config, kept, clock, options.onFault)
+    return anomalies === undefined ? [] : [anomalies.sink]
+  })
+  return { records, anomalies }
 }
 
 /** What the line's stations have of the configuration and of memory. */
@@ -221,6 +255,17 @@ function stationsOf(
   }
 }
 
+function openAnomalies(
+  { anomalies, profile }: Config,
+  store: Store,
+  clock: Clock,
+  onFault: HouseOptions['onFault'],
+): Anomalies | undefined {
+  return anomalies === undefined
+    ? undefined
+    : new Anomalies({ config: anomalies, store, clock, isObserving: profile === 'observe', onFault })
+}
+
 function openDefinitions(
   config: Config,
   { store, journal }: Records,
@@ -243,7 +288,8 @@ export function readLaw(config: Config): Rules {
   const { policies, ...access } = config.access
   const paths = [...new Set(policies.flatMap((glob) => found(glob)))].sort()
   const sinks = config.flow === undefined ? {} : { sinks: config.flow.sinks }
-  return { access: { ...access, ...sinks }, files: readPolicies(paths, (path) => relative(config.directory, String(path))) }
+  const files = readPolicies(paths, (path) => relative(config.directory, String(path)))
+  return { access: { ...access, ...sinks }, files: config.anomalies === undefined ? files : [...lawOf(config.anomalies), ...files] }
 }
 
 /** A path without a wildcard that is not there is a mistake; a wildcard may find nothing. */
@@ -251,11 +297,4 @@ function found(glob: string): readonly string[] {
   const paths = globSync(glob)
   if (paths.length === 0 && !/[*?[{]/.test(glob)) throw new Fault('FAULT_POLICY', `${glob}: no such policy file`)
   return paths
-}
-
-function sinksOf(config: Config, stdout: boolean): readonly Sink[] {
-  const { file } = config.audit
-  if (file === undefined) return []
-  if (file !== 'stdout') return [fileSink(file)]
-  return stdout ? [streamSink('stdout', process.stdout)] : []
 }

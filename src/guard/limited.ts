@@ -42,14 +42,24 @@ export interface Meter {
 
 /** @param budget of what may leave; none where nothing is counted. */
 export function createMeter(limits: Limits, isObserving: boolean, budget?: Budget): Meter {
+  const answered = new Map<string, number>()
   const meter: Meter = {
     charge: (call, principal, decision) => {
       const charged = limits.charge(call, principal, decision)
       const spent = budget?.(call, principal)
       return spent === undefined ? charged : Promise.all([charged, spent]).then(() => undefined)
     },
-    answered: (message, principal, call) => limits.answered(principal, call.origin.address, sizeOf(message)),
-    record: (_call, entry) => entry,
+    answered: (message, principal, call) => {
+      const bytes = sizeOf(message)
+      limits.answered(principal, call.origin.address, bytes)
+      answered.set(call.id, (answered.get(call.id) ?? 0) + bytes)
+    },
+    record: ({ id }, entry) => {
+      const bytes = answered.get(id)
+      if (bytes === undefined) return entry
+      answered.delete(id)
+      return { ...entry, bytes }
+    },
   }
   return isObserving ? observe(meter) : meter
 }
@@ -68,7 +78,8 @@ function observe(meter: Meter): Meter {
         return undefined
       }
     },
-    record: (call, entry) => {
+    record: (call, ended) => {
+      const entry = meter.record(call, ended)
       const denial = denials.get(call.id)
       denials.delete(call.id)
       if (denial === undefined || (entry.outcome !== 'permitted' && entry.outcome !== 'would_deny')) return entry

@@ -1,5 +1,6 @@
 /** What operators approved of servers' definitions, and what is withheld until they do: records in the store, and a log of their changes for the other processes. */
 import { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { digest, isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
@@ -200,4 +201,14 @@ function readPin(value: JsonValue): Pin {
   if (!isObject(value) || typeof value['server'] !== 'string' || typeof value['name'] !== 'string' || !Array.isArray(value['held']))
     throw new Fault('FAULT_STORE', 'A pin in the store is damaged')
   return value as unknown as Pin
+}
+
+/** What a person said of a definition, as an entry of history. */
+export function pinEntry(
+  type: 'definition.approved' | 'definition.rejected',
+  { server, kind, name }: Thing,
+  digest: string | undefined,
+  by: string,
+): Entry {
+  return { type, resource: { kind: kind === 'template' ? 'resource' : kind, server, name }, detail: `sha256:${digest ?? ''}`, by }
 }

@@ -31,7 +31,7 @@ export function endedEntry(call: Call, trail: Trail, now: number, describe: Desc
     description: principal === undefined ? undefined : describe(call.arguments),
     decision,
     denial,
-    trace: traceOf(call),
+    ...tracedBy(call),
     tookMs: now - call.receivedAt,
   })
 }
@@ -48,9 +48,15 @@ export function begunEntry(call: Call, trail: Trail): Entry {
   }
 }
 
-/** The trace id of a W3C `traceparent` in `_meta`, if it has the form. */
-function traceOf(call: Call): string | undefined {
+/** The ids of a W3C `traceparent` in `_meta`, if it has the form: of the trace, and of the caller's span where its sampled flag says that it is recorded. */
+function tracedBy(call: Call): Pick<Entry, 'trace' | 'span'> {
   const meta = call.message.body.params?.['_meta']
   const parent = isObject(meta) ? meta['traceparent'] : undefined
-  return typeof parent === 'string' && /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/.test(parent) ? parent.slice(3, 35) : undefined
+  const [, trace, span, flags] = (typeof parent === 'string' && TRACEPARENT.exec(parent)) || []
+  if (trace === undefined || span === undefined || flags === undefined) return {}
+  return (Number.parseInt(flags, 16) & SAMPLED) === 0 ? { trace } : { trace, span }
 }
+
+/** W3C Trace Context §3.2: no version ff, no id that is all zeros. */
+const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$/
+const SAMPLED = 1

@@ -12,6 +12,7 @@ import type { Clock } from '../core/time.ts'
 import type { Limits } from '../limit/limits.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
+import type { Anomalies } from './anomalies.ts'
 import { Approved, type Said } from './approved.ts'
 import { type Asking, createAsking } from './asking.ts'
 import { Catalog } from './catalog.ts'
@@ -20,6 +21,7 @@ import { Declared } from './declared.ts'
 import type { Definitions } from './definitions.ts'
 import type { Budget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
+import { checkHeld, withHeld } from './holds.ts'
 import { Inquiry } from './inquiry.ts'
 import {
   type Ask,
@@ -69,6 +71,8 @@ export interface Parts {
   readonly input: InspectInput
   /** What is held against definitions; absent where nothing is pinned. */
   readonly definitions?: Definitions
+  /** What is held against principals at addresses; absent where nothing is looked for. */
+  readonly anomalies?: Anomalies
   /** What the arguments of a call carry. */
   readonly screen?: Screen
   /** `inspect.output` */
@@ -106,12 +110,15 @@ export function createStations(parts: Parts): Stations {
       if (underway >= parts.maxCalls) throw full(parts.maxCalls)
       underway++
     },
-    identify: countFailures(parts.authenticate, limits, parts.keyIdOf),
+    identify: checkHeld(countFailures(parts.authenticate, limits, parts.keyIdOf), parts.anomalies),
     reopen: seal.reopen,
-    inspect: inspectorOf(parts, catalog, connecting, askTools, (principal, call) => {
-      const decision = weigh(principal, call, NO_FINDINGS)
-      return observing || decision.effect === 'permit' || lacksWord(decision)
-    }),
+    inspect: withHeld(
+      inspectorOf(parts, catalog, connecting, askTools, (principal, call) => {
+        const decision = weigh(principal, call, NO_FINDINGS)
+        return observing || decision.effect === 'permit' || lacksWord(decision)
+      }),
+      parts.anomalies,
+    ),
     decide: weigh,
     enforce: createEnforce(observing, asking, { meter, tasks, approved }),
     narrow: (call, principal) => {

@@ -180,8 +180,8 @@ export class ApiKeys implements Scheme {
   /** The key is the right one; is it still good? */
   #admit({ id, status, expiresAt }: KeyRecord, principal: Principal): Principal {
     const now = this.#options.clock()
-    if (status === 'revoked') throw refused(`key ${id} is revoked`, true)
-    if (expiresAt <= now) throw refused(`key ${id} has expired`, true)
+    if (status === 'revoked') throw refused(`key ${id} is revoked`, id, true)
+    if (expiresAt <= now) throw refused(`key ${id} has expired`, id, true)
     this.#uses.count(id, now)
     return principal
   }
@@ -203,8 +203,8 @@ export class ApiKeys implements Scheme {
     const hash = this.#hash(key)
     const isCurrent = isEqual(hash, record.hash)
     const isPrevious = isEqual(hash, record.previous?.hash ?? record.hash) && record.previous !== undefined && record.previous.until > now
-    if (!isKnown) throw refused(`no key has the id ${key.id}`)
-    if (!isCurrent && !isPrevious) throw refused(`the secret of key ${key.id} is wrong, or was rotated away`)
+    if (!isKnown) throw refused(`no key has the id ${key.id}`, key.id)
+    if (!isCurrent && !isPrevious) throw refused(`the secret of key ${key.id} is wrong, or was rotated away`, key.id)
     const remembered = this.#remember(record)
     if (this.#proved.size >= REMEMBERED_MAX) this.#proved.clear()
     if (isCurrent) this.#proved.set(sha256(writeKey(this.#options.prefix, key)), remembered)
@@ -272,6 +272,6 @@ export class ApiKeys implements Scheme {
   }
 }
 
-function refused(detail: string, isStale = false): Denial {
-  return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }], isStale })
+function refused(detail: string, key?: string, isStale = false): Denial {
+  return new Denial('invalid_token', { detail, remedies: [{ kind: 'authenticate' }], isStale, ...(key === undefined ? {} : { key }) })
 }

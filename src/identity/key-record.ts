@@ -1,8 +1,10 @@
 /** What is remembered of an API key: everything but the key. */
 import { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { type Pattern, parsePattern } from '../core/pattern.ts'
-import type { Principal } from '../core/principal.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
+import { when } from '../core/time.ts'
 
 export type KeyStatus = 'active' | 'revoked'
 
@@ -103,6 +105,13 @@ export function principalOf(record: Pick<KeyRecord, 'id' | 'name' | 'owner' | 'r
     ...(record.allow === undefined ? {} : { grants: record.allow.map((text) => readPattern(text, record.id)) }),
     claims: { name: record.name, ...(record.owner === undefined ? {} : { owner: record.owner }) },
   }
+}
+
+/** What history says of a key that was made or changed, and by whom. */
+export function keyEntry(type: 'key.created' | 'key.rotated' | 'key.revoked', key: KeyView, by: string): Entry {
+  const allow = key.allow === undefined ? '' : `, allow ${key.allow.join(' ')}`
+  const detail = `${key.name}${allow}, expires ${when(key.expiresAt)}`
+  return { type, principal: nameOf(principalOf(key)), kind: 'service', roles: key.roles, detail, by }
 }
 
 function readPattern(text: string, id: string): Pattern {

@@ -1,8 +1,9 @@
 /** Addresses that are turned away: from the configuration, by an operator's word, or for guessing. On every process within a second. */
 import { type Cidr, isWithin, neighbourhoodOf, parseCidr, parseIp, showCidr } from '../core/cidr.ts'
 import { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
-import type { Clock } from '../core/time.ts'
+import { type Clock, when } from '../core/time.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 
@@ -149,6 +150,15 @@ export class Blocks {
     for (const { range, until: end } of this.#ranges.values()) if (end > until && isWithin(range, ip)) until = end
     return until
   }
+}
+
+/** What history says of addresses that an operator turns away. @param until milliseconds since the epoch */
+export function blockEntry(cidr: string, until: number | undefined, by: string): Entry {
+  return { type: 'address.blocked', address: cidr, detail: until === undefined ? 'until it is removed' : `until ${when(until)}`, by }
+}
+
+export function unblockEntry(cidr: string, by: string): Entry {
+  return { type: 'address.unblocked', address: cidr, detail: 'let in again', by }
 }
 
 function readBlock(value: JsonValue): Block {

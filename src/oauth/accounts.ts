@@ -1,6 +1,7 @@
 /** People: local users with a password, and those who sign in elsewhere. */
 import { randomBytes } from 'node:crypto'
 import { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
@@ -137,6 +138,11 @@ export class Accounts {
     }
     throw fault(`User ${name} is being changed by others; try again`)
   }
+}
+
+/** What history says of a local user who was made or changed, and by whom. */
+export function userEntry(type: 'user.created' | 'user.changed', { name, roles }: UserView, detail: string, by: string): Entry {
+  return { type, kind: 'user', roles, detail: `${name}: ${detail}`, by }
 }
 
 /** A password that nobody can guess, for a first user. */

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { AdapterPayload } from 'oidc-provider'
 import { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isEqual, Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
@@ -144,6 +145,17 @@ export class Clients {
       [TERMS]: terms,
     }
   }
+}
+
+/** As people write it; the long ones are URNs. */
+export function shortGrant(grant: GrantType): string {
+  return grant.slice(grant.lastIndexOf(':') + 1).replaceAll('_', '-')
+}
+
+/** What history says of a client that was made or removed, and by whom. */
+export function clientEntry(type: 'client.created' | 'client.removed', client: ClientRecord, by: string): Entry {
+  const detail = `${client.name}: ${client.grants.map(shortGrant).join(' ')}`
+  return { type, client: client.id, roles: client.roles, detail, by }
 }
 
 function authMethod(record: ClientRecord): 'none' | 'private_key_jwt' | 'client_secret_basic' {

@@ -8,8 +8,6 @@ const STYLE = `
 * { box-sizing: border-box }
 body { margin: 0; padding: 2rem 1rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif }
 main { max-width: 30rem; margin: 0 auto }
-main.wide { max-width: 60rem }
-.json { padding: .75rem 1rem; border: 1px solid var(--line); border-radius: .35rem; font: .9rem/1.5 ui-monospace, monospace; white-space: pre-wrap; overflow-wrap: anywhere }
 h1 { font-size: 1.5rem; line-height: 1.25; overflow-wrap: anywhere }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .35rem 1rem; margin: 1rem 0 }
 dt { color: var(--soft) } dd { margin: 0; overflow-wrap: anywhere }
@@ -215,12 +213,11 @@ export function continuePage(body: string): string {
   )
 }
 
-/** @param width `wide` where much is to be read. */
-export function pageOf(title: string, body: Html, width: 'narrow' | 'wide' = 'narrow'): string {
+function pageOf(title: string, body: Html): string {
   return html`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title><style>${new Html(STYLE)}</style></head>
-<body><main class="${width}">${body}</main></body>
+<body><main>${body}</main></body>
 </html>
 `.toString()
 }

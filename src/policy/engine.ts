@@ -18,14 +18,22 @@ export interface Engine extends Law {
   replace(rules: Rules): void
   /** The law in force as Cedar text, with where each policy stands: `policy show`. */
   describe(): string
+  /** A policy in force, by its id. */
+  policy(id: string): PolicyText | undefined
   /** The decision with its grounds: `policy explain`. */
   explain(query: Query): Explanation
+}
+
+export interface PolicyText {
+  readonly id: string
+  readonly place: string
+  readonly text: string
 }
 
 export interface Explanation {
   readonly decision: Decision
   /** The determining policies. */
-  readonly policies: readonly { readonly id: string; readonly place: string; readonly text: string }[]
+  readonly policies: readonly PolicyText[]
   /** What Cedar was shown: the query as far as the law can see it. */
   readonly question: Pick<StatefulAuthorizationCall, 'principal' | 'action' | 'resource' | 'context' | 'entities'>
 }
@@ -67,6 +75,7 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
       inForce = enact(next, inForce.law.strict.slot === even ? odd : even)
     },
     describe: () => describe(inForce.law),
+    policy: (id) => textOf(id, inForce.law),
     explain: (query) => explain(query, inForce),
   }
 }
@@ -96,10 +105,12 @@ function explain(query: Query, { law, strict }: InForce): Explanation {
   const { principal, action, resource, context, entities } = strict.question(query)
   return {
     decision,
-    policies: decision.policies.flatMap((id) => {
-      const policy = law.policies.get(id)
-      return policy === undefined ? [] : [{ id, place: placeOf(policy), text: formatted(policy) }]
-    }),
+    policies: decision.policies.map((id) => textOf(id, law)).filter((policy) => policy !== undefined),
     question: { principal, action, resource, context, entities },
   }
+}
+
+function textOf(id: string, law: Compiled): PolicyText | undefined {
+  const policy = law.policies.get(id)
+  return policy === undefined ? undefined : { id, place: placeOf(policy), text: formatted(policy) }
 }

@@ -1,7 +1,7 @@
 /** One log in one file: only ever appended to, each batch with one system call, by any number of processes. */
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { BatchWriter } from './log-batch.ts'
-import { readStretch } from './log-reader.ts'
+import { readStretch, SCRATCH_BYTES } from './log-reader.ts'
 import { fullFault } from './sqlite-fault.ts'
 import type { Line, Stretch } from './store.ts'
 
@@ -11,6 +11,7 @@ export class LogFile {
   readonly #path: string
   readonly #writer: BatchWriter
   #file: number | undefined
+  #scratch: Buffer | undefined
 
   constructor(path: string, writer: BatchWriter) {
     this.#path = path
@@ -33,7 +34,9 @@ export class LogFile {
 
   read(stretch: Stretch): readonly Line[] {
     const file = this.#existing()
-    return file === undefined ? [] : readStretch(file, stretch)
+    if (file === undefined) return []
+    this.#scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
+    return readStretch(file, stretch, this.#scratch)
   }
 
   /** 0 for a log that was never written. */

@@ -8,6 +8,7 @@ import type { Line, Stretch } from './store.ts'
 const PAGE_LINES = 1_000
 /** Some 400 events. */
 const WINDOW_BYTES = 256 * 1024
+export const SCRATCH_BYTES = 2 * WINDOW_BYTES
 const NEWLINE = 0x0a
 /** A position: where the segment of a line begins, and which of its lines it is. Of fixed width, so that they sort as text. */
 const OFFSET_DIGITS = 14
@@ -27,13 +28,14 @@ interface Place {
 
 /**
  * The lines of a stretch. The file may grow meanwhile; what grows is not seen.
+ * @param scratch to read into, of `SCRATCH_BYTES`: used only until this returns
  * @throws Fault `FAULT_STORE` for a position that this log never gave; whatever the file system throws.
  */
-export function readStretch(file: number, stretch: Stretch): readonly Line[] {
+export function readStretch(file: number, stretch: Stretch, scratch: Buffer): readonly Line[] {
   const after = stretch.after === undefined ? undefined : placeOf(stretch.after)
   const before = stretch.before === undefined ? undefined : placeOf(stretch.before)
   const { last } = stretch
-  const reader = new LogReader(file, last !== undefined)
+  const reader = new LogReader(file, last !== undefined, scratch)
   if (last === undefined) return readFirst(reader, after, before, stretch.limit ?? PAGE_LINES)
   return readLast(reader, after, before, last)
 }
@@ -74,12 +76,14 @@ class LogReader {
   readonly end: number
   readonly #file: number
   readonly #isBackward: boolean
-  #window = Buffer.alloc(0)
+  readonly #scratch: Buffer
+  #window: Buffer = Buffer.alloc(0)
   #windowAt = 0
 
-  constructor(file: number, isBackward: boolean) {
+  constructor(file: number, isBackward: boolean, scratch: Buffer) {
     this.#file = file
     this.#isBackward = isBackward
+    this.#scratch = scratch
     this.end = fstatSync(file).size
   }
 
@@ -132,7 +136,10 @@ class LogReader {
   /** Where the last header in front of this begins; 0 when there is none. */
   #searchBackward(to: number): number {
     for (let stop = to; stop > 0; ) {
-      const start = this.#isLoaded(stop - HEADER_BYTES, stop) ? this.#windowAt : Math.max(0, stop - WINDOW_BYTES)
+      const isNear = this.#isLoaded(stop - HEADER_BYTES, stop)
+      const start = isNear ? this.#windowAt : Math.max(0, stop - WINDOW_BYTES)
+      // With what was searched in vain, if that is little: it is the end of the same segment, which is read next.
+      if (!isNear && to - stop < WINDOW_BYTES) this.#bytes(start, to)
       const bytes = this.#bytes(start, stop)
       for (let at = bytes.lastIndexOf(NEWLINE); at >= HEADER_BYTES - 1; at = bytes.lastIndexOf(NEWLINE, at - 1)) {
         const found = at + 1 - HEADER_BYTES
@@ -156,7 +163,8 @@ class LogReader {
   #load(from: number, to: number): void {
     const start = this.#isBackward ? Math.max(0, Math.min(from, to - WINDOW_BYTES)) : from
     const stop = this.#isBackward ? to : Math.min(this.end, Math.max(to, from + WINDOW_BYTES))
-    const bytes = Buffer.allocUnsafe(stop - start)
+    // Fresh memory for each window would cost more than reading it.
+    const bytes = stop - start <= this.#scratch.length ? this.#scratch.subarray(0, stop - start) : Buffer.allocUnsafe(stop - start)
     for (let done = 0; done < bytes.length; ) {
       const read = readSync(this.#file, bytes, done, bytes.length - done, start + done)
       if (read === 0) throw new Fault('FAULT_STORE', 'The log was cut while it was read: see who writes to its file, then read it again')
@@ -168,17 +176,52 @@ class LogReader {
 }
 
 function lineOf({ at, texts, sound }: Placed, index: number): Line {
-  const position = `${String(at).padStart(OFFSET_DIGITS, '0')}-${String(index).padStart(INDEX_DIGITS, '0')}`
-  const value = parseJson(texts[index] ?? '')
-  if (value === undefined) return { position, value: null, isDamaged: true }
-  return index < sound ? { position, value } : { position, value, isDamaged: true }
+  return new LogLine(at, index, texts[index] ?? '', index < sound)
 }
 
-function parseJson(text: string): JsonValue | undefined {
+interface Parsed {
+  readonly value: JsonValue
+  readonly isJson: boolean
+}
+
+/** Parsed when it is asked for: a report over a million lines looks at the text of most of them, and parsing would be most of its work. */
+class LogLine implements Line {
+  readonly text: string
+  readonly at: number
+  readonly index: number
+  readonly isSound: boolean
+  #parsed: Parsed | undefined
+
+  constructor(at: number, index: number, text: string, isSound: boolean) {
+    this.at = at
+    this.index = index
+    this.text = text
+    this.isSound = isSound
+  }
+
+  get position(): string {
+    return `${String(this.at).padStart(OFFSET_DIGITS, '0')}-${String(this.index).padStart(INDEX_DIGITS, '0')}`
+  }
+
+  get value(): JsonValue {
+    return this.#parse().value
+  }
+
+  get isDamaged(): true | undefined {
+    return this.isSound && this.#parse().isJson ? undefined : true
+  }
+
+  #parse(): Parsed {
+    this.#parsed ??= parseJson(this.text)
+    return this.#parsed
+  }
+}
+
+function parseJson(text: string): Parsed {
   try {
-    return JSON.parse(text) as JsonValue // the type of whatever JSON.parse returns
+    return { value: JSON.parse(text) as JsonValue, isJson: true } // the type of whatever JSON.parse returns
   } catch {
-    return undefined
+    return { value: null, isJson: false }
   }
 }
 

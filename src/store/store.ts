@@ -75,8 +75,10 @@ export interface Line {
   readonly position: string
   /** Null for a line that is no JSON. */
   readonly value: JsonValue
+  /** The JSON text as it stands, where the store keeps texts: whoever looks at it first need not have every line parsed. */
+  readonly text?: string
   /** What stands here is not what was appended, as far as the store itself can tell. */
-  readonly isDamaged?: true
+  readonly isDamaged?: true | undefined
 }
 
 /**

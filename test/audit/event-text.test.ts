@@ -37,6 +37,24 @@ const members: { readonly [Name in keyof Required<Entry>]: fc.Arbitrary<Required
   era: fc.constantFrom('modern', 'legacy'),
   revision: text,
   address: text,
+  bytes: fc.nat(),
+  key: text,
+  isStale: fc.constant(true as const),
+  anomaly: fc.record(
+    {
+      kind: fc.constantFrom('first_use', 'exfiltration'),
+      severity: fc.constantFrom('low', 'high'),
+      subject: text,
+      seen: number,
+      limit: number,
+      baseline: number,
+      windowMs: fc.nat(),
+      events: fc.array(text),
+      reaction: fc.constantFrom('alert', 'block'),
+      until: number,
+    },
+    { requiredKeys: ['kind', 'severity', 'subject', 'seen', 'limit', 'windowMs', 'events', 'reaction'] },
+  ),
   agent: text,
   arguments: shapes,
   argumentsHash: text,
@@ -48,6 +66,7 @@ const members: { readonly [Name in keyof Required<Entry>]: fc.Arbitrary<Required
   tookMs: number,
   approval: text,
   trace: text,
+  span: text,
   by: text,
 }
 const anyEntry: fc.Arbitrary<Entry> = fc.record(members, { requiredKeys: ['type'] })

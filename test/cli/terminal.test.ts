@@ -67,8 +67,11 @@ test('every command has help with examples and a way to answer as JSON', async (
     'policy check',
     'policy explain',
     'policy matrix',
+    'policy replay',
+    'policy suggest',
     'audit tail',
     'audit query',
+    'audit report',
     'audit verify',
     'audit export',
   ]

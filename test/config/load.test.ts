@@ -228,6 +228,40 @@ test('arguments are inspected by the standard, strictly in profile strict, and a
   assert.deepEqual(mistakes('inspect: { input: paranoid }'), ['portcullis.yaml:1:19: inspect.input: expected off, standard or strict'])
 })
 
+test('history leaves this machine sealed or not at all, and the name of our own server is taken once it is on', () => {
+  const config = parse(`
+admin: "[::1]:9090"
+adminServer: [admin]
+servers: { files: { url: "https://files.internal/mcp" } }
+audit:
+  webhook: { url: "https://siem.example.com/in", secret: 0Q8xk2nZ5uVw9yB3rT6mJ1pL4sF7hD0a }
+  otlp: http://127.0.0.1:4318
+  syslog: tls://logs.example.com:6514
+telemetry: { traces: "http://localhost:4318" }
+`)
+  assert.deepEqual(config.admin, { host: '::1', port: 9090 })
+  assert.deepEqual(config.servers['portcullis'], { kind: 'admin', roles: ['admin'] })
+  assert.equal(config.audit.syslog, 'tls://logs.example.com:6514')
+  assert.deepEqual(config.telemetry, { traces: 'http://localhost:4318/' })
+
+  assert.deepEqual(
+    mistakes(`
+adminServer: [admin]
+servers: { portcullis: { url: "https://files.internal/mcp" } }
+audit:
+  webhook: { url: "https://siem.example.com/in", secret: changeme }
+  otlp: http://collector.internal:4318
+  syslog: logs.example.com
+telemetry: { traces: "http://127.0.0.1.evil.example/" }
+`).map((line) => line.replace(/^portcullis.yaml:(\d+):\d+: (\S+):.*$/, '$1 $2')),
+    ['5 audit.webhook.secret', '6 audit.otlp', '7 audit.syslog', '8 telemetry.traces'],
+  )
+  assert.match(
+    mistakes('adminServer: [a]\nservers: { portcullis: { url: "https://x.internal/" } }').join(),
+    /2:\d+: servers\.portcullis: expected another name/,
+  )
+})
+
 test('definitions are pinned at first sight unless told otherwise, and in profile strict only by an operator', () => {
   const settled = (text: string): unknown => parse(text).inspect.definitions
   assert.deepEqual(settled(''), { pin: true, quarantine: false })

@@ -278,6 +278,7 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
         lines.map((line) => line.value),
         [0, 1, 2, 3, { n: 4 }, [5], null, 'seven'],
       )
+      for (const { text, value } of lines) if (text !== undefined) assert.deepEqual(JSON.parse(text), value)
       const positions = lines.map((line) => line.position)
       assert.deepEqual([...positions].sort(), positions)
       assert.equal(new Set(positions).size, positions.length)

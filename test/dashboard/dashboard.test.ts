@@ -10,6 +10,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { aWorld, codeOf, PASSWORD, remedyOf, SECRET, type World } from '../journeys/approval-world.ts'
 import { CHROMIUM, openTab } from '../oauth/chromium.ts'
+import { Browser, csrfIn } from './form-browser.ts'
 
 const HIDDEN = 'rm -rf /\u202e\u2066 <b>harmless</b>\nsecond line'
 
@@ -25,43 +26,13 @@ async function aRequest(args: JsonObject): Promise<{ readonly id: string; readon
   return { key, id: String(remedyOf((await call()).body)['id']), again: async () => codeOf((await call()).body) }
 }
 
-/** A browser, as far as forms and cookies go. */
-class Browser {
-  cookie = ''
-  async get(path: string, headers: Readonly<Record<string, string>> = {}) {
-    return this.#take(await fetch(world.admin + path, { redirect: 'manual', headers: { cookie: this.cookie, ...headers } }))
-  }
-
-  async send(path: string, fields: Readonly<Record<string, string>>, headers: Readonly<Record<string, string>> = {}) {
-    const sent = {
-      redirect: 'manual',
-      method: 'POST',
-      headers: { cookie: this.cookie, ...headers },
-      body: new URLSearchParams(fields),
-    } as const
-    return this.#take(await fetch(world.admin + path, sent))
-  }
-
-  async signIn(name: string, password = PASSWORD, next = '/approvals') {
-    const { text } = await this.get(`/sign-in?next=${encodeURIComponent(next)}`)
-    return this.send('/sign-in', { csrf: csrfIn(text), next: nextIn(text), name, password })
-  }
-
-  async #take(response: Response) {
-    const [set] = response.headers.getSetCookie()
-    if (set !== undefined) this.cookie = set.split(';')[0] ?? ''
-    return { status: response.status, headers: response.headers, text: await response.text(), set }
-  }
-}
-
-const csrfIn = (page: string): string => /name="csrf" value="([^"]+)"/.exec(page)?.[1] ?? ''
-const nextIn = (page: string): string => /name="next" value="([^"]+)"/.exec(page)?.[1] ?? ''
+const aBrowser = (): Browser => new Browser(world.admin)
 const statusOf = async (id: string): Promise<unknown> => (await world.house.gateway.house.approvals.get(id))?.status
 
 describe('a person', () => {
   test('signs in, is shown the whole call, and approves it', async () => {
     const { id, again } = await aRequest({ path: HIDDEN, more: 'x'.repeat(20_000) })
-    const browser = new Browser()
+    const browser = aBrowser()
     const away = await browser.get(`/approvals/${id}`)
     assert.deepEqual([away.status, away.headers.get('location')], [303, `/sign-in?next=${encodeURIComponent(`/approvals/${id}`)}`])
     const signedIn = await browser.signIn('alice', PASSWORD, `/approvals/${id}`)
@@ -70,7 +41,7 @@ describe('a person', () => {
     const page = await browser.get(`/approvals/${id}`)
     assert.match(
       String(page.headers.get('content-security-policy')),
-      /^default-src 'none'; style-src 'sha256-[^']+'; form-action 'self'; frame-ancestors 'none'/,
+      /^default-src 'none'; script-src 'self'; style-src 'self'; .*form-action 'self'; frame-ancestors 'none'.*trusted-types 'none'$/,
     )
     assert.ok(
       page.text.includes('rm -rf /\\u202e\\u2066 &lt;b&gt;harmless&lt;/b&gt;\\nsecond line') && page.text.includes('x'.repeat(20_000)),
@@ -88,7 +59,7 @@ describe('a person', () => {
       ['alice', 'wrong'],
       ['mallory', PASSWORD],
     ] as const) {
-      const browser = new Browser()
+      const browser = aBrowser()
       const refused = await browser.signIn(name, password)
       assert.deepEqual(
         [refused.status, /role="alert">([^<]*)/.exec(refused.text)?.[1]],
@@ -110,7 +81,7 @@ describe('a person', () => {
       () => world.accounts.setRoles('carol', ['agent']),
     ]
     for (const [at, change] of changes.entries()) {
-      const browser = new Browser()
+      const browser = aBrowser()
       await browser.signIn('carol', at === 0 ? PASSWORD : `${PASSWORD} again`)
       assert.equal((await browser.get('/approvals')).status, 200)
       world.now += 1
@@ -120,7 +91,7 @@ describe('a person', () => {
   })
 
   test('who signs out is out at once, and the cookie is good for nothing more', async () => {
-    const browser = new Browser()
+    const browser = aBrowser()
     await browser.signIn('alice')
     const { text } = await browser.get('/approvals')
     const cookie = browser.cookie
@@ -131,14 +102,14 @@ describe('a person', () => {
 
   test('is not sent anywhere else by a link to the sign-in', async () => {
     for (const next of ['//evil.example', 'https://evil.example', '/approvals/../x', '/\\evil.example'])
-      assert.equal((await new Browser().signIn('alice', PASSWORD, next)).headers.get('location'), '/approvals')
+      assert.equal((await aBrowser().signIn('alice', PASSWORD, next)).headers.get('location'), '/')
   })
 })
 
 describe('a form', () => {
   test('of another page, another browser or another site settles nothing', async () => {
     const { id } = await aRequest({ path: '/csrf' })
-    const [browser, other] = [new Browser(), new Browser()]
+    const [browser, other] = [aBrowser(), aBrowser()]
     await browser.signIn('alice')
     await other.signIn('alice')
     const mine = csrfIn((await browser.get(`/approvals/${id}`)).text)

@@ -79,7 +79,7 @@ authentication:
       introspection: { clientId: gw, clientSecret: s3cret, cache: 30s }
     - { issuer: "${away}", allowPrivate: true }
 limits: { failures: { allow: 1000, per: 5m, block: 15m } }
-inspect: { input: off }
+inspect: { input: off, definitions: { pin: false } }
 access:
   roles: { user: { permissions: ["files:read", "files:write", "prompts:use"] }, guest: { permissions: ["other:thing"] } }
   tools:

@@ -34,6 +34,7 @@ const rich = (code: DenialCode) =>
 const IN_BAND = [
   'approval_required',
   'confirmation_required',
+  'connection_required',
   'content_blocked',
   'forbidden',
   'unknown_method',

@@ -19,6 +19,11 @@ const message = z.object({
   error: z.unknown().optional(),
 })
 
+const KEYS: Readonly<Record<string, object>> = {
+  Tab: { code: 'Tab', windowsVirtualKeyCode: 9 },
+  Enter: { code: 'Enter', windowsVirtualKeyCode: 13, text: '\r' },
+}
+
 export interface Tab {
   /** Opens a page, and waits until it is shown. */
   open(url: string): Promise<void>
@@ -26,6 +31,14 @@ export interface Tab {
   look(script: string): Promise<unknown>
   /** Does something that leads to another page, and waits for it. */
   act(script: string): Promise<void>
+  /** What a promise there comes to. */
+  wait(script: string): Promise<unknown>
+  /** Keys, one after the other: `Tab`, `Enter`, or a text to be typed. */
+  press(...keys: readonly string[]): Promise<void>
+  /** Presses the last of the keys, and waits for the page that it leads to. */
+  pressOn(...keys: readonly string[]): Promise<void>
+  /** How the page is looked at. */
+  emulate(how: { readonly width: number; readonly height: number; readonly scheme: 'light' | 'dark' }): Promise<void>
   /** A picture, PNG. */
   picture(): Promise<Buffer>
   /** What the browser complained of. */
@@ -100,12 +113,35 @@ async function attach(url: string, t: TestContext): Promise<Tab> {
     const answer = await send('Runtime.evaluate', { expression: script, returnByValue: true })
     return z.object({ result: z.object({ value: z.unknown().optional() }) }).parse(answer).result.value
   }
+  const wait = async (script: string): Promise<unknown> => {
+    const answer = await send('Runtime.evaluate', { expression: script, returnByValue: true, awaitPromise: true })
+    return z.object({ result: z.object({ value: z.unknown().optional() }) }).parse(answer).result.value
+  }
+  const press = async (...keys: readonly string[]): Promise<void> => {
+    for (const key of keys) {
+      const known = KEYS[key]
+      if (known === undefined) await send('Input.insertText', { text: key })
+      else for (const type of ['keyDown', 'keyUp']) await send('Input.dispatchKeyEvent', { type, key, ...known })
+    }
+  }
   const loaded = (): Promise<void> => new Promise((resolve) => loads.push(resolve))
   await send('Page.enable')
   await send('Log.enable')
   return {
     complaints,
     look,
+    wait,
+    press,
+    pressOn: async (...keys) => {
+      await press(...keys.slice(0, -1))
+      const shown = loaded()
+      await press(keys.at(-1) ?? '')
+      await shown
+    },
+    emulate: async ({ width, height, scheme }) => {
+      await send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false })
+      await send('Emulation.setEmulatedMedia', { features: [{ name: 'prefers-color-scheme', value: scheme }] })
+    },
     open: async (to) => {
       const shown = loaded()
       await send('Page.navigate', { url: to })

@@ -1,5 +1,5 @@
 /** Two definitions, line by line: what went, what came, and the lines around it. */
-import { canonical, type JsonValue } from '../core/json.ts'
+import { canonical, type JsonValue } from './json.ts'
 
 /** Lines of the one times lines of the other, up to which the shortest difference is looked for; beyond, all goes and all comes. */
 const CELLS_MAX = 4_000_000

@@ -1,0 +1,107 @@
+/** Looks for anomalies in what the journal tells, behind the back of the calls; and learns at start what was usual before. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Sensitivity } from '../core/anomaly.ts'
+import type { AuditEvent } from '../core/event.ts'
+import type { Clock } from '../core/time.ts'
+import { LOGS } from '../store/keys.ts'
+import type { Line, Store } from '../store/store.ts'
+import { createDetector, type Sighting } from './anomaly.ts'
+import { DAY_MS } from './anomaly-thresholds.ts'
+import { isEvent } from './event.ts'
+import type { Sink } from './sinks.ts'
+
+/** Events that may wait: a busy second or two. Beyond it they are not looked at, and counted as lost. */
+const WAITING_MAX = 65_536
+/** Looked at in one turn of the event loop: about a millisecond's work. */
+const SLICE_EVENTS = 64
+/** How far back is learned from, and from how many lines at most: some ten seconds' work, in slices. */
+const LEARN_MS = 14 * DAY_MS
+const LEARN_LINES_MAX = 1_000_000
+const PAGE_LINES = 250
+
+export interface AnomalyWatchOptions {
+  readonly sensitivity: Sensitivity
+  readonly store: Pick<Store, 'read'>
+  readonly clock: Clock
+  /** Told of what is far from usual now. */
+  readonly onAnomaly: (sighting: Sighting) => void
+  /** Told of what was, when the journal is read at start. */
+  readonly onPast: (event: AuditEvent) => void
+  readonly onFault: (error: unknown) => void
+}
+
+export class AnomalyWatch implements Sink {
+  readonly name = 'anomalies'
+  readonly #options: AnomalyWatchOptions
+  readonly #detect: ReturnType<typeof createDetector>
+  #waiting: AuditEvent[] = []
+  #work: Promise<void> | undefined
+  #isClosed = false
+
+  constructor(options: AnomalyWatchOptions) {
+    this.#options = options
+    this.#detect = createDetector(options.sensitivity)
+  }
+
+  write(told: Parameters<Sink['write']>[0]): void {
+    if (this.#waiting.length + told.length > WAITING_MAX) throw new Error(`more than ${WAITING_MAX} events wait to be looked at`)
+    for (const one of told) if (one.kind === 'event') this.#waiting.push(one.event)
+    if (this.#waiting.length > 0) this.#work ??= this.#drain()
+  }
+
+  /** Learns from what the journal holds of others' events and of earlier ones; what is written meanwhile waits. @param node our own chain */
+  learn(node: string): void {
+    this.#work = this.#learn(node)
+      .catch((error: unknown) => this.#options.onFault(error))
+      .then(() => this.#drain())
+  }
+
+  /** Resolves when nothing waits. */
+  async settled(): Promise<void> {
+    while (this.#work !== undefined) await this.#work
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#work
+  }
+
+  async #drain(): Promise<void> {
+    while (this.#waiting.length > 0 && !this.#isClosed) {
+      await nextTurn()
+      for (const event of this.#waiting.splice(0, SLICE_EVENTS)) for (const found of this.#detect(event)) this.#options.onAnomaly(found)
+    }
+    this.#work = undefined
+  }
+
+  async #learn(node: string): Promise<void> {
+    const { store, onPast } = this.#options
+    let after = await this.#start()
+    while (!this.#isClosed) {
+      const lines = await store.read(LOGS.audit, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
+      for (const { value } of lines) {
+        // Ours are told to us.
+        if (!isEvent(value) || value.node === node) continue
+        this.#detect(value)
+        onPast(value)
+      }
+      after = lines.at(-1)?.position
+      if (after === undefined) return
+      await nextTurn()
+    }
+  }
+
+  /** A position behind which all that is learned from stands; undefined for the beginning. */
+  async #start(): Promise<string | undefined> {
+    const since = this.#options.clock() - LEARN_MS
+    let first: Line | undefined
+    for (let read = 0; read < LEARN_LINES_MAX && !this.#isClosed; read += PAGE_LINES) {
+      const lines = await this.#options.store.read(LOGS.audit, { last: PAGE_LINES, ...(first !== undefined && { before: first.position }) })
+      if (lines.length === 0) return undefined
+      first = lines[0]
+      if (first !== undefined && isEvent(first.value) && first.value.at < since) return first.position
+      await nextTurn()
+    }
+    return first?.position
+  }
+}

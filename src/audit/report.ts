@@ -1,0 +1,152 @@
+/** What happened in a stretch of time, counted: what was tried, by whom, from where, against what. The first thing that an operator reads. */
+import type { AuditEvent, Outcome } from '../core/event.ts'
+import type { Store } from '../store/store.ts'
+import { type Span, scanEvents } from './scan.ts'
+import { Tally, type Top } from './tally.ts'
+
+/** So many of each: what fits on a screen. */
+const TOP = 10
+
+export interface Report extends Span {
+  /** Calls that ended, by how. */
+  readonly calls: Readonly<Record<Outcome, number>>
+  readonly sections: Readonly<Record<SectionName, Section>>
+}
+
+export interface Section {
+  readonly count: number
+  /** Milliseconds since the epoch; absent when there was none. */
+  readonly firstAt?: number
+  readonly lastAt?: number
+  /** The most frequent of each kind, at most ten; empty where nothing is known of it. */
+  readonly by: Readonly<Record<Dimension, readonly Top[]>>
+  /** By how much any of these counts may be too low: above 0 only where a flood of names did not fit. */
+  readonly missed: number
+}
+
+/** What an event is counted by. A key is a principal, and stands under both. */
+const DIMENSIONS = {
+  why: ({ denial, type, outcome }) => denial ?? (type === 'call.ended' ? outcome : type),
+  principal: ({ principal }) => principal,
+  key: ({ principal }) => (principal?.startsWith('key#') === true ? principal.slice(4) : undefined),
+  address: ({ address }) => address,
+  tool: ({ resource }) => (resource?.kind === 'tool' ? `${resource.server}/${resource.name}` : undefined),
+  server: ({ resource }) => resource?.server,
+} as const satisfies Readonly<Record<string, (event: AuditEvent) => string | undefined>>
+export type Dimension = keyof typeof DIMENSIONS
+
+const CREDENTIALS = ['unauthenticated', 'invalid_token', 'ambiguous_credentials', 'oauth.sign_in_refused', 'oauth.refused', 'token.reused']
+const RIGHTS = ['forbidden', 'not_found', 'insufficient_scope', 'step_up_required']
+const LIMITS = ['rate_limited', 'too_large', 'slow_request', 'limits.degraded', 'limits.restored']
+const FAILURES = ['upstream_failed', 'timeout', 'unavailable', 'no_session']
+
+/**
+ * The sections, in the order in which they are asked: an event is counted in the first that takes it, so no refusal is counted twice and none
+ * is left out. Words are denials, types of events, or the beginnings of these.
+ */
+const SECTIONS = {
+  authentication: { title: 'Failed authentication', of: CREDENTIALS },
+  approvals: { title: 'Approvals', of: ['approval_required', 'approval.*'] },
+  permissions: { title: 'Denied permissions', of: [...RIGHTS, 'would_deny'] },
+  limits: { title: 'Limits hit', of: LIMITS },
+  blocks: { title: 'Blocked addresses', of: ['address.*'] },
+  unusual: { title: 'Unusual access', of: ['anomaly.*'] },
+  drift: { title: 'Definitions that changed or are flawed', of: ['definition.*', 'tool.flawed'] },
+  leaving: { title: 'Data kept from leaving', of: ['content_blocked'] },
+  failures: { title: 'Failed calls', of: [...FAILURES, 'failed'] },
+  requests: { title: 'Other refused requests', of: ['denied'] },
+} as const satisfies Readonly<Record<string, { readonly title: string; readonly of: readonly string[] }>>
+export type SectionName = keyof typeof SECTIONS
+
+const SECTION_NAMES = Object.keys(SECTIONS) as readonly SectionName[] // its own literal
+const DIMENSION_NAMES = Object.keys(DIMENSIONS) as readonly Dimension[] // its own literal
+
+/** One pass over the span; memory does not grow with it. @throws Fault `FAULT_STORE` */
+export async function reportOf(store: Store, span: Span): Promise<Report> {
+  const counts = new Map(SECTION_NAMES.map((name) => [name, new Counts()]))
+  const calls: Record<Outcome, number> = { permitted: 0, would_deny: 0, denied: 0, failed: 0, cancelled: 0 }
+  await scanEvents(store, span, {
+    permitted: () => {
+      calls.permitted++
+    },
+    event: (event) => {
+      if (event.type === 'call.ended' && event.outcome !== undefined) calls[event.outcome]++
+      const section = sectionOf(event)
+      if (section !== undefined) counts.get(section)?.add(event)
+    },
+  })
+  const sections = Object.fromEntries([...counts].map(([name, count]) => [name, count.section()]))
+  return { ...span, calls, sections: sections as Report['sections'] } // every name of the table is there
+}
+
+const SECTION_OF: ReadonlyMap<string, SectionName> = new Map(SECTION_NAMES.flatMap((name) => SECTIONS[name].of.map((word) => [word, name])))
+
+function sectionOf({ type, denial, outcome }: AuditEvent): SectionName | undefined {
+  if (denial !== undefined) return SECTION_OF.get(denial) ?? 'requests'
+  if (type === 'call.ended') return outcome === undefined ? undefined : SECTION_OF.get(outcome)
+  return SECTION_OF.get(type) ?? SECTION_OF.get(`${type.slice(0, type.indexOf('.'))}.*`)
+}
+
+class Counts {
+  readonly #by = new Map(DIMENSION_NAMES.map((name) => [name, new Tally()]))
+  #count = 0
+  #firstAt = Number.POSITIVE_INFINITY
+  #lastAt = 0
+
+  add(event: AuditEvent): void {
+    this.#count++
+    this.#firstAt = Math.min(this.#firstAt, event.at)
+    this.#lastAt = Math.max(this.#lastAt, event.at)
+    for (const [name, tally] of this.#by) {
+      const found = DIMENSIONS[name](event)
+      if (found !== undefined) tally.add(found)
+    }
+  }
+
+  section(): Section {
+    const by = Object.fromEntries([...this.#by].map(([name, tally]) => [name, tally.top(TOP)])) as Section['by'] // every dimension is there
+    const missed = Math.max(...[...this.#by.values()].map((tally) => tally.missed))
+    const times = this.#count === 0 ? {} : { firstAt: this.#firstAt, lastAt: this.#lastAt }
+    return { count: this.#count, ...times, by, missed }
+  }
+}
+
+/** For people, and for whoever keeps reports beside text: Markdown, in which names from outside are code and nothing else. */
+export function reportText({ since, until, calls, sections }: Report): string {
+  const lines = ['# Security report', '', `${instant(since)} to ${instant(until)}`, '']
+  lines.push('| calls | permitted | would be denied | denied | failed | cancelled |', '|---:|---:|---:|---:|---:|---:|')
+  const all = Object.values(calls).reduce((sum, count) => sum + count, 0)
+  lines.push(`| ${[all, calls.permitted, calls.would_deny, calls.denied, calls.failed, calls.cancelled].join(' | ')} |`)
+  for (const name of SECTION_NAMES) {
+    const { count, firstAt, lastAt, by, missed } = sections[name]
+    lines.push('', `## ${SECTIONS[name].title}: ${count}`)
+    if (firstAt === undefined || lastAt === undefined) continue
+    lines.push('', `First ${instant(firstAt)}, last ${instant(lastAt)}.`)
+    if (missed > 0) lines.push(`There were more names than are counted: a count may be too low by ${missed}.`)
+    lines.push('')
+    for (const dimension of DIMENSION_NAMES) {
+      if (by[dimension].length > 0)
+        lines.push(`- by ${dimension}: ${by[dimension].map((top) => `${code(top.name)} ${top.count}`).join(', ')}`)
+    }
+  }
+  return `${lines.join('\n')}\n`
+}
+
+function instant(at: number): string {
+  return new Date(at).toISOString()
+}
+
+/** A code span that its text cannot end (CommonMark §6.1); longer names are cut, control characters shown. */
+function code(name: string): string {
+  const shown = name.length <= NAME_CHARS ? name : `${name.slice(0, NAME_CHARS)}…`
+  const plain = shown.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const longest = Math.max(0, ...[...plain.matchAll(/`+/g)].map(([run]) => run.length))
+  const fence = '`'.repeat(longest + 1)
+  const space = longest > 0 ? ' ' : ''
+  return `${fence}${space}${plain}${space}${fence}`
+}
+
+/** Of a name in a report; the journal has all of it. */
+const NAME_CHARS = 120
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
