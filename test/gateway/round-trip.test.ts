@@ -1,4 +1,4 @@
-/** A call that takes several legs (2026-07-28, basic/patterns/mrtr), through a whole gateway: what a server says in between is sealed to who asked what. */
+/** What a call carries to its server and back, through a whole gateway: states of several legs (2026-07-28, basic/patterns/mrtr) sealed to who asked what; subscriptions narrowed. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
@@ -42,4 +42,20 @@ test('the state of a server leaves sealed, and only who was given it brings it b
   const [last] = upstream.seen.slice(-1)
   assert.ok(last)
   assert.equal((last.body['params'] as JsonObject)['requestState'], STATE)
+})
+
+test('of a subscription the server is asked only for what its caller may listen to', async () => {
+  await using upstream = await aBareUpstream({ greet })
+  const rules =
+    'access: { roles: { user: { permissions: ["*"] } }, resources: [{ uri: "file:///open/**", read: [user], subscribe: [user] }] }'
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${rules}`)
+  const notifications = { resourceSubscriptions: ['file:///open/a', 'file:///closed/b'] }
+  await post(`${house.url}/mcp`, 'subscriptions/listen', { notifications }, { 'x-api-key': await house.key({ roles: ['user'] }) })
+  const asked = upstream.seen
+    .filter(({ body }) => body['method'] === 'subscriptions/listen')
+    .map(({ body }) => body['params'] as JsonObject)
+  assert.deepEqual(
+    asked.map((params) => params['notifications']),
+    [{ resourceSubscriptions: ['file:///open/a'] }],
+  )
 })
