@@ -1,11 +1,11 @@
 /** Tells a webhook that somebody must approve: signed, a few times until it is heard, and never in the way of the call. */
 import { Fault } from '../core/denial.ts'
 import type { Secret } from '../core/secret.ts'
+import { signedHeaders } from '../core/signature.ts'
 import type { Clock } from '../core/time.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import type { Approval } from './record.ts'
 import { visibleJson } from './shown.ts'
-import { signedHeaders } from './signature.ts'
 
 /** Waits before the second and the third try: a restart of the other side is over by then. */
 const WAITS_MS = [1_000, 5_000] as const

@@ -1,10 +1,10 @@
 /** Where history is sent while it happens: a webhook, an OpenTelemetry collector, a syslog server. */
-import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { Fault } from '../core/denial.ts'
 import type { Secret } from '../core/secret.ts'
+import { signedHeaders } from '../core/signature.ts'
 import type { Clock } from '../core/time.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import { lineIn } from './formats.ts'
@@ -28,13 +28,7 @@ export function webhookOutlet(url: string, secret: Secret, fetch: Fetching, cloc
     name: `webhook ${new URL(url).origin}`,
     send(batch) {
       const body = batch.map((told) => `${lineIn('jsonl', null, told.text)}\n`).join('')
-      const timestamp = String(Math.floor(clock() / 1_000))
-      const signature = `v1=${createHmac('sha256', secret.reveal()).update(`${timestamp}.${body}`).digest('hex')}`
-      return post(fetch, url, body, {
-        'content-type': 'application/x-ndjson',
-        'portcullis-timestamp': timestamp,
-        'portcullis-signature': signature,
-      })
+      return post(fetch, url, body, { 'content-type': 'application/x-ndjson', ...signedHeaders(secret, body, clock()) })
     },
   }
 }

@@ -1,5 +1,6 @@
 /** What happened in a stretch of time, counted: what was tried, by whom, from where, against what. The first thing that an operator reads. */
 import type { AuditEvent, Outcome } from '../core/event.ts'
+import { visible } from '../core/visible.ts'
 import type { Store } from '../store/store.ts'
 import { type Span, scanEvents } from './scan.ts'
 import { Tally, type Top } from './tally.ts'
@@ -139,7 +140,7 @@ function instant(at: number): string {
 /** A code span that its text cannot end (CommonMark §6.1); longer names are cut, control characters shown. */
 function code(name: string): string {
   const shown = name.length <= NAME_CHARS ? name : `${name.slice(0, NAME_CHARS)}…`
-  const plain = shown.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  const plain = visible(shown)
   const longest = Math.max(0, ...[...plain.matchAll(/`+/g)].map(([run]) => run.length))
   const fence = '`'.repeat(longest + 1)
   const space = longest > 0 ? ' ' : ''
@@ -148,5 +149,3 @@ function code(name: string): string {
 
 /** Of a name in a report; the journal has all of it. */
 const NAME_CHARS = 120
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g

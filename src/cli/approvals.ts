@@ -5,9 +5,10 @@ import type { Approvals } from '../approval/approvals.ts'
 import type { Approval, Word } from '../approval/record.ts'
 import { visibleJson } from '../approval/shown.ts'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { type Cell, howLong, note, plain, say, sayJson, type Terminal, table, when } from './terminal.ts'
+import { type Cell, howLong, note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
 /** Fewer could be those of another one that is made next. */
 const BEGINNING_MIN = 4
@@ -88,7 +89,7 @@ function showWhole(approval: Approval, terminal: Terminal): void {
     ['asked', when(createdAt)],
     ['until', when(expiresAt)],
   ]
-  for (const [name, value] of rows) say(terminal, `${name.padEnd(12)}${plain(value)}`)
+  for (const [name, value] of rows) say(terminal, `${name.padEnd(12)}${visible(value)}`)
   say(terminal, 'arguments')
   for (const line of visibleJson(approval.arguments).split('\n')) say(terminal, `  ${line}`)
 }

@@ -6,11 +6,12 @@ import { type Question, queryEvents } from '../audit/query.ts'
 import { storeSource } from '../audit/verify.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
 import { parseSpan } from '../core/time.ts'
+import { visible } from '../core/visible.ts'
 import { openConfig, withExisting } from './open.ts'
 import { addReport } from './report.ts'
 import { stopSignal } from './serve.ts'
 import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
-import { note, plain, type Style, say, sayJson, styled, type Terminal, when } from './terminal.ts'
+import { note, type Style, say, sayJson, styled, type Terminal, when } from './terminal.ts'
 import { addVerify } from './verify.ts'
 
 const OUTCOMES: readonly Outcome[] = ['permitted', 'would_deny', 'denied', 'failed', 'cancelled']
@@ -156,7 +157,7 @@ function lineOf(event: AuditEvent, terminal: Terminal): string {
     tookMs === undefined ? '' : `${tookMs.toFixed(1)} ms`,
   ]
   const head = outcome === undefined ? what.padEnd(17) : styled(terminal.output, STYLES[outcome], what.padEnd(17))
-  return `${when(at)}  ${head}  ${plain((principal ?? '-').padEnd(16))}  ${plain(words.filter((word) => word !== '').join('  '))}`
+  return `${when(at)}  ${head}  ${visible((principal ?? '-').padEnd(16))}  ${visible(words.filter((word) => word !== '').join('  '))}`
 }
 
 function instant(moment: Moment, now: number): number {

@@ -4,10 +4,11 @@ import { Caller, type Tool, textOf } from '../agent/caller.ts'
 import { authenticatedFetch, type FetchLike } from '../agent/fetch.ts'
 import { secretOf } from '../config/load.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { visible } from '../core/visible.ts'
 import { readServer } from './login.ts'
 import { examples, misuse, readSpan, type Shell } from './shell.ts'
 import { type AgentOptions, agentOptions, withManager } from './state.ts'
-import { EXIT, plain, say, sayJson, table } from './terminal.ts'
+import { EXIT, say, sayJson, table } from './terminal.ts'
 
 /** Arguments longer than this are no arguments. */
 const INPUT_MAX_CHARS = 4 * 1024 * 1024
@@ -104,7 +105,7 @@ async function callTool(url: URL, tool: string, options: CallOptions & { readonl
   const args = options.args === '-' ? await readInput(shell) : (options.args ?? {})
   const result = await withCaller(url, options, shell, (caller) => caller.callTool(tool, args))
   if (options.json === true) sayJson(shell.terminal, result)
-  else say(shell.terminal, textOf(result).split('\n').map(plain).join('\n'))
+  else say(shell.terminal, textOf(result).split('\n').map(visible).join('\n'))
   if (result['isError'] === true) shell.finish(EXIT.refused)
 }
 

@@ -5,12 +5,13 @@ import { rootCertificates } from 'node:tls'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import { readTlsFiles } from '../face/tls-files.ts'
 import { type CertificateView, readCertificates, viewOf } from '../net/certificate.ts'
 import { makeDevCertificates } from './certs-dev.ts'
 import { openConfig } from './open.ts'
 import { examples, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
-import { EXIT, howLong, note, plain, say, sayJson, styled, table, when } from './terminal.ts'
+import { EXIT, howLong, note, say, sayJson, styled, table, when } from './terminal.ts'
 
 /** A month: as long before as `certificate.expiring` is first told. */
 const WITHIN_MS = 30 * 86_400_000
@@ -113,13 +114,13 @@ function checkCerts(options: CheckOptions, { terminal, finish }: Shell): void {
         howLong(expiresAt - now),
       ]),
     )
-  for (const flaw of flaws) note(terminal, `${styled(terminal.errors, 'red', 'error')}: ${plain(flaw)}`)
+  for (const flaw of flaws) note(terminal, `${styled(terminal.errors, 'red', 'error')}: ${visible(flaw)}`)
   for (const { subject, expiresAt } of ending)
-    note(terminal, `${styled(terminal.errors, 'yellow', 'soon')}: ${plain(subject)} expires in ${howLong(expiresAt - now)}`)
+    note(terminal, `${styled(terminal.errors, 'yellow', 'soon')}: ${visible(subject)} expires in ${howLong(expiresAt - now)}`)
   if (authority !== undefined)
     note(
       terminal,
-      `Clients must be told of the authority ${plain(authority)}, for example by NODE_EXTRA_CA_CERTS; or it is missing in the file.`,
+      `Clients must be told of the authority ${visible(authority)}, for example by NODE_EXTRA_CA_CERTS; or it is missing in the file.`,
     )
 }
 

@@ -6,9 +6,10 @@ import { authenticatedFetch } from '../agent/fetch.ts'
 import type { Token } from '../agent/manager.ts'
 import { isSafe } from '../agent/resource.ts'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import { examples, misuse, readSpan, repeated, type Shell } from './shell.ts'
 import { type AgentOptions, agentOptions, withManager } from './state.ts'
-import { EXIT, note, plain, say, sayJson, type Terminal, when } from './terminal.ts'
+import { EXIT, note, say, sayJson, type Terminal, when } from './terminal.ts'
 
 /** Of the server, beside the person. */
 const ANSWER_MS = 60_000
@@ -95,9 +96,9 @@ function tell(url: URL, { issuer, resource, scopes, expiresAt }: Token, { json }
     sayJson(terminal, { url: url.href, issuer, resource, scopes, ...(expiresAt === undefined ? {} : { expiresAt }) })
     return
   }
-  say(terminal, `signed in at ${plain(issuer)}`)
-  say(terminal, `  server  ${plain(resource ?? url.href)}`)
-  say(terminal, `  scopes  ${plain(scopes.join(' ')) || '-'}`)
+  say(terminal, `signed in at ${visible(issuer)}`)
+  say(terminal, `  server  ${visible(resource ?? url.href)}`)
+  say(terminal, `  scopes  ${visible(scopes.join(' ')) || '-'}`)
   say(terminal, `  until   ${when(expiresAt)}`)
 }
 

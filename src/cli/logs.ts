@@ -4,11 +4,12 @@ import { dirname } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import { serverLogFiles } from '../gateway/server-log.ts'
 import { openConfig } from './open.ts'
 import { stopSignal } from './serve.ts'
 import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
-import { plain, say, sayJson, type Terminal, when } from './terminal.ts'
+import { say, sayJson, type Terminal, when } from './terminal.ts'
 
 const TAIL_LINES = 50
 
@@ -52,7 +53,7 @@ function tell(terminal: Terminal, text: string, json: boolean): void {
   // Half a line, written when the disk was full.
   if (!read.success) return
   if (json) sayJson(terminal, read.data)
-  else say(terminal, `${when(read.data.at)}  ${plain(read.data.text)}`)
+  else say(terminal, `${when(read.data.at)}  ${visible(read.data.text)}`)
 }
 
 function parse(text: string): unknown {

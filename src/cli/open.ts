@@ -6,10 +6,11 @@ import { openKeyring } from '../config/keyfile.ts'
 import { DEFAULT_FILE, loadConfig } from '../config/load.ts'
 import { IN_MEMORY } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import { openRecords, type Records, readLaw } from '../guard/create.ts'
 import { checkInstallation, openStore } from '../guard/open-store.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
-import { note, plain, type Terminal } from './terminal.ts'
+import { note, type Terminal } from './terminal.ts'
 
 /** @param file as given with `-c`, relative to the working folder. @throws Fault `FAULT_CONFIG` */
 export function openConfig(file: string | undefined): Config {
@@ -24,7 +25,7 @@ export function openLaw(config: Config, terminal: Terminal): Engine {
 /** Lends the records to `use` and closes them, however it ends. @throws Fault */
 export async function withRecords<T>(config: Config, terminal: Terminal, use: (records: Records) => Promise<T>): Promise<T> {
   checkLasting(config)
-  const onFault = (fault: Fault): void => note(terminal, `warning: ${plain(fault.message)}`)
+  const onFault = (fault: Fault): void => note(terminal, `warning: ${visible(fault.message)}`)
   const records = openRecords(config, { node: 'cli', onFault, clock: terminal.clock, stdout: false })
   try {
     await checkInstallation(records, config)

@@ -7,6 +7,7 @@ import { Fault } from '../core/denial.ts'
 import { OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
+import { visible } from '../core/visible.ts'
 import { anonymousPrincipal } from '../identity/authenticate.ts'
 import { principalOf } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
@@ -16,7 +17,7 @@ import { addMatrix } from './matrix.ts'
 import { openConfig, openLaw, withRecords } from './open.ts'
 import { addReplay } from './replay.ts'
 import { examples, misuse, readRole, type Shared, type Shell, shared } from './shell.ts'
-import { EXIT, plain, say, sayJson, styled, type Terminal } from './terminal.ts'
+import { EXIT, say, sayJson, styled, type Terminal } from './terminal.ts'
 
 interface ExplainOptions extends Shared {
   readonly as: Asker
@@ -102,15 +103,15 @@ function print({ decision, policies }: Explanation, query: Query, config: Config
   const style = decision.effect === 'permit' ? 'green' : 'red'
   say(
     terminal,
-    `${styled(terminal.output, style, decision.effect)}  ${nameOf(principal)} ${action} ${plain(`${resource.server}/${resource.name}`)}`,
+    `${styled(terminal.output, style, decision.effect)}  ${nameOf(principal)} ${action} ${visible(`${resource.server}/${resource.name}`)}`,
   )
   if (policies.length === 0) say(terminal, 'because nothing permits it')
   for (const { id, place, text } of policies) {
-    say(terminal, `\nby ${plain(id)}  (${plain(place)})`)
-    for (const line of text.split('\n')) say(terminal, `  ${plain(line)}`)
+    say(terminal, `\nby ${visible(id)}  (${visible(place)})`)
+    for (const line of text.split('\n')) say(terminal, `  ${visible(line)}`)
   }
   if (decision.remedies.length > 0) say(terminal, `\nit would be permitted with: ${decision.remedies.map(remedyText).join(', ')}`)
-  for (const { kind, value } of decision.obligations) say(terminal, `\nand owes: ${kind} ${plain(value)}`)
+  for (const { kind, value } of decision.obligations) say(terminal, `\nand owes: ${kind} ${visible(value)}`)
   if (decision.effect === 'forbid' && config.profile === 'observe')
     say(terminal, '\nprofile observe: it is let through and recorded as would_deny')
 }

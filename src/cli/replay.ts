@@ -6,6 +6,7 @@ import type { Span } from '../audit/scan.ts'
 import type { Config } from '../config/config.ts'
 import { Fault } from '../core/denial.ts'
 import type { Principal } from '../core/principal.ts'
+import { visible } from '../core/visible.ts'
 import { readLaw } from '../guard/create.ts'
 import { type Replay, replay } from '../guard/replay.ts'
 import { narrowed, type Suggestion, suggest } from '../guard/suggest.ts'
@@ -13,7 +14,7 @@ import { principalOf } from '../identity/key-record.ts'
 import { createEngine } from '../policy/engine.ts'
 import { openConfig, openLaw, withRecords } from './open.ts'
 import { examples, readSpan, type Shared, type Shell, shared } from './shell.ts'
-import { EXIT, plain, say, sayJson, type Terminal, table } from './terminal.ts'
+import { EXIT, say, sayJson, type Terminal, table } from './terminal.ts'
 
 const WEEK_MS = 7 * 86_400_000
 const MONTH_MS = 30 * 86_400_000
@@ -118,7 +119,7 @@ function printSuggestion({ roles, keys }: Suggestion, access: Config['access']['
   }
   if (keys.length > 0) table(terminal, ['KEY', 'CALLS', 'NEVER USED', 'ENOUGH (keys create --allow)'], keys.map(rowOf))
   say(terminal, '\n# Roles with no more than what was used:\naccess:\n  roles:')
-  for (const [name, role] of Object.entries(access)) say(terminal, `    ${plain(name)}: ${plain(JSON.stringify(role))}`)
+  for (const [name, role] of Object.entries(access)) say(terminal, `    ${visible(name)}: ${visible(JSON.stringify(role))}`)
   say(terminal, '')
   printReplay(effect, terminal)
 }

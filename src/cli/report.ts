@@ -1,9 +1,10 @@
 /** `portcullis audit report`: what was tried, counted. */
 import { type Command, Option } from 'commander'
 import { reportOf, reportText } from '../audit/report.ts'
+import { visible } from '../core/visible.ts'
 import { openConfig, withExisting } from './open.ts'
 import { examples, readSpan, type Shared, type Shell, shared } from './shell.ts'
-import { plain, sayJson } from './terminal.ts'
+import { sayJson } from './terminal.ts'
 
 const DAY_MS = 86_400_000
 
@@ -27,5 +28,5 @@ async function report(options: Options, { terminal }: Shell): Promise<void> {
     reportOf(store, { since: until - options.since, until }),
   )
   if (options.json === true) sayJson(terminal, found)
-  else terminal.output.write(reportText(found).split('\n').map(plain).join('\n'))
+  else terminal.output.write(reportText(found).split('\n').map(visible).join('\n'))
 }

@@ -2,10 +2,11 @@
 import { once } from 'node:events'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import type { Endpoints, Gateway } from '../gateway/gateway.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { note, plain, sayJson, styled, type Terminal } from './terminal.ts'
+import { note, sayJson, styled, type Terminal } from './terminal.ts'
 
 export function addServe(program: Command, shell: Shell): void {
   const command = program.command('serve').description('guard the servers of a configuration, over HTTP')
@@ -40,7 +41,7 @@ function announce(terminal: Terminal, version: string, { url, admin, servers }: 
 }
 
 export function warn(terminal: Terminal, fault: Fault): void {
-  for (const line of fault.message.split('\n')) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${plain(line)}`)
+  for (const line of fault.message.split('\n')) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${visible(line)}`)
 }
 
 async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void> {
@@ -51,7 +52,7 @@ async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void>
           terminal,
           isTaken ? 'policies and certificates were read again' : 'policies and certificates were read again, and not all of it was taken',
         ),
-      (error: unknown) => note(terminal, `warning: ${plain(String(error))}`),
+      (error: unknown) => note(terminal, `warning: ${visible(String(error))}`),
     )
   }
   process.on('SIGHUP', reload)

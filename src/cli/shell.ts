@@ -3,7 +3,8 @@ import { type Command, CommanderError, InvalidArgumentError, Option } from 'comm
 import { Denial, Fault } from '../core/denial.ts'
 import { type Pattern, parsePattern } from '../core/pattern.ts'
 import { parseSpan } from '../core/time.ts'
-import { EXIT, type ExitCode, note, plain, styled, type Terminal } from './terminal.ts'
+import { visible } from '../core/visible.ts'
+import { EXIT, type ExitCode, note, styled, type Terminal } from './terminal.ts'
 
 export interface Shell {
   readonly terminal: Terminal
@@ -70,7 +71,7 @@ export function tell(terminal: Terminal, error: unknown, json: boolean): ExitCod
   const next = nextStep(code, message)
   if (json) note(terminal, JSON.stringify({ error: { code, message: lines, ...(next === undefined ? {} : { next }) } }))
   else {
-    for (const line of lines) note(terminal, `${styled(terminal.errors, 'red', 'error')}: ${plain(line)}`)
+    for (const line of lines) note(terminal, `${styled(terminal.errors, 'red', 'error')}: ${visible(line)}`)
     if (next !== undefined) note(terminal, `  ${next}`)
   }
   return exit

@@ -2,6 +2,7 @@
 import type { Readable, Writable } from 'node:stream'
 import { stripVTControlCharacters, styleText } from 'node:util'
 import type { Clock } from '../core/time.ts'
+import { visible } from '../core/visible.ts'
 
 export { howLong, when } from '../core/time.ts'
 
@@ -41,24 +42,13 @@ export function styled(stream: Writable, style: Style, text: string): string {
   return styleText(style, text, { stream })
 }
 
-/**
- * Text that came from elsewhere, fit for a terminal: what would move its cursor, change its colours
- * or turn the direction of writing is shown as an escape.
- */
-export function plain(text: string): string {
-  return text.replace(UNSAFE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
-}
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
-const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g
-
 /** Columns as wide as their widest cell; the last one is left ragged. */
 export function table(terminal: Terminal, header: readonly string[], rows: readonly (readonly Cell[])[]): void {
   const lines = [header.map((text): Cell => ({ text, style: 'bold' })), ...rows]
   const widths = header.map((_, column) => Math.max(...lines.map((line) => widthOf(line[column] ?? ''))))
   for (const line of lines) {
     const cells = line.map((cell, column) => {
-      const shown = typeof cell === 'string' ? plain(cell) : styled(terminal.output, cell.style, plain(cell.text))
+      const shown = typeof cell === 'string' ? visible(cell) : styled(terminal.output, cell.style, visible(cell.text))
       const space = column === line.length - 1 ? 0 : (widths[column] ?? 0) - widthOf(cell)
       return shown + ' '.repeat(space)
     })
@@ -67,5 +57,5 @@ export function table(terminal: Terminal, header: readonly string[], rows: reado
 }
 
 function widthOf(cell: Cell): number {
-  return [...stripVTControlCharacters(plain(typeof cell === 'string' ? cell : cell.text))].length
+  return [...stripVTControlCharacters(visible(typeof cell === 'string' ? cell : cell.text))].length
 }

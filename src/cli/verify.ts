@@ -6,9 +6,10 @@ import { FORMATS, type Format } from '../audit/formats.ts'
 import { fileSource, storeSource, type Verdict, verifyJournal } from '../audit/verify.ts'
 import { Fault } from '../core/denial.ts'
 import { createKeyedHash } from '../core/secret.ts'
+import { visible } from '../core/visible.ts'
 import { openConfig, withExisting } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { EXIT, plain, say, sayJson, styled, type Terminal } from './terminal.ts'
+import { EXIT, say, sayJson, styled, type Terminal } from './terminal.ts'
 
 interface Options extends Shared {
   readonly file?: string
@@ -57,7 +58,7 @@ function print({ isSound, events, checkpoints, chains, flaw }: Verdict, terminal
     say(terminal, `${styled(terminal.output, 'green', 'ok')} the journal is whole: ${counts}`)
   }
   if (flaw === undefined) return
-  say(terminal, `${styled(terminal.output, 'red', 'broken')} ${flaw.reason}: ${plain(flaw.detail)}`)
-  const id = flaw.id === '' ? '' : `, id ${plain(flaw.id)}`
-  say(terminal, `  first bad record: position ${plain(flaw.position)}, chain ${plain(flaw.node)}, event ${flaw.seq}${id}`)
+  say(terminal, `${styled(terminal.output, 'red', 'broken')} ${flaw.reason}: ${visible(flaw.detail)}`)
+  const id = flaw.id === '' ? '' : `, id ${visible(flaw.id)}`
+  say(terminal, `  first bad record: position ${visible(flaw.position)}, chain ${visible(flaw.node)}, event ${flaw.seq}${id}`)
 }

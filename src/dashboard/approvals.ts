@@ -1,8 +1,9 @@
 /** The pages of approvals: what waits, and one of them whole, with a yes and a no. */
 import type { Approval, Word } from '../approval/record.ts'
-import { visible, visibleJson } from '../approval/shown.ts'
+import { visibleJson } from '../approval/shown.ts'
 import { Fault } from '../core/denial.ts'
 import { when } from '../core/time.ts'
+import { visible } from '../core/visible.ts'
 import { type Html, html } from '../oauth/html.ts'
 import { csrfField, type Form } from '../oauth/pages.ts'
 import type { DashboardParts, Route, Visit } from './parts.ts'

@@ -1,9 +1,9 @@
 /** A call's whole story: who, what, which policies, what was found, and every event of it in the order in which it was written. */
 
-import { visible } from '../approval/shown.ts'
 import { queryEvents } from '../audit/query.ts'
 import type { AuditEvent } from '../core/event.ts'
 import { when } from '../core/time.ts'
+import { visible } from '../core/visible.ts'
 import { type Html, html } from '../oauth/html.ts'
 import type { Engine } from '../policy/engine.ts'
 import type { Store } from '../store/store.ts'

@@ -1,5 +1,5 @@
 /** Tables: the same cells as markup when a page is made, and as JSON when it goes on living. */
-import { visible } from '../approval/shown.ts'
+import { visible } from '../core/visible.ts'
 import { type Html, html } from '../oauth/html.ts'
 
 export type Tone = 'good' | 'bad' | 'warn' | 'soft' | 'number' | 'whole'

@@ -1,9 +1,9 @@
 /** A yes or no that comes back from chat: signed with our secret, good once, in the name of somebody who may approve. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isSigned, SIGNATURE_HEADER, SIGNED_FOR_MS, TIMESTAMP_HEADER } from '../approval/signature.ts'
 import { DENIALS, Denial, Fault } from '../core/denial.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { sha256 } from '../core/secret.ts'
+import { isSigned, SIGNATURE_HEADER, SIGNED_FOR_MS, TIMESTAMP_HEADER } from '../core/signature.ts'
 import { readBody, TooLarge } from '../oauth/forms.ts'
 import { KEYS } from '../store/keys.ts'
 import { saidIn } from './approvals.ts'

@@ -1,10 +1,10 @@
 /** What the gateway itself asks of the person at a client, in the best way that the client has. */
 import { randomUUID } from 'node:crypto'
-import { visible } from '../approval/shown.ts'
 import type { Call, Resource } from '../core/call.ts'
 import type { Question } from '../core/denial.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
+import { visible } from '../core/visible.ts'
 import type { Declared } from './declared.ts'
 import { type Ours, ROUND_TRIP, type StateSeal } from './state.ts'
 

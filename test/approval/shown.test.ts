@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { visible, visibleJson } from '../../src/approval/shown.ts'
+import { visibleJson } from '../../src/approval/shown.ts'
+import { visible } from '../../src/core/visible.ts'
 
 test('whatever could hide or turn a text around is shown, and what people write is left alone', () => {
   const hidden = [

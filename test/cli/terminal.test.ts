@@ -3,8 +3,9 @@ import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
 import { main } from '../../src/cli/main.ts'
 import { tell } from '../../src/cli/shell.ts'
-import { howLong, plain, type Terminal, table, when } from '../../src/cli/terminal.ts'
+import { howLong, type Terminal, table, when } from '../../src/cli/terminal.ts'
 import { Denial, Fault } from '../../src/core/denial.ts'
+import { visible } from '../../src/core/visible.ts'
 
 function createTerminal(): Terminal & { said(): string; told(): string } {
   const output = new PassThrough()
@@ -27,8 +28,8 @@ test('columns are as wide as their widest cell, and colours stay on terminals', 
 })
 
 test('what would move the cursor or turn the text is shown as an escape', () => {
-  assert.equal(plain('a\u001b[31m\r\n\u202eb\u0085'), 'a\\u001b[31m\\u000d\\u000a\\u202eb\\u0085')
-  assert.equal(plain('Grüße ✔'), 'Grüße ✔')
+  assert.equal(visible('a\u001b[31m\r\n\u202eb\u0085'), 'a\\u001b[31m\\u000d\\u000a\\u202eb\\u0085')
+  assert.equal(visible('Grüße ✔'), 'Grüße ✔')
 })
 
 test('instants and spans read well', () => {

@@ -1,6 +1,6 @@
 /** Signed requests, ours to a webhook and a webhook's to us: HMAC-SHA256 over the time and the body, in headers of their own. */
 import { createHmac } from 'node:crypto'
-import { isEqual, type Secret } from '../core/secret.ts'
+import { isEqual, type Secret } from './secret.ts'
 
 export const TIMESTAMP_HEADER = 'portcullis-timestamp'
 export const SIGNATURE_HEADER = 'portcullis-signature'
