@@ -12,7 +12,7 @@ export interface Landing extends AsyncDisposable {
   /** To be registered and asked for. */
   readonly uri: string
   /**
-   * The URL at which the browser came back with this state. Whatever comes without it is turned away and waited past: any page may send it.
+   * The URL at which the browser came back with this state. Whatever comes without it is turned away and waited past, because every page may send it.
    * @throws Fault `FAULT_SIGN_IN` when nobody came in time.
    */
   arrival(state: string, waitMs: number): Promise<URL>

@@ -1,26 +1,15 @@
 /** `portcullis catalog`: what servers say of their tools, prompts and resources; what of it is withheld, what changed, and whether it may be used. */
 import { type Command, Option } from 'commander'
-import { Fault } from '../core/denial.ts'
 import type { JsonValue } from '../core/json.ts'
 import { type DiffLine, diffOf, linesOf } from '../core/line-diff.ts'
-import type { Records } from '../guard/create.ts'
-import { nameThing, PINNED_KINDS, type Pin, type PinnedKind, Pins, pinEntry, type Thing, type Withheld } from '../guard/pins.ts'
-import { hasDisguisedWord } from '../inspect/skeleton.ts'
-import { openConfig, operator, withRecords } from './open.ts'
-import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
+import { nameThing, PINNED_KINDS, type Pin } from '../guard/pins.ts'
+import { type ApproveOptions, approveMany, rejectOne } from './catalog-settle.ts'
+import { find, lastHeld, type OneOptions, readThing, shown, withPins } from './pinned.ts'
+import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, EXIT, note, type Style, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
 
 interface ListOptions extends Shared {
   readonly held?: true
-}
-
-interface OneOptions extends Shared {
-  readonly kind?: PinnedKind
-  readonly digest?: string
-}
-
-interface ApproveOptions extends OneOptions {
-  readonly all?: string
 }
 
 export function addCatalog(program: Command, shell: Shell): void {
@@ -100,11 +89,6 @@ function rowOf(pin: Pin): readonly Cell[] {
 
 const STATES = { drift: 'changed', new: 'new', poisoned: 'suspect', rejected: 'rejected' } as const
 
-/** What waits for a decision. */
-function lastHeld(pin: Pin): Withheld | undefined {
-  return pin.held.findLast(({ why }) => why !== 'rejected')
-}
-
 async function showOne(text: string, options: OneOptions, { terminal }: Shell): Promise<void> {
   const thing = readThing(text, options.kind)
   await withPins(options, terminal, async (pins) => {
@@ -152,33 +136,6 @@ async function diffOne(text: string, options: OneOptions, { terminal, finish }: 
 
 const STYLES: Readonly<Record<DiffLine['sign'], Style>> = { ' ': 'reset', '-': 'red', '+': 'green', '…': 'dim' }
 
-async function approveMany(texts: readonly string[], options: ApproveOptions, { terminal }: Shell): Promise<void> {
-  const { all, digest } = options
-  if (texts.length > 0 === (all !== undefined)) throw misuse('Name what to approve, or a server with --all, not both.')
-  if (digest !== undefined && texts.length !== 1) throw misuse('With --digest, name one thing.')
-  await withPins(options, terminal, async (pins, records) => {
-    const named = texts.map((text) => readThing(text, options.kind))
-    const things: readonly Thing[] = all === undefined ? named : (await pins.list(all)).filter((pin) => lastHeld(pin) !== undefined)
-    if (things.length === 0) note(terminal, `${all ?? ''}: nothing is withheld`)
-    for (const thing of things) {
-      const pin = await pins.approve(thing, operator(), digest)
-      await records.journal.write(pinEntry('definition.approved', thing, pin.pinned?.digest, operator()))
-      if (options.json === true) sayJson(terminal, pin)
-      else say(terminal, `${shown(nameThing(thing))} may be used`)
-    }
-  })
-}
-
-async function rejectOne(text: string, options: OneOptions, { terminal }: Shell): Promise<void> {
-  const thing = readThing(text, options.kind)
-  await withPins(options, terminal, async (pins, records) => {
-    const pin = await pins.reject(thing, options.digest)
-    await records.journal.write(pinEntry('definition.rejected', thing, pin.held.at(-1)?.digest, operator()))
-    if (options.json === true) sayJson(terminal, pin)
-    else say(terminal, `${shown(nameThing(thing))} is rejected${pin.pinned === undefined ? '' : '; as it was approved it may be used'}`)
-  })
-}
-
 async function exportAll(server: string | undefined, options: Shared, { terminal }: Shell): Promise<void> {
   const approved = await withPins(options, terminal, async (pins) => {
     const pinned = (await pins.list(server)).filter((pin) => pin.pinned !== undefined)
@@ -200,34 +157,4 @@ async function exportAll(server: string | undefined, options: Shared, { terminal
       terminal,
       JSON.stringify(approved, null, 2).replace(/[^\n -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`),
     )
-}
-
-function withPins<T>(options: Shared, terminal: Terminal, use: (pins: Pins, records: Records) => Promise<T>): Promise<T> {
-  return withRecords(openConfig(options.config), terminal, (records) => use(new Pins(records.store, terminal.clock), records))
-}
-
-async function find(pins: Pins, thing: Thing): Promise<Pin> {
-  const pin = await pins.get(thing)
-  if (pin === undefined) throw new Fault('FAULT_PIN', `${nameThing(thing)}: no server has shown this`)
-  return pin
-}
-
-/** The name of a server has no slash in it, that of a thing may. */
-function readThing(text: string, kind: PinnedKind = 'tool'): Thing {
-  const slash = text.indexOf('/')
-  if (slash === -1) return { server: text, kind: 'server', name: text }
-  return { server: text.slice(0, slash), kind, name: text.slice(slash + 1) }
-}
-
-/** Everything that has no shape of its own, or changes that of others, as an escape; and where letters pose as others, all that is not ASCII. */
-function shown(text: string): string {
-  return hasDisguisedWord(text) ? text.replace(/[^ -~]/gu, asEscape) : escaped(text).replace(/\n/g, '\\n')
-}
-
-function escaped(text: string): string {
-  return text.replace(/[^\P{C}\n]|[\p{Zl}\p{Zp}\p{Variation_Selector}\u00a0\u2000-\u200a]/gu, asEscape)
-}
-
-function asEscape(character: string): string {
-  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 }

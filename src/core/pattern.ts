@@ -1,6 +1,6 @@
 /** Patterns over names, as in an API key's allow-list and the `access:` section: `*`, `get_*`, `files/read_*`. */
 
-/** A pattern split once. `server` undefined: any server. */
+/** A pattern split once. Without `server` it is of every server. */
 export interface Pattern {
   readonly text: string
   readonly server: string | undefined

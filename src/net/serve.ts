@@ -43,7 +43,7 @@ const CHECK_MS = 1_000
 export interface ListenOptions {
   /** Default: loopback. */
   readonly host?: string
-  /** 0: any free port. */
+  /** 0 for one that is free. */
   readonly port: number
   readonly limits?: Partial<ListenLimits>
   /** Present: TLS, and nothing else, is spoken. */

@@ -210,7 +210,7 @@ function isLoopbackHost(host: string): boolean {
   return host === '127.0.0.1' || host === '[::1]' || host === 'localhost'
 }
 
-/** All its redirects stay on the machine of the user: any program there can take its place (RFC 8252 §8.6). */
+/** All its redirects stay on the machine of the user, and every program there can take its place (RFC 8252 §8.6). */
 export function isNative(redirectUris: readonly string[]): boolean {
   return redirectUris.length > 0 && redirectUris.every((uri) => uri.startsWith('http:'))
 }

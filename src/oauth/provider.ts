@@ -109,7 +109,7 @@ function configurationOf(parts: ProviderParts): Configuration {
     },
     fetch: (url, init) => guarded(options.fetch, url, init),
     fetchResponseBodyLimits: { 'client_id metadata document': DOCUMENT_MAX_BYTES, jwks_uri: KEYS_MAX_BYTES, sector_identifier_uri: 1 },
-    // A client that lives in a web page is a public one, and brings no cookie: any origin may be it.
+    // A client that lives in a web page is a public one, and brings no cookie, so every origin may be it.
     clientBasedCORS: (_ctx, _origin, client) => client.clientAuthMethod === 'none',
     renderError,
     interactions: { url: (_ctx, interaction) => `${base}/interaction/${interaction.uid}`, policy: consentPolicy() },

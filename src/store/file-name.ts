@@ -1,4 +1,4 @@
-/** Names as names of files: any text, on any file system. */
+/** Names as names of files, whatever text and whichever file system. */
 import { hash } from 'node:crypto'
 
 /** Of the 255 bytes that a file name may have: the rest is for what stands in front of it and behind. */

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { it, type TestContext } from 'node:test'
+import { z } from 'zod'
 import { exportJournal } from '../../src/audit/export.ts'
 import { FORMATS, lineIn } from '../../src/audit/formats.ts'
 import { fileSource, storeSource, verifyJournal } from '../../src/audit/verify.ts'
@@ -89,24 +90,34 @@ const REQUIRED = {
   0: ['activity_id', 'category_uid', 'class_uid', 'metadata', 'severity_id', 'time', 'type_uid'],
 } as const
 
+const RECORD = z.looseObject({
+  class_uid: z.literal([6003, 3002, 0]),
+  type_uid: z.number(),
+  activity_id: z.number(),
+  severity_id: z.number(),
+  status_id: z.number().optional(),
+  status_code: z.string().optional(),
+  metadata: z.looseObject({ version: z.string(), product: z.looseObject({ name: z.string() }) }),
+})
+
 it('ocsf: every record has the members that its class requires, and the class is that of what happened', async (context) => {
   const values = await exported(context)
-  // biome-ignore lint/suspicious/noExplicitAny: whatever a reader of these lines would find
-  const records: any[] = values.map((value) => JSON.parse(lineIn('ocsf', value)))
+  const records = values.map((value) => RECORD.parse(JSON.parse(lineIn('ocsf', value))))
 
   assert.deepEqual(
     records.map(({ class_uid }) => class_uid),
     [6003, 6003, 3002, 3002, 6003, ...values.slice(ENTRIES.length).map(() => 0)],
   )
   for (const record of records) {
-    for (const name of REQUIRED[record.class_uid as keyof typeof REQUIRED]) assert.notEqual(record[name], undefined, name)
+    for (const name of REQUIRED[record.class_uid]) assert.notEqual(record[name], undefined, name)
     assert.equal(record.type_uid, record.class_uid * 100 + record.activity_id)
     assert.equal(record.metadata.product.name, 'Portcullis')
     assert.match(record.metadata.version, /^1\./)
   }
-  assert.deepEqual([records[1].status_id, records[1].severity_id, records[1].status_code], [2, 3, 'forbidden'])
-  assert.deepEqual(records[1].api, { operation: 'tools/call', service: { name: 'files' } })
-  assert.deepEqual(records[1].src_endpoint, { ip: '203.0.113.7' })
+  const refused = records[1]
+  assert.deepEqual([refused?.status_id, refused?.severity_id, refused?.status_code], [2, 3, 'forbidden'])
+  assert.deepEqual(refused?.['api'], { operation: 'tools/call', service: { name: 'files' } })
+  assert.deepEqual(refused?.['src_endpoint'], { ip: '203.0.113.7' })
 })
 
 it('cef: what callers chose stays in its field', async (context) => {

@@ -34,7 +34,14 @@ it('answers those for whom it is, and nobody else, under the law', async () => {
     post(url, 'tools/call', { name, arguments: args }, headers)
 
   const listed = await post(url, 'tools/list', {}, owner)
-  assert.deepEqual(namesIn(listed.body), ['block_address', 'explain_decision', 'get_security_audit', 'list_keys', 'list_users'])
+  assert.deepEqual(namesIn(listed.body), [
+    'block_address',
+    'explain_decision',
+    'get_security_audit',
+    'list_approvals',
+    'list_keys',
+    'list_users',
+  ])
   assert.equal((await post(url, 'tools/list', {}, wide)).status, 403)
   assert.equal((await call('list_keys', {}, wide)).status, 403)
   assert.equal((await call('list_keys', {}, other)).status, 400)
@@ -47,6 +54,7 @@ it('answers those for whom it is, and nobody else, under the law', async () => {
   assert.match(keys, /"roles":\["wide"\]/)
   assert.doesNotMatch(keys, /hash|secret|mcp_/)
   assert.deepEqual(resultOf((await call('list_users', {}, owner)).body)['result'], [])
+  assert.deepEqual(resultOf((await call('list_approvals', {}, owner)).body)['result'], [])
   const explained = resultOf((await call('explain_decision', { as: 'role:other', tool: 'one/x' }, owner)).body)['result'] as JsonObject
   assert.equal(explained['effect'], 'forbid')
 
