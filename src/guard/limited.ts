@@ -46,8 +46,9 @@ export function createMeter(limits: Limits, isObserving: boolean, budget?: Budge
   const meter: Meter = {
     charge: (call, principal, decision) => {
       const charged = limits.charge(call, principal, decision)
-      const spent = budget?.(call, principal)
-      return spent === undefined ? charged : Promise.all([charged, spent]).then(() => undefined)
+      if (budget === undefined) return charged
+      // What a limit refuses costs nothing of the budget.
+      return charged === undefined ? budget(call, principal) : charged.then(() => budget(call, principal))
     },
     answered: (message, principal, call) => {
       const bytes = sizeOf(message)

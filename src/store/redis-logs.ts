@@ -134,7 +134,7 @@ function lineOf(id: string, index: number, text: string): Line {
   const [ms = '', seq = ''] = id.split('-')
   const position = `${ms.padStart(MS_DIGITS, '0')}-${seq.padStart(SEQ_DIGITS, '0')}-${String(index).padStart(INDEX_DIGITS, '0')}`
   const value = parseJson(text)
-  return value === undefined ? { position, value: null, isDamaged: true } : { position, value }
+  return value === undefined ? { position, value: null, text, isDamaged: true } : { position, value, text }
 }
 
 function parseJson(text: string): JsonValue | undefined {

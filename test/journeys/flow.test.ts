@@ -221,6 +221,23 @@ flow: { sinks: { s/send: external, s/note: external, s/save: internal }, budget:
   assert.equal(await call('note', 'x'.repeat(700)), 'ok')
 })
 
+test('what another limit refuses costs nothing of the budget', async () => {
+  const now = { at: Date.now() }
+  await using bounded = await aGateway(
+    `
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+limits: { tools: { s/send: { rate: 6/h, burst: 1 } } }
+flow: { sinks: { s/send: external, s/note: external }, budget: { calls: 2/d } }
+`,
+    { clock: () => now.at },
+  )
+  const speaker = modernHttp(`${bounded.url}/mcp`, await bounded.key({ roles: ['user'] }))
+  const call = async (name: string): Promise<unknown> => codeOf(await speaker.ask('tools/call', { name, arguments: {} }))
+  assert.deepEqual([await call('send'), await call('send'), await call('send')], ['ok', 'rate_limited', 'rate_limited'])
+  assert.deepEqual([await call('note'), await call('note')], ['ok', 'rate_limited'])
+})
+
 test('where nothing is to be refused, what would have been is written down', async () => {
   await using observing = await aGateway(`
 profile: observe
