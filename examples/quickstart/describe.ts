@@ -6,6 +6,12 @@ export interface FirstUser {
   readonly password: string
 }
 
+/** Who calls through the browser, and who looks at the dashboard. */
+export interface FirstUsers {
+  readonly caller: FirstUser
+  readonly operator: FirstUser
+}
+
 export interface Started {
   readonly root: string
   readonly config: string
@@ -13,8 +19,10 @@ export interface Started {
   readonly servers: Readonly<Record<string, string>>
   /** The first key, this once; undefined when there was one before. */
   readonly key: string | undefined
-  /** The first user, this once; undefined when there was one before. */
-  readonly person: FirstUser | undefined
+  /** Where the dashboard is. */
+  readonly admin: string
+  /** The first users, this once; undefined when there was one before. */
+  readonly people: FirstUsers | undefined
 }
 
 const REVISION = '2026-07-28'
@@ -47,10 +55,20 @@ function desktopEntry({ root, config }: Started, key: string): string {
   return JSON.stringify({ mcpServers: { files: entry } }, undefined, 2)
 }
 
-function signIn({ person, servers, config }: Started): readonly string[] {
+function signIn({ people, servers, config }: Started): readonly string[] {
   const way = `  claude mcp add --transport http files ${servers['files'] ?? ''}`
-  if (person === undefined) return ['Or sign in with the browser, as somebody of:', `  ./bin/portcullis users list -c ${config}`, way]
-  return ['Or sign in with the browser; this user and password are shown this once:', `  ${person.name}   ${person.password}`, way]
+  if (people === undefined) return ['Or sign in with the browser, as somebody of:', `  ./bin/portcullis users list -c ${config}`, way]
+  return ['Or sign in with the browser; this user and password are shown this once:', userLine(people.caller), way]
+}
+
+function userLine({ name, password }: FirstUser): string {
+  return `  ${name}   ${password}`
+}
+
+function dashboard({ people, admin, config }: Started): readonly string[] {
+  if (people === undefined)
+    return ['The dashboard, for users with the role admin:', `  ${admin}`, `  ./bin/portcullis users add me --role admin -c ${config}`]
+  return ['The dashboard; sign in as this user (role admin), whose password is shown this once:', `  ${admin}`, userLine(people.operator)]
 }
 
 export function describe(started: Started): string {
@@ -72,6 +90,8 @@ export function describe(started: Started): string {
     ...shown,
     '',
     ...signIn(started),
+    '',
+    ...dashboard(started),
     '',
     'curl:',
     `  ${curl(servers.at(-1)?.[1] ?? '', key)}`,

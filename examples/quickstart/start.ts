@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { isatty } from 'node:tty'
 import { z } from 'zod'
-import { describe, type FirstUser } from './describe.ts'
+import { describe, type FirstUser, type FirstUsers } from './describe.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'src/cli/main.ts')
@@ -11,11 +11,13 @@ const CONFIG = join(import.meta.dirname, 'portcullis.yaml')
 /** What the first key may do; `admin` would be too much for a key that is printed on a screen. */
 const FIRST_ROLE = 'user'
 const FIRST_USER = 'alice'
+/** Who looks at the dashboard. */
+const OPERATOR = { name: 'olga', role: 'admin' } as const
 const userList = z.array(z.object({ name: z.string() }))
 const user = z.object({ name: z.string(), password: z.string() })
 const keyList = z.array(z.object({ id: z.string() }))
 const issued = z.object({ key: z.string() })
-const listening = z.object({ servers: z.record(z.string(), z.string()) })
+const listening = z.object({ servers: z.record(z.string(), z.string()), admin: z.string() })
 
 function portcullis<T>(shape: z.ZodType<T>, ...args: readonly string[]): T {
   const printed = execFileSync(process.execPath, [CLI, ...args, '-c', CONFIG, '--json'], {
@@ -31,14 +33,21 @@ function firstKey(): string | undefined {
   return portcullis(issued, 'keys', 'create', '--name', 'first', '--role', FIRST_ROLE).key
 }
 
-/** The first person who may sign in, with a password that is shown this once. */
-function firstUser(): FirstUser | undefined {
+/** The first people who may sign in, with passwords that are shown this once. */
+function firstUsers(): FirstUsers | undefined {
   if (portcullis(userList, 'users', 'list').length > 0) return undefined
-  return portcullis(user, 'users', 'add', FIRST_USER, '--role', FIRST_ROLE)
+  const add = (name: string, role: string): FirstUser => portcullis(user, 'users', 'add', name, '--role', role)
+  return { caller: add(FIRST_USER, FIRST_ROLE), operator: add(OPERATOR.name, OPERATOR.role) }
+}
+
+/** The dashboard has the next port, where only the first was chosen. */
+function chooseAdminPort(): void {
+  const port = Number(process.env['PORTCULLIS_PORT'])
+  if (Number.isInteger(port)) process.env['PORTCULLIS_ADMIN_PORT'] ??= String(port === 0 ? 0 : port + 1)
 }
 
 /** Starts the gateway; answers where it listens. */
-function serve(): Promise<{ readonly servers: Readonly<Record<string, string>> }> {
+function serve(): Promise<z.output<typeof listening>> {
   const gateway = spawn(process.execPath, [CLI, 'serve', '-c', CONFIG, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // A terminal sends its Ctrl-C to the gateway as well: passed on, it would arrive twice and cut off what is under way.
@@ -58,7 +67,8 @@ function serve(): Promise<{ readonly servers: Readonly<Record<string, string>> }
   })
 }
 
+chooseAdminPort()
 const key = firstKey()
-const person = firstUser()
-const { servers } = await serve()
-console.log(describe({ root: ROOT, config: CONFIG, servers, key, person }))
+const people = firstUsers()
+const { servers, admin } = await serve()
+console.log(describe({ root: ROOT, config: CONFIG, servers, admin, key, people }))

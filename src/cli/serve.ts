@@ -37,7 +37,7 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
 function announce(terminal: Terminal, version: string, { url, admin, servers }: Endpoints, profile: string): void {
   note(terminal, `${styled(terminal.errors, 'bold', 'portcullis')} ${version} listens on ${url}, profile ${profile}`)
   for (const [name, endpoint] of Object.entries(servers)) note(terminal, `  ${name}  ${endpoint}`)
-  if (admin !== undefined) note(terminal, `  approvals  ${admin}/approvals`)
+  if (admin !== undefined) note(terminal, `  dashboard  ${admin}`)
 }
 
 export function warn(terminal: Terminal, fault: Fault): void {

@@ -118,6 +118,12 @@ describe('what npm start prints', () => {
     assert.match(key, /^mcp_[0-9A-Za-z]{12}_[0-9A-Za-z]{38}$/)
   })
 
+  test('is where the dashboard is, which asks who comes', async () => {
+    const page = await fetch(quickstart.printed.dashboard)
+    assert.equal(page.status, 200)
+    assert.match(await page.text(), /<input[^>]+type="password"/)
+  })
+
   test('the line for curl lists tools when it is pasted', { skip: CURL }, async () => {
     const { stdout } = await paste(quickstart.printed.curl)
     assert.deepEqual(namesOf(answer.parse(JSON.parse(stdout)).result), ['echo', 'get_time', 'get_weather', 'write_file'])

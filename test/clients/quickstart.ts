@@ -30,6 +30,7 @@ export type StdioEntry = z.output<typeof desktop>['mcpServers'][string]
 export interface Printed {
   readonly endpoints: Readonly<Record<string, string>>
   readonly key: string
+  readonly dashboard: string
   readonly curl: string
   /** Of Claude Code, one a server. */
   readonly claude: readonly string[]
@@ -79,6 +80,7 @@ function read(text: string): Printed {
   return {
     endpoints: Object.fromEntries(endpoints),
     key: under('Your API key', text)[0] ?? '',
+    dashboard: under('The dashboard', text)[0] ?? '',
     curl: under('curl:', text).join('\n'),
     claude: under('Claude Code:', text),
     desktop: desktop.parse(JSON.parse(under('Claude Desktop', text).join('\n'))).mcpServers,
