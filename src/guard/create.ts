@@ -90,8 +90,7 @@ export interface HouseOptions {
   readonly stdout?: boolean
 }
 
-/** @throws Fault when the store or the key file cannot be opened. */
-/** @param listen more who are told of every event, made once there is a store. */
+/** @param listen more who are told of every event, made once there is a store. @throws Fault when the store or the key file cannot be opened. */
 export function openRecords(
   config: Config,
   { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
@@ -166,6 +165,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     authenticate,
     law,
     limits,
+    recall: config.redis === undefined ? undefined : (options.steady ?? (() => performance.now())),
     pageOf: people.pageOf,
     notify: people.notify,
   })

@@ -298,6 +298,7 @@ function withAppend(store: Store, append: Store['append']): Store {
     append,
     read: (log, stretch) => store.read(log, stretch),
     marks: (log) => store.marks(log),
+    trim: (log, before) => store.trim(log, before),
     close: () => store.close(),
   }
 }
