@@ -101,7 +101,6 @@ export function openRecords(
   const store = openStore(config, { clock, turn, onFault, spools })
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
   const seal = config.sealing.records()
-  const { checkpointMs } = config.audit
   const journal = createJournal({
     store,
     clock,
@@ -109,7 +108,8 @@ export function openRecords(
     node,
     sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics]), ...listen(store)],
     turn,
-    checkpointMs,
+    checkpointMs: config.audit.checkpointMs,
+    retainMs: config.audit.retainMs,
     signingKey: keyring.signingKey(),
     headHash: createKeyedHash(keyring.key('journal-head')),
     onFault,

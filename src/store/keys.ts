@@ -67,6 +67,10 @@ export const KEYS = {
   /** That a server has listed all that it has of a kind, so that what comes later is new. */
   listed: (server: string, kind: string): string => keyOf('listed', server, kind),
   allListed: 'listed/',
+  /** What retention has removed of the journal, signed. */
+  cut: 'journal-cut',
+  /** That retention was looked to, until it is due again. */
+  retention: 'journal-retention',
   /** That it was told how few days a certificate has left. */
   certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
   /** A refresh token that may still be used, once. */
