@@ -90,6 +90,7 @@ class ChainJournal implements Journal {
   #isUnsure = false
   #isFailing = false
   #isClosed = false
+  #closing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: JournalOptions) {
@@ -125,9 +126,13 @@ class ChainJournal implements Journal {
     return this.#inTurn(() => this.#checkpoint())
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
-    await this.#retention?.close()
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    if (this.#retention !== undefined) await this.#retention.close()
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#inTurn(() => this.#append())
