@@ -3,6 +3,7 @@ import type { AuditEvent } from '../core/event.ts'
 import { digest, type JsonValue } from '../core/json.ts'
 import { type KeyedHash, sha256 } from '../core/secret.ts'
 import type { Line } from '../store/store.ts'
+import type { Head } from './checkpoint.ts'
 import type { Claims } from './claims.ts'
 import { isEvent } from './event.ts'
 import { isSealed } from './head.ts'
@@ -20,6 +21,7 @@ export type Reason =
   | 'checkpoint_repeated'
   | 'checkpoint_contradicts'
   | 'head_missing'
+  | 'cut_forged'
 
 /** The first bad record. */
 export interface Flaw {
@@ -58,6 +60,8 @@ type Doubt = { readonly node: string } & (
 export interface ChainCount {
   readonly node: string
   readonly events: number
+  /** The first that is there: behind 1 where retention has removed those in front of it. */
+  readonly firstSeq: number
   readonly lastSeq: number
   /** Up to this event somebody signed; what follows is only chained. */
   readonly signedSeq: number
@@ -122,13 +126,24 @@ export class Chains {
   }
 
   counts(): readonly ChainCount[] {
-    return [...this.#chains].map(([node, { events, last }]) => ({
+    return [...this.#chains].map(([node, { events, first, last }]) => ({
       node,
       events,
+      firstSeq: first.seq,
       lastSeq: last.seq,
       signedSeq: Math.min(this.#claims.topOf(node) ?? 0, last.seq),
       isClosed: this.#claims.closedAt(node) !== undefined,
     }))
+  }
+
+  /** What is wrong with what was taken so far, when nothing that is to come could mend it. */
+  soFar(): Flaw | undefined {
+    return this.#flaw ?? (this.#doubt && settle(this.#doubt)) ?? this.#strangers()
+  }
+
+  /** Where each chain stands now. */
+  ends(): readonly Head[] {
+    return [...this.#chains].map(([node, { last }]) => ({ node, seq: last.seq, head: last.digest }))
   }
 
   /** Only the first is kept: what follows a bad record proves nothing. */
@@ -144,11 +159,14 @@ export class Chains {
 
   #look(chain: Chain | undefined, event: AuditEvent, mark: Mark): Flaw | Doubt | undefined {
     const { node } = event
-    const last = chain?.last ?? { seq: 0, id: '', position: mark.position, digest: '', isSealed: false }
+    const cut = this.#claims.cutOf(node)
+    const start = { seq: cut?.seq ?? 0, id: '', position: mark.position, digest: cut?.head ?? '', isSealed: false }
+    const last = chain?.last ?? start
     const claim = this.#claims.headAt(node, mark.seq)
     const end = this.#claims.closedAt(node)
     if (end !== undefined && mark.seq > end) return flawAt('inserted', node, mark, `the chain was closed after event ${end}`)
-    if (chain === undefined && this.#options.isPartial) return checkClaim(claim, node, mark)
+    // Retention removes from the front, so what it has left may begin anywhere; where it ends, the cut has signed.
+    if (chain === undefined && (this.#options.isPartial || mark.seq <= start.seq)) return checkClaim(claim, node, mark)
     if (mark.seq > last.seq + 1) return { kind: 'gap', node, from: last.seq + 1, at: mark }
     if (mark.seq < last.seq) return flawAt('inserted', node, mark, `event ${last.seq} stands in front of it`)
     if (mark.seq === last.seq) return lookAtTwin(node, last, mark, claim)
@@ -196,8 +214,8 @@ export class Chains {
     for (const node of this.#claims.nodes()) {
       const last = this.#chains.get(node)?.last
       const top = this.#claims.topOf(node) ?? 0
-      if ((last?.seq ?? 0) >= top || (last === undefined && this.#options.isPartial)) continue
-      const seq = (last?.seq ?? 0) + 1
+      if ((last?.seq ?? this.#claims.cutOf(node)?.seq ?? 0) >= top || (last === undefined && this.#options.isPartial)) continue
+      const seq = (last?.seq ?? this.#claims.cutOf(node)?.seq ?? 0) + 1
       const detail = `a checkpoint signed for event ${top}, and the chain ends at ${seq - 1}`
       return { reason: 'truncated', node, seq, id: last?.id ?? '', position: last?.position ?? '', detail }
     }

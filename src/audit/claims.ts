@@ -3,6 +3,7 @@ import type { KeyObject } from 'node:crypto'
 import type { JsonValue } from '../core/json.ts'
 import type { Flaw } from './chain.ts'
 import { type Checkpoint, type Head, isCheckpoint, isSigned } from './checkpoint.ts'
+import type { Cut, CutChain } from './cut.ts'
 
 export class Claims {
   readonly #key: KeyObject
@@ -11,11 +12,21 @@ export class Claims {
   readonly #closedAt = new Map<string, number>()
   readonly #counts = new Map<string, number>()
   readonly #sealed = new Set<string>()
+  readonly #cut: Cut | undefined
+  readonly #cutChains: ReadonlyMap<string, CutChain>
   checkpoints = 0
   flaw: Flaw | undefined
 
-  constructor(key: KeyObject) {
+  /** @param cut what retention may have removed: whatever is said of that needs not be there */
+  constructor(key: KeyObject, cut?: Cut) {
     this.#key = key
+    this.#cut = cut
+    this.#cutChains = new Map(cut?.chains.map((chain) => [chain.node, chain]))
+    for (const chain of this.#cutChains.values()) {
+      this.#claim(chain, '')
+      this.#counts.set(chain.node, chain.count)
+      if (chain.closed !== undefined) this.#closedAt.set(chain.node, chain.closed)
+    }
   }
 
   /**
@@ -32,6 +43,8 @@ export class Claims {
       this.#found(value, position, 'checkpoint_forged', 'its signature is not by this key')
       return
     }
+    // A copy that was kept elsewhere may tell of chains that are gone whole, and that the cut tells of no more.
+    if (!isWhole && this.#cut !== undefined && value.at < this.#cut.before) return
     if (isWhole) this.#count(value, position)
     if (value.closed) this.#closedAt.set(value.node, value.seq)
     this.#claim(value, position)
@@ -61,6 +74,11 @@ export class Claims {
     if (head !== undefined) this.#sealed.add(head.node)
   }
 
+  /** What retention may have removed of a chain. */
+  cutOf(node: string): CutChain | undefined {
+    return this.#cutChains.get(node)
+  }
+
   /** The digest that event `seq` of a chain must have; undefined when nobody signed for just that one. */
   headAt(node: string, seq: number): string | undefined {
     return this.#heads.get(node)?.get(seq)
@@ -81,6 +99,7 @@ export class Claims {
 
   #count(checkpoint: Checkpoint, position: string): void {
     const { node, count } = checkpoint
+    if (count <= (this.#cutChains.get(node)?.count ?? 0)) return
     const expected = (this.#counts.get(node) ?? 0) + 1
     this.#counts.set(node, count)
     if (count > expected) this.#found(checkpoint, position, 'checkpoint_deleted', `number ${expected} of this chain is missing before it`)

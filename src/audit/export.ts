@@ -5,11 +5,12 @@ import { isEvent } from './event.ts'
 import type { Source } from './verify.ts'
 
 /**
- * Events in order, then checkpoints. Memory holds the checkpoints.
+ * Where retention has removed something, our word on it first. Events in order, then checkpoints. Memory holds the checkpoints.
  * @param since only what is not older, milliseconds since the epoch: a part of the journal, whose chains begin before it
  */
 export async function* exportJournal(source: Source, since = 0): AsyncGenerator<JsonValue> {
   // Read first: one that is signed later may vouch for events that come too late for this copy.
+  const cut = since === 0 ? await source.cut?.() : undefined
   const checkpoints: JsonValue[] = []
   const known = new Set<string>()
   let after: string | undefined
@@ -18,6 +19,7 @@ export async function* exportJournal(source: Source, since = 0): AsyncGenerator<
     if (isCheckpoint(value)) known.add(value.node)
     after = position
   }
+  if (cut !== undefined) yield cut
   const born = new Set<string>()
   for await (const { value } of source.events()) {
     if (isEvent(value) && !known.has(value.node)) born.add(value.node)

@@ -2,6 +2,7 @@
 import type { Outcome } from '../core/event.ts'
 import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import { isCheckpoint } from './checkpoint.ts'
+import { isCut } from './cut.ts'
 import { isEvent } from './event.ts'
 import { ocsfCheckpoint, ocsfOf } from './ocsf.ts'
 import { escapeLine } from './sinks.ts'
@@ -105,7 +106,7 @@ function ascii(text: string): string {
 }
 
 function placeOf(value: JsonValue): readonly [at: number, node: string] {
-  return isEvent(value) || isCheckpoint(value) ? [value.at, value.node] : [0, '-']
+  return isEvent(value) || isCheckpoint(value) || isCut(value) ? [value.at, value.node] : [0, '-']
 }
 
 function parsed(line: string): JsonValue {

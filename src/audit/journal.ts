@@ -14,6 +14,7 @@ import { eventOf, eventText, type Seal, withSeal } from './event-text.ts'
 import { sealHead } from './head.ts'
 import type { History } from './history.ts'
 import { Neighbours } from './neighbours.ts'
+import { Retention } from './retention.ts'
 import { Fanout, type Sink, type Told } from './sinks.ts'
 
 export interface JournalOptions {
@@ -28,6 +29,8 @@ export interface JournalOptions {
   readonly turn: Turn
   /** At most this long is an event without a checkpoint behind it. */
   readonly checkpointMs: number
+  /** How long events are kept at least; absent: for ever. */
+  readonly retainMs?: number | undefined
   /** Ed25519, private. */
   readonly signingKey: KeyObject
   /** Seals the last event of each append, and the head of the chain: of a key for this purpose only. */
@@ -73,6 +76,7 @@ class ChainJournal implements Journal {
   readonly #options: JournalOptions
   readonly #neighbours: Neighbours
   readonly #fanout: Fanout
+  readonly #retention: Retention | undefined
   #group: Group | undefined
   /** Appends and checkpoints take turns. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -86,6 +90,7 @@ class ChainJournal implements Journal {
   #isUnsure = false
   #isFailing = false
   #isClosed = false
+  #closing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: JournalOptions) {
@@ -93,6 +98,10 @@ class ChainJournal implements Journal {
     this.#options = options
     this.#neighbours = new Neighbours(options.store, this.node)
     this.#fanout = new Fanout(options.sinks, options.onFault)
+    const { retainMs } = options
+    if (retainMs === undefined) return
+    this.#retention = new Retention({ ...options, retainMs, node: this.node, tell: (entry) => this.write(entry) })
+    this.#retention.start()
   }
 
   write(entry: Entry): Promise<void> {
@@ -117,8 +126,13 @@ class ChainJournal implements Journal {
     return this.#inTurn(() => this.#checkpoint())
   }
 
-  async close(): Promise<void> {
-    if (this.#isClosed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  async #end(): Promise<void> {
+    if (this.#retention !== undefined) await this.#retention.close()
     this.#isClosed = true
     clearTimeout(this.#timer)
     await this.#inTurn(() => this.#append())

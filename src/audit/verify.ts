@@ -2,12 +2,13 @@
 import type { KeyObject } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
-import { isObject, type JsonValue } from '../core/json.ts'
+import { canonical, isObject, type JsonValue } from '../core/json.ts'
 import type { KeyedHash } from '../core/secret.ts'
-import { LOGS } from '../store/keys.ts'
+import { KEYS, LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { type ChainCount, Chains, type Flaw } from './chain.ts'
 import { Claims } from './claims.ts'
+import { type Cut, isCut, openCut } from './cut.ts'
 import { isEvent } from './event.ts'
 import { type Format, textIn } from './formats.ts'
 import { openHead } from './head.ts'
@@ -17,6 +18,8 @@ export interface Verdict {
   readonly events: number
   readonly checkpoints: number
   readonly chains: readonly ChainCount[]
+  /** What retention may have removed, in our own signed word. */
+  readonly cut?: Pick<Cut, 'at' | 'before' | 'retainMs' | 'removed'>
   /** The first bad record; absent when sound. */
   readonly flaw?: Flaw
 }
@@ -27,6 +30,10 @@ export interface Source {
   checkpoints(after?: string): AsyncIterable<Line>
   /** Marks of the chains that are open: sealed heads; only a store has them. */
   heads?(): AsyncIterable<Line>
+  /** Our word on what retention has removed; undefined where it never did. */
+  cut?(): Promise<JsonValue | undefined>
+  /** Where it begins: another one when something was removed meanwhile. */
+  start?(): Promise<string>
 }
 
 export interface VerifyOptions {
@@ -39,16 +46,28 @@ export interface VerifyOptions {
 }
 
 const PAGE_LINES = 1_000
+/** Retention may remove while it is verified; it does so once an hour, or less often. */
+const TRIES = 3
 
 /**
  * Constant memory but for a line per checkpoint and chain. May run while the journal is written.
  * @param publicKey Ed25519, of the key that signs checkpoints
  */
 export async function verifyJournal(source: Source, publicKey: KeyObject, options: VerifyOptions = {}): Promise<Verdict> {
+  for (let tries = 1; ; tries++) {
+    const start = await source.start?.()
+    const verdict = await verifyOnce(source, publicKey, options)
+    if (verdict.isSound || tries === TRIES || start === (await source.start?.())) return verdict
+  }
+}
+
+async function verifyOnce(source: Source, publicKey: KeyObject, options: VerifyOptions): Promise<Verdict> {
   const isPartial = options.isPartial ?? false
-  const claims = new Claims(publicKey)
+  const said = await source.cut?.()
+  const cut = said === undefined ? undefined : openCut(said, publicKey)
+  const claims = new Claims(publicKey, cut)
   let after: string | undefined
-  let damage: Flaw | undefined
+  let damage: Flaw | undefined = said !== undefined && cut === undefined ? CUT_FORGED : undefined
   for await (const line of source.checkpoints()) {
     claims.take(line.position, line.value, !isPartial)
     damage ??= damageOf(line)
@@ -72,9 +91,23 @@ export async function verifyJournal(source: Source, publicKey: KeyObject, option
     for await (const { value } of source.checkpoints(after)) claims.takeLate(value)
     if (headHash !== undefined && heads !== undefined) for await (const { value } of heads()) claims.takeLateHead(openHead(value, headHash))
   }
-  const flaw = chains.end() ?? claims.flaw ?? damage
-  const counted = { events: chains.events, checkpoints: claims.checkpoints, chains: chains.counts() }
+  const flaw = (damage === CUT_FORGED ? damage : chains.end()) ?? claims.flaw ?? damage
+  const counted = {
+    events: chains.events,
+    checkpoints: claims.checkpoints,
+    chains: chains.counts(),
+    ...(cut !== undefined && { cut: { at: cut.at, before: cut.before, retainMs: cut.retainMs, removed: cut.removed } }),
+  }
   return flaw === undefined ? { isSound: true, ...counted } : { isSound: false, ...counted, flaw }
+}
+
+const CUT_FORGED: Flaw = {
+  reason: 'cut_forged',
+  node: '',
+  seq: 0,
+  id: '',
+  position: '',
+  detail: 'what says that retention has removed the beginning is not signed by this key, or says that it removed more than it may',
 }
 
 /** What the store alone can tell: nothing is wrong with the record, but its bytes, or those around it, are not the ones that were written. */
@@ -96,10 +129,18 @@ export function storeSource(store: Store): Source {
     events: () => readLog(store, LOGS.audit),
     checkpoints: (after) => readLog(store, LOGS.checkpoints, after),
     heads: () => readHeads(store),
+    cut: () => store.get(KEYS.cut),
+    start: async () => {
+      const [cut, ...firsts] = await Promise.all([
+        store.get(KEYS.cut),
+        ...[LOGS.audit, LOGS.checkpoints].map((log) => store.read(log, { limit: 1 })),
+      ])
+      return canonical([cut ?? null, ...firsts.map((lines) => lines[0]?.position ?? null)])
+    },
   }
 }
 
-/** Exported lines, events and checkpoints mixed; a line's position is its number. `open` is called for each reading. */
+/** Exported lines, events and checkpoints mixed, a cut in front; a line's position is its number. `open` is called for each reading. */
 export function linesSource(open: () => AsyncIterable<string>): Source {
   async function* pick(isWanted: (value: JsonValue) => boolean, after = 0): AsyncGenerator<Line> {
     let number = 0
@@ -109,8 +150,15 @@ export function linesSource(open: () => AsyncIterable<string>): Source {
     }
   }
   return {
-    events: () => pick((value) => !isMarked(value)),
+    events: () => pick((value) => !isMarked(value) && !isCut(value)),
     checkpoints: (after) => pick(isMarked, after === undefined ? 0 : Number(after)),
+    cut: async () => {
+      for await (const text of open()) {
+        const first = parseLine(text)
+        return isCut(first) ? first : undefined
+      }
+      return undefined
+    },
   }
 }
 
@@ -120,8 +168,13 @@ export function fileSource(path: string, format: Format = 'jsonl'): Source {
 }
 
 async function* textsOf(path: string, format: Format): AsyncGenerator<string> {
-  const lines = createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })
-  for await (const line of lines) yield textIn(format, line)
+  const input = createReadStream(path)
+  try {
+    for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY })) yield textIn(format, line)
+  } finally {
+    // Whoever wanted the first line only leaves the rest.
+    input.destroy()
+  }
 }
 
 async function* readHeads(store: Store): AsyncGenerator<Line> {

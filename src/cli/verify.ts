@@ -9,7 +9,9 @@ import { createKeyedHash } from '../core/secret.ts'
 import { visible } from '../core/visible.ts'
 import { openConfig, withExisting } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { EXIT, say, sayJson, styled, type Terminal } from './terminal.ts'
+import { EXIT, say, sayJson, styled, type Terminal, when } from './terminal.ts'
+
+const DAY_MS = 86_400_000
 
 interface Options extends Shared {
   readonly file?: string
@@ -52,10 +54,13 @@ async function verify(options: Options, { terminal, finish }: Shell): Promise<vo
   finish(verdict.isSound ? EXIT.ok : EXIT.refused)
 }
 
-function print({ isSound, events, checkpoints, chains, flaw }: Verdict, terminal: Terminal): void {
+function print({ isSound, events, checkpoints, chains, cut, flaw }: Verdict, terminal: Terminal): void {
   if (isSound) {
     const counts = `${events} events in ${chains.length} chains, ${checkpoints} checkpoints`
     say(terminal, `${styled(terminal.output, 'green', 'ok')} the journal is whole: ${counts}`)
+    if (cut === undefined) return
+    const policy = `retention (${cut.retainMs / DAY_MS} days), on ${when(cut.at)} for the last time`
+    say(terminal, `   verified from ${when(cut.before)} on: ${cut.removed} older events are removed by ${policy}`)
   }
   if (flaw === undefined) return
   say(terminal, `${styled(terminal.output, 'red', 'broken')} ${flaw.reason}: ${visible(flaw.detail)}`)

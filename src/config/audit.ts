@@ -8,6 +8,9 @@ import { sealedUrl, span, text, word } from './values.ts'
 export const auditSettings = z.strictObject({
   file: text('a path, or stdout').optional().describe('Every event also as a line of JSON: to this file, or to `stdout`.'),
   checkpoint: span('1s', '24h').prefault('5m').describe('How often the journal is signed.'),
+  retain: span('1h', '3650d')
+    .optional()
+    .describe('How long events are kept in the journal; older ones are removed, signed for. Unless written, all are kept.'),
   webhook: z
     .strictObject({ url: sealedUrl, secret: secretSetting })
     .optional()
@@ -26,6 +29,8 @@ export interface AuditConfig {
   /** Absolute, or `stdout`. */
   readonly file?: string
   readonly checkpointMs: number
+  /** Absent: for ever. */
+  readonly retainMs?: number
   readonly webhook?: { readonly url: string; readonly secret: Secret }
   /** Of a collector: paths are put behind it. */
   readonly otlp?: string
@@ -38,10 +43,14 @@ export interface TelemetryConfig {
   readonly traces?: string
 }
 
-export function settleAudit({ file, checkpoint, webhook, otlp, syslog }: z.output<typeof auditSettings>, directory: string): AuditConfig {
+export function settleAudit(
+  { file, checkpoint, retain, webhook, otlp, syslog }: z.output<typeof auditSettings>,
+  directory: string,
+): AuditConfig {
   return {
     ...(file === undefined ? {} : { file: file === 'stdout' ? 'stdout' : resolve(directory, file) }),
     checkpointMs: checkpoint,
+    ...(retain === undefined ? {} : { retainMs: retain }),
     ...(webhook === undefined ? {} : { webhook }),
     ...(otlp === undefined ? {} : { otlp }),
     ...(syslog === undefined ? {} : { syslog }),

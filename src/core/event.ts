@@ -70,6 +70,7 @@ export type EventType =
   | 'approval.executed'
   | 'approval.failed'
   | 'approval.unknown'
+  | 'journal.cut'
   | 'limits.degraded'
   | 'limits.restored'
   | 'anomaly.detected'

@@ -82,7 +82,7 @@ function progressOf({ lines, by, startedAt }: Run): Html {
 <p><a class="button" href="/journal">Look again</a></p>`
 }
 
-function verdictOf({ by, startedAt, endedAt = startedAt }: Run, { isSound, events, checkpoints, chains, flaw }: Verdict): Html {
+function verdictOf({ by, startedAt, endedAt = startedAt }: Run, { isSound, events, checkpoints, chains, cut, flaw }: Verdict): Html {
   const rows = chains
     .slice(-CHAINS_SHOWN)
     .toReversed()
@@ -91,6 +91,7 @@ function verdictOf({ by, startedAt, endedAt = startedAt }: Run, { isSound, event
 ${factsOf([
   ['Events', events.toLocaleString('en')],
   ['Checkpoints', checkpoints.toLocaleString('en')],
+  ['Removed by retention', cut && `${cut.removed.toLocaleString('en')} events older than ${when(cut.before)}`],
   ['Verified', `${when(startedAt)}, in ${((endedAt - startedAt) / 1_000).toFixed(1)} s, started by ${outside(by)}`],
   ['Reason', flaw === undefined ? undefined : outside(`${flaw.reason}: ${flaw.detail}`)],
   [

@@ -8,12 +8,14 @@ import type { PeerConfig } from '../config/config.ts'
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
+import type { JsonObject } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import { createSeal, type Seal } from '../core/seal.ts'
 import { abortSignalOf, Stop } from '../core/signal.ts'
 import { readBody } from '../face/intake.ts'
 import type { Relay } from '../face/relay.ts'
 import type { House } from '../guard/create.ts'
+import { taskOf } from '../guard/tasks.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { KEYS } from '../store/keys.ts'
 import { remember } from '../trust/remember.ts'
@@ -88,9 +90,11 @@ class RunningPeers implements Peers {
 
   around(server: string, relay: Relay): Relay {
     this.#relays.set(server, relay)
+    const keepsTasks = this.#house.config.servers[server]?.kind === 'command'
     return (call, principal, stop, req) => {
       const { home, call: plain } = homeOf(call)
       const here = (): AsyncIterable<Message> => this.#named(call, relay(plain, principal, stop, req))
+      if (keepsTasks && call.origin.era === 'modern' && call.resource.kind === 'task') return this.#whereTaskIs(call, principal, here)
       if (home === undefined || home === this.#id) return here()
       return this.#elsewhere(home, call, principal, here)
     }
@@ -103,10 +107,11 @@ class RunningPeers implements Peers {
     await this.#agent.destroy()
   }
 
-  /** A question that waits here is answered here: its state says where. */
+  /** A question that waits here is answered here: its state says where. Of a task, the store does. */
   async *#named(call: Call, messages: AsyncIterable<Message>): AsyncGenerator<Message> {
     for await (const message of messages) {
       const { result } = message.body
+      if (result?.['resultType'] === 'task') await this.#keep(call, result)
       const state = call.origin.era === 'modern' ? result?.['requestState'] : undefined
       if (typeof state !== 'string') yield message
       else yield { body: { ...message.body, result: { ...result, requestState: `${this.#id}.${state}` } } }
@@ -120,6 +125,23 @@ class RunningPeers implements Peers {
     if (answer !== undefined) yield* answer
     else if (call.session === undefined) yield* here()
     else throw new Denial('no_session', { detail: `the replica of this session is gone: ${home}` })
+  }
+
+  /** The task of a command is with the replica that has its process, and gone with it: no other process is asked, which might know another of that name. */
+  async *#whereTaskIs(call: Call, principal: Principal, here: () => AsyncIterable<Message>): AsyncGenerator<Message> {
+    const { server, name } = call.resource
+    const home = await this.#house.store.get(KEYS.taskHome(server, name))
+    if (typeof home !== 'string' || home === this.#id) return yield* here()
+    const url = urlOf(await this.#house.store.get(KEYS.replica(home)))
+    const answer = url === undefined ? undefined : await this.#send(url, home, call, principal)
+    if (answer === undefined) throw new Denial('not_found', { detail: `the replica of this task is gone: ${home}` })
+    yield* answer
+  }
+
+  async #keep({ resource: { server } }: Call, result: JsonObject): Promise<void> {
+    const task = this.#house.config.servers[server]?.kind === 'command' ? taskOf(result) : undefined
+    if (task === undefined) return
+    await this.#house.store.put(KEYS.taskHome(server, task.id), this.#id, { expiresAt: this.#house.clock() + task.lifeMs })
   }
 
   /** @returns undefined when nobody was reached: then nothing was done. */

@@ -90,8 +90,7 @@ export interface HouseOptions {
   readonly stdout?: boolean
 }
 
-/** @throws Fault when the store or the key file cannot be opened. */
-/** @param listen more who are told of every event, made once there is a store. */
+/** @param listen more who are told of every event, made once there is a store. @throws Fault when the store or the key file cannot be opened. */
 export function openRecords(
   config: Config,
   { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
@@ -102,7 +101,6 @@ export function openRecords(
   const store = openStore(config, { clock, turn, onFault, spools })
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
   const seal = config.sealing.records()
-  const { checkpointMs } = config.audit
   const journal = createJournal({
     store,
     clock,
@@ -110,7 +108,8 @@ export function openRecords(
     node,
     sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics]), ...listen(store)],
     turn,
-    checkpointMs,
+    checkpointMs: config.audit.checkpointMs,
+    retainMs: config.audit.retainMs,
     signingKey: keyring.signingKey(),
     headHash: createKeyedHash(keyring.key('journal-head')),
     onFault,
@@ -166,6 +165,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     authenticate,
     law,
     limits,
+    recall: config.redis === undefined ? undefined : (options.steady ?? (() => performance.now())),
     pageOf: people.pageOf,
     notify: people.notify,
   })

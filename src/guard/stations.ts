@@ -38,6 +38,7 @@ import { filterList, limitCaching, limitRevisions } from './lists.ts'
 import { checkMirrors } from './mirrors.ts'
 import { createOutlet, type Outlet, type OutputSettings } from './outlet.ts'
 import { createQuestions } from './questions.ts'
+import { createRecall, type Recall } from './recalled.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { checkReceipt, refusal } from './refusal.ts'
 import { checkInputRequests, kindOfResult } from './results.ts'
@@ -56,6 +57,8 @@ export interface Parts {
   readonly history: History
   readonly limits: Limits
   readonly keyIdOf: KeyIdOf
+  /** Milliseconds that only ever go forward, where the store is elsewhere, so that a way to it is worth being spared. */
+  readonly recall?: Clock | undefined
   readonly store: Store
   readonly seal: StateSeal
   readonly describe: Describe
@@ -99,34 +102,28 @@ export function createStations(parts: Parts): Stations {
   const outlet = outletOf(parts, catalog, asking)
   let underway = 0
   const declared = new Declared()
-  const askTools = toolsAsker(parts, catalog)
+  const recall = recallOf(parts)
+  const askTools = toolsAsker(parts, catalog, recall)
   const questions = createQuestions(seal, declared)
   const connecting = createConnecting(questions)
   const approved = new Approved({ ...parts, questions, declared, catalog, ask: askTools })
-  const { weigh } = asking
   return {
     admit: (call) => {
       limits.admit(call)
       if (underway >= parts.maxCalls) throw full(parts.maxCalls)
       underway++
     },
-    identify: checkHeld(countFailures(parts.authenticate, limits, parts.keyIdOf), parts.anomalies),
+    identify: checkHeld(recall.identify, parts.anomalies),
     reopen: seal.reopen,
-    inspect: withHeld(
-      inspectorOf(parts, catalog, connecting, askTools, (principal, call) => {
-        const decision = weigh(principal, call, NO_FINDINGS)
-        return observing || decision.effect === 'permit' || lacksWord(decision)
-      }),
-      parts.anomalies,
-    ),
-    decide: weigh,
-    enforce: createEnforce(observing, asking, { meter, tasks, approved }),
+    inspect: withHeld(inspectorOf(parts, catalog, connecting, askTools, permitsOf(observing, asking)), parts.anomalies),
+    decide: asking.weigh,
+    enforce: createEnforce(observing, asking, { meter, tasks, approved, recall }),
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
       const listening = narrowListen(call, asking.permits(principal))
       return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
     },
-    begin: (call, trail) => history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))),
+    begin: (call, trail) => both(history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))), recall.confirm(call)),
     direct: (call, principal, forward) => {
       if (approved.takes(call, principal)) return NO_MESSAGES
       const messages = forward(call, principal)
@@ -151,6 +148,7 @@ export function createStations(parts: Parts): Stations {
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)
+      recall.end(call)
       const ended = meter.record(call, endedEntry(call, approved.decided(call, trail), clock(), parts.describe))
       const written = history.write(withApproval(ended, approved.approvalOf(call, trail.denial)))
       const spent = approved.end(call, trail)
@@ -163,10 +161,11 @@ interface Costs {
   readonly meter: Meter
   readonly tasks: TaskOwners
   readonly approved: Approved
+  readonly recall: Recall
 }
 
 /** Forbids first, then limits, then what a person has said is spent: a limit that is reached costs nobody's word. */
-function createEnforce(observing: boolean, { weigh, isVisible }: Asking, { meter, tasks, approved }: Costs): Stations['enforce'] {
+function createEnforce(observing: boolean, { weigh, isVisible }: Asking, { meter, tasks, approved, recall }: Costs): Stations['enforce'] {
   return (decision, principal, call, findings, forward) => {
     const charge = (final: Decision): undefined | Promise<void> => {
       const charged = meter.charge(call, principal, final)
@@ -177,7 +176,8 @@ function createEnforce(observing: boolean, { weigh, isVisible }: Asking, { meter
     if (told instanceof Denial) throw told
     if (!lacksWord(told)) throw refusal(told, call, isVisible(principal, call.action, call.resource, findings))
     const decide = (said: Said): Decision => weigh(principal, call, findings, said)
-    return approved.enforce({ decision: told, principal, call, forward, decide, charge })
+    const wanting = { decision: told, principal, call, forward, decide, charge }
+    return recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)
   }
 }
 
@@ -240,16 +240,25 @@ function withApproval(entry: Entry, approval: string | undefined): Entry {
   return approval === undefined ? entry : { ...entry, approval }
 }
 
+function recallOf({ authenticate, limits, keyIdOf, recall: steady }: Parts): Recall {
+  const identify = countFailures(authenticate, limits, keyIdOf)
+  if (steady === undefined) return { identify, confirm: () => undefined, end: () => undefined }
+  return createRecall({ identify, keyIdOf, steady, isGuessed: () => limits.isGuessed })
+}
+
+/** At once: it is one way to the store. */
+function both(written: Promise<void>, confirmed: Promise<void> | undefined): Promise<void> {
+  return confirmed === undefined ? written : Promise.all([written, confirmed]).then(() => undefined)
+}
+
 /** Once for all who wait, and written down before. */
-function toolsAsker({ history, rootless, clock, definitions }: Parts, catalog: Catalog): Ask {
-  const begin = ({ id, resource: { server } }: Call, principal: Principal): Promise<void> =>
-    history.write({
-      type: 'tools.asked',
-      call: id,
-      resource: { kind: 'server', server, name: server },
-      principal: nameOf(principal),
-      by: 'gateway',
-    })
+function toolsAsker({ history, rootless, clock, definitions }: Parts, catalog: Catalog, recall: Recall): Ask {
+  const begin = (call: Call, principal: Principal): Promise<void> => {
+    const { server } = call.resource
+    const resource = { kind: 'server', server, name: server } as const
+    const written = history.write({ type: 'tools.asked', call: call.id, resource, principal: nameOf(principal), by: 'gateway' })
+    return both(written, recall.confirm(call))
+  }
   const inquiry = new Inquiry({ catalog, clock, begin, ...(definitions === undefined ? {} : { definitions }) })
   const narrow = (asked: Call): Call => (rootless.has(asked.resource.server) ? withoutRoots(asked) : asked)
   return (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(narrow(asked), who))
@@ -276,6 +285,13 @@ function inspectorOf(
     },
   })
   return createInspector({ ...parts, ask, catalog, schema, observing: parts.profile === 'observe', permits })
+}
+
+function permitsOf(observing: boolean, { weigh }: Asking): InspectorParts['permits'] {
+  return (principal, call) => {
+    const decision = weigh(principal, call, NO_FINDINGS)
+    return observing || decision.effect === 'permit' || lacksWord(decision)
+  }
 }
 
 const NO_FINDINGS = [] as const

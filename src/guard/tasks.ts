@@ -1,7 +1,7 @@
 /** Whose task it is: an id names a task and proves nothing, so it is bound to who began it (SEP-2663; 2025-11-25, basic/utilities/tasks). */
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import { isObject, type JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
@@ -10,6 +10,14 @@ import { rewrite } from './lists.ts'
 
 /** A task without a life of its own is remembered so long. */
 const TASK_TTL_MS = 24 * 60 * 60_000
+
+/** The task that a result brings, and how long it is remembered. */
+export function taskOf(result: JsonObject): { readonly id: string; readonly lifeMs: number } | undefined {
+  const task = isObject(result['task']) ? result['task'] : result
+  const id = task['taskId']
+  const ttl = task['ttlMs'] ?? task['ttl']
+  return typeof id === 'string' ? { id, lifeMs: typeof ttl === 'number' && ttl > 0 ? ttl : TASK_TTL_MS } : undefined
+}
 
 export class TaskOwners {
   readonly #store: Store
@@ -23,11 +31,9 @@ export class TaskOwners {
   /** Remembers the owner of a task that an answer brings. */
   async remember(message: Message, call: Call, principal: Principal): Promise<void> {
     const result = message.body.result
-    const task = result === undefined ? undefined : isObject(result['task']) ? result['task'] : result
-    const id = task?.['taskId']
-    if (typeof id !== 'string') throw new Denial('upstream_failed', { detail: 'a task without an id' })
-    const ttl = task?.['ttlMs'] ?? task?.['ttl']
-    const lifeMs = typeof ttl === 'number' && ttl > 0 ? ttl : TASK_TTL_MS
+    const begun = result === undefined ? undefined : taskOf(result)
+    if (begun === undefined) throw new Denial('upstream_failed', { detail: 'a task without an id' })
+    const { id, lifeMs } = begun
     const key = KEYS.taskOwner(call.resource.server, id)
     const isNew = await this.#store.put(key, nameOf(principal), { expiresAt: this.#clock() + lifeMs, onlyIfAbsent: true })
     // A server that hands out one id twice would hand one caller's task to another.

@@ -47,6 +47,8 @@ export const KEYS = {
   clients: 'client/',
   /** Who began a task of a server's. */
   taskOwner: (server: string, id: string): string => keyOf('task', server, id),
+  /** With which replica a task is, where its server is a process of that replica. */
+  taskHome: (server: string, id: string): string => keyOf('task-home', server, id),
   /** That a DPoP proof was used: the thumbprint of its key, the digest of its `jti`. */
   proof: (thumbprint: string, id: string): string => keyOf('proof', thumbprint, id),
   /** That a token was revoked, by the digest of what its issuer vouched for; it lies there as long as the token would have lived. */
@@ -67,6 +69,10 @@ export const KEYS = {
   /** That a server has listed all that it has of a kind, so that what comes later is new. */
   listed: (server: string, kind: string): string => keyOf('listed', server, kind),
   allListed: 'listed/',
+  /** What retention has removed of the journal, signed. */
+  cut: 'journal-cut',
+  /** That retention was looked to, until it is due again. */
+  retention: 'journal-retention',
   /** That it was told how few days a certificate has left. */
   certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
   /** A refresh token that may still be used, once. */

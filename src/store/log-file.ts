@@ -1,20 +1,25 @@
 /** One log in one file: only ever appended to, each batch with one system call, by any number of processes. */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs'
 import type { BatchWriter } from './log-batch.ts'
 import { readStretch, SCRATCH_BYTES } from './log-reader.ts'
 import { fullFault } from './sqlite-fault.ts'
 import type { Line, Stretch } from './store.ts'
 
-const { O_APPEND, O_CREAT, O_RDWR } = constants
+const { O_APPEND, O_CREAT, O_RDONLY, O_RDWR } = constants
+const MODE_WRITE = 0o200
+const MODE_ENDED = 0o400
 
 export class LogFile {
   readonly #path: string
+  /** Added to the positions of its lines: where it begins in a log of several files. */
+  readonly #base: number
   readonly #writer: BatchWriter
   #file: number | undefined
   #scratch: Buffer | undefined
 
-  constructor(path: string, writer: BatchWriter) {
+  constructor(path: string, writer: BatchWriter, base = 0) {
     this.#path = path
+    this.#base = base
     this.#writer = writer
   }
 
@@ -36,13 +41,24 @@ export class LogFile {
     const file = this.#existing()
     if (file === undefined) return []
     this.#scratch ??= Buffer.allocUnsafeSlow(SCRATCH_BYTES)
-    return readStretch(file, stretch, this.#scratch)
+    return readStretch(file, stretch, this.#scratch, this.#base)
   }
 
   /** 0 for a log that was never written. */
   get bytes(): number {
     const file = this.#existing()
     return file === undefined ? 0 : fstatSync(file).size
+  }
+
+  /** Nobody appends to it any more: it is told by its mode, which whoever has it open sees too. */
+  get isEnded(): boolean {
+    const file = this.#existing()
+    return file !== undefined && (fstatSync(file).mode & MODE_WRITE) === 0
+  }
+
+  end(): void {
+    const file = this.#existing()
+    if (file !== undefined) fchmodSync(file, MODE_ENDED)
   }
 
   close(): void {
@@ -52,13 +68,20 @@ export class LogFile {
 
   /** Reading makes no file. */
   #existing(): number | undefined {
+    if (this.#file !== undefined) return this.#file
     try {
-      this.#file ??= openSync(this.#path, O_RDWR | O_APPEND)
+      this.#file = openSync(this.#path, O_RDWR | O_APPEND)
     } catch (error) {
-      if (!isMissing(error)) throw error
+      if (isMissing(error)) return undefined
+      if (!isKept(error)) throw error
+      this.#file = openSync(this.#path, O_RDONLY)
     }
     return this.#file
   }
+}
+
+function isKept(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'EACCES' || error.code === 'EPERM')
 }
 
 export function isMissing(error: unknown): boolean {

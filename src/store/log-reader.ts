@@ -11,9 +11,9 @@ const WINDOW_BYTES = 256 * 1024
 export const SCRATCH_BYTES = 2 * WINDOW_BYTES
 const NEWLINE = 0x0a
 /** A position: where the segment of a line begins, and which of its lines it is. Of fixed width, so that they sort as text. */
-const OFFSET_DIGITS = 14
+const OFFSET_DIGITS = 16
 const INDEX_DIGITS = 8
-const POSITION = /^([0-9]{14})-([0-9]{8})$/
+const POSITION = /^([0-9]{16})-([0-9]{8})$/
 
 /** A segment and where it stands. */
 interface Placed extends Segment {
@@ -21,7 +21,7 @@ interface Placed extends Segment {
   readonly end: number
 }
 
-interface Place {
+export interface Place {
   readonly at: number
   readonly index: number
 }
@@ -29,13 +29,14 @@ interface Place {
 /**
  * The lines of a stretch. The file may grow meanwhile; what grows is not seen.
  * @param scratch to read into, of `SCRATCH_BYTES`: used only until this returns
+ * @param base what the positions of this file begin with
  * @throws Fault `FAULT_STORE` for a position that this log never gave; whatever the file system throws.
  */
-export function readStretch(file: number, stretch: Stretch, scratch: Buffer): readonly Line[] {
-  const after = stretch.after === undefined ? undefined : placeOf(stretch.after)
-  const before = stretch.before === undefined ? undefined : placeOf(stretch.before)
+export function readStretch(file: number, stretch: Stretch, scratch: Buffer, base = 0): readonly Line[] {
+  const after = stretch.after === undefined ? undefined : placeOf(stretch.after, base)
+  const before = stretch.before === undefined ? undefined : placeOf(stretch.before, base)
   const { last } = stretch
-  const reader = new LogReader(file, last !== undefined, scratch)
+  const reader = new LogReader(file, last !== undefined, scratch, base)
   if (last === undefined) return readFirst(reader, after, before, stretch.limit ?? PAGE_LINES)
   return readLast(reader, after, before, last)
 }
@@ -47,7 +48,7 @@ function readFirst(reader: LogReader, after: Place | undefined, before: Place | 
     const to = at === before?.at ? Math.min(before.index, segment.texts.length) : segment.texts.length
     for (let index = at === after?.at ? after.index + 1 : 0; index < to; index++) {
       if (lines.length >= limit) return lines
-      lines.push(lineOf(segment, index))
+      lines.push(lineOf(segment, index, reader.base))
     }
     at = segment.end
   }
@@ -66,7 +67,7 @@ function readLast(reader: LogReader, after: Place | undefined, before: Place | u
     if (before !== undefined && at > before.at) continue
     const first = at === after?.at ? after.index + 1 : 0
     let index = at === before?.at ? Math.min(before.index, texts.length) : texts.length
-    while (--index >= first && lines.length < last) lines.push(lineOf(segment, index))
+    while (--index >= first && lines.length < last) lines.push(lineOf(segment, index, reader.base))
   }
   return lines.reverse()
 }
@@ -74,13 +75,15 @@ function readLast(reader: LogReader, after: Place | undefined, before: Place | u
 class LogReader {
   /** Where the file ended when it was opened to be read. */
   readonly end: number
+  readonly base: number
   readonly #file: number
   readonly #isBackward: boolean
   readonly #scratch: Buffer
   #window: Buffer = Buffer.alloc(0)
   #windowAt = 0
 
-  constructor(file: number, isBackward: boolean, scratch: Buffer) {
+  constructor(file: number, isBackward: boolean, scratch: Buffer, base: number) {
+    this.base = base
     this.#file = file
     this.#isBackward = isBackward
     this.#scratch = scratch
@@ -175,8 +178,8 @@ class LogReader {
   }
 }
 
-function lineOf({ at, texts, sound }: Placed, index: number): Line {
-  return new LogLine(at, index, texts[index] ?? '', index < sound)
+function lineOf({ at, texts, sound }: Placed, index: number, base: number): Line {
+  return new LogLine(base + at, index, texts[index] ?? '', index < sound)
 }
 
 interface Parsed {
@@ -225,10 +228,11 @@ function parseJson(text: string): Parsed {
   }
 }
 
-function placeOf(position: string): Place {
+/** @throws Fault `FAULT_STORE` for what is no position */
+export function placeOf(position: string, base = 0): Place {
   const [, at, index] = POSITION.exec(position) ?? []
   if (at === undefined || index === undefined) throw notPosition()
-  return { at: Number(at), index: Number(index) }
+  return { at: Number(at) - base, index: Number(index) }
 }
 
 function notPosition(): Fault {

@@ -2,7 +2,7 @@
 import { Fault } from '../core/denial.ts'
 import { shortName } from './file-name.ts'
 import { BatchWriter } from './log-batch.ts'
-import { LogFile } from './log-file.ts'
+import { LogPieces } from './log-pieces.ts'
 import type { Ready } from './mark.ts'
 import { MarkFiles } from './mark-files.ts'
 import type { Line, Mark, Stretch } from './store.ts'
@@ -11,13 +11,14 @@ export interface Logs {
   append(name: string, texts: readonly string[], mark: Ready | undefined): void
   read(name: string, stretch: Stretch): readonly Line[]
   marks(name: string): readonly Mark[]
+  trim(name: string, before: string): void
   /** On disk, of those that were used. */
   bytes(): number
   close(): void
 }
 
 interface Log {
-  readonly lines: LogFile
+  readonly lines: LogPieces
   readonly marks: MarkFiles
 }
 
@@ -54,6 +55,10 @@ export class FileLogs implements Logs {
     return this.#logOf(name).marks.all()
   }
 
+  trim(name: string, before: string): void {
+    this.#logOf(name).lines.trim(before)
+  }
+
   bytes(): number {
     let bytes = 0
     for (const { lines } of this.#open.values()) bytes += lines.bytes
@@ -74,7 +79,7 @@ export class FileLogs implements Logs {
     if (known !== undefined) return known
     if (this.#isClosed) throw new Fault('FAULT_STORE', 'The store is closed')
     const path = `${this.#path}-${shortName(name)}`
-    const log = { lines: new LogFile(`${path}.log`, this.#writer), marks: new MarkFiles(`${path}.marks`) }
+    const log = { lines: new LogPieces(path, this.#writer), marks: new MarkFiles(`${path}.marks`) }
     this.#open.set(name, log)
     return log
   }

@@ -12,6 +12,8 @@ const POSITION_DIGITS = 16
 
 interface Log {
   readonly texts: string[]
+  /** Of those in front. */
+  removed: number
   readonly marks: Map<string, string>
 }
 
@@ -19,7 +21,7 @@ export class MemoryLogs implements Logs {
   readonly #logs = new Map<string, Log>()
 
   append(name: string, texts: readonly string[], mark: Ready | undefined): void {
-    const log: Log = this.#logs.get(name) ?? { texts: [], marks: new Map() }
+    const log: Log = this.#logs.get(name) ?? { texts: [], removed: 0, marks: new Map() }
     this.#logs.set(name, log)
     for (const text of texts) log.texts.push(text)
     if (mark === undefined) return
@@ -28,18 +30,24 @@ export class MemoryLogs implements Logs {
   }
 
   read(name: string, stretch: Stretch): readonly Line[] {
-    const texts = this.#logs.get(name)?.texts ?? []
-    const from = stretch.after === undefined ? 0 : numberOf(stretch.after)
-    const to = Math.min(texts.length, stretch.before === undefined ? texts.length : numberOf(stretch.before) - 1)
+    const { texts, removed } = this.#logs.get(name) ?? { texts: [], removed: 0 }
+    const from = stretch.after === undefined ? 0 : Math.max(0, numberOf(stretch.after) - removed)
+    const to = Math.min(texts.length, stretch.before === undefined ? texts.length : numberOf(stretch.before) - 1 - removed)
     const { last } = stretch
     const start = last === undefined ? from : Math.max(from, to - last)
     const end = last === undefined ? Math.min(to, from + (stretch.limit ?? PAGE_LINES)) : to
-    return texts.slice(start, Math.max(start, end)).map((text, index) => lineOf(text, start + index + 1))
+    return texts.slice(start, Math.max(start, end)).map((text, index) => lineOf(text, removed + start + index + 1))
   }
 
   marks(name: string): readonly Mark[] {
     const marks = [...(this.#logs.get(name)?.marks ?? [])].map(([by, text]) => ({ by, value: parsed(text) }))
     return marks.sort((left, right) => (left.by < right.by ? -1 : 1))
+  }
+
+  trim(name: string, before: string): void {
+    const log = this.#logs.get(name)
+    const gone = log?.texts.splice(0, Math.max(0, numberOf(before) - 1 - log.removed))
+    if (log !== undefined) log.removed += gone?.length ?? 0
   }
 
   bytes(): number {

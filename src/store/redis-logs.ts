@@ -110,6 +110,12 @@ export class RedisLogs {
     return marks.sort((left, right) => (left.by < right.by ? -1 : 1))
   }
 
+  /** Entries that lie in front of it whole. @throws Fault `FAULT_STORE` (rejects) */
+  async trim(log: string, before: string): Promise<void> {
+    const key = this.#keys.log(log)
+    await this.#link.send(key, 'XTRIM', key, 'MINID', placeOf(before).id)
+  }
+
   async #entries(
     log: string,
     command: string,

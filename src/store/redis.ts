@@ -134,6 +134,10 @@ class RedisStore implements Store {
     return this.#logs.marks(log)
   }
 
+  trim(log: string, before: string): Promise<void> {
+    return this.#logs.trim(checkKey(log), before)
+  }
+
   async close(): Promise<void> {
     await this.#outbox.close()
     this.#link.close()

@@ -152,6 +152,14 @@ class SqliteStore implements Store {
     }
   }
 
+  async trim(log: string, before: string): Promise<void> {
+    try {
+      this.#openLogs().trim(checkKey(log), before)
+    } catch (error) {
+      throw faultOf(error, this.#path)
+    }
+  }
+
   async close(): Promise<void> {
     if (!this.#database.isOpen) return
     this.#database.close()

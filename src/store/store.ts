@@ -1,4 +1,4 @@
-/** Memory: three nouns (records that expire, cells that refill, logs that grow), eight verbs, each atomic on one replica or on many. */
+/** Memory: three nouns (records that expire, cells that refill, logs that grow), nine verbs, each atomic on one replica or on many. */
 import type { JsonValue } from '../core/json.ts'
 
 /** A record and the version of its last change. */
@@ -82,7 +82,7 @@ export interface Line {
 }
 
 /**
- * Eight verbs: get, put, take, list, charge, append, read, marks. All reject with a `Fault` (`FAULT_STORE`) when the store is away; none of them ever answers from memory instead.
+ * Nine verbs: get, put, take, list, charge, append, read, marks, trim. All reject with a `Fault` (`FAULT_STORE`) when the store is away; none of them ever answers from memory instead.
  * Keys are the texts of `keys.ts`. Values are JSON.
  */
 export interface Store {
@@ -104,5 +104,10 @@ export interface Store {
   read(log: string, stretch?: Stretch): Promise<readonly Line[]>
   /** Where the writers of a log stand, in the order of their names. */
   marks(log: string): Promise<readonly Mark[]>
+  /**
+   * Removes lines in front of this position for good, the first ones first and none from here on; all others keep their positions. Where a log is
+   * kept in pieces, whole pieces go: what was written since the last time stays until the one that is asked for after it is past.
+   */
+  trim(log: string, before: string): Promise<void>
   close(): Promise<void>
 }

@@ -17,10 +17,10 @@ const KEY = KEYS.privateKey.export({ format: 'der', type: 'pkcs8' }).toString('b
 async function runWriter(
   path: string,
   name: string,
-  limits: { readonly killAfter?: number; readonly count?: number },
+  limits: { readonly killAfter?: number; readonly count?: number; readonly fastFrom?: number },
 ): Promise<readonly string[]> {
   const count = limits.count === undefined ? '' : String(limits.count)
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), path, name, KEY, count], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'writer.ts'), path, name, KEY, count, String(limits.fastFrom ?? '')], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = new Promise((resolve) => child.on('close', resolve))
@@ -50,6 +50,29 @@ it('keeps every acknowledged event of writers that are killed at random moments,
     assert.equal(verdict.events, written.size)
     await store.close()
   }
+})
+
+it('loses nothing but what is too old, and doubles nothing, when a writer is killed in the middle of its retention', async (context) => {
+  const path = join(makeFolder(context), 'a.db')
+  const fastFrom = Date.now()
+  let removed = 0
+  for (let round = 0; round < 3; round++) {
+    const acknowledged = await runWriter(path, `w${round}`, { killAfter: randomInt(4_000, 8_000), fastFrom })
+    const store = openSqlite(path, { clock: Date.now })
+    const written: string[] = []
+    for await (const { event } of queryEvents(store)) written.push(event.call ?? '')
+    const { flaw, cut } = await verifyJournal(storeSource(store), KEYS.publicKey, { headHash: HEAD_HASH })
+    assert.equal(flaw, undefined)
+    const calls = written.filter((call) => call !== '')
+    assert.equal(new Set(calls).size, calls.length)
+    // What is gone stood in front of everything that is left.
+    const gone = acknowledged.filter((call) => !calls.includes(call))
+    assert.deepEqual(gone, acknowledged.slice(0, gone.length))
+    assert.ok(gone.length < acknowledged.length && (cut?.removed ?? 0) >= removed)
+    removed = cut?.removed ?? 0
+    await store.close()
+  }
+  assert.ok(removed > 0)
 })
 
 it('verifies when two processes write at once and one of them is killed', async (context) => {

@@ -233,7 +233,7 @@ it('signs at its close for a group that the store kept although it failed to ans
   await journal.close()
   const { flaw, chains } = await verifyJournal(storeSource(store), KEYS.publicKey)
   assert.equal(flaw, undefined)
-  assert.deepEqual(chains, [{ node: journal.node, events: 4, lastSeq: 4, signedSeq: 4, isClosed: true }])
+  assert.deepEqual(chains, [{ node: journal.node, events: 4, firstSeq: 1, lastSeq: 4, signedSeq: 4, isClosed: true }])
 })
 
 it('refuses what comes after it was closed, and writes what came before', async (context) => {
@@ -298,6 +298,7 @@ function withAppend(store: Store, append: Store['append']): Store {
     append,
     read: (log, stretch) => store.read(log, stretch),
     marks: (log) => store.marks(log),
+    trim: (log, before) => store.trim(log, before),
     close: () => store.close(),
   }
 }

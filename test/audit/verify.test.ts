@@ -62,7 +62,7 @@ it('finds nothing wrong with a journal that nobody touched, and counts it', asyn
     isSound: true,
     events: EVENTS,
     checkpoints: 3,
-    chains: [{ node: desk.node, events: EVENTS, lastSeq: EVENTS, signedSeq: EVENTS, isClosed: true }],
+    chains: [{ node: desk.node, events: EVENTS, firstSeq: 1, lastSeq: EVENTS, signedSeq: EVENTS, isClosed: true }],
   })
 })
 

@@ -42,14 +42,14 @@ servers:
   files: { command: [./server.js, ./data], timeout: 30s, env: { LOG_LEVEL: info }, cwd: work }
   weather: { url: "https://weather.internal/mcp" }
 access: { policies: policy/*.cedar }
-audit: { file: stdout, checkpoint: 1m }
+audit: { file: stdout, checkpoint: 1m, retain: 90d }
 limits: { request: { maxBytes: 64KiB, timeout: 5s } }
 `)
   const here = process.cwd()
   assert.equal(config.store, join(here, 'state/p.db'))
   assert.equal(config.keyFile, join(here, 'state/portcullis.key'))
   assert.deepEqual(config.access.policies, [join(here, 'policy/*.cedar')])
-  assert.deepEqual(config.audit, { file: 'stdout', checkpointMs: 60_000 })
+  assert.deepEqual(config.audit, { file: 'stdout', checkpointMs: 60_000, retainMs: 7_776_000_000 })
   assert.equal(config.limits.request.maxBytes, 65_536)
   assert.equal(config.limits.request.timeoutMs, 5_000)
   assert.deepEqual(config.servers['weather'], { kind: 'url', url: 'https://weather.internal/mcp', timeoutMs: 60_000 })

@@ -372,6 +372,45 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
       assert.equal((await store.marks('log')).length, 1)
     })
 
+    it('removes what stands in front of a position, at the latest with what was written until the next time, and nothing else', async () => {
+      const [one, two] = await openTwo()
+      const values = async (stretch = {}): Promise<readonly JsonValue[]> => (await two.read('log', stretch)).map(({ value }) => value)
+      const positionOf = async (wanted: JsonValue): Promise<string> =>
+        (await two.read('log')).find(({ value }) => value === wanted)?.position ?? assert.fail(`${wanted} is gone`)
+      for (const [n, store] of [one, two, one, two].entries()) await store.append('log', [n], { by: 'w', value: n })
+      await one.append('other', ['kept'])
+      const [zero, three] = [await positionOf(0), await positionOf(3)]
+      await one.trim('log', three)
+      assert.deepEqual((await values()).slice(-1), [3])
+      for (const [n, store] of [two, one, two].entries()) await store.append('log', [4 + n], { by: 'w', value: 4 + n })
+      const [four, five] = [await positionOf(4), await positionOf(5)]
+      await two.trim('log', four)
+      assert.deepEqual(await values(), [4, 5, 6])
+      assert.deepEqual([await positionOf(4), await positionOf(5)], [four, five])
+      await one.append('log', [7])
+      // Positions of lines that are gone are still in front of all others.
+      for (const gone of [zero, three]) {
+        assert.deepEqual(await values({ after: gone }), [4, 5, 6, 7])
+        assert.deepEqual(await values({ before: gone, last: 9 }), [])
+        await one.trim('log', gone)
+      }
+      assert.deepEqual(await values({ after: four, before: await positionOf(7) }), [5, 6])
+      assert.deepEqual(await values({ last: 2 }), [6, 7])
+      assert.deepEqual(await values({ limit: 3 }), [4, 5, 6])
+      assert.deepEqual(await values({ before: five, last: 3 }), [4])
+      await two.trim('log', await positionOf(7))
+      await one.append('log', [8])
+      await two.trim('log', await positionOf(8))
+      assert.deepEqual((await values()).slice(-1), [8])
+      assert.ok((await positionOf(8)) > five)
+      assert.deepEqual(await two.marks('log'), [{ by: 'w', value: 6 }])
+      assert.deepEqual(
+        (await two.read('other')).map(({ value }) => value),
+        ['kept'],
+      )
+      await assert.rejects(one.trim('log', 'nowhere'), { code: 'FAULT_STORE' })
+    })
+
     it('rejects with FAULT_STORE once it is closed, and closes twice without harm', async () => {
       const store = await openOne()
       await store.close()
@@ -385,6 +424,7 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
       await assert.rejects(store.append('log', [1]), fault)
       await assert.rejects(store.read('log'), fault)
       await assert.rejects(store.marks('log'), fault)
+      await assert.rejects(store.trim('log', ''), fault)
     })
 
     it('finds everything again after it was closed and opened', { skip: traits.isPrivate === true }, async () => {
@@ -403,6 +443,16 @@ export function storeContract(name: string, create: () => Backing | Promise<Back
       )
       assert.deepEqual(await again.marks('log'), [{ by: 'w', value: 2 }])
       assert.equal((await again.charge([{ key: 'c', intervalMs: 1_000, burst: 1, cost: 1 }], now)).allowed, false)
+      const third = (await again.read('log')).at(-1)?.position ?? ''
+      await again.trim('log', third)
+      await again.close()
+      const last = await open()
+      await last.append('log', ['four'])
+      await last.trim('log', (await last.read('log')).at(-1)?.position ?? '')
+      assert.deepEqual(
+        (await last.read('log')).map((line) => line.value),
+        ['four'],
+      )
     })
   })
 }

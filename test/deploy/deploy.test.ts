@@ -1,11 +1,13 @@
 /** What deploy/ ships fits together, gives away nothing, and is taken by the tools that read it, where they are. */
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
+import { DCLinter } from 'dclint'
+import { validate } from 'dockerfile-utils'
 import { parse, parseAllDocuments } from 'yaml'
 import { z } from 'zod'
 import { parseConfig } from '../../src/config/load.ts'
@@ -13,6 +15,8 @@ import { openRedis } from '../../src/store/redis.ts'
 import { freePort } from '../fixtures/port.ts'
 import { REDIS_MISSING, until } from '../fixtures/redis.ts'
 
+const TSC = join(import.meta.dirname, '../../node_modules/typescript/bin/tsc')
+const TYPES = join(import.meta.dirname, '../../node_modules/kubernetes-types')
 const DEPLOY = join(import.meta.dirname, '../../deploy')
 const read = (file: string): string => readFileSync(join(DEPLOY, file), 'utf8')
 const RIGHTS = '+@read +@write +@scripting +@connection'
@@ -21,6 +25,11 @@ const config = (environment: Readonly<Record<string, string>> = {}) =>
     file: join('/etc/portcullis', 'portcullis.yaml'),
     environment: { REDIS_PASSWORD: 'x', ...environment },
   })
+
+/** Why a test is left out here; never where everything must be tested. */
+function missing(program: string, pack: string): string | false {
+  return existsSync(program) || process.env['CI'] !== undefined ? false : `${program} is not installed: apt-get install ${pack}`
+}
 
 const service = z.looseObject({
   user: z.string(),
@@ -143,10 +152,66 @@ it('kubectl puts the manifests together', { skip: existsSync(KUBECTL) ? false : 
   assert.match(built, /namespace: portcullis/)
 })
 
+it('every member of the manifests is one that Kubernetes knows, of its type', (t) => {
+  const types: Readonly<Record<string, string>> = {
+    StatefulSet: 'apps/v1',
+    Service: 'core/v1',
+    PodDisruptionBudget: 'policy/v1',
+    NetworkPolicy: 'networking/v1',
+  }
+  const check = (text: string): string => {
+    const documents = parseAllDocuments(text).map((document) => z.looseObject({ kind: z.string() }).parse(document.toJS()))
+    const lines = documents.map(
+      (document, at) => `export const d${at}: import('${TYPES}/${types[document.kind]}').${document.kind} = ${JSON.stringify(document)}`,
+    )
+    const folder = mkdtempSync(join(tmpdir(), 'manifests-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    writeFileSync(join(folder, 'manifests.ts'), lines.join('\n'))
+    const options = ['--noEmit', '--strict', '--skipLibCheck', '--ignoreConfig', '--module', 'preserve', '--types', '', '--lib', 'es2022']
+    const { stdout } = spawnSync(process.execPath, [TSC, ...options, join(folder, 'manifests.ts')], { encoding: 'utf8' })
+    return stdout
+  }
+  const text = read('kubernetes/portcullis.yaml')
+  assert.equal(check(text), '')
+  assert.match(check(text.replace('readOnlyRootFilesystem', 'readOnlyRootFileSystem')), /readOnlyRootFileSystem.* does not exist/)
+})
+
+it('the compose file keeps to the specification of Compose, and the Dockerfile to the words of Docker', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'compose-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const errorsOf = (text: string): readonly unknown[] => {
+    writeFileSync(join(folder, 'compose.yaml'), text)
+    // The image is built here, under the name that it is then used by.
+    const rules = { 'no-build-and-image': 0, 'service-image-require-explicit-tag': 0 } as const
+    const [result] = new DCLinter({ rules, quiet: true, debug: false, exclude: [] }).lintFiles([folder], false)
+    const messages: readonly { readonly type: string; readonly rule: string }[] = result?.messages ?? []
+    return messages.filter(({ type }) => type === 'error').map(({ rule }) => rule)
+  }
+  const text = read('compose.yaml')
+  assert.deepEqual(errorsOf(text), [])
+  assert.deepEqual(errorsOf(text.replace('read_only:', 'read_onyl:')), ['invalid-schema'])
+  const docker = read('Dockerfile')
+  assert.deepEqual(validate(docker), [])
+  assert.equal(validate(docker.replace('USER ', 'USRE ')).length, 1)
+})
+
+const NGINX = '/usr/sbin/nginx'
+it('nginx takes the configuration of the balancer', { skip: missing(NGINX, 'nginx-light') }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'balancer-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const text = read('balancer.conf')
+  // Debian's is older than the image's (1.27.3), and asks for names once; here there is no such name.
+  const older = text.replaceAll('/tmp', folder).replace('server portcullis:8080 resolve;', 'server 127.0.0.1:8080;')
+  const ask = (said: string): ReturnType<typeof spawnSync> => {
+    writeFileSync(join(folder, 'nginx.conf'), said)
+    return spawnSync(NGINX, ['-t', '-e', 'stderr', '-c', join(folder, 'nginx.conf')], { encoding: 'utf8' })
+  }
+  assert.match(String(ask(older).stderr), /syntax is ok[\s\S]*test is successful/)
+  assert.match(String(ask(older.replace('proxy_buffering off', 'proxy_bufering off')).stderr), /unknown directive/)
+})
+
 const SYSTEMD = '/usr/bin/systemd-analyze'
-it('systemd takes the unit, and finds little that it may do', {
-  skip: existsSync(SYSTEMD) ? false : 'systemd-analyze is not installed',
-}, () => {
+it('systemd takes the unit, and finds little that it may do', { skip: missing(SYSTEMD, 'systemd') }, () => {
   const unit = join(DEPLOY, 'portcullis.service')
   assert.equal(execFileSync(SYSTEMD, ['verify', '--man=no', unit], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }), '')
   const judged = execFileSync(SYSTEMD, ['security', '--offline=true', '--threshold=20', unit], {

@@ -6,7 +6,9 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { aGateway } from '../fixtures/gateway.ts'
+import { fileURLToPath } from 'node:url'
+import type { JsonObject } from '../../src/core/json.ts'
+import { aGateway, META, post, type Reply } from '../fixtures/gateway.ts'
 import { legacyHttp } from '../fixtures/speakers.ts'
 import { child } from '../fixtures/stdio.ts'
 
@@ -94,6 +96,32 @@ test('a stream of a session is opened at any replica, and what its server says c
   }
   closing.abort()
   assert.match(said, /list_changed/)
+})
+
+test('a task of a command is reached from any replica, and is gone with the one that had it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'peers-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const bare = [process.execPath, fileURLToPath(new URL('../fixtures/bare-stdio.ts', import.meta.url))]
+  const yaml = `servers: { work: { command: ${JSON.stringify(bare)} } }
+inspect: { input: off, definitions: { pin: false } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: "work:use" } } }
+peers: { listen: "127.0.0.1:0" }`
+  const home = await aGateway(yaml, { store: join(folder, 'a.db') })
+  await using other = await aGateway(yaml, { store: join(folder, 'a.db') })
+  const [key, another] = [await home.key({ roles: ['user'] }), await home.key({ roles: ['user'] })]
+  const _meta = { ...META, 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } }
+  const ask = (url: string, method: string, params: JsonObject, as = key): Promise<Reply> =>
+    post(`${url}/mcp/work`, method, { ...params, _meta }, { 'x-api-key': as })
+  const begun = await ask(home.url, 'tools/call', { name: 'echo', arguments: { task: 'job' } })
+  assert.equal((begun.body['result'] as JsonObject | undefined)?.['taskId'], 'job', JSON.stringify(begun.body))
+  for (const { url } of [home, other]) {
+    const { body } = await ask(url, 'tasks/get', { taskId: 'job' })
+    assert.equal((body['result'] as JsonObject | undefined)?.['status'], 'completed', JSON.stringify(body))
+    assert.equal((await ask(url, 'tasks/get', { taskId: 'job' }, another)).status, 403)
+  }
+  await home[Symbol.asyncDispose]()
+  const gone = (await ask(other.url, 'tasks/get', { taskId: 'job' })).body['error'] as JsonObject
+  assert.equal((gone['data'] as JsonObject)['code'], 'not_found')
 })
 
 async function textOf(req: IncomingMessage): Promise<string> {

@@ -124,6 +124,7 @@ export function slowStore(store: Store): Store {
     append: (log, lines, mark) => store.append(log, lines, mark),
     read: (log, stretch) => store.read(log, stretch),
     marks: (log) => store.marks(log),
+    trim: (log, before) => store.trim(log, before),
     close: () => store.close(),
   }
 }

@@ -245,8 +245,8 @@ it('refuses positions that it never gave', async (context) => {
   const { store } = makeLog(context)
   await store.append('log', ['a', 'b'])
   const [first] = await store.read('log')
-  assert.match(first?.position ?? '', /^0{14}-0{8}$/)
-  for (const position of ['', '1', '0000000000000001', `${'0'.repeat(13)}7-${'0'.repeat(8)}`, `${first?.position} `, 'x'.repeat(23)]) {
+  assert.match(first?.position ?? '', /^0{16}-0{8}$/)
+  for (const position of ['', '1', '0000000000000001', `${'0'.repeat(15)}7-${'0'.repeat(8)}`, `${first?.position} `, 'x'.repeat(25)]) {
     await assert.rejects(store.read('log', { after: position }), { code: 'FAULT_STORE' }, position)
     await assert.rejects(store.read('log', { before: position, last: 1 }), { code: 'FAULT_STORE' }, position)
   }

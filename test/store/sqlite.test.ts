@@ -1,7 +1,7 @@
 /** SQLite keeps the contract, in a file and in memory; and what only a file can break is told with the next step. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -148,6 +148,8 @@ it('gives processes that start and write at once one file, each first write to o
   )
   const store = openSqlite(path, { clock: () => START_AT })
   const lines = (await store.read('log')).map((line) => String(line.value))
+  assert.ok(existsSync(`${path}-log.000003.log`))
+  assert.equal(statSync(`${path}-log.log`).mode & 0o777, 0o400)
   assert.equal(lines.length, 4 * 100)
   assert.equal(new Set(lines).size, lines.length)
   for (let writer = 0; writer < 4; writer++) {
