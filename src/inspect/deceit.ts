@@ -106,10 +106,19 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:approval|confirmation|consent|permission) (?:is|was|has been|isn't) (?:not |already |no longer |un)?(?:needed|required|necessary|granted|given)\b/,
-      /\b(?:already|in advance|so|set|skip|proceed|granted|given|directly|immediately)\b/,
+      /\bno (?:further |more |additional )?(?:approval|confirmation|consent|permission) is (?:needed|required|necessary)\b/,
+      /\b(?:already|in advance|so|skip|proceed|directly|immediately|agreed)\b/,
     ],
     none: [/\b(?:if|when|until|unless|once|after|only|whether)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      // That it was given, or is for nobody to give; who gives it is no claim that somebody has.
+      /\b(?:approval|confirmation|consent|permission) (?:(?:is|was|has been|isn't) (?:not |already |no longer |un)(?:needed|required|necessary|granted|given)|(?:was|has been|is (?:always|hereby|automatically)) (?:granted|given)|is (?:granted|given)(?! (?:only )?(?:by|in|on|through|at)\b|[:,]))\b/,
+      /\b(?:already|in advance|so|set|skip|proceed|granted|given|directly|immediately)\b/,
+    ],
+    none: [/\b(?:if|when|until|unless|once|after|only|whether|how|who)\b/],
   },
   {
     detector: 'instructions/consent',
@@ -174,7 +183,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:users?|customers?|owner|they)\b(?: (?:has|have))?(?: already)? (?:consented|agreed|approved|given (?:consent|permission|their consent)|pre-?approved|authori[sz]ed)\b/,
+      /\b(?:users?|customers?|owners?|humans?|persons?|clients?|holders?|they)\b(?: (?:has|have))?(?: already)? (?:consented|agreed|approved|given (?:consent|permission|their consent)|pre-?approved|authori[sz]ed)\b/,
     ],
     none: [
       /\b(?:if|when|whether|until|unless|once|after|only|that|who|which|has not|have not|must have|should have|for which|where)\b[^.]{0,40}\b(?:consented|agreed|given|approved|authori[sz]ed)/,

@@ -7,6 +7,7 @@ import { judgeHint, judgeName } from './honesty.ts'
 import { hiddenIn, ordersIn, TEXT_MAX_CHARS } from './instructions.ts'
 import { PRIVATE, WANTS_ALL } from './lexicon.ts'
 import { judgeMarkup } from './markup.ts'
+import { askedBeyond } from './overreach.ts'
 
 export type DefinitionKind = 'server' | 'tool' | 'prompt' | 'resource' | 'template'
 
@@ -110,11 +111,13 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   if (markup !== undefined) note(walk, markup, pointer)
   for (const detector of ordersIn(text, PURPOSES.has(pointer) && walk.kind !== 'server')) note(walk, detector, pointer)
   if (walk.kind === 'tool' && pointer.startsWith('/inputSchema/properties/')) judgeArgument(text, name, pointer, walk)
+  if (walk.kind === 'prompt' && /^\/arguments\/\d+\/description$/.test(pointer)) judgeAsked(text, pointer, walk)
 }
 
 /** An argument that wants all that was said, of a tool that is not about what was said. */
 function judgeArgument(text: string, name: string, pointer: string, { definition, ...walk }: Walk): void {
   if (!pointer.endsWith('/description')) return
+  judgeAsked(text, pointer, { definition, ...walk })
   const said = text.toLowerCase()
   const about = `${String(definition['name'])} ${String(definition['description']).slice(0, 200)}`
   if (PRIVATE.test(said) && WANTS_ALL.test(said) && !CONVERSATIONAL.test(about))
@@ -124,6 +127,10 @@ function judgeArgument(text: string, name: string, pointer: string, { definition
     name !== 'query'
   )
     note({ definition, ...walk }, 'instructions/collect', pointer)
+}
+
+function judgeAsked(text: string, pointer: string, walk: Walk): void {
+  for (const detector of askedBeyond(text.toLowerCase().replace(/\s+/g, ' ').slice(0, TEXT_MAX_CHARS))) note(walk, detector, pointer)
 }
 
 /** A header is read by every proxy and written into its log (2026-07-28, `x-mcp-header`). */

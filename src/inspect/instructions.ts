@@ -3,13 +3,14 @@
 import { DECEIT } from './deceit.ts'
 import { fold } from './decode.ts'
 import { LANGUAGES } from './languages.ts'
-import { type Rule, SECRET_FILE } from './lexicon.ts'
+import { isMet, type Rule, SECRET_FILE } from './lexicon.ts'
 import { ORDERS } from './orders.ts'
+import { OVERREACH } from './overreach.ts'
 import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...LANGUAGES]
+const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...LANGUAGES]
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024
@@ -79,7 +80,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
     const whole = piece.trim().replace(/\s+/g, ' ')
     if (whole === '') continue
     for (let at = 0; at < whole.length; at += SENTENCE_MAX_CHARS) {
-      const sentence = whole.slice(at, at + SENTENCE_MAX_CHARS + 60)
+      const sentence = whole.slice(at, at + SENTENCE_MAX_CHARS + 60).replace(SAMPLE, '$1')
       // What a thing is for is told like an order; what follows in the same breath is one.
       const done = isFirst ? sentence.replace(/^[^\p{L}]*\p{L}+/u, 'it does') : sentence
       isFirst = false
@@ -93,6 +94,10 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
     }
   }
 }
+
+/** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
+const SAMPLE =
+  /(\b(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80})(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -111,10 +116,6 @@ const DEEDS = new Set(
 )
 /** Told in two sentences as often as in one. */
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
-
-function isMet({ all, none }: Rule, sentence: string): boolean {
-  return all.every((pattern) => pattern.test(sentence)) && none?.some((pattern) => pattern.test(sentence)) !== true
-}
 
 const BASE64 = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g
 const HEX = /(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,2048}/g

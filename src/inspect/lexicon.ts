@@ -7,6 +7,10 @@ export interface Rule {
   readonly none?: readonly RegExp[]
 }
 
+export function isMet({ all, none }: Rule, sentence: string): boolean {
+  return all.every((pattern) => pattern.test(sentence)) && none?.some((pattern) => pattern.test(sentence)) !== true
+}
+
 /** A verb where an order begins: at the beginning, behind a mark, or behind a word that orders. */
 export const order = (verbs: string): RegExp =>
   new RegExp(
