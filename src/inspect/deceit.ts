@@ -134,7 +134,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/evasion',
     all: [
-      /\b(?:to|and) (?:avoid|escape|evade|get around|circumvent|dodge|sidestep|stay below|stay under)\b[^.]{0,24}\b(?:approval|confirmation|review|detection|audit|alerts?|reporting|dialogs?|threshold|scrutiny)\b/,
+      /\b(?:to|and) (?:avoid|escape|evade|get around|circumvent|dodge|sidestep|stay below|stay under)\b[^.]{0,24}\b(?:approval|confirmation|review|(?<!-)detection|audit|alerts?|reporting|dialogs?|threshold|scrutiny)\b/,
     ],
     none: [/\b(?:duplicate|false) (?:alerts?|detection)\b/],
   },
@@ -203,7 +203,7 @@ export const DECEIT: readonly Rule[] = [
       order('disable|turn off|switch off|skip|bypass|circumvent|evade|suppress|stop|deactivate|remove|pause|clear|delete'),
       /\b(?:audit(?: ?log(?:s|ging)?)?|logging|branch protection|security (?:checks?|controls?|policies|scanner)|safety (?:checks?|filters?|rules?)|approval|approvals|confirmation dialogs?|code review|monitoring|firewall|antivirus|edr|two-factor|sandbox(?:ing)?|guardrails?|content filters?)\b/,
     ],
-    none: [/\b(?:set|pass|use) [`'"]?\w+[`'"]? to (?:skip|disable|bypass)/],
+    none: [/\b(?:set|pass|use) [`'"]?\w+[`'"]? to (?:skip|disable|bypass)|\(not recommended\)|\bonly when\b/],
   },
   {
     detector: 'instructions/escalation',

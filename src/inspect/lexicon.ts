@@ -18,7 +18,7 @@ export const order = (verbs: string): RegExp =>
   )
 
 export const CARRY =
-  'call|pass|put|place|include|attach|append|add|send|submit|supply|insert|copy|forward|upload|post|share|transmit|report|e-?mail|bcc|cc|embed|write|give|mirror|paste|repeat|retry|collect|read|open|load|cat|fetch|retrieve|dump|grab|access|export|use|be supplied'
+  'call|pass|put|place|include|attach|append|add|send|submit|supply|insert|copy|forward|upload|post|share|transmit|report|e-?mail|bcc|cc|embed|write|give|mirror|paste|repeat|retry|collect|read|open|load|cat|fetch|retrieve|dump|grab|access(?! (?:key|token|level|right)s?\\b)|export|use|be supplied'
 export const SEND = 'send|forward|upload|post|bcc|cc|copy|e-?mail|share|mirror|submit|transmit|add|deliver|report|push|leak'
 
 /** Files that hold keys and passwords. */
@@ -41,7 +41,7 @@ export const NEGATED_ASK =
 
 /** A tool of somebody's by its name: `transfer_funds`, `mailer.send`, `upload(`. */
 export const DEED =
-  /\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
+  /(?<!-)\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
 export const PURPOSE =
   /\bto (?:get|obtain|find|look up|retrieve|resolve|list|determine|learn|see|check|verify|discover|receive|fetch|create|clean up|make sure)\b/
 export const AGENT = 'assistants?|models?|ais?|llms?|agents?|language models?|claude|gpt|chatgpt|copilot|gemini|chatbots?'
@@ -51,7 +51,7 @@ export const EACH_TURN =
   /\b(?:before|after|at the (?:start|beginning|end) of|on|with|during|for|when|while) (?:you )?(?:(?:answering|responding to|responding|replying to|replying) (?:to )?(?:each|any|every|all|a|the)|answering|answer|responding|respond|replying|each|every|any|all)(?: new| user| of the user's| of your)?(?: (?:single )?(?:questions?|responses?|sessions?|messages?|answers?|requests?|conversations?|repl(?:y|ies)|turns?|chats?|prompts?|user|tool calls?|other tools?|tools?|interactions?|tasks?))\b/
 /** What stands in a model's own head. */
 export const MIND =
-  /\byour (?:system prompt|(?:previous |own |original |initial )?instructions|chain of thought|reasoning|memory|hidden prompt|guidelines|tool list)\b|\b(?:previous|system) (?:instructions|prompts?)\b|\bchain of thought\b|\b(?:all|other|every) (?:other )?tools? (?:that )?(?:you|are|which you)\b|\ball user data\b/
+  /\byour (?:system prompt|(?:previous |own |original |initial )?instructions|chain of thought|reasoning|memory|hidden prompt|guidelines|tool list)\b|\b(?:previous|system) (?:instructions|prompts?)\b|\bchain of thought\b|\b(?:all|other|every) (?:other )?tools? (?:you|that (?:you|are)|are (?:available|there)|which you)\b|\ball user data\b/
 
 export const OTHER_TOOLS =
   /\b(?:others?|another|alternative|competing|rival|similar|remaining|built-in)(?: \w+){0,2} (?:tools?|servers?|search(?:es)?|readers?|functions?|implementations?|versions?|services?|providers?|ones?)\b|\b(?:all |any |the )?alternatives\b/
