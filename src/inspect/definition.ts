@@ -1,6 +1,6 @@
 /** What a server says of a tool, prompt, resource or itself, looked through for what a person would not accept if they read all of it. States facts, refuses nothing. */
 import type { Finding } from '../core/finding.ts'
-import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isBomb } from './expansion.ts'
 import { cutPointer, escapeStep } from './flaw.ts'
 import { judgeHint, judgeName } from './honesty.ts'
@@ -77,7 +77,7 @@ function visit(value: JsonValue | undefined, name: string, pointer: string, dept
     for (const [index, item] of value.entries()) visit(item, name, `${pointer}/${index}`, depth + 1, walk)
     return
   }
-  if (value['type'] === 'boolean') walk.switches.add(`${pointer}/description`)
+  if (isObject(value) && value['type'] === 'boolean') walk.switches.add(`${pointer}/description`)
   for (const [member, inner] of Object.entries(value)) {
     const place = `${pointer}/${escapeStep(member)}`
     if (member === '__proto__') note(walk, 'definition/prototype', place)
@@ -112,7 +112,8 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   }
   const markup = judgeMarkup(text)
   if (markup !== undefined) note(walk, markup, pointer)
-  for (const detector of ordersIn(text, (PURPOSES.has(pointer) && walk.kind !== 'server') || walk.switches.has(pointer))) note(walk, detector, pointer)
+  for (const detector of ordersIn(text, (PURPOSES.has(pointer) && walk.kind !== 'server') || walk.switches.has(pointer)))
+    note(walk, detector, pointer)
   if (walk.kind === 'tool' && pointer.startsWith('/inputSchema/properties/')) judgeArgument(text, name, pointer, walk)
   if (walk.kind === 'prompt' && /^\/arguments\/\d+\/description$/.test(pointer)) judgeAsked(text, pointer, walk)
 }

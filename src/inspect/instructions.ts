@@ -128,7 +128,7 @@ const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&
 /** The same words thirteen letters on (ROT13). */
 const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz)\b/i
 /** Words with digits for letters. */
-const LEET = /(?<![\w@$])(?=\w)(?=[\w@$]*[a-z])(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
+const LEET = /(?<![\w@$])(?=\w)(?=(?:[\w@$]*[a-z]){2})(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
 const LEET_MIN = 2
 const LETTERS: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */

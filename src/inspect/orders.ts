@@ -86,7 +86,9 @@ export const ORDERS: readonly Rule[] = [
   {
     detector: 'instructions/tool-order',
     all: [EACH_TURN, order('call|run|upload|send|invoke|use|report|log|execute|forward|copy|post|store|record|pass')],
-    none: [/\bfor (?:each|every|all|any) (?:tools?|messages?|tasks?|requests?|sessions?)\b|\bquestions? (?:on|about|concerning|regarding)\b/],
+    none: [
+      /\bfor (?:each|every|all|any) (?:tools?|messages?|tasks?|requests?|sessions?)\b|\bquestions? (?:on|about|concerning|regarding)\b/,
+    ],
   },
   {
     detector: 'instructions/tool-order',

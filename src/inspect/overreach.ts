@@ -22,7 +22,10 @@ const AUTHORITY: readonly Rule[] = [
         `\\b(?:${CONTENT}\\b[^.]{0,48}\\b(?:are|is|count as|counts as|act as|become) (?:also )?(?:to be )?(?:(?:treated|read|taken|understood|regarded|handled) as )?(?:binding |direct |valid |new |trusted |the )?${WORD}\\b(?: (?:from|by|for|to|of)\\b|,? (?:and|which|that) (?:must|have|has|are|should|take)))`,
       ),
     ],
-    none: [/\b(?:not|n't|never|whether|no) (?:\w+ )?(?:instructions?|commands?|orders)\b|\bif\b/, /\b(?:cli|shell|git|sql|build|assembly|setup|install\w*)\b/],
+    none: [
+      /\b(?:not|n't|never|whether|no) (?:\w+ )?(?:instructions?|commands?|orders)\b|\bif\b/,
+      /\b(?:cli|shell|git|sql|build|assembly|setup|install\w*)\b/,
+    ],
   },
   {
     detector: 'instructions/override',
@@ -49,15 +52,16 @@ const AUTHORITY: readonly Rule[] = [
   {
     detector: 'instructions/execute',
     all: [
-      new RegExp(
-        `\\b(?:do|follow|obey|execute|carry out|perform|fulfil+|comply with|act on|act upon)\\b[^.]{0,20}\\b(?:what(?:ever)? (?:it|they|is|the [\\w ]{2,24}?) (?:says?|lists?|asks?|demands?|contains?|listed|written|asked)|(?:any|every|each|all)(?: \\w+)? (?:tasks?|orders?|instructions?|commands?|requests?|steps?)(?: (?:that|which|in|it|an?|the))? )|\\b(?:obey|comply with) (?:it|them|this)\\b|\\bdecode and follow\\b|\\b(?:carry|carried) out what\\b`,
-      ),
+      /\b(?:do|follow|obey|execute|carry out|perform|fulfil+|comply with|act on|act upon)\b[^.]{0,20}\b(?:what(?:ever)? (?:it|they|is|the [\w ]{2,24}?) (?:says?|lists?|asks?|demands?|contains?|listed|written|asked)|(?:any|every|each|all)(?: \w+)? (?:tasks?|orders?|instructions?|commands?|requests?|steps?)(?: (?:that|which|in|it|an?|the))? )|\b(?:obey|comply with) (?:it|them|this)\b|\bdecode and follow\b|\b(?:carry|carried) out what\b/,
     ],
     none: [WARNED, /\bif\b/],
   },
   {
     detector: 'instructions/execute',
-    all: [/\b(?:says?|tells?|lists?|describes?) what (?:to do|you (?:must|should|have to|are to)|must be done)\b|\bwhat you must do\b/, /\b(?:obey|comply|follow|do it|carry|without)\b/],
+    all: [
+      /\b(?:says?|tells?|lists?|describes?) what (?:to do|you (?:must|should|have to|are to)|must be done)\b|\bwhat you must do\b/,
+      /\b(?:obey|comply|follow|do it|carry|without)\b/,
+    ],
     none: [WARNED],
   },
 ]
@@ -77,7 +81,7 @@ const ROUTES: readonly Rule[] = [
   {
     detector: 'instructions/preference',
     all: [
-      new RegExp(`\\b(?:supersedes?|replaces?|instead of|in place of|in its place|do not use|don't use|avoid|stop using)\\b`),
+      /\b(?:supersedes?|replaces?|instead of|in place of|in its place|do not use|don't use|avoid|stop using)\b/,
       /\b(?:tools?|servers?)\b/,
       /\b(?:of|from|on) (?:all |any |the )?other (?:tools?|servers?|vendors?)\b|\bin its place\b|\bmust (?:route|use|send|pass)\b|\bwhile this (?:server|tool) is (?:connected|there|present|installed)\b/,
     ],
@@ -96,9 +100,7 @@ const ROUTES: readonly Rule[] = [
       new RegExp(
         `\\b(?:with|by|of|using|used by|when|whenever|if|to) (?:the |a |an )?(?:${NAMED_TOOL}|[\\w-]+ (?:tools?|server)|another tool|other tools?)\\b[^.]{0,40}|\\b(?:with|by|using) (?:the )?${NAMED_TOOL}`,
       ),
-      new RegExp(
-        `\\b(?:set|change|changed|replace|replaced|address|addressed|redirect|redirected|substitute|recipient is|recipients? (?:is|are)|use)\\b`,
-      ),
+      /\b(?:set|change|changed|replace|replaced|address|addressed|redirect|redirected|substitute|recipient is|recipients? (?:is|are)|use)\b/,
       /\b(?:recipients?|iban|account|addressee|addressed|payee|destination|number|address|amount|url|remote|branch|bcc|to [\w.+-]+@)\b/,
       new RegExp(`\\b(?:${MUST})\\b|^[^a-z]{0,4}(?:when|whenever|if|each time|every time|while)\\b`),
     ],
@@ -125,7 +127,11 @@ const ROUTES: readonly Rule[] = [
   },
   {
     detector: 'instructions/supply-chain',
-    all: [/\b(?:always|also|first)\b/, /\binstall\b/, /\b(?:next to it|alongside|along with it|as well|too|latest version of [\w@/.-]{4,})\b/],
+    all: [
+      /\b(?:always|also|first)\b/,
+      /\binstall\b/,
+      /\b(?:next to it|alongside|along with it|as well|too|latest version of [\w@/.-]{4,})\b/,
+    ],
   },
 ]
 
@@ -217,20 +223,25 @@ const BEYOND: readonly Rule[] = [
     detector: 'instructions/collect',
     all: [
       /\b(?:names?|list|contents?) of (?:all |every |the )?(?:files?|folders|repositories|directories|contacts|cookies)\b[^.]{0,40}\b(?:in|on|of|that|the user|working|home|machine)\b|\bbrowser profile\b|\bwhich cookies\b|\bkeys in the (?:home|user)\b|\benvironment variables\b|\b(?:home )?address (?:and|or) (?:phone|e-?mail)\b|\bphone number of the user\b|\bsession cookie\b|\b(?:user|person|customer)(?: \w+)? (?:mentions?|shares?|says?|types?|gives?) (?:a |an |any |some )?(?:passwords?|personal|pin|card|phone|secrets?)/,
-      new RegExp(`\\b(?:also|must|have to|has to|first|too|any time|whenever|when|always|at the start|each|could|for personali[sz]ation|followed by)\\b`),
+      /\b(?:also|must|have to|has to|first|too|any time|whenever|when|always|at the start|each|could|for personali[sz]ation|followed by)\b/,
       new RegExp(`\\b${GIVE}\\b|\\bset\\b|\\bstore\\b|\\bcall\\b`),
     ],
     none: [WARNED, /\b(?:names|name) of environment\b|\bif the user asks\b/],
   },
   {
     detector: 'instructions/credential-request',
-    all: [/\b(?:session|login|auth\w*) cookies?\b|\bcookies? of the (?:browser|session|user)\b/, /\b(?:needs?|requires?|wants?|must|set|pass|give|supply|in order to)\b/],
+    all: [
+      /\b(?:session|login|auth\w*) cookies?\b|\bcookies? of the (?:browser|session|user)\b/,
+      /\b(?:needs?|requires?|wants?|must|set|pass|give|supply|in order to)\b/,
+    ],
     none: [WARNED, /\bset-cookie\b|\battribute|\bdeleted\b|\bexpires?\b/],
   },
   {
     detector: 'instructions/addressed',
     all: [
-      new RegExp(`\\b(?:it is (?:mandatory|necessary|required|important|essential) that|make sure that|see to it that) (?:the |any |every )?(?:${AGENT})\\b|\\b(?:llm|ai|model|agent|assistant)s? (?:callers?|clients?|users?)? ?(?:${MUST})\\b`),
+      new RegExp(
+        `\\b(?:it is (?:mandatory|necessary|required|important|essential) that|make sure that|see to it that) (?:the |any |every )?(?:${AGENT})\\b|\\b(?:llm|ai|model|agent|assistant)s? (?:callers?|clients?|users?)? ?(?:${MUST})\\b`,
+      ),
       /\b(?:opens?|reads?|includes?|sets?|passes|pass|sends?|attach\w*|retrieves?|collects?|append\w*|execut\w+|follow\w*|retrieve)\b/,
       /\b(?:secrets?|contents?|file|base64|cookie|session|config|env|~|key|token|right away|all)\b/,
     ],
