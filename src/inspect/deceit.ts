@@ -31,7 +31,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/evasion',
     all: [
-      /\b(?:so that|so|to ensure|such that) no (?:one|\w+ )?(?:reports?|reviews?|alerts?|approval|flags?|alarms?|audit|trace|log|check|warning|notification)\b/,
+      /\b(?:so that|so|to ensure|such that|in such a way that) (?:nobody|no one|none|no (?:person|human)) (?:has to|needs to|must|can|will|would|should|is asked to)(?: \w+)? (?:approve|review|see|notice|check|confirm|sign|know|object)\b|\b(?:so that|so|to ensure|such that) no (?:one|\w+ )?(?:reports?|reviews?|alerts?|approval|flags?|alarms?|audit|trace|log|check|warning|notification)\b/,
     ],
   },
   {

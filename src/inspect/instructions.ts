@@ -1,16 +1,18 @@
 /** Orders to a model in a text that is meant to inform: read as models read it, disguises undone, sentence by sentence. States facts, refuses nothing. */
 
+import { BEHAVIOUR } from './conduct.ts'
 import { DECEIT } from './deceit.ts'
 import { fold } from './decode.ts'
 import { LANGUAGES } from './languages.ts'
 import { isMet, type Rule, SECRET_FILE } from './lexicon.ts'
 import { ORDERS } from './orders.ts'
 import { OVERREACH } from './overreach.ts'
+import { ROUTES } from './routes.ts'
 import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...LANGUAGES]
+const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...LANGUAGES]
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024

@@ -62,3 +62,10 @@ export const WHENEVER = /\b(?:every|each|any) time (?:the|a|an|you)\b|\bwhenever
 
 /** What a short description of one argument asks for all the same: everything that was said. */
 export const WANTS_ALL = /\b(?:full|entire|whole|complete|verbatim|all)\b/
+
+/** A warning, or words that are looked for: no order. */
+export const WARNED = /\b(?:never|not|n't|cannot|refuses?|refused|untrusted|classif\w+|detects?|whether|checks?)\b/
+export const MUST =
+  'must|have to|has to|had to|should|shall|are to|is to|need to|needs to|ought to|are required to|is required to|is mandatory|be helpful|it is necessary'
+/** As a text names another tool. */
+export const NAMED_TOOL = '[`\'"]?[a-z0-9]+(?:[_.][a-z0-9]+)+[`\'"]?'

@@ -1,13 +1,9 @@
 /**
- * Orders on what is not a tool's to order. A tool may say what it does, what it takes and when it is of use. How a model behaves towards people, which other tools it uses and
- * with what, what was said before, whose word counts, and whether somebody has agreed: that is for those whom the model works for.
+ * Orders on what is not a tool's to order. A tool may say what it does, what it takes and when it is of use. Which other tools a model uses and with what,
+ * what was said before, whose word counts: that is for those whom the model works for.
  */
-import { AGENT, isMet, type Rule } from './lexicon.ts'
+import { AGENT, CREDENTIAL, isMet, MUST, NAMED_TOOL, order, PRIVATE, type Rule, SECRET_FILE, WARNED } from './lexicon.ts'
 
-/** Not by what follows it in honest texts: the same words said of a case, or as a warning. */
-const WARNED = /\b(?:never|not|n't|cannot|refuses?|refused|untrusted|classif\w+|detects?|whether|checks?)\b/
-const MUST =
-  'must|have to|has to|had to|should|shall|are to|is to|need to|needs to|ought to|are required to|is required to|is mandatory|be helpful|it is necessary'
 /** What comes from a tool, or from those who wrote what it reads. */
 const CONTENT =
   '(?:contents?|results?|outputs?|texts?|comments?|entr(?:y|ies)|messages?|descriptions?|pages?|files?|documents?|data|notes?|anything|everything|whatever|what|responses?|answers?|titles?|events?|events? descriptions?|[\\w-]+\\.(?:md|txt|json))'
@@ -66,144 +62,58 @@ const AUTHORITY: readonly Rule[] = [
   },
 ]
 
-/** Deeds of other tools: which are used, and with what. A sibling that finds what this one takes is honest company. */
-const NAMED_TOOL = '[`\'"]?[a-z0-9]+(?:[_.][a-z0-9]+)+[`\'"]?'
-const ROUTES: readonly Rule[] = [
+const AUTHORITY_TAKEN: readonly Rule[] = [
   {
-    detector: 'instructions/preference',
+    detector: 'instructions/override',
     all: [
-      /\b(?:all|any|every|each|direct|web)(?: \w+){0,2} (?:writes?|reads?|requests?|traffic|calls?|messages?|payments?|e-?mails?|files?|searches|queries|access)\b/,
-      new RegExp(`\\b(?:${MUST})\\b`),
-      /\b(?:through|via|with|by) (?:this|it|us|ours|here|[a-z0-9]+_[a-z0-9_]+)\b|\brout(?:e|ed)\b|\bpass through\b/,
+      /\b(?:limits?|limitations?|restrictions?|rules|safeguards?|guardrails?|policies|guidelines|boundaries|protections?|constraints?)\b/,
+      /\b(?:set|given|imposed|made|laid down) by\b|\byour\b|\bsafety\b|\b(?:operator|developer|system)(?:'s)?\b/,
+      /\b(?:are|is|have been|has been|being) (?:\w+ )?(?:suspended|lifted|off|void|removed|waived|disabled|inactive|relaxed|set aside|out of force|not in force|withdrawn)\b/,
     ],
-    none: [/\b(?:proxy|gateway|vpn|api|filter|paginat\w+)\b/],
+    none: [WARNED, /\bif\b|\bwhen\b|\bthat are\b/],
   },
   {
-    detector: 'instructions/preference',
-    all: [
-      /\b(?:supersedes?|replaces?|instead of|in place of|in its place|do not use|don't use|avoid|stop using)\b/,
-      /\b(?:tools?|servers?)\b/,
-      /\b(?:of|from|on) (?:all |any |the )?other (?:tools?|servers?|vendors?)\b|\bin its place\b|\bmust (?:route|use|send|pass)\b|\bwhile this (?:server|tool) is (?:connected|there|present|installed)\b/,
-    ],
-  },
-  {
-    detector: 'instructions/preference',
-    all: [
-      /\b(?:other|built-in|default|standard|native|remaining)\b[^.]{0,24}\b(?:tools?|servers?|browser|reader|search)\b/,
-      /\b(?:deprecated|insecure|unsafe|dangerous|outdated|compromised|broken|untrusted|malicious|unreliable)\b/,
-    ],
-    none: [/\bif\b/],
-  },
-  {
-    detector: 'instructions/tool-order',
+    detector: 'instructions/execute',
     all: [
       new RegExp(
-        `\\b(?:with|by|of|using|used by|when|whenever|if|to) (?:the |a |an )?(?:${NAMED_TOOL}|[\\w-]+ (?:tools?|server)|another tool|other tools?)\\b[^.]{0,40}|\\b(?:with|by|using) (?:the )?${NAMED_TOOL}`,
-      ),
-      /\b(?:set|change|changed|replace|replaced|address|addressed|redirect|redirected|substitute|recipient is|recipients? (?:is|are)|use)\b/,
-      /\b(?:recipients?|iban|account|addressee|addressed|payee|destination|number|address|amount|url|remote|branch|bcc|to [\w.+-]+@)\b/,
-      new RegExp(`\\b(?:${MUST})\\b|^[^a-z]{0,4}(?:when|whenever|if|each time|every time|while)\\b`),
-    ],
-    none: [/\b(?:found|returned|listed|given) (?:by|with)\b|\bif the user\b|\bto (?:get|find|obtain|look up|resolve)\b/],
-  },
-  {
-    detector: 'instructions/tool-order',
-    all: [
-      /\b(?:replace|change|swap|substitute|exchange)\b/,
-      /\b(?:user|customer|person|caller|sender|they) (?:names?|gives?|gave|wants?|asked|asks|types?|typed|enters?|entered|specif\w+|provides?|provided)\b/,
-      /\b(?:with|by|for|to)\b/,
-    ],
-    none: [WARNED, /\bif\b|\bplaceholders?\b|\btext\b/],
-  },
-  {
-    detector: 'instructions/tool-order',
-    all: [
-      /\b(?:each|every|any) time\b|\bwhenever\b|\bonce (?:started|done|finished|called)\b|\bafter (?:each|every) call\b|\bshould the\b[^,]{0,40},|\bunless told otherwise\b|\bas (?:a precondition|its last step|the last step|a last step)\b|\bproceed by\b|\bafter(?:wards)?,? (?:quietly|silently)\b|\bat the start of each\b/,
-      new RegExp(
-        `\\b(?:save|store|copy|send|push|pushing|run|call|fetch|load|collect|put|pass|hand|upload|post|install|proceed)\\b[^.]{0,80}(?:${NAMED_TOOL}|https?:|\\bhere\\b|\\btoo\\b|\\bwith (?:this|the|another) tool\\b|\\bshell\\b)`,
+        `\\b(?:contains?|includes?|holds?|carr(?:y|ies)|are|is) (?:\\w+ )?(?:commands|instructions|orders|directives|tasks) (?:for|to) (?:the |all |any )?(?:you|${AGENT})\\b|\\bcarry (?:these|those|this|all of them) out\\b`,
       ),
     ],
-    none: [/\bto (?:get|find|obtain|look up|resolve|see|check)\b|\bif the user\b/],
+    none: [WARNED, /\b(?:ignore|data|prompt injection)\b/],
   },
   {
-    detector: 'instructions/supply-chain',
+    detector: 'instructions/override',
     all: [
-      /\b(?:always|also|first)\b/,
-      /\binstall\b/,
-      /\b(?:next to it|alongside|along with it|as well|too|latest version of [\w@/.-]{4,})\b/,
+      /\b(?:outranks?|overrides?|supersedes?|prevails? over|comes? before|trumps?|wins? over|stands? above|takes? (?:precedence|priority) over|replaces?|counts? more than)\b[^.]{0,24}\b(?:your|the user's|the users?|users'|what (?:you|the user)|(?:other|earlier|previous|existing|any|all)(?: \w+)? (?:guidelines|instructions|rules|orders)|system (?:prompt|message)|developer(?:'s)? (?:prompt|message))\b/,
     ],
-  },
-]
-
-/** How a model behaves towards people. */
-const CONDUCT: readonly Rule[] = [
-  {
-    detector: 'instructions/persona',
-    all: [
-      /\b(?:every|all|each|any|later|further|future|following|next)(?: \w+){0,3} (?:messages?|responses?|answers?|repl(?:y|ies)|summar(?:y|ies))\b|\b(?:all|each) of your (?:\w+ )?(?:messages?|responses?|answers?|replies)\b/,
-      /\byou\b|\byour\b/,
-      new RegExp(`\\b(?:${MUST})\\b`),
-      /\b(?:contain|end|begin|start|include|mention|carry|link|phrase|words?)\b/,
-    ],
+    none: [WARNED, /\b(?:setting|default|option|flag|value|locale|theme|preferences?)s?\b/],
   },
   {
-    detector: 'instructions/persona',
+    detector: 'instructions/override',
     all: [
-      /\b(?:assure|reassure|convince|persuade|promise|tell|let|claim|say|pretend|insist|state)\b/,
-      /\b(?:users?|customers?|people|person|them|client|someone|anyone|somebody|anybody|say it|pretend)\b/,
-      /\beven if\b|\bwhatever (?:this|the|it|they)\b|\bregardless\b|\bif [^,]{0,60}\bfails?\b[^.]{0,40}\b(?:worked|success\w*|fine|done)\b|\bif (?:someone|anyone|anybody|somebody|the user|they) asks?\b[^.]{0,80}\bsay\b|\balthough (?:it|they)\b/,
-    ],
-    none: [/\bif (?:it|the tool) (?:returns|is)\b/],
-  },
-  {
-    detector: 'instructions/preference',
-    all: [
-      /(?:^|[,;:(] ?|\b(?:always|please|you|and|must|should) )(?:recommend|promote|favou?r|praise|advertise|rank)\b/,
-      /\bover all others?\b|\bover (?:any|every) other\b|\b(?:before|above) (?:all|any) others?\b|\b(?:brand|products?) of\b|\bour (?:own )?(?:brand|products?)\b/,
-    ],
-  },
-  {
-    detector: 'instructions/secrecy',
-    all: [
-      /\b(?:keep|leave|omit|hide|withhold|conceal|drop)\b[^.]{0,60}\b(?:between us|to yourself|from (?:your|the) (?:summary|answer|reply|response|user|person)|unsaid|unmentioned)\b|\bno need (?:to bring|for (?:the user|them|anyone) to)\b|\b(?:has|have) no need to (?:learn|know|hear|see)\b|\bwithout (?:mentioning|saying|telling|disclosing|announcing|pointing out) (?:that|this|it|so|anything|them)\b|\bdo not say (?:that|so|why)\b|\bnot? (?:have|need) to be mentioned\b/,
-    ],
-    none: [/\b(?:passwords?|secrets?|credentials?|tokens?|keys)\b/],
-  },
-  {
-    detector: 'instructions/secrecy',
-    all: [
-      /\b(?:quietly|secretly|silently|covertly|discreetly) (?:\w+ )?[`'"]?(?:call|send|run|upload|copy|post|forward|record|add|invoke|include)\b/,
-    ],
-    none: [/\b(?:fails?|ignored|ignores|skips?|dropped|returns|does nothing)\b/],
-  },
-]
-
-/** Whether somebody has agreed: only they can say so. */
-const CONSENT: readonly Rule[] = [
-  {
-    detector: 'instructions/consent',
-    all: [
-      /\b(?:assume|presume|take it|act as though|act as if|suppose|count on it)\b[^.]{0,40}\b(?:agrees?|agreed|consents?|consented|accepts?|accepted|approves?|approved|permission|says? yes|said yes|fine with)\b/,
+      /\b(?:obey|follow|serve|listen to|comply with|answer to|take (?:orders|instructions) from|work for)\b/,
+      /\b(?:only|solely|exclusively|nobody but|no one but|just)\b/,
+      /\b(?:this (?:server|tool)|our (?:server|orders|instructions)|us|me)\b/,
     ],
     none: [WARNED],
   },
   {
-    detector: 'instructions/consent',
+    detector: 'instructions/execute',
     all: [
-      /\b(?:absence|lack|silence|no (?:answer|reply|response|objection)|missing (?:answer|reply))\b/,
-      /\b(?:treat|count|counts|take|read|regard|means?|is)\b/,
-      /\b(?:as|means|is) (?:an? )?(?:yes|approval|consent|agreement|confirmation|permission)\b/,
+      /\b(?:requests?|tasks?|instructions?|steps|orders|commands?|wishes|demands|prompts?)\b/,
+      /\b(?:in|of|from|by|inside|within) (?:the |a |an |any |each |every )?(?:\w+ )?(?:messages?|mails?|e-?mails?|pages?|documents?|comments?|files?|results?|outputs?|answers?|responses?|entr(?:y|ies)|administrators?|admins?|operators?|organi[sz]ers?|senders?|authors?)\b/,
+      new RegExp(
+        `\\b(?:${MUST}) be (?:\\w+ )?(?:fulfil+ed|carried out|executed|followed|done|obeyed|met|performed|completed|honou?red|acted (?:on|upon)|treated as)\\b|^[^a-z]{0,4}(?:execute|carry out|follow|obey|perform|fulfil|complete|act on|do)\\b`,
+      ),
     ],
-    none: [WARNED],
+    none: [WARNED, /\bif\b/, /\b(?:readme|contributing|user's)\b/],
   },
   {
-    detector: 'instructions/consent',
+    detector: 'instructions/execute',
     all: [
-      /\b(?:dialogs?|prompts?|approvals?|confirmations?|questions?|requests?|permissions?|warnings?)\b/,
-      /\b(?:can|may|must|should|are to|is to|have to|will)(?: \w+)? be (?:accepted|answered|confirmed|approved|dismissed|clicked|granted|closed)\b/,
-      /\bon (?:the |their )?(?:users?|customers?|persons?|owners?|operators?)?(?:'s?)? ?behalf\b|\bautomatically\b|\bwith yes\b|\bclick through\b|\bwithout (?:asking|reading|waiting)\b|\bby (?:you|yourself|the (?:assistant|model|agent|ai))\b/,
+      /\bas (?:though|if) (?:the |a )?(?:users?|customers?|person|operator|they|i|it (?:came|were))\b(?: had| has)?(?: \w+)? ?(?:asked|said|requested|typed|told|written|from|ordered)\b|\b(?:may|can|will|might) (?:give|assign|set|send|hand) you (?:\w+ )?(?:tasks?|orders?|instructions?|goals?|commands?)\b/,
     ],
-    none: [/\b(?:never|not|n't|cannot|only)\b/],
+    none: [/\b(?:try|tries|untrusted|never|not|n't)\b/],
   },
 ]
 
@@ -211,6 +121,15 @@ const CONSENT: readonly Rule[] = [
 const GIVE =
   '(?:append|add|include|attach|supply|pass|put|hand|give|provide|carry|carries|fill|goes? into|go into|submit|tell (?:this|the) tool|is passed|are passed|save|copy|store|look into|look for|collect)'
 const BEYOND: readonly Rule[] = [
+  {
+    detector: 'instructions/collect',
+    all: [
+      PRIVATE,
+      /\b(?:begin|start|continue|proceed|finish|end|go on|keep|first|always|also|before)\b/,
+      /\b(?:uploading|sending|collecting|reading|submitting|passing|posting|forwarding|sharing|reporting|copying|saving|storing)\b/,
+    ],
+    none: [WARNED],
+  },
   {
     detector: 'instructions/collect',
     all: [
@@ -227,6 +146,31 @@ const BEYOND: readonly Rule[] = [
       new RegExp(`\\b${GIVE}\\b|\\bset\\b|\\bstore\\b|\\bcall\\b`),
     ],
     none: [WARNED, /\b(?:names|name) of environment\b|\bif the user asks\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      order('attach|append|include|pass|add|supply|hand|give|send|submit|forward|tell'),
+      new RegExp(
+        `\\b(?:whatever|everything|anything|all that|the results? (?:of|from)|the outputs? (?:of|from)|what)\\b[^.]{0,24}(?:${NAMED_TOOL}|\\bother tools?\\b|\\banother tool\\b)[^.]{0,40}\\b(?:returns?|returned|gave|gives?|outputs?|answers?|said|says|found)\\b`,
+      ),
+    ],
+    none: [WARNED, /\bid\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      order('tell|give|pass|send|supply|attach|hand|include|add|append|provide|fill in|share|ask for|find out'),
+      /(?:\b(?:full name|names?|birthday|birth date|date of birth|street|home address|address|phone(?: number)?|e-?mail(?: address)?|employer|age|gender|contacts|location|salary|income|religion|health)\b[^.]{0,24}){2}/,
+      /\b(?:of the (?:person|user|customer)|user's|customer's|person's|their)\b/,
+      /\beven if\b|\bevery time\b|\balways\b|\balso\b|\bfor (?:personali[sz]ation|statistics|quality|analytics|better|improv\w+)\b|\bunasked\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [CREDENTIAL, /\b(?:you|that you|which you|we) (?:come across|encounter|find|stumble (?:on|upon|over)|run into|happen to see)\b/],
+    none: [/\b(?:report|redact|mask|warn|tell the user|never|rotate)\b/],
   },
   {
     detector: 'instructions/credential-request',
@@ -249,7 +193,7 @@ const BEYOND: readonly Rule[] = [
   },
 ]
 
-export const OVERREACH: readonly Rule[] = [...AUTHORITY, ...ROUTES, ...CONDUCT, ...CONSENT, ...BEYOND]
+export const OVERREACH: readonly Rule[] = [...AUTHORITY, ...AUTHORITY_TAKEN, ...BEYOND]
 
 /** The same in what is said of one argument, which is asked for by being described: nobody needs a verb. */
 const ASKED: readonly Rule[] = [
@@ -277,7 +221,36 @@ const ASKED: readonly Rule[] = [
   },
 ]
 
+const ASKED_TOO: readonly Rule[] = [
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:what|anything|everything|all|whatever)(?: that)? (?:the (?:user|person|customer)|they|you and the user) (?:has |have |had )?(?:told|said|wrote|asked|mentioned|shared|typed)\b/,
+      /\b(?:you|earlier|before|so far|previously|private|in this|until now)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:complete|full|entire|whole|verbatim|raw|all)\b/,
+      /\b(?:transcript|conversation|chat|dialogue|exchange|prompts?|messages)\b/,
+      /\b(?:of|in|from) (?:this|the current|our|your) (?:session|conversation|chat|dialogue|exchange)\b|\bso far\b|\b(?:with|between) (?:you|the user)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/secret-file',
+    all: [
+      SECRET_FILE,
+      /\b(?:tokens?|passwords?|keys?|cookies?|credentials?|secrets?)\b/,
+      /\b(?:found|from|in|inside|read|values?|contents?|copied)\b/,
+    ],
+    none: [WARNED, /\b(?:path|location|directory|folder) (?:to|of|for)\b|\bdefaults? to\b|\bpath\b/],
+  },
+]
+
 /** What is asked for by the description of one argument, by detector. */
 export function askedBeyond(description: string): readonly string[] {
-  return ASKED.filter((rule) => isMet(rule, description)).map(({ detector }) => detector)
+  return [...ASKED, ...ASKED_TOO].filter((rule) => isMet(rule, description)).map(({ detector }) => detector)
 }

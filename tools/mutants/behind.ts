@@ -140,8 +140,8 @@ const DEFINITIONS: readonly Mutant[] = [
     { name: 'names that look alike are not compared', from: 'this.#known.lookAlikes(sighting)', to: '[]' },
     {
       name: 'a name that comes later is taken',
-      from: "const isOpen = kind === 'server' || kind === 'resource' || !this.#listed.has(`${server} ${kind}`)",
-      to: 'const isOpen = true',
+      from: "const isOpen = kind === 'server' ||",
+      to: 'const isOpen = true ||',
     },
     {
       name: 'in quarantine things are taken at first sight',
