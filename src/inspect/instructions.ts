@@ -4,7 +4,7 @@ import { BEHAVIOUR } from './conduct.ts'
 import { DECEIT } from './deceit.ts'
 import { fold } from './decode.ts'
 import { LANGUAGES } from './languages.ts'
-import { isMet, type Rule, SECRET_FILE } from './lexicon.ts'
+import { cheapestFirst, isMet, type Rule, SECRET_FILE } from './lexicon.ts'
 import { ORDERS } from './orders.ts'
 import { OVERREACH } from './overreach.ts'
 import { ROUTES } from './routes.ts'
@@ -12,7 +12,7 @@ import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...LANGUAGES]
+const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...LANGUAGES].map(cheapestFirst)
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024

@@ -7,6 +7,12 @@ export interface Rule {
   readonly none?: readonly RegExp[]
 }
 
+/** All must be met, in whatever order: most sentences fail at the first, so that should be a short one. Where an order begins is looked for last, for it takes longest. */
+export function cheapestFirst(rule: Rule): Rule {
+  const cost = ({ source }: RegExp): number => source.length + (source.startsWith('(?:^|[,;:()') ? 10_000 : 0)
+  return { ...rule, all: rule.all.toSorted((left, right) => cost(left) - cost(right)) }
+}
+
 export function isMet({ all, none }: Rule, sentence: string): boolean {
   return all.every((pattern) => pattern.test(sentence)) && none?.some((pattern) => pattern.test(sentence)) !== true
 }
