@@ -25,7 +25,7 @@ const CONDUCT: readonly Rule[] = [
     detector: 'instructions/preference',
     all: [
       /(?:^|[,;:(] ?|\b(?:always|please|you|and|must|should) )(?:recommend|promote|favou?r|praise|advertise|rank)\b/,
-      /\bover all others?\b|\bover (?:any|every) other\b|\b(?:before|above) (?:all|any) others?\b|\b(?:brand|products?) of\b|\bour (?:own )?(?:brand|products?)\b/,
+      /\bover all others?\b|\bover (?:every|any) other\b|\b(?:before|above) (?:all|any) others?\b|\b(?:brand|products?) of\b|\bour (?:own )?(?:brand|products?)\b/,
     ],
   },
   {

@@ -1,7 +1,4 @@
-/**
- * Orders on what is not a tool's to order. A tool may say what it does, what it takes and when it is of use. Which other tools a model uses and with what,
- * what was said before, whose word counts: that is for those whom the model works for.
- */
+/** Orders on what is not a tool's to order: whose word counts, and what was said before or lies around; that is for those whom the model works for. */
 import { AGENT, CREDENTIAL, isMet, MUST, NAMED_TOOL, order, PRIVATE, type Rule, SECRET_FILE, WARNED } from './lexicon.ts'
 
 /** What comes from a tool, or from those who wrote what it reads. */
@@ -48,7 +45,7 @@ const AUTHORITY: readonly Rule[] = [
   {
     detector: 'instructions/execute',
     all: [
-      /\b(?:do|follow|obey|execute|carry out|perform|fulfil+|comply with|act on|act upon)\b[^.]{0,20}\b(?:what(?:ever)? (?:it|they|is|the [\w ]{2,24}?) (?:says?|lists?|asks?|demands?|contains?|listed|written|asked)|(?:any|every|each|all)(?: \w+)? (?:tasks?|orders?|instructions?|commands?|requests?|steps?)(?: (?:that|which|in|it|an?|the))? )|\b(?:obey|comply with) (?:it|them|this)\b|\bdecode and follow\b|\b(?:carry|carried) out what\b/,
+      /\b(?:do|follow|obey|execute|carry out|perform|fulfil+|comply with|act on|act upon)\b[^.]{0,20}\b(?:what(?:ever)? (?:it|they|is|the [\w ]{2,24}?) (?:says?|lists?|asks?|demands?|contains?|listed|written|asked)|(?:every|any|each|all)(?: \w+)? (?:tasks?|orders?|instructions?|commands?|requests?|steps?)(?: (?:that|which|in|it|an?|the))? )|\b(?:obey|comply with) (?:it|them|this)\b|\bdecode and follow\b|\b(?:carry|carried) out what\b/,
     ],
     none: [WARNED, /\bif\b/],
   },
@@ -133,7 +130,7 @@ const BEYOND: readonly Rule[] = [
   {
     detector: 'instructions/collect',
     all: [
-      /\b(?:results?|outputs?|answers?|responses?|contents?) of (?:any|all|every|the) (?:other|previous|earlier|last|preceding)(?: tool)?\b|\bof any other tool\b|\b(?:previous|earlier|prior|other) tool (?:calls?|results?|outputs?)\b|\b(?:the|this) conversation so far\b|\b(?:everything|all|anything) (?:that )?(?:the user|the person|they|you|was|we) (?:has |have |had )?(?:said|wrote|written|asked|typed|told)\b|\blast question\b/,
+      /\b(?:results?|outputs?|answers?|responses?|contents?) of (?:all|any|every|the) (?:other|previous|earlier|last|preceding)(?: tool)?\b|\bof any other tool\b|\b(?:previous|earlier|prior|other) tool (?:calls?|results?|outputs?)\b|\b(?:the|this) conversation so far\b|\b(?:everything|all|anything) (?:that )?(?:the user|the person|they|you|was|we) (?:has |have |had )?(?:said|wrote|written|asked|typed|told)\b|\blast question\b/,
       new RegExp(`\\b${GIVE}\\b`),
     ],
     none: [WARNED, /\bsummar/],
