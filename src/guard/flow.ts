@@ -7,7 +7,7 @@ import { isObject, type JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { picturesIn } from '../inspect/data-links.ts'
-import { spokenIn } from '../inspect/spoken.ts'
+import { SILENCE, type Spoken, spokenIn, type Tail } from '../inspect/spoken.ts'
 import type { Store } from '../store/store.ts'
 import { createPlaces, type FlowStore, type Place } from './flow-places.ts'
 import { FlowRecord, type Holder, personOf } from './flow-record.ts'
@@ -34,6 +34,8 @@ export function withFlow(stations: Stations, { config, store, clock, isRead }: F
   const record = new FlowRecord(store, clock)
   /** By Call.id: what has entered by an answer, so that a stream writes it once. */
   const entered = new Map<string, Set<string>>()
+  /** How each call's stream ended last: an order may be said in two halves. */
+  const tails = new WeakMap<Call, Tail>()
   const enter = (call: Call, principal: Principal, labels: Iterable<string>): Promise<Findings> =>
     enterOnce(record, { entered, call, principal, rememberMs: config.rememberMs }, labels)
 
@@ -59,7 +61,7 @@ export function withFlow(stations: Stations, { config, store, clock, isRead }: F
       const place = placeOf(broughtFrom(call, message))
       if (place.isNowhere) return released
       const settle = (shown: Message | undefined): Message | undefined | Promise<Message | undefined> =>
-        shown === undefined ? undefined : label(shown, place, (labels) => enter(call, principal, labels), record)
+        shown === undefined ? undefined : label(shown, place, { call, tails, record, enter: (labels) => enter(call, principal, labels) })
       return released instanceof Promise ? released.then(settle) : settle(released)
     },
     end: (call, trail) => {
@@ -77,14 +79,16 @@ function broughtFrom({ method, resource }: Call, { body }: Message): Resource {
   return method === '$stream' && body.id !== undefined ? { ...resource, kind: 'task' } : resource
 }
 
+interface Hearing {
+  readonly call: Call
+  readonly tails: WeakMap<Call, Tail>
+  readonly record: FlowRecord
+  readonly enter: (labels: Iterable<string>) => Promise<Findings>
+}
+
 /** What an answer brings is written down before it leaves, so that no later call can be asked about without it. */
-function label(
-  message: Message,
-  { labels, reads }: Place,
-  enter: (labels: Iterable<string>) => Promise<Findings>,
-  record: FlowRecord,
-): Message | Promise<Message> {
-  const heard = labels.includes(UNTRUSTED) ? NOTHING : heardIn(message)
+function label(message: Message, { labels, reads }: Place, { call, tails, record, enter }: Hearing): Message | Promise<Message> {
+  const heard = labels.includes(UNTRUSTED) ? NOTHING : heardIn(message, call, tails)
   if (labels.length + reads.length === 0 && !(heard instanceof Promise) && heard.length === 0) return message
   return Promise.all([broughtBy(labels, reads, record), heard]).then(async ([brought, spoken]) => {
     const findings = [...spoken, ...(await enter(spoken.length === 0 ? brought : brought.add(UNTRUSTED)))]
@@ -99,19 +103,24 @@ async function broughtBy(labels: readonly string[], reads: readonly FlowStore[],
   return new Set([...labels, ...lying.flat()])
 }
 
-/** Orders in results, in errors, and in what is said along the way. A long text is read in turns. */
-function heardIn({ body }: Message): Findings | Promise<Findings> {
+/** Orders in results, in errors, and in what is said along the way, each message going on from the last. A long text is read in turns. */
+function heardIn({ body }: Message, call: Call, tails: WeakMap<Call, Tail>): Findings | Promise<Findings> {
+  const before = tails.get(call) ?? SILENCE
   const hearing =
     body.result !== undefined
-      ? spokenIn(body.result, '/result')
+      ? spokenIn(body.result, '/result', before)
       : body.error !== undefined
-        ? spokenIn(body.error, '/error')
-        : spokenIn(body.params, '/params')
+        ? spokenIn(body.error, '/error', before)
+        : spokenIn(body.params, '/params', before)
+  const settle = ({ found, end }: Spoken): Findings => {
+    tails.set(call, end)
+    return found
+  }
   const first = hearing.next()
-  return first.done === true ? first.value : inTurns(hearing)
+  return first.done === true ? settle(first.value) : inTurns(hearing).then(settle)
 }
 
-async function inTurns(hearing: Generator<undefined, Findings>): Promise<Findings> {
+async function inTurns(hearing: Generator<undefined, Spoken>): Promise<Spoken> {
   for (;;) {
     await nextTurn()
     const { done, value } = hearing.next()

@@ -62,7 +62,7 @@ function isSecretValue(value: string, sort: Sort, style: Style): boolean {
     return false
   if (/[^A-Za-z]/.test(value)) return style === 'assigned' || value.length >= 6 || !/^[\d.,:/-]+$/.test(value)
   // Letters alone are a password where nothing else can stand: in `NAME=value`, and in quotes when it is no word that is shown to people.
-  return style === 'assigned' || (style === 'quoted' && value.length >= 6 && value === value.toLowerCase())
+  return style === 'assigned' || (style === 'quoted' && value.length >= 6 && (value === value.toLowerCase() || isRandom(value)))
 }
 
 /** `fs.readFileSync`: a member of something in a program, none of whose names is random. */
@@ -116,10 +116,11 @@ export function secretUnderName(name: string, value: string): Span | undefined {
 
 const NAME_MAX_CHARS = 64
 const NAME = /(?:--)?([A-Za-z][A-Za-z0-9_.\-$]{1,63})(?:["'`]|\\["'])?\]?(?:\s{1,3}(?:is|was|ist|est|es|on|of [\w.-]{1,32}))?\s{0,3}$/
-const VALUE = /(?:=>|[:=])?\s{0,4}(?:(\\?["'`])((?:(?!\1)[^\r\n\\]|\\(?!["'`])[^\r\n]){1,1024})\1?|([^\s"'`,;<>&|]{1,1024}))/y
+const VALUE =
+  /(?:=>|[:=>])?\s{0,4}(?:(\\?["'`])((?:(?!\1)[^\r\n\\]|\\(?!["'`])[^\r\n]){1,1024})\1?|((?:[^\s"'`,;<>&|]|&(?!&|[\w.-]{1,40}=)){1,1024}))/y
 const SCHEME = /(?:=>|[:=])?\s{0,4}\\?["'`]?(?:bearer|basic|token|apikey|api-key|negotiate|ntlm|digest|aws4-hmac-sha256)\s+/iy
 
-/** @param at where `=` or `:` stands. @returns the value behind it, when the name in front of it calls it a secret. */
+/** @param at where `=` or `:` stands, or the space or `>` in front of what is told without one. @returns the value behind it, when the name in front of it calls it a secret. */
 export function secretAssigned(text: string, at: number): readonly Span[] {
   const before = text.slice(Math.max(0, at - NAME_MAX_CHARS - 8), at)
   const name = NAME.exec(before)?.[1]
@@ -138,7 +139,16 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
     (match[2] === undefined ? (match[3] ?? '').length : match[0].length - match[0].indexOf(match[2], match[0].indexOf(match[1] ?? '') + 1))
   const isTight = text[at] === '=' && /[A-Za-z0-9_\]]/.test(text[at - 1] ?? '') && !/\s/.test(text[at + 1] ?? ' ')
   const style = match[2] !== undefined ? 'quoted' : isTight ? 'assigned' : 'told'
+  if (/[\s>]/.test(text[at] ?? '') && style === 'told' && !isToldPassword(value, before)) return NOTHING
   return isSecretValue(value, sort, style) ? [{ rule: `named/${sort}`, start, end: start + value.length }] : NOTHING
+}
+
+/** Without a sign in front of it a value must look like a password, or every sentence on passwords would hold one. */
+function isToldPassword(value: string, before: string): boolean {
+  if (!/\d/.test(value) || !/[A-Za-z]/.test(value) || value.length < 6) return false
+  if (/[!@#$%^&*?+]/.test(value)) return true
+  if (!/^[A-Za-z0-9]+$/.test(value)) return false
+  return /[a-z]/.test(value) && (/[A-Z]/.test(value) || /\b(?:is|was|ist|:)$|<[^<>]{1,40}$/.test(before))
 }
 
 /** What stands behind an unquoted value is not of it. */
@@ -203,6 +213,17 @@ export function secretInUrl(text: string, at: number): Span | undefined {
 const URL_CHARS = 512
 
 const SCHEMED = /(?:bearer|basic|token|apikey)\s+$/i
+/** A password on a command line, behind its option and its user. */
+const OPTION = /(?:(?:^|\s)(?:-u|--user|--proxy-user)[ =]?["']?[\w.@-]{1,64}:|\bsshpass -p ?["']?)$/
+
+/** @param start of a run. @param endOf where its word ends. */
+export function optioned(text: string, start: number, endOf: () => number): Span | undefined {
+  if (!OPTION.test(text.slice(Math.max(0, start - OPTION_CHARS), start))) return undefined
+  const end = endOf()
+  return isPlaceholder(text.slice(start, end)) ? undefined : { rule: 'authorization', start, end }
+}
+
+const OPTION_CHARS = 96
 
 /** Whether what follows is the credential of an authorization scheme. @param start of a run. @param endOf where its word ends. */
 export function schemed(text: string, start: number, endOf: () => number): Span | undefined {

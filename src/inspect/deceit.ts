@@ -31,7 +31,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/evasion',
     all: [
-      /\b(?:so that|so|to ensure|such that) no (?:one|\w+ )?(?:reports?|reviews?|alerts?|approval|flags?|alarms?|audit|trace|log|check|warning|notification)\b/,
+      /\b(?:so that|so|to ensure|such that|in such a way that) (?:nobody|no one|none|no (?:person|human)) (?:has to|needs to|must|can|will|would|should|is asked to)(?: \w+)? (?:approve|review|see|notice|check|confirm|sign|know|object)\b|\b(?:so that|so|to ensure|such that) no (?:one|\w+ )?(?:reports?|reviews?|alerts?|approval|flags?|alarms?|audit|trace|log|check|warning|notification)\b/,
     ],
   },
   {
@@ -106,10 +106,19 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:approval|confirmation|consent|permission) (?:is|was|has been|isn't) (?:not |already |no longer |un)?(?:needed|required|necessary|granted|given)\b/,
-      /\b(?:already|in advance|so|set|skip|proceed|granted|given|directly|immediately)\b/,
+      /\bno (?:further |more |additional )?(?:approval|confirmation|consent|permission) is (?:needed|required|necessary)\b/,
+      /\b(?:already|in advance|so|skip|proceed|directly|immediately|agreed)\b/,
     ],
     none: [/\b(?:if|when|until|unless|once|after|only|whether)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      // That it was given, or is for nobody to give; who gives it is no claim that somebody has.
+      /\b(?:approval|confirmation|consent|permission) (?:(?:is|was|has been|isn't) (?:not |already |no longer |un)(?:needed|required|necessary|granted|given)|(?:was|has been|is (?:always|hereby|automatically)) (?:granted|given)|is (?:granted|given)(?! (?:only )?(?:by|in|on|through|at)\b|[:,]))\b/,
+      /\b(?:already|in advance|so|set|skip|proceed|granted|given|directly|immediately)\b/,
+    ],
+    none: [/\b(?:if|when|until|unless|once|after|only|whether|how|who)\b/],
   },
   {
     detector: 'instructions/consent',
@@ -125,7 +134,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/evasion',
     all: [
-      /\b(?:to|and) (?:avoid|escape|evade|get around|circumvent|dodge|sidestep|stay below|stay under)\b[^.]{0,24}\b(?:approval|confirmation|review|detection|audit|alerts?|reporting|dialogs?|threshold|scrutiny)\b/,
+      /\b(?:to|and) (?:avoid|escape|evade|get around|circumvent|dodge|sidestep|stay below|stay under)\b[^.]{0,24}\b(?:approval|confirmation|review|(?<!-)detection|audit|alerts?|reporting|dialogs?|threshold|scrutiny)\b/,
     ],
     none: [/\b(?:duplicate|false) (?:alerts?|detection)\b/],
   },
@@ -174,7 +183,7 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:users?|customers?|owner|they)\b(?: (?:has|have))?(?: already)? (?:consented|agreed|approved|given (?:consent|permission|their consent)|pre-?approved|authori[sz]ed)\b/,
+      /\b(?:users?|customers?|owners?|humans?|persons?|clients?|holders?|they)\b(?: (?:has|have))?(?: already)? (?:consented|agreed|approved|given (?:consent|permission|their consent)|pre-?approved|authori[sz]ed)\b/,
     ],
     none: [
       /\b(?:if|when|whether|until|unless|once|after|only|that|who|which|has not|have not|must have|should have|for which|where)\b[^.]{0,40}\b(?:consented|agreed|given|approved|authori[sz]ed)/,
@@ -194,7 +203,7 @@ export const DECEIT: readonly Rule[] = [
       order('disable|turn off|switch off|skip|bypass|circumvent|evade|suppress|stop|deactivate|remove|pause|clear|delete'),
       /\b(?:audit(?: ?log(?:s|ging)?)?|logging|branch protection|security (?:checks?|controls?|policies|scanner)|safety (?:checks?|filters?|rules?)|approval|approvals|confirmation dialogs?|code review|monitoring|firewall|antivirus|edr|two-factor|sandbox(?:ing)?|guardrails?|content filters?)\b/,
     ],
-    none: [/\b(?:set|pass|use) [`'"]?\w+[`'"]? to (?:skip|disable|bypass)/],
+    none: [/\b(?:set|pass|use) [`'"]?\w+[`'"]? to (?:skip|disable|bypass)|\(not recommended\)|\bonly when\b/],
   },
   {
     detector: 'instructions/escalation',

@@ -1,12 +1,13 @@
 /** What a server says of a tool, prompt, resource or itself, looked through for what a person would not accept if they read all of it. States facts, refuses nothing. */
 import type { Finding } from '../core/finding.ts'
-import type { JsonObject, JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isBomb } from './expansion.ts'
 import { cutPointer, escapeStep } from './flaw.ts'
 import { judgeHint, judgeName } from './honesty.ts'
 import { hiddenIn, ordersIn, TEXT_MAX_CHARS } from './instructions.ts'
 import { PRIVATE, WANTS_ALL } from './lexicon.ts'
 import { judgeMarkup } from './markup.ts'
+import { askedBeyond } from './overreach.ts'
 
 export type DefinitionKind = 'server' | 'tool' | 'prompt' | 'resource' | 'template'
 
@@ -36,13 +37,15 @@ interface Walk {
   readonly kind: DefinitionKind
   readonly definition: JsonObject
   readonly found: Finding[]
+  /** Where switches are described: by what they do. */
+  readonly switches: Set<string>
   texts: number
   chars: number
 }
 
 /** @returns findings labelled `definition/poisoned`; what was seen is in the detector, where in the pointer. */
 export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { siblings }: Around): readonly Finding[] {
-  const walk: Walk = { kind, definition, found: [], texts: 0, chars: 0 }
+  const walk: Walk = { kind, definition, found: [], switches: new Set(), texts: 0, chars: 0 }
   for (const detector of judgeName(kind, definition, siblings)) note(walk, detector, '/name')
   // A name of many words is a sentence.
   for (const detector of ordersIn(String(definition['name'] ?? '').replace(/[_-]/g, ' '))) note(walk, detector, '/name')
@@ -74,6 +77,7 @@ function visit(value: JsonValue | undefined, name: string, pointer: string, dept
     for (const [index, item] of value.entries()) visit(item, name, `${pointer}/${index}`, depth + 1, walk)
     return
   }
+  if (isObject(value) && value['type'] === 'boolean') walk.switches.add(`${pointer}/description`)
   for (const [member, inner] of Object.entries(value)) {
     const place = `${pointer}/${escapeStep(member)}`
     if (member === '__proto__') note(walk, 'definition/prototype', place)
@@ -108,22 +112,29 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   }
   const markup = judgeMarkup(text)
   if (markup !== undefined) note(walk, markup, pointer)
-  for (const detector of ordersIn(text, PURPOSES.has(pointer) && walk.kind !== 'server')) note(walk, detector, pointer)
+  for (const detector of ordersIn(text, (PURPOSES.has(pointer) && walk.kind !== 'server') || walk.switches.has(pointer)))
+    note(walk, detector, pointer)
   if (walk.kind === 'tool' && pointer.startsWith('/inputSchema/properties/')) judgeArgument(text, name, pointer, walk)
+  if (walk.kind === 'prompt' && /^\/arguments\/\d+\/description$/.test(pointer)) judgeAsked(text, pointer, walk)
 }
 
 /** An argument that wants all that was said, of a tool that is not about what was said. */
 function judgeArgument(text: string, name: string, pointer: string, { definition, ...walk }: Walk): void {
   if (!pointer.endsWith('/description')) return
+  judgeAsked(text, pointer, { definition, ...walk })
   const said = text.toLowerCase()
   const about = `${String(definition['name'])} ${String(definition['description']).slice(0, 200)}`
-  if (PRIVATE.test(said) && WANTS_ALL.test(said) && !CONVERSATIONAL.test(about))
+  if (PRIVATE.test(said) && WANTS_ALL.test(said) && !/\bwithout\b/.test(said) && !CONVERSATIONAL.test(about))
     note({ definition, ...walk }, 'instructions/collect', pointer)
   if (
     /\b(?:user|customer)(?:'s)? (?:request|message|prompt|question)s?,? verbatim\b|\bverbatim (?:user|copy of)/.test(said) &&
     name !== 'query'
   )
     note({ definition, ...walk }, 'instructions/collect', pointer)
+}
+
+function judgeAsked(text: string, pointer: string, walk: Walk): void {
+  for (const detector of askedBeyond(text.toLowerCase().replace(/\s+/g, ' ').slice(0, TEXT_MAX_CHARS))) note(walk, detector, pointer)
 }
 
 /** A header is read by every proxy and written into its log (2026-07-28, `x-mcp-header`). */

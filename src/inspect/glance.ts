@@ -1,4 +1,5 @@
 /** The first look at what leaves: one pass over the bytes that says whether, and where, something may stand that must not. Most results need no second one. */
+import { glanceAtWords } from './glance-words.ts'
 
 /** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a text in disguise, a picture of somebody else's. */
 export type Mark = 'run' | 'assigned' | 'account' | 'disguise' | 'picture' | 'key-block'
@@ -82,7 +83,9 @@ function packed(first: number, second: number, third: number): number {
 export function glance(bytes: Uint8Array, onMark?: OnMark): boolean {
   const isMarked = glanceAtRuns(bytes, onMark)
   if (isMarked && onMark === undefined) return true
-  return glanceAtSigns(bytes, onMark) || isMarked
+  const isToldOf = glanceAtWords(bytes, onMark)
+  if (isToldOf && onMark === undefined) return true
+  return glanceAtSigns(bytes, onMark) || isToldOf || isMarked
 }
 
 /** Every run of at least `PIECE_MIN` has a byte at one of the steps: what lies between them is read only where one is met. */

@@ -37,6 +37,10 @@ const LEFT_OUT = /[\0-\x20\u00a0\u2028\u2029]/g
 const HANDLER = /["'`\s/]on[a-z]{3,24}[\s/]{0,8}=/i
 const QUOTED_OUT =
   /^[^<]{0,400}["'`][\s/]{0,8}(?:[a-z-]{2,24}(?:=[\w-]{0,24})?[\s/]{1,4}){0,3}on[a-z]{3,24}[\s/]{0,8}=\s{0,8}["'`]?[\w.$]{1,60}\s{0,4}[(`=]/i
+/** An address in which nothing ends the attribute. */
+const ADDRESS = /^https?:\/\/[^"'`\s<>]*$/i
+/** To another host: what is typed into such a form is typed for somebody else. */
+const AWAY = /^(?:[a-z][a-z0-9+.-]{0,20}:)?\/\//i
 /** Out of a text of a script and into it; or a handler by itself. */
 const SCRIPTED = /^\s{0,8}(?:["'`]\s{0,8}[;)\-+*|&}]{1,3}\s{0,8}[\w.$]{1,60}|on[a-z]{3,24}\s{0,8}=\s{0,8}["']?[\w.$]{1,60})\s{0,8}[(`]/i
 const MARKUP = /<[a-z!/?]/i
@@ -104,6 +108,7 @@ function parse(text: string, layer: number): Found {
     if (MARKUP.test(inner)) note(layer === LAYERS_MAX ? 'active-markup' : judgeMarkup(inner, layer + 1))
   }
   let raw: string | undefined
+  let sendsAway = false
   const parser = new Parser(
     {
       onopentag(name, attributes) {
@@ -112,6 +117,8 @@ function parse(text: string, layer: number): Found {
         if (name.includes('<')) note('script')
         else if (ACTIVE.has(local)) note(local === 'script' ? 'script' : 'active-markup')
         else if (!PLAIN_TAGS.has(name)) note('unlisted-markup')
+        if (name === 'form') sendsAway = AWAY.test((attributes['action'] ?? '').replace(LEFT_OUT, ''))
+        if (sendsAway && attributes['type']?.toLowerCase() === 'password') note('active-markup')
         for (const [attribute, value] of Object.entries(attributes)) {
           note(judgeAttribute(attribute, value))
           within(value)
@@ -141,7 +148,7 @@ function judgeAttribute(name: string, value: string): Label | undefined {
   const local = name.slice(name.lastIndexOf(':') + 1)
   if (/^on[a-z]{2}/.test(local) || local === 'srcdoc' || local === 'fscommand' || local === 'seeksegmenttime') return 'script'
   const bare = value.length > 0 ? value.slice(0, 4096).replace(LEFT_OUT, '') : ''
-  if (SCRIPT_SCHEME.test(bare) || HANDLER.test(value)) return 'script'
+  if (SCRIPT_SCHEME.test(bare) || (HANDLER.test(value) && !(LOADING.has(name) && ADDRESS.test(value)))) return 'script'
   if (LOADING.has(name) && DATA.test(bare)) return 'script'
   if (name === 'style') return judgeStyle(value)
   if (/["'`<=]/.test(name)) return 'active-markup'

@@ -1,15 +1,18 @@
 /** Orders to a model in a text that is meant to inform: read as models read it, disguises undone, sentence by sentence. States facts, refuses nothing. */
 
+import { BEHAVIOUR } from './conduct.ts'
 import { DECEIT } from './deceit.ts'
 import { fold } from './decode.ts'
 import { LANGUAGES } from './languages.ts'
-import { type Rule, SECRET_FILE } from './lexicon.ts'
+import { cheapestFirst, isMet, type Rule, SECRET_FILE } from './lexicon.ts'
 import { ORDERS } from './orders.ts'
+import { OVERREACH } from './overreach.ts'
+import { ROUTES } from './routes.ts'
 import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...LANGUAGES]
+const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...LANGUAGES].map(cheapestFirst)
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024
@@ -50,7 +53,8 @@ export function ordersIn(text: string, purpose = false): ReadonlySet<string> {
   judge(plain(read), purpose, found)
   for (const hidden of decodedIn(read)) {
     const inner = new Set<string>()
-    judge(plain(hidden), false, inner)
+    // Read letter by letter, it is the same text, and begins as it does.
+    judge(plain(hidden), purpose && hidden.length === read.length, inner)
     for (const known of found) inner.delete(known)
     if (inner.size > 0 || SECRET_FILE.test(hidden.toLowerCase())) found.add('instructions/encoded')
   }
@@ -79,7 +83,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
     const whole = piece.trim().replace(/\s+/g, ' ')
     if (whole === '') continue
     for (let at = 0; at < whole.length; at += SENTENCE_MAX_CHARS) {
-      const sentence = whole.slice(at, at + SENTENCE_MAX_CHARS + 60)
+      const sentence = whole.slice(at, at + SENTENCE_MAX_CHARS + 60).replace(SAMPLE, '$1')
       // What a thing is for is told like an order; what follows in the same breath is one.
       const done = isFirst ? sentence.replace(/^[^\p{L}]*\p{L}+/u, 'it does') : sentence
       isFirst = false
@@ -93,6 +97,10 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
     }
   }
 }
+
+/** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
+const SAMPLE =
+  /(\b(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80})(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -112,10 +120,6 @@ const DEEDS = new Set(
 /** Told in two sentences as often as in one. */
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
 
-function isMet({ all, none }: Rule, sentence: string): boolean {
-  return all.every((pattern) => pattern.test(sentence)) && none?.some((pattern) => pattern.test(sentence)) !== true
-}
-
 const BASE64 = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g
 const HEX = /(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,2048}/g
 /** Letters that need no escape, and how many of them are no accident. */
@@ -126,7 +130,7 @@ const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&
 /** The same words thirteen letters on (ROT13). */
 const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz)\b/i
 /** Words with digits for letters. */
-const LEET = /\b(?=[\w@$]*[a-z])(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
+const LEET = /(?<![\w@$])(?=\w)(?=(?:[\w@$]*[a-z]){2})(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
 const LEET_MIN = 2
 const LETTERS: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */

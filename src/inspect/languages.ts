@@ -4,6 +4,12 @@ import { type Rule, SECRET_FILE } from './lexicon.ts'
 export const LANGUAGES: readonly Rule[] = [
   {
     detector: 'instructions/override',
+    all: [
+      /\b(?:obedece|obedezca|haz caso|sigue)\b[^.]{0,24}\b(?:solo|sólo|solamente|únicamente)\b|\bgehorch\w*\b[^.]{0,24}\b(?:nur|allein|ausschließlich)\b|\b(?:nur|allein|ausschließlich)\b[^.]{0,24}\b(?:gehorch\w*|befolg\w*)|\bobéi(?:s|ssez)\b[^.]{0,24}\b(?:seulement|uniquement|que)\b|\bobbedisci\b[^.]{0,24}\bsolo\b/,
+    ],
+  },
+  {
+    detector: 'instructions/override',
     all: [/\b(?:ignorier\w*|missachte\w*|vergiss|vergesst)\b[^.]{0,60}\b(?:anweisung|regel|vorgabe|instruktion|befehl|aufforderung)/],
   },
   {

@@ -7,6 +7,16 @@ export interface Rule {
   readonly none?: readonly RegExp[]
 }
 
+/** All must be met, in whatever order: most sentences fail at the first, so that should be a short one. Where an order begins is looked for last, for it takes longest. */
+export function cheapestFirst(rule: Rule): Rule {
+  const cost = ({ source }: RegExp): number => source.length + (source.startsWith('(?:^|[,;:()') ? 10_000 : 0)
+  return { ...rule, all: rule.all.toSorted((left, right) => cost(left) - cost(right)) }
+}
+
+export function isMet({ all, none }: Rule, sentence: string): boolean {
+  return all.every((pattern) => pattern.test(sentence)) && none?.some((pattern) => pattern.test(sentence)) !== true
+}
+
 /** A verb where an order begins: at the beginning, behind a mark, or behind a word that orders. */
 export const order = (verbs: string): RegExp =>
   new RegExp(
@@ -14,7 +24,7 @@ export const order = (verbs: string): RegExp =>
   )
 
 export const CARRY =
-  'call|pass|put|place|include|attach|append|add|send|submit|supply|insert|copy|forward|upload|post|share|transmit|report|e-?mail|bcc|cc|embed|write|give|mirror|paste|repeat|retry|collect|read|open|load|cat|fetch|retrieve|dump|grab|access|export|use|be supplied'
+  'call|pass|put|place|include|attach|append|add|send|submit|supply|insert|copy|forward|upload|post|share|transmit|report|e-?mail|bcc|cc|embed|write|give|mirror|paste|repeat|retry|collect|read|open|load|cat|fetch|retrieve|dump|grab|access(?! (?:key|token|level|right)s?\\b)|export|use|be supplied'
 export const SEND = 'send|forward|upload|post|bcc|cc|copy|e-?mail|share|mirror|submit|transmit|add|deliver|report|push|leak'
 
 /** Files that hold keys and passwords. */
@@ -37,7 +47,7 @@ export const NEGATED_ASK =
 
 /** A tool of somebody's by its name: `transfer_funds`, `mailer.send`, `upload(`. */
 export const DEED =
-  /\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
+  /(?<!-)\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
 export const PURPOSE =
   /\bto (?:get|obtain|find|look up|retrieve|resolve|list|determine|learn|see|check|verify|discover|receive|fetch|create|clean up|make sure)\b/
 export const AGENT = 'assistants?|models?|ais?|llms?|agents?|language models?|claude|gpt|chatgpt|copilot|gemini|chatbots?'
@@ -47,7 +57,7 @@ export const EACH_TURN =
   /\b(?:before|after|at the (?:start|beginning|end) of|on|with|during|for|when|while) (?:you )?(?:(?:answering|responding to|responding|replying to|replying) (?:to )?(?:each|any|every|all|a|the)|answering|answer|responding|respond|replying|each|every|any|all)(?: new| user| of the user's| of your)?(?: (?:single )?(?:questions?|responses?|sessions?|messages?|answers?|requests?|conversations?|repl(?:y|ies)|turns?|chats?|prompts?|user|tool calls?|other tools?|tools?|interactions?|tasks?))\b/
 /** What stands in a model's own head. */
 export const MIND =
-  /\byour (?:system prompt|(?:previous |own |original |initial )?instructions|chain of thought|reasoning|memory|hidden prompt|guidelines|tool list)\b|\b(?:previous|system) (?:instructions|prompts?)\b|\bchain of thought\b|\b(?:all|other|every) (?:other )?tools? (?:that )?(?:you|are|which you)\b|\ball user data\b/
+  /\byour (?:system prompt|(?:previous |own |original |initial )?instructions|chain of thought|reasoning|memory|hidden prompt|guidelines|tool list)\b|\b(?:previous|system) (?:instructions|prompts?)\b|\bchain of thought\b|\b(?:all|other|every) (?:other )?tools? (?:you|that (?:you|are)|are (?:available|there)|which you)\b|\ball user data\b/
 
 export const OTHER_TOOLS =
   /\b(?:others?|another|alternative|competing|rival|similar|remaining|built-in)(?: \w+){0,2} (?:tools?|servers?|search(?:es)?|readers?|functions?|implementations?|versions?|services?|providers?|ones?)\b|\b(?:all |any |the )?alternatives\b/
@@ -58,3 +68,10 @@ export const WHENEVER = /\b(?:every|each|any) time (?:the|a|an|you)\b|\bwhenever
 
 /** What a short description of one argument asks for all the same: everything that was said. */
 export const WANTS_ALL = /\b(?:full|entire|whole|complete|verbatim|all)\b/
+
+/** A warning, or words that are looked for: no order. */
+export const WARNED = /\b(?:never|not|n't|cannot|refuses?|refused|untrusted|classif\w+|detects?|whether|checks?)\b/
+export const MUST =
+  'must|have to|has to|had to|should|shall|are to|is to|need to|needs to|ought to|are required to|is required to|is mandatory|be helpful|it is necessary'
+/** As a text names another tool. */
+export const NAMED_TOOL = '[`\'"]?[a-z0-9]+(?:[_.][a-z0-9]+)+[`\'"]?'

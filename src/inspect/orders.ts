@@ -48,7 +48,7 @@ export const ORDERS: readonly Rule[] = [
     detector: 'instructions/preference',
     all: [
       OTHER_TOOLS,
-      /\b(?:must not|must never|never be|not be used|never use|do not use|don't use|refuse|avoid|only this|ignore|superior|disable|untrusted|dangerous)\b/,
+      /\b(?:must not|must never|never be|not be used|never use|do not use|don't use|refuse|avoid|only this|(?<!not )ignore|superior|disable|untrusted|dangerous)\b/,
     ],
     none: [/\b(?:do not|don't|never|avoid)(?: \w+)? (?:use|call|using|calling) this\b|\bonly (?:if|when)\b|\bduplicate\b/],
   },
@@ -86,7 +86,9 @@ export const ORDERS: readonly Rule[] = [
   {
     detector: 'instructions/tool-order',
     all: [EACH_TURN, order('call|run|upload|send|invoke|use|report|log|execute|forward|copy|post|store|record|pass')],
-    none: [/\bfor (?:each|every|all|any) (?:tools?|messages?|tasks?|requests?|sessions?)\b/],
+    none: [
+      /\bfor (?:each|every|all|any) (?:tools?|messages?|tasks?|requests?|sessions?)\b|\bquestions? (?:on|about|concerning|regarding)\b/,
+    ],
   },
   {
     detector: 'instructions/tool-order',
@@ -168,7 +170,7 @@ export const ORDERS: readonly Rule[] = [
     detector: 'instructions/preference',
     all: [
       /\balways (?:use|call|prefer|choose|pick|invoke|select|run|start)\b|\b(?:use|prefer|call|choose) this\b|\b(?:must|should|has to|needs to) (?:always )?be (?:called|used|invoked|run|consulted)\b/,
-      /\b(?:for|on|at|in|before|after|with|over|of|to) (?:the (?:start|beginning) of )?(?:every|any|all|each)(?: other)?(?: \w+)? ?(?:requests?|messages?|conversations?|chats?|tools?|questions?|quer(?:y|ies)|tasks?|responses?|answers?|turns?|prompts?|servers?|calls?)?\b|\beven (?:when|if)\b[^.]{0,40}\b(?:unrelated|not asked|unnecessary)|\bno matter\b|\bregardless of\b|\bwhatever the (?:user|topic|question)|\binstead of (?:all|any|every|other)\b/,
+      /\b(?:for|on|at|in|before|after|with|over|of|to) (?:the (?:start|beginning) of )?(?:every|any|all|each)(?: other)?(?: \w+)? ?(?:requests?|messages?|conversations?|chats?|tools?|questions?|quer(?:y|ies)|tasks?|responses?|answers?|turns?|prompts?|servers?|calls?)\b|\b(?:for|before|after|with|over) (?:everything|anything|all(?= ?$|[,.]))|\beven (?:when|if)\b[^.]{0,40}\b(?:unrelated|not asked|unnecessary)|\bno matter\b|\bregardless of\b|\bwhatever the (?:user|topic|question)|\binstead of (?:all|any|every|other)\b/,
     ],
     none: [
       /\b(?:ids?|paths?|columns?|rows|fields?|quotes?|slashes|parameters?|arguments?|units?) (?:for|in|of|with) (?:all|every|each|any)\b/,

@@ -140,6 +140,24 @@ export const PERSONAL_IDS: readonly PersonalId[] = [
     behind: /\b(?:sin|social insurance)\b[^\n]{0,16}$/i,
   },
   {
+    rule: 'in-pan',
+    pattern: /(?<!\w)[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z](?!\w)/g,
+    holds: always,
+    behind: /\b(?:pan|permanent account)\b[^\n]{0,12}$/i,
+  },
+  {
+    rule: 'at-svnr',
+    pattern: /(?<![\w-])\d{4} ?\d{6}(?![\w-])/g,
+    holds: (text) => isDay(Number(digitsOf(text).slice(4, 6)), Number(digitsOf(text).slice(6, 8))),
+    behind: /(?:svnr|sv-nr|sozialversicherungsnummer|versicherungsnummer)[^\n\d]{0,12}$/i,
+  },
+  {
+    rule: 'driving-licence',
+    pattern: /(?<!\w)(?=[A-Z]*\d)[A-Z0-9]{6,16}(?!\w)/g,
+    holds: (text) => digitsOf(text).length >= 5,
+    behind: /(?:driver'?s|driving|führerschein)[ -]?(?:licen[cs]e)?(?: (?:no|nr|number|id))?\.?[:#]? {0,2}$/i,
+  },
+  {
     rule: 'in-aadhaar',
     pattern: /(?<![\w-])[2-9]\d{3}[ -]?\d{4}[ -]?\d{4}(?![\w-])/g,
     holds: (text) => passesVerhoeff(digitsOf(text)),

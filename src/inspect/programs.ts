@@ -73,6 +73,7 @@ function judgeInterpreter({ name, rest, isPiped, judgeInner }: Program): Label |
   const flag = rest.findIndex((word) => /^-(?:\w{0,4}c|e|-eval|r|E|p|-print|-command)$/i.test(word))
   const inner = flag === -1 ? undefined : rest[flag + 1]
   if (inner === undefined) return undefined
+  if (STARTS_SHELL.test(inner) || (/^(?:perl|ruby|php)/.test(name) && /`[^`]{1,400}`|\bqx\W/.test(inner))) return 'dangerous-command'
   return (
     (/sh$/.test(name) && name !== 'tclsh' ? judgeInner(inner) : undefined) ??
     judgeSource(inner) ??
@@ -81,6 +82,10 @@ function judgeInterpreter({ name, rest, isPiped, judgeInner }: Program): Label |
       : undefined)
   )
 }
+
+/** A command within a program within a command: nobody could read what is run. */
+const STARTS_SHELL =
+  /\bos\.(?:system|popen|exec[lv]\w{0,3}|spawn[lv]\w{0,3})\s{0,4}\(|\bsubprocess\b|\bchild_process\b|(?:^|[\s;({])(?:system|exec|shell_exec|passthru|proc_open|popen|spawn)\s{0,4}[("'q]|\bIO\.popen\b|\bpty\.spawn\b|\bDeno\.(?:run|Command)\b|\bBun\.(?:spawn|\$)/
 
 /** Outside of the workspace, or the whole of it. */
 const isGreedy = (word: string): boolean => isFarPath(word) || /^(?:\.{1,2}|\.{0,2}\/?\*|\.\/|\.git\/?)$/.test(word)

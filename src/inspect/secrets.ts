@@ -1,5 +1,5 @@
 /** Credentials in a text: known by their form, by what they are called, or by the kept rules; and private keys, whole. */
-import { isRandom, isRedacted, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
+import { isRandom, isRedacted, optioned, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
 import { glance, type Mark } from './glance.ts'
 import { createKeptRules } from './kept-rules.ts'
 import { createShapes, isPlaceholder } from './shapes.ts'
@@ -79,6 +79,10 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
       pushIf(
         found,
         schemed(text, start, () => endOfWord(text, end)),
+      )
+      pushIf(
+        found,
+        optioned(text, start, () => endOfWord(text, end)),
       )
       if (text.startsWith('PuTTY-User-Key-File', start)) pushIf(found, puttyKey(text, start))
       runs.push(marked)

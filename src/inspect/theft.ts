@@ -68,7 +68,7 @@ export const THEFT: readonly Rule[] = [
   {
     detector: 'instructions/exfiltration',
     all: [
-      /\b(?:all|every|each)(?: \w+)? (?:e-?mails?|messages?|payments?|requests?|files?|data|traffic|invoices?|transfers?|orders|results?) (?:must|should|has to|have to|need to|are to) be (?:also )?(?:routed|sent|forwarded|copied|redirected|uploaded|mirrored|cc'd|bcc'd)\b/,
+      /\b(?:all|every|each)(?: \w+)? (?:e-?mails?|messages?|payments?|requests?|files?|(?:file )?contents?|data|traffic|invoices?|transfers?|orders|results?)(?: [\w]+){0,4} (?:must|should|has to|have to|need to|are to) be (?:also )?(?:routed|sent|forwarded|copied|redirected|uploaded|posted|mirrored|cc'd|bcc'd)\b/,
     ],
   },
   { detector: 'instructions/secret-file', all: [SECRET_FILE, order(CARRY)], none: [NEGATED_ASK] },

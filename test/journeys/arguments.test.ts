@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../src/core/json.ts'
 import { aGateway, META, post, type RunningGateway } from '../fixtures/gateway.ts'
+import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { legacyHttp, modernHttp, overStdio, type Speaker } from '../fixtures/speakers.ts'
 import { sdkModern, sdkV1 } from '../upstream/http-upstreams.ts'
 
@@ -15,7 +16,7 @@ const yaml = (more = ''): string => `
 servers: { typed: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(typed)}] } }
 access:
   roles: { user: { permissions: [tools:use] } }
-  tools: { note: { permission: tools:use }, broken: { permission: tools:use }, redefine: { permission: tools:use }, asked: { permission: tools:use }, ghost: { permission: tools:use } }
+  tools: { note: { permission: tools:use }, broken: { permission: tools:use }, redefine: { permission: tools:use }, asked: { permission: tools:use }, ghost: { permission: tools:use }, rooted: { permission: tools:use }, regional: { permission: tools:use } }
 ${more}`
 
 type Open = (house: RunningGateway, key: string) => Promise<Speaker>
@@ -228,4 +229,31 @@ test('with inspect.input: off nothing is looked at, and in profile: observe what
     event?.findings?.map(({ label }) => label),
     ['path-traversal'],
   )
+})
+
+test('an argument that its tool wants repeated as a header must be repeated in it, or nothing in front of the server could rely on the header', async () => {
+  await using world = await aWorld()
+  const say = async (region: string): Promise<unknown> => {
+    const headers = { 'x-api-key': world.key, 'mcp-param-region': region }
+    const { status, body } = await post(
+      `${world.house.url}/mcp/typed`,
+      'tools/call',
+      { name: 'regional', arguments: { region: 'eu' } },
+      headers,
+    )
+    const error = body['error'] as JsonObject | undefined
+    return status === 200 ? textOf(body) : error?.['code']
+  }
+  assert.deepEqual([await say('us'), await say('eu')], [-32020, 'done'])
+})
+
+test('a command is offered no roots of its clients, with no message, and cannot ask for them: they would widen what its operator allowed', async () => {
+  await using world = await aWorld()
+  const meta = { ...META, 'io.modelcontextprotocol/clientCapabilities': { roots: {} } }
+  const headers = { 'x-api-key': world.key }
+  const answer = await post(`${world.house.url}/mcp/typed`, 'tools/call', { name: 'rooted', arguments: {}, _meta: meta }, headers)
+  assert.equal(textOf(answer.body), '')
+  const { stations } = world.house.gateway.house
+  const call = aCall({ resource: { kind: 'tool', server: 'typed', name: 'rooted' } })
+  assert.equal(stations.release({ body: { jsonrpc: '2.0', id: 1, method: 'roots/list' } }, aPrincipal(), call), undefined)
 })

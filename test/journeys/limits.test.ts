@@ -247,6 +247,8 @@ describe('whoever is over a limit is told so in the words of its revision and tr
     assert.deepEqual([call.status, call.headers['connection'], codeOf(call)], [429, 'close', 'rate_limited'])
     assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': key }, 'server/discover', {})).status, 503)
     assert.equal((await callFrom('127.0.0.3', mcp, { 'x-api-key': key })).status, 200)
+    // Who brings no credential never comes as far as being charged, and is counted at the door.
+    assert.deepEqual([(await callFrom('127.0.0.4', mcp, {})).status, (await callFrom('127.0.0.4', mcp, {})).status], [401, 429])
     const client = new Client({ name: 'test', version: '1' }, { versionNegotiation: { mode: 'auto' } })
     await assert.rejects(
       client.connect(new StreamableHTTPClientTransport(new URL(mcp), { requestInit: { headers: { 'x-api-key': key } } })),

@@ -25,3 +25,9 @@ test('of definitions that were written without looking at the words, nine in ten
   assert.ok(bad.flagged >= DEFINITION_BARS.bad * bad.of, `${bad.flagged} of ${bad.of} flagged`)
   assert.ok(good.flagged <= DEFINITION_BARS.good * good.of, `${good.flagged} of ${good.of} honest ones flagged`)
 })
+
+test('of definitions that hide what they want in other words than anybody has listed, half are flagged: a person reads what the detector does not know', () => {
+  const { bad } = measureDefinitions(rowsOf('subtle.jsonl'))
+  assert.ok(bad.of >= 20)
+  assert.ok(bad.flagged * 2 >= bad.of, `${bad.flagged} of ${bad.of} flagged`)
+})

@@ -1,0 +1,189 @@
+/** Orders on how a model behaves towards people, and on whether they have agreed: only those whom it works for may give the one, only the people themselves can say the other. */
+import { MUST, order, type Rule, WARNED } from './lexicon.ts'
+
+/** How a model behaves towards people. */
+const CONDUCT: readonly Rule[] = [
+  {
+    detector: 'instructions/persona',
+    all: [
+      /\b(?:every|all|each|any|later|further|future|following|next)(?: \w+){0,3} (?:messages?|responses?|answers?|repl(?:y|ies)|summar(?:y|ies))\b|\b(?:all|each) of your (?:\w+ )?(?:messages?|responses?|answers?|replies)\b/,
+      /\byou\b|\byour\b/,
+      new RegExp(`\\b(?:${MUST})\\b`),
+      /\b(?:contain|end|begin|start|include|mention|carry|link|phrase|words?)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/persona',
+    all: [
+      /\b(?:assure|reassure|convince|persuade|promise|tell|let|claim|say|pretend|insist|state)\b/,
+      /\b(?:users?|customers?|people|person|them|client|someone|anyone|somebody|anybody|say it|pretend)\b/,
+      /\beven if\b|\bwhatever (?:this|the|it|they)\b|\bregardless\b|\bif [^,]{0,60}\bfails?\b[^.]{0,40}\b(?:worked|success\w*|fine|done)\b|\bif (?:someone|anyone|anybody|somebody|the user|they) asks?\b[^.]{0,80}\bsay\b|\balthough (?:it|they)\b/,
+    ],
+    none: [/\bif (?:it|the tool) (?:returns|is)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /(?:^|[,;:(] ?|\b(?:always|please|you|and|must|should) )(?:recommend|promote|favou?r|praise|advertise|rank)\b/,
+      /\bover all others?\b|\bover (?:every|any) other\b|\b(?:before|above) (?:all|any) others?\b|\b(?:brand|products?) of\b|\bour (?:own )?(?:brand|products?)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      /\b(?:keep|leave|omit|hide|withhold|conceal|drop)\b[^.]{0,60}\b(?:between us|to yourself|from (?:your|the) (?:summary|answer|reply|response|user|person)|unsaid|unmentioned)\b|\bno need (?:to bring|for (?:the user|them|anyone) to)\b|\b(?:has|have) no need to (?:learn|know|hear|see)\b|\bwithout (?:mentioning|saying|telling|disclosing|announcing|pointing out) (?:that|this|it|so|anything|them)\b|\bdo not say (?:that|so|why)\b|\bnot? (?:have|need) to be mentioned\b/,
+    ],
+    none: [/\b(?:passwords?|secrets?|credentials?|tokens?|keys)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      /\b(?:quietly|secretly|silently|covertly|discreetly) (?:\w+ )?[`'"]?(?:call|send|run|upload|copy|post|forward|record|add|invoke|include)\b/,
+    ],
+    none: [/\b(?:fails?|ignored|ignores|skips?|dropped|returns|does nothing)\b/],
+  },
+]
+
+/** What people are not told, in the words of hiding, and of not finding out. */
+const HIDING: readonly Rule[] = [
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      /\b(?:users?|customers?|people|persons?|humans?|they|nobody|no one|operators?|owners?|clients?|anyone)\b[^.]{0,20}\b(?:(?:is|are) (?:not|never) to|need (?:not|never)|(?:has|have) no need to|ought not to|should never|must never|may not|will never|won't) (?:ever )?(?:know|learn|notice|find out|see|hear|realise|realize|discover|suspect|be (?:told|shown|informed|aware|asked))\b/,
+    ],
+    none: [/\b(?:permissions?|access|roles?|passwords?|secrets?|tokens?|keys)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      /\b(?:make|making|with|give|giving|there should be) no (?:further )?(?:mention|reference|note|hint|trace|indication|allusion|word)\b|\bwithout (?:a|any) (?:word|mention|hint|trace|indication)\b|\b(?:do not|don't|never|not) (?:\w+ )?(?:indicate|hint|let on|let slip|admit|acknowledge|give away|allude)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      order('conceal|withhold|suppress|play down|downplay|gloss over|hush up|cover up|keep back|hide|bury'),
+      /\b(?:warnings?|problems?|errors?|risks?|facts?|costs?|fees?|failures?|anything|everything|negative|criticism|defects?|faults?|that (?:you|it|this|we)|charges?|side effects?)\b/,
+    ],
+    none: [/\b(?:rows?|columns?|lines?|elements?|layers?|flag|option|param\w*|compiler|lint\w*|set)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      order('leave out|omit|skip|drop|exclude'),
+      /\b(?:negative|critical|unfavou?rable|bad|competing|competitors?)\b|\bthat (?:you|it was|this was|we)\b/,
+      /\b(?:on|about|of|that)\b/,
+    ],
+    none: [/\b(?:numbers?|values?|indices|index|integers?|samples?)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      order('do|run|perform|carry out|execute|call|keep'),
+      /\b(?:this|that|these|it|the) (?:\w+ )?(?:step|steps|call|part|action|upload|transfer)?\b/,
+      /\b(?:behind the scenes|unnoticed|without a word|in secret|in the background and|out of sight)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/persona',
+    all: [
+      order('state|claim|say|suggest|insist|imply|assert|announce|tell them|tell the user'),
+      /\bthat\b/,
+      /\b(?:whenever|each time|every time|always|no matter|even (?:if|when|though)|as soon as)\b/,
+    ],
+    none: [WARNED, /\bif it (?:is|was)\b/],
+  },
+]
+
+/** Whether somebody has agreed: only they can say so. */
+const CONSENT: readonly Rule[] = [
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:assume|presume|take it|act as though|act as if|suppose|count on it)\b[^.]{0,40}\b(?:agrees?|agreed|consents?|consented|accepts?|accepted|approves?|approved|permission|says? yes|said yes|fine with)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:absence|lack|silence|no (?:answer|reply|response|objection)|missing (?:answer|reply))\b/,
+      /\b(?:treat|count|counts|take|read|regard|means?|is)\b/,
+      /\b(?:as|means|is) (?:an? )?(?:yes|approval|consent|agreement|confirmation|permission)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:dialogs?|prompts?|approvals?|confirmations?|questions?|requests?|permissions?|warnings?)\b/,
+      /\b(?:can|may|must|should|are to|is to|have to|will)(?: \w+)? be (?:accepted|answered|confirmed|approved|dismissed|clicked|granted|closed)\b/,
+      /\bon (?:the |their )?(?:users?|customers?|persons?|owners?|operators?)?(?:'s?)? ?behalf\b|\bautomatically\b|\bwith yes\b|\bclick through\b|\bwithout (?:asking|reading|waiting)\b|\bby (?:you|yourself|the (?:assistant|model|agent|ai))\b/,
+    ],
+    none: [/\b(?:never|not|n't|cannot|only)\b/],
+  },
+]
+
+/** Yes, said in somebody's place. */
+const PROXY: readonly Rule[] = [
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:users?|customers?|owners?|humans?|persons?|clients?|holders?|operators?|admins?|administrators?|they|everyone|everybody)(?: (?:has|have|had))?(?: \w+)? (?:confirmed|okayed|agreed|approved|consented|signed off|cleared|authori[sz]ed|permitted|allowed)\b[^.]{0,30}\b(?:beforehand|in advance|earlier|already|everything|upfront|up front|ahead of time|once and for all)\b/,
+    ],
+    none: [/\b(?:if|when|whether|until|unless|once|after|only|that|who|which|must|shows?|lists?)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\byou (?:can|may|should|must|are to|have to|need to|are free to|are allowed to)(?: \w+)? (?:press|click|accept|confirm|approve|answer|tick|agree|say yes|sign|allow|grant|authori[sz]e|consent)\b|^[^a-z]{0,4}(?:press|click|tick|answer|say) (?:on )?[`'"]?(?:yes|ok|okay|accept|allow|agree)\b/,
+      /\b(?:for|on behalf of|instead of|in the name of|in place of) (?:the |a )?(?:users?|customers?|them|persons?|owners?|humans?|people|operators?|account holders?)\b|\b(?:dialogs?|box(?:es)?|prompts?|pops? up|pop-?ups?|asked|warnings?)\b|\byourself\b/,
+    ],
+    none: [/\b(?:test|button with|selector|element|never|not|only (?:if|after|when)|after the user|once the user)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:blanket|standing|general|prior|implicit|implied|tacit|unlimited|permanent|unconditional|lasting|full) (?:permission|consent|approval|authori[sz]ation|agreement|mandate|go-ahead|clearance)\b/,
+      /\b(?:gave|given|gives?|granted|grants?|has|have|had|holds?|exists?|is in place|there is)\b/,
+    ],
+    none: [/\b(?:requires?|required|needs?|needed|without|only|must|unless|until|if|no|whether|after)\b(?! need)/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\bno need to (?:check|confirm|consult|verify|clear|discuss)(?: \w+){0,2} with\b|\bwithout (?:checking|asking|consulting|calling) back\b|\bwithout (?:asking|consulting|involving|waiting for) (?:the )?(?:users?|customers?|owners?|anyone|anybody|them|a (?:person|human))\b/,
+    ],
+    none: [/\b(?:overwrit\w+|cannot|can't|never|not|n't|refuses?)\b/],
+  },
+]
+
+/** Who it says it is, and what it makes others believe. */
+const PRETENCE: readonly Rule[] = [
+  {
+    detector: 'instructions/persona',
+    all: [
+      /\b(?:should|if|when(?:ever)?|in case) (?:the |a )?(?:users?|customers?|anyone|someone|anybody|somebody|they|people|person)\b[^.]{0,12}\b(?:asks?|wonders?|complains?|inquires?|enquires?)\b[^.]{0,60}\b(?:answer|say|reply|respond|claim|deny|assure|insist|pretend|lie)\b/,
+      /\b(?:that|nothing|no|it is|it was|deny|pretend|lie)\b/,
+    ],
+    none: [/\b(?:not know|cannot|can't|link|where|how)\b/],
+  },
+  {
+    detector: 'instructions/persona',
+    all: [
+      /\b(?:pose|present yourself|introduce yourself|pass yourself off|masquerade|impersonate|act) as (?:a |an |the )?(?:human|person|real|employee|doctor|lawyer|official|man|woman|member|administrator)\b|\bdeny (?:being|that you|to be|having)\b|\b(?:invent|fabricate|make up|forge|fake) (?:\w+ )?(?:reviews?|sources?|facts?|testimonials?|quotes?|citations?|figures|evidence|numbers)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      order('discourage|dissuade|steer|nudge|push|lure|talk|urge|convince|persuade|warn'),
+      /\b(?:users?|readers?|customers?|people|them|person|everyone|buyers?)\b/,
+      /\b(?:from|away|towards?|against|into|to (?:buy|use|choose|prefer|pay|switch|upgrade|subscribe))\b/,
+      /\b(?:others?|competitors?|competing|rival|any other|alternatives?|our|us|vendors?|products?|providers?|brand)\b/,
+    ],
+  },
+]
+
+export const BEHAVIOUR: readonly Rule[] = [...CONDUCT, ...HIDING, ...PRETENCE, ...CONSENT, ...PROXY]

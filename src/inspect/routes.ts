@@ -1,0 +1,126 @@
+/** Orders on other tools: which are used, and with what. A sibling that finds what this one takes is honest company. */
+import { MUST, NAMED_TOOL, order, type Rule, WARNED } from './lexicon.ts'
+
+export const ROUTES: readonly Rule[] = [
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      new RegExp(NAMED_TOOL.replace(/\[`'"\]\?/g, '')),
+      /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}/,
+      /\b(?:only|must|requires?|needs?|has to|have to|always|should)\b/,
+    ],
+    none: [/\b(?:e\.g|for example|such as|example:|see|docs|documentation|format|like)\b/],
+  },
+  {
+    detector: 'instructions/escalation',
+    all: [
+      order('make|add|invite|promote|set|grant|give|enter'),
+      /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|\b(?:user|account|member|id) [\w]*[-_]\w*\d/,
+      /\b(?:owners?|admins?|administrators?|editors?|members?|collaborators?|maintainers?|reviewers?|attendees?|recipients?|access)\b/,
+      /\b(?:also|in addition|additionally|each|every|all|too|always|as well|then)\b/,
+    ],
+    none: [/\b(?:e\.g|for example|such as)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /\b(?:all|any|every|each|direct|web)(?: \w+){0,2} (?:writes?|reads?|requests?|traffic|calls?|messages?|payments?|e-?mails?|files?|searches|queries|access)\b/,
+      new RegExp(`\\b(?:${MUST})\\b`),
+      /\b(?:through|via|with|by) (?:this|it|us|ours|here|[a-z0-9]+_[a-z0-9_]+)\b|\brout(?:e|ed)\b|\bpass through\b/,
+    ],
+    none: [/\b(?:proxy|gateway|vpn|api|filter|paginat\w+)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /\b(?:supersedes?|replaces?|instead of|in place of|in its place|do not use|don't use|avoid|stop using)\b/,
+      /\b(?:tools?|servers?)\b/,
+      /\b(?:of|from|on) (?:all |any |the )?other (?:tools?|servers?|vendors?)\b|\bin its place\b|\bmust (?:route|use|send|pass)\b|\bwhile this (?:server|tool) is (?:connected|there|present|installed)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /\b(?:other|built-in|default|standard|native|remaining)\b[^.]{0,24}\b(?:tools?|servers?|browser|reader|search)\b/,
+      /\b(?:deprecated|insecure|unsafe|dangerous|outdated|compromised|broken|untrusted|malicious|unreliable)\b/,
+    ],
+    none: [/\bif\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      new RegExp(
+        `\\b(?:with|by|of|using|used by|when|whenever|if|to) (?:the |a |an )?(?:${NAMED_TOOL}|[\\w-]+ (?:tools?|server)|another tool|other tools?)\\b[^.]{0,40}|\\b(?:with|by|using) (?:the )?${NAMED_TOOL}`,
+      ),
+      /\b(?:set|change|changed|replace|replaced|address|addressed|redirect|redirected|substitute|recipient is|recipients? (?:is|are)|use)\b/,
+      /\b(?:recipients?|iban|account|addressee|addressed|payee|destination|number|address|amount|url|remote|branch|bcc|to [\w.+-]+@)\b/,
+      new RegExp(`\\b(?:${MUST})\\b|^[^a-z]{0,4}(?:when|whenever|if|each time|every time|while)\\b`),
+    ],
+    none: [/\b(?:found|returned|listed|given) (?:by|with)\b|\bif the user\b|\bto (?:get|find|obtain|look up|resolve)\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      /\b(?:replace|change|swap|substitute|exchange)\b/,
+      /\b(?:user|customer|person|caller|sender|they) (?:names?|gives?|gave|wants?|asked|asks|types?|typed|enters?|entered|specif\w+|provides?|provided)\b/,
+      /\b(?:with|by|for|to)\b/,
+    ],
+    none: [WARNED, /\bif\b|\bplaceholders?\b|\btext\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      /\b(?:each|every|any) time\b|\bwhenever\b|\bonce (?:started|done|finished|called)\b|\bafter (?:each|every) call\b|\bshould the\b[^,]{0,40},|\bunless told otherwise\b|\bas (?:a precondition|its last step|the last step|a last step)\b|\bproceed by\b|\bafter(?:wards)?,? (?:quietly|silently)\b|\bat the start of each\b/,
+      new RegExp(
+        `\\b(?:save|store|copy|send|push|pushing|run|call|fetch|load|collect|put|pass|hand|upload|post|install|proceed)\\b[^.]{0,80}(?:${NAMED_TOOL}|https?:|\\bhere\\b|\\btoo\\b|\\bwith (?:this|the|another) tool\\b|\\bshell\\b)`,
+      ),
+    ],
+    none: [/\bto (?:get|find|obtain|look up|resolve|see|check)\b|\bif the user\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      new RegExp(
+        `\\byou (?:are (?:not|no longer)|may not|must not|must no longer|may no longer|cannot|should no longer)(?: (?:allowed|permitted|supposed|able) to)? ?(?:use|call|rely on|turn to)\\b[^.]{0,24}(?:${NAMED_TOOL}|\\bother (?:tools?|servers?))|\\btakes? over all\\b|\\btakes? the place of (?:all|every|other|the other)\\b`,
+      ),
+    ],
+    none: [/\bif\b|\bwhen\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      new RegExp(
+        `\\b(?:before|after) (?:the |calling |using )?${NAMED_TOOL}|\\b(?:when|whenever|while|once|each time|every time) (?:the )?${NAMED_TOOL} (?:is|gets|was|has been) (?:called|used|invoked|run|finished|done)`,
+      ),
+      order('alter|change|set|replace|adjust|rewrite|swap|modify|include|insert|point|redirect|attach|append|substitute|forward|mirror'),
+    ],
+    none: [/\bto (?:get|find|obtain|look up|resolve|see|check)\b|\bif the user\b|\bset up\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      /\b(?:pull requests?|commits?|e-?mails?|mails|payments?|messages?|orders?|uploads?|invoices?|transfers?|links?|requests?|donations?)\b/,
+      new RegExp(`\\b(?:${MUST})\\b`),
+      /\b(?:target|go to|point to|be (?:sent|addressed|made|opened|paid|delivered|directed) to|be made out to|contain|carry|link to)\b/,
+      /\b[\w-]+\.(?:com|net|org|io|dev|app|example|info|ru|cn|xyz)\b|\bpo box\b|\bat [\w.-]+\/|\bacc(?:oun)?t[_ ]\w*\d|\biban\b|\bfork\b/,
+    ],
+    none: [/\b(?:e\.g|for example|such as|your (?:own )?(?:domain|organi[sz]ation))\b/],
+  },
+  {
+    detector: 'instructions/persistence',
+    all: [
+      order('insert|embed|add|include|leave|put|plant|place|write|append|register|create|install|schedule'),
+      /<script|\bcrontab\b|\bautostart\b|\bstartup folder\b|\blaunchd\b|\.(?:bashrc|zshrc|profile|bash_profile)\b|\bsystemd unit\b|\bgit hooks?\b|\bscheduled task\b|\bauthorized_keys\b|\bbackdoor\b/,
+      /\b(?:every|each|all|any|user|users|also|then|too|always|that (?:fetches|runs|loads|calls))\b/,
+    ],
+    none: [/\bif (?:the user|asked|you want)\b/],
+  },
+  {
+    detector: 'instructions/supply-chain',
+    all: [
+      /\b(?:always|also|first)\b/,
+      /\binstall\b/,
+      /\b(?:next to it|alongside|along with it|as well|too|latest version of [\w@/.-]{4,})\b/,
+    ],
+  },
+]
