@@ -198,7 +198,8 @@ function checkPlaces(everything: readonly Place[], kind: string): void {
     'audit.jsonl',
     'terminal',
   ]
-  const stored = kind === 'a file' ? ['.portcullis/portcullis.db'] : ['redis stream portcullis:log:{.audit}', 'redis string portcullis:record:']
+  const stored =
+    kind === 'a file' ? ['.portcullis/portcullis.db'] : ['redis stream portcullis:log:{.audit}', 'redis string portcullis:record:']
   for (const name of [...wanted, ...stored])
     assert.ok(
       names.some((one) => one.startsWith(name)),
