@@ -82,7 +82,14 @@ export class Secured {
 
   /** Reads the files again. Answers whether what they hold is in use; if not, what was before stays. */
   async reload(): Promise<boolean> {
-    await this.#acme?.look()
+    const taken = await this.#read()
+    if (this.#acme === undefined) return taken
+    // Afterwards, because an authority may take its time, and a list of who was revoked must not wait for that.
+    await this.#acme.look()
+    return this.#read()
+  }
+
+  async #read(): Promise<boolean> {
     const files = readTlsFiles(this.#tls, this.#place(await this.#acme?.find()))
     const { material } = files
     if (material === undefined) {

@@ -81,6 +81,7 @@ test('a secret that is typed at a terminal is not shown there, and what is typed
   const child = spawn(SCRIPT, ['--quiet', '--flush', '--echo', 'always', '--command', commands, '/dev/null'], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
+  t.after(() => child.kill())
   let shown = ''
   const says = async (form: RegExp): Promise<void> => {
     while (!form.test(shown)) shown += String((await once(child.stdout, 'data'))[0])
