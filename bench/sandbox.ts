@@ -9,6 +9,12 @@ import { BODY } from './variants.ts'
 
 const MIB = 1024 * 1024
 
+interface Variant {
+  readonly name: string
+  readonly sandbox?: SandboxSpec
+  readonly env?: Readonly<Record<string, string>>
+}
+
 interface Started {
   readonly child: Child
   ask(): Promise<unknown>
@@ -25,11 +31,11 @@ const SANDBOX: SandboxSpec = {
   hidden: [],
 }
 
-function start(sandbox: SandboxSpec | undefined): Started {
+function start({ sandbox, env = {} }: Variant): Started {
   let answered: (value: unknown) => void = () => undefined
   const spec = {
     command: [process.execPath, join(SERVERS, 'stdio-upstream.ts')],
-    env: {},
+    env,
     maxLineBytes: MIB,
     ...(sandbox === undefined ? {} : { sandbox }),
   }
@@ -57,9 +63,9 @@ interface Measured {
   readonly callUs: number
 }
 
-async function measure(sandbox: SandboxSpec | undefined, calls: number): Promise<Measured> {
+async function measure(variant: Variant, calls: number): Promise<Measured> {
   const startedAt = performance.now()
-  const { child, ask } = start(sandbox)
+  const { child, ask } = start(variant)
   await ask()
   const startMs = performance.now() - startedAt
   const spans: number[] = []
@@ -75,17 +81,20 @@ async function measure(sandbox: SandboxSpec | undefined, calls: number): Promise
 /** Every round visits all, and begins with another one each time. */
 export async function measureSandbox(quick: boolean): Promise<readonly Confined[]> {
   const egress = new Egress({ hosts: ['example.com'], clock: Date.now, onRefused: () => undefined })
-  const variants = [
-    { name: 'no sandbox', sandbox: undefined },
+  const withHosts = { ...SANDBOX, egress: egress.serve }
+  const variants: readonly Variant[] = [
+    { name: 'no sandbox' },
     { name: 'sandbox', sandbox: SANDBOX },
-    { name: 'sandbox with hosts', sandbox: { ...SANDBOX, egress: egress.socket } },
+    // What a server in another language pays; then what Node.js adds, which loads its HTTP client at once when it is told of a proxy.
+    { name: 'sandbox with hosts', sandbox: withHosts, env: { NODE_USE_ENV_PROXY: '0' } },
+    { name: '  and Node.js with its proxy', sandbox: withHosts },
   ]
   const rounds: Measured[][] = []
   for (let round = 0; round < (quick ? 7 : 21); round++) {
     const measured: Measured[] = []
     for (let turn = 0; turn < variants.length; turn++) {
       const index = (round + turn) % variants.length
-      measured[index] = await measure(variants[index]?.sandbox, quick ? 300 : 2_000)
+      measured[index] = await measure(variants[index] ?? { name: '' }, quick ? 300 : 2_000)
     }
     rounds.push(measured)
   }

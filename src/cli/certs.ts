@@ -6,10 +6,11 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
+import { findCertificate } from '../face/acme.ts'
 import { readTlsFiles } from '../face/tls-files.ts'
 import { type CertificateView, readCertificates, viewOf } from '../net/certificate.ts'
 import { makeDevCertificates } from './certs-dev.ts'
-import { openConfig } from './open.ts'
+import { openConfig, withExisting } from './open.ts'
 import { examples, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, howLong, note, say, sayJson, styled, table, when } from './terminal.ts'
 
@@ -47,7 +48,7 @@ export function addCerts(program: Command, shell: Shell): void {
     .description('tell what is wrong with the files of tls, and when they end; exit code 1 when something is, or ends soon')
     .addOption(new Option('--within <span>', 'what counts as soon').argParser(readSpan).default(WITHIN_MS, '30d'))
   examples(shared(check), 'portcullis certs check', 'portcullis certs check --within 14d --json')
-  check.action((options: CheckOptions) => checkCerts(options, shell))
+  check.action(async (options: CheckOptions) => checkCerts(options, shell))
 }
 
 function makeDev(folder: string, { name, client, json }: DevOptions, { terminal }: Shell): void {
@@ -78,11 +79,15 @@ interface Row extends CertificateView {
   readonly setting: 'tls.certificate' | 'tls.clientCa'
 }
 
-function checkCerts(options: CheckOptions, { terminal, finish }: Shell): void {
+async function checkCerts(options: CheckOptions, { terminal, finish }: Shell): Promise<void> {
   const config = openConfig(options.config)
   if (config.tls === undefined) throw new Fault('FAULT_TLS', `${config.file}: tls: is not written, so the listener speaks plain HTTP`)
   const now = terminal.clock()
-  const { chain, authorities, flaws } = readTlsFiles(config.tls, { host: new URL(publicUrlOf(config)).hostname, now })
+  const host = new URL(publicUrlOf(config)).hostname
+  const { acme } = config.tls
+  const made =
+    acme && (await withExisting(config, terminal, ({ store }) => findCertificate({ store, seal: config.sealing.records() }, acme, host)))
+  const { chain, authorities, flaws } = readTlsFiles(config.tls, { host, now, made })
   const rows: readonly Row[] = [
     ...chain.map((certificate): Row => ({ setting: 'tls.certificate', ...viewOf(certificate) })),
     ...authorities.map((certificate): Row => ({ setting: 'tls.clientCa', ...viewOf(certificate) })),

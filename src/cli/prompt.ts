@@ -30,8 +30,9 @@ async function readAll({ input }: Terminal): Promise<string> {
 }
 
 function ask(input: ReadStream, { errors }: Terminal, question: string): Promise<string> {
-  errors.write(question)
+  // Before anybody is asked: what is typed at once must not be shown either.
   input.setRawMode(true)
+  errors.write(question)
   input.setEncoding('utf8')
   let typed = ''
   const { promise, resolve, reject } = Promise.withResolvers<string>()

@@ -2,15 +2,33 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { isLoopback } from './public-url.ts'
-import { type Address, address, flag, roleName, some, text } from './values.ts'
+import { type Address, address, flag, httpUrl, list, roleName, some, text, word } from './values.ts'
 
 const pem = text('the path of a PEM file')
 
+const acmeSettings = z.strictObject({
+  agree: z
+    .union([z.literal(true), z.literal('true')], { error: 'expected true: the terms of the authority are yours to read and to agree to' })
+    .describe('That you agree to the terms of service of the authority.'),
+  directory: httpUrl
+    .refine((url) => url.startsWith('https:'), { error: 'expected an https:// URL' })
+    .prefault('https://acme-v02.api.letsencrypt.org/directory')
+    .describe('Of the authority (RFC 8555).'),
+  contact: list(word(/^mailto:[^\s,?]{3,250}$/, 'a URL such as mailto:ops@example.com'), 'URLs such as mailto:ops@example.com')
+    .prefault([])
+    .describe('Whom the authority may write to.'),
+  ca: pem.optional().describe('The authorities that its directory is believed by, instead of the well-known ones.'),
+  allowPrivate: flag().prefault(false).describe('Whether the directory may be at a private address.'),
+})
+
 export const tlsSettings = z.strictObject({
-  certificate: pem.describe(
-    'The certificate of this gateway, then those that lead to its authority. Read again when it changes, as all these files.',
-  ),
-  key: pem.describe('Its private key. Nobody but the owner and the group of the file may read it.'),
+  certificate: pem
+    .optional()
+    .describe('The certificate of this gateway, then those that lead to its authority. Read again when it changes, as all these files.'),
+  key: pem.optional().describe('Its private key. Nobody but the owner and the group of the file may read it.'),
+  acme: acmeSettings
+    .optional()
+    .describe('Instead of both: an authority that makes a certificate for the host of publicUrl, and renews it.'),
   minVersion: z
     .enum(['TLSv1.2', 'TLSv1.3'], { error: 'expected TLSv1.2 or TLSv1.3' })
     .prefault('TLSv1.2')
@@ -51,9 +69,19 @@ export const certificateSettings = z.strictObject({
     .describe('Whether trustedProxies, where TLS ends, tell the certificate of a client in Client-Cert (RFC 9440). They must verify it.'),
 })
 
+export interface AcmeConfig {
+  readonly directory: string
+  readonly contact: readonly string[]
+  /** Absolute. */
+  readonly ca?: string
+  readonly allowPrivate: boolean
+}
+
+/** Either both files or an authority. */
 export interface TlsConfig {
-  readonly certificate: string
-  readonly key: string
+  readonly certificate?: string
+  readonly key?: string
+  readonly acme?: AcmeConfig
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3'
   /** Present: clients are asked for a certificate. */
   readonly clients?: { readonly ca: string; readonly required: boolean; readonly revocationList?: string }
@@ -73,19 +101,24 @@ export interface CertificateConfig {
 }
 
 export function settleTls(written: z.output<typeof tlsSettings>, directory: string): TlsConfig {
-  const { certificate, key, minVersion, clientCa, clientCertificates, revocationList, redirect } = written
+  const { certificate, key, acme, minVersion, clientCa, clientCertificates, revocationList, redirect } = written
   const clients = clientCa !== undefined && {
     ca: resolve(directory, clientCa),
     required: clientCertificates !== 'optional',
     ...(revocationList !== undefined && { revocationList: resolve(directory, revocationList) }),
   }
   return {
-    certificate: resolve(directory, certificate),
-    key: resolve(directory, key),
+    ...(certificate !== undefined && { certificate: resolve(directory, certificate) }),
+    ...(key !== undefined && { key: resolve(directory, key) }),
+    ...(acme && { acme: settleAcme(acme, directory) }),
     minVersion,
     ...(clients && { clients }),
     ...(redirect && { redirect }),
   }
+}
+
+function settleAcme({ ca, directory: url, contact, allowPrivate }: z.output<typeof acmeSettings>, directory: string): AcmeConfig {
+  return { directory: url, contact, allowPrivate, ...(ca !== undefined && { ca: resolve(directory, ca) }) }
 }
 
 export function settleUpstreamTls(written: z.output<typeof upstreamTlsSettings>, directory: string): UpstreamTlsConfig {
@@ -120,6 +153,7 @@ export function contradictingTls({ tls, certificates, hasProxies, hasOAuth, url,
     if (tls?.[name] !== undefined && tls.clientCa === undefined)
       found.push({ path: ['tls', name], expected: 'expected only beside clientCa: without authorities no client can be verified' })
   }
+  if (tls !== undefined) found.push(...contradictingOwn(tls, url, urlSetting))
   if (tls !== undefined && url.protocol === 'http:')
     found.push({ path: [urlSetting], expected: 'expected an https:// URL, because tls is written' })
   if (certificates !== undefined) found.push(...contradictingCertificates(certificates, tls?.clientCa !== undefined, hasProxies))
@@ -135,6 +169,30 @@ export function contradictingTls({ tls, certificates, hasProxies, hasOAuth, url,
         expected: 'expected tls, or trustedProxies where TLS ends in front: nothing here speaks https, and people are to sign in there',
       })
   }
+  return found
+}
+
+/** Where the certificate comes from: two files, or an authority that can ask for the name. */
+function contradictingOwn(
+  { certificate, key, acme, redirect }: z.output<typeof tlsSettings>,
+  { hostname }: URL,
+  urlSetting: Place['urlSetting'],
+): readonly Contradiction[] {
+  const missing = certificate === undefined ? 'certificate' : 'key'
+  if (acme === undefined)
+    return certificate !== undefined && key !== undefined
+      ? []
+      : [{ path: ['tls', missing], expected: `expected ${missing}, the path of a PEM file; or acme instead of certificate and key` }]
+  const found: Contradiction[] = []
+  if (certificate !== undefined || key !== undefined)
+    found.push({ path: ['tls', 'acme'], expected: 'expected either certificate and key, or acme' })
+  if (redirect === undefined)
+    found.push({
+      path: ['tls', 'redirect'],
+      expected: 'expected redirect beside acme, such as 0.0.0.0:80: there the authority asks whether the name is yours',
+    })
+  if (urlSetting === 'listen' || isLoopback(hostname) || hostname.startsWith('[') || !/\.[a-z][a-z0-9-]*$/.test(hostname))
+    found.push({ path: [urlSetting], expected: 'expected a publicUrl with the public name that acme is to certify' })
   return found
 }
 

@@ -25,6 +25,8 @@ export type EventType =
   | 'certificate.rejected'
   | 'certificate.expiring'
   | 'certificate.refused'
+  | 'certificate.issued'
+  | 'certificate.failed'
   | 'gateway.started'
   | 'gateway.stopped'
   | 'upstream.started'

@@ -3,6 +3,7 @@ import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
 import type { House } from '../guard/create.ts'
 import { type Listener, listen, type RequestHandler } from '../net/serve.ts'
+import { Acme } from './acme.ts'
 import { createGate } from './gate.ts'
 import { listeningOf } from './listening.ts'
 import { createRedirect } from './redirect.ts'
@@ -18,26 +19,40 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
   const { config } = house
   const listening = listeningOf(config)
   if (config.tls === undefined) return { ...(await listen(listening, handler)), reload: () => Promise.resolve(true) }
-  const secured = new Secured(house, config.tls, new URL(publicUrlOf(config)).hostname, onFault)
+  const host = new URL(publicUrlOf(config)).hostname
+  const { redirect } = config.tls
+  const acme = config.tls.acme && new Acme(house, config.tls.acme, host, onFault)
   const listeners: Listener[] = []
+  let secured: Secured | undefined
   const close = async (graceMs: number): Promise<void> => {
-    secured.close()
+    secured?.close()
+    await acme?.close()
     await Promise.all(listeners.map((listener) => listener.close(graceMs)))
   }
   try {
-    const listener = await listen({ ...listening, ...secured.options }, handler)
+    const openRedirect = async (port: number | undefined): Promise<void> => {
+      if (redirect !== undefined) listeners.push(await listen({ ...listening, ...redirect }, redirectOf(house, { port, acme }, onFault)))
+    }
+    // The authority asks there before there is a certificate.
+    if (acme !== undefined) await openRedirect(undefined)
+    const kept = new Secured(house, config.tls, host, onFault, acme && { acme, made: await acme.need() })
+    secured = kept
+    const listener = await listen({ ...listening, ...kept.options }, handler)
     listeners.push(listener)
-    const { redirect } = config.tls
-    if (redirect !== undefined) listeners.push(await listen({ ...listening, ...redirect }, redirectOf(house, listener.port, onFault)))
-    await secured.watch(listener)
-    return { url: listener.url, port: listener.port, connections: listener.connections, reload: () => secured.reload(), close }
+    if (acme === undefined) await openRedirect(listener.port)
+    await kept.watch(listener)
+    return { url: listener.url, port: listener.port, connections: listener.connections, reload: () => kept.reload(), close }
   } catch (error) {
     await close(0)
     throw error
   }
 }
 
-function redirectOf(house: House, port: number, onFault: (fault: Fault) => void): RequestHandler {
+function redirectOf(
+  house: House,
+  { port, acme }: { readonly port: number | undefined; readonly acme: Acme | undefined },
+  onFault: (fault: Fault) => void,
+): RequestHandler {
   const { config, journal, newId } = house
-  return createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId })
+  return createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId, acme })
 }

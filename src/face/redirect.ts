@@ -4,6 +4,8 @@ import type { History } from '../audit/history.ts'
 import type { Denial } from '../core/denial.ts'
 import { DENIALS } from '../core/denial.ts'
 import type { RequestHandler } from '../net/serve.ts'
+import { CHALLENGE_PATH } from '../trust/acme.ts'
+import type { Acme } from './acme.ts'
 import { pathOf } from './edge.ts'
 import type { Gate } from './gate.ts'
 
@@ -12,14 +14,20 @@ export interface RedirectParts {
   readonly gate: Gate
   readonly history: History
   readonly newId: () => string
+  /** Answers an authority that asks whether the name is ours. */
+  readonly acme?: Pick<Acme, 'answer'> | undefined
 }
 
 /** Looks at no credential: one that came this way is read by everybody on the wire, and must not work. */
-export function createRedirect({ publicUrl, gate, history, newId }: RedirectParts): RequestHandler {
+export function createRedirect({ publicUrl, gate, history, newId, acme }: RedirectParts): RequestHandler {
   const { origin } = new URL(publicUrl)
   return (req, res) => {
     const path = pathOf(req.url ?? '')
     const shut = gate.check(req, path)
+    if (shut === undefined && acme !== undefined && req.method === 'GET' && path.startsWith(CHALLENGE_PATH)) {
+      acme.answer(path.slice(CHALLENGE_PATH.length), res).catch(() => res.writeHead(503).end())
+      return
+    }
     if (shut === undefined && isPage(req, path)) {
       // Never from Host: that is the caller's word. 308 keeps what was asked as it was (RFC 9110 §15.4.9).
       res.writeHead(308, { location: `${origin}${req.url}`, 'content-length': '0', 'cache-control': 'no-store' }).end()

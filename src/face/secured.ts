@@ -11,6 +11,8 @@ import { day, viewOf } from '../net/certificate.ts'
 import type { Listener, ListenOptions } from '../net/serve.ts'
 import { NO_CERTIFICATE, type RefusedClient, type TlsMaterial } from '../net/tls.ts'
 import { KEYS } from '../store/keys.ts'
+import type { Certified } from '../trust/acme.ts'
+import type { Acme } from './acme.ts'
 import { readMaterial, readTlsFiles, type TlsFiles, type TlsPlace } from './tls-files.ts'
 
 /** Days before its end at which a certificate is told of, the nearest first. */
@@ -22,11 +24,17 @@ const LOOK_MS = 3_600_000
 const REFUSALS_PER_MINUTE = 60
 const MINUTE_MS = 60_000
 
+interface Own {
+  readonly acme: Acme
+  readonly made: Certified
+}
+
 export class Secured {
   readonly #house: House
   readonly #tls: TlsConfig
   readonly #host: string
   readonly #onFault: (fault: Fault) => void
+  readonly #acme: Acme | undefined
   #files: TlsFiles & { readonly material: TlsMaterial }
   #listener: Listener | undefined
   /** Why the files were not taken, so that it is told once. */
@@ -34,13 +42,18 @@ export class Secured {
   #refusals = { sinceAt: 0, count: 0 }
   #close = (): void => undefined
 
-  /** @param host of `publicUrl`. @throws Fault `FAULT_TLS` when the files cannot be used: then nothing listens. */
-  constructor(house: House, tls: TlsConfig, host: string, onFault: (fault: Fault) => void) {
+  /**
+   * @param host of `publicUrl`.
+   * @param own what an authority has made, and who has it made.
+   * @throws Fault `FAULT_TLS` when the files cannot be used: then nothing listens.
+   */
+  constructor(house: House, tls: TlsConfig, host: string, onFault: (fault: Fault) => void, own?: Own) {
     this.#house = house
     this.#tls = tls
     this.#host = host
     this.#onFault = onFault
-    this.#files = readMaterial(tls, this.#place())
+    this.#acme = own?.acme
+    this.#files = readMaterial(tls, this.#place(own?.made))
   }
 
   get options(): Pick<ListenOptions, 'tls' | 'onRefusedClient'> {
@@ -59,6 +72,7 @@ export class Secured {
     const concerns = (file: string): boolean => names.has(file) || file.startsWith('..')
     const unwatch = watchFolders(folders, { recursive: false, concerns, reload, onFault: this.#onFault })
     const look = setInterval(() => void reload().catch(() => undefined), LOOK_MS).unref()
+    this.#acme?.watch(reload)
     this.#close = () => {
       unwatch()
       clearInterval(look)
@@ -68,7 +82,15 @@ export class Secured {
 
   /** Reads the files again. Answers whether what they hold is in use; if not, what was before stays. */
   async reload(): Promise<boolean> {
-    const files = readTlsFiles(this.#tls, this.#place())
+    const taken = await this.#read()
+    if (this.#acme === undefined) return taken
+    // Afterwards, because an authority may take its time, and a list of who was revoked must not wait for that.
+    await this.#acme.look()
+    return this.#read()
+  }
+
+  async #read(): Promise<boolean> {
+    const files = readTlsFiles(this.#tls, this.#place(await this.#acme?.find()))
     const { material } = files
     if (material === undefined) {
       await this.#reject(files.flaws)
@@ -87,8 +109,8 @@ export class Secured {
     this.#close()
   }
 
-  #place(): TlsPlace {
-    return { host: this.#host, now: this.#house.clock() }
+  #place(made: Certified | undefined): TlsPlace {
+    return { host: this.#host, now: this.#house.clock(), made }
   }
 
   /** Connections that stand keep what they were made with; only who was verified against other authorities or an older list is verified anew. */

@@ -1,5 +1,5 @@
 /** The files of TLS: read together, and either all of them can be used or it is said what is wrong. */
-import type { X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { TlsConfig, UpstreamTlsConfig } from '../config/tls.ts'
@@ -24,6 +24,8 @@ export interface TlsPlace {
   /** Of `publicUrl`: whom clients expect. */
   readonly host: string
   readonly now: number
+  /** What an authority has made for us, where the configuration names no files. */
+  readonly made?: { readonly certificate: string; readonly key: string } | undefined
 }
 
 /** @throws Fault `FAULT_TLS` with a line for each flaw. */
@@ -33,7 +35,7 @@ export function readMaterial(tls: TlsConfig, place: TlsPlace): TlsFiles & { read
   return { ...rest, flaws, material }
 }
 
-export function readTlsFiles(tls: TlsConfig, { host, now }: TlsPlace): TlsFiles {
+export function readTlsFiles(tls: TlsConfig, { host, now, made }: TlsPlace): TlsFiles {
   const flaws: string[] = []
   const read = <T>(setting: string, path: string | undefined, parse: (text: string) => T): T | undefined => {
     if (path === undefined) return undefined
@@ -44,12 +46,14 @@ export function readTlsFiles(tls: TlsConfig, { host, now }: TlsPlace): TlsFiles 
       return undefined
     }
   }
-  const own = read('tls.certificate', tls.certificate, certificatesOf)
-  const key = read('tls.key', tls.key, (text) => ({ text, key: readPrivateKey(text) }))
+  const keyOf = (text: string): Key => ({ text, key: readPrivateKey(text) })
+  const own = made === undefined ? read('tls.certificate', tls.certificate, certificatesOf) : certificatesOf(made.certificate)
+  const key = made === undefined ? read('tls.key', tls.key, keyOf) : keyOf(made.key)
+  const place = tls.acme === undefined ? `tls.certificate: ${tls.certificate}` : `tls.acme: ${tls.acme.directory}`
   const authorities = read('tls.clientCa', tls.clients?.ca, certificatesOf)
   const revoked = read('tls.revocationList', tls.clients?.revocationList, listOf)
-  if (own !== undefined) flaws.push(...ownFlaws(own.chain, host, now).map((flaw) => `tls.certificate: ${tls.certificate}: ${flaw}`))
-  if (key !== undefined && isOpen(tls.key))
+  if (own !== undefined) flaws.push(...ownFlaws(own.chain, host, now).map((flaw) => `${place}: ${flaw}`))
+  if (key !== undefined && tls.key !== undefined && isOpen(tls.key))
     flaws.push(`tls.key: ${tls.key}: everybody on this machine can read it; run: chmod 640 ${tls.key}`)
   if (own !== undefined && key !== undefined && own.chain[0]?.checkPrivateKey(key.key) === false)
     flaws.push(`tls.key: ${tls.key}: it does not belong to the certificate in ${tls.certificate}`)
@@ -57,7 +61,12 @@ export function readTlsFiles(tls: TlsConfig, { host, now }: TlsPlace): TlsFiles 
     flaws.push(...listFlaws(revoked, now).map((flaw) => `tls.revocationList: ${tls.clients?.revocationList}: ${flaw}`))
   for (const authority of authorities?.chain ?? [])
     flaws.push(...chainFlaws([authority], now).map((flaw) => `tls.clientCa: ${tls.clients?.ca}: ${viewOf(authority).subject}: ${flaw}`))
-  if (own === undefined && key === undefined) flaws.push('for this machine alone, "portcullis certs dev" makes both')
+  if (own === undefined && key === undefined)
+    flaws.push(
+      tls.acme === undefined
+        ? 'for this machine alone, "portcullis certs dev" makes both'
+        : `${place}: no certificate was made yet; it is when the gateway starts`,
+    )
   const found = { chain: own?.chain ?? [], authorities: authorities?.chain ?? [], flaws }
   if (own === undefined || key === undefined || flaws.length > 0) return found
   const { clients, minVersion } = tls
@@ -72,6 +81,11 @@ export function readTlsFiles(tls: TlsConfig, { host, now }: TlsPlace): TlsFiles 
     return { ...found, flaws: [`tls: ${error instanceof Error ? error.message : String(error)}`] }
   }
   return { ...found, material }
+}
+
+interface Key {
+  readonly text: string
+  readonly key: KeyObject
 }
 
 interface Certificates {

@@ -75,6 +75,18 @@ export const KEYS = {
   retention: 'journal-retention',
   /** That it was told how few days a certificate has left. */
   certificateNotice: (fingerprint: string, days: number): string => keyOf('certificate-notice', fingerprint, String(days)),
+  /** The key of our account at a certificate authority, sealed. */
+  acmeAccount: (directory: string): string => keyOf('acme-account', directory),
+  acmeAccounts: 'acme-account/',
+  /** The certificate that it gave last for a name, with its key, sealed. */
+  acmeCertificate: (directory: string, name: string): string => keyOf('acme-certificate', directory, name),
+  acmeCertificates: 'acme-certificate/',
+  /** What the authority is answered that asks for this token. */
+  acmeChallenge: (token: string): string => keyOf('acme-challenge', token),
+  /** Which replica orders a certificate. */
+  acmeLease: (name: string): string => keyOf('acme-lease', name),
+  /** That none could be had, why, and until when it is not tried again. */
+  acmeFailure: (name: string): string => keyOf('acme-failure', name),
   /** A refresh token that may still be used, once. */
   refreshToken: (digest: string): string => keyOf('refresh', digest),
   /** An approval that somebody asked for, by who asks and the digest of all that it is bound to; sealed. */
@@ -104,7 +116,10 @@ export const KEYS = {
 } as const
 
 /** Where sealed records lie that outlive a day: they are sealed anew when the key changes. */
-export const SEALED = [KEYS.oauthRecords, KEYS.oauthSigningKeys, KEYS.secrets, KEYS.connections, KEYS.connectionClients] as const
+export const SEALED = [
+  ...[KEYS.oauthRecords, KEYS.oauthSigningKeys, KEYS.secrets, KEYS.connections, KEYS.connectionClients],
+  ...[KEYS.acmeAccounts, KEYS.acmeCertificates],
+] as const
 
 export const LOGS = {
   /** AuditEvents, every chain in one log; its marks are the sealed heads of the chains that are open. */

@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import type { Alarm, Schedule } from '../bridge/alarm.ts'
-import { Confined } from './confined.ts'
+import { Confined, streamsOf } from './confined.ts'
 import { LineReader } from './lines.ts'
 import { confine, type SandboxSpec } from './sandbox.ts'
 
@@ -98,7 +98,7 @@ export class Child implements Wire {
     this.#spawned = spawn(program, rest, {
       ...(spec.cwd === undefined ? {} : { cwd: spec.cwd }),
       env: launch?.env ?? env,
-      stdio: launch?.confinement === undefined ? 'pipe' : ['pipe', 'pipe', 'pipe', 'pipe', 'pipe', 'pipe'],
+      stdio: launch?.confinement === undefined ? 'pipe' : streamsOf(launch.confinement),
       // A group of its own, so that it can be ended together with all that it started.
       detached: true,
       shell: false,
@@ -107,7 +107,7 @@ export class Child implements Wire {
     this.#pipes = pipesOf(this.#spawned)
     this.#scratch = launch?.scratch
     if (launch?.confinement !== undefined)
-      this.#confined = new Confined(launch.confinement, this.#spawned.stdio.slice(3), schedule, (what) => this.#over(what))
+      this.#confined = new Confined(launch.confinement, this.#spawned, schedule, (what) => this.#over(what))
     this.#listen(spec.maxLineBytes)
     if (LIVE.size === 0) process.on('exit', killLive)
     LIVE.add(this)

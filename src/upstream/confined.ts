@@ -1,11 +1,19 @@
 /** A sandbox that runs: it is told what it is to be, says how far it has come, is watched, and is ended as a whole. */
-import { Socket } from 'node:net'
+import type { ChildProcess, StdioOptions } from 'node:child_process'
+import { Server, Socket } from 'node:net'
 import type { Alarm, Schedule } from '../bridge/alarm.ts'
+import { HATCH_CHANNEL } from './hatch.ts'
 import type { Confinement } from './sandbox.ts'
 import { childrenOf, watchSandbox } from './watch.ts'
 
 /** What bubblewrap says of itself is two short lines. */
 const STATUS_MAX_CHARS = 4096
+
+/** Standard input, output and error; options, filter, status; where there is a way out, the channel on which its port comes, and the program that opens it. */
+export function streamsOf({ hatch }: Confinement): StdioOptions {
+  const streams = Array<'pipe'>(HATCH_CHANNEL).fill('pipe')
+  return hatch === undefined ? streams : [...streams, 'ipc', 'pipe']
+}
 
 export class Confined {
   /** It was made, and what ran in it has ended by itself. */
@@ -16,19 +24,20 @@ export class Confined {
   #pid: number | undefined
   #watch: Alarm | undefined
   #status = ''
+  #closePort: () => void = () => undefined
 
-  /** @param streams the child's descriptors from 3 on: options, filter, status. */
-  constructor(confinement: Confinement, streams: readonly unknown[], schedule: Schedule, onOver: (what: string) => void) {
+  constructor(confinement: Confinement, spawned: ChildProcess, schedule: Schedule, onOver: (what: string) => void) {
     this.#confinement = confinement
     this.#schedule = schedule
     this.#onOver = onOver
-    const [options, filter, status] = streams
+    const [, , , options, filter, status, , program] = spawned.stdio as readonly unknown[]
     if (!(options instanceof Socket && filter instanceof Socket && status instanceof Socket)) return
     // A pipe that breaks is an exit that has not been told yet.
     for (const stream of [options, filter, status]) stream.on('error', () => undefined)
     options.end(confinement.options)
     filter.end(confinement.filter)
     status.setEncoding('latin1').on('data', (text: string) => this.#read(text))
+    if (program instanceof Socket) this.#openPort(program, spawned)
   }
 
   /** SIGTERM to what runs in it. */
@@ -44,7 +53,19 @@ export class Confined {
   /** It has ended: its numbers may be somebody else's now. */
   close(): void {
     this.#watch?.close()
+    this.#closePort()
     this.#pid = undefined
+  }
+
+  /** The port comes before the server runs, and whoever connects until it is here waits in its backlog. */
+  #openPort(program: Socket, spawned: ChildProcess): void {
+    const { hatch = Buffer.alloc(0), egress } = this.#confinement
+    program.on('error', () => undefined).end(hatch)
+    spawned.once('message', (_message, port) => {
+      // There is one, and whoever holds the other end has gone: nothing that runs in there can say anything here.
+      spawned.disconnect()
+      if (egress !== undefined && port instanceof Server) this.#closePort = egress(port)
+    })
   }
 
   /** `--json-status-fd`: `{ "child-pid": 5, …}` when it begins, `{ "exit-code": 0 }` when it was made and has ended. */

@@ -1,10 +1,7 @@
-/** The way out of a sandbox: an HTTP proxy on a socket of its own, through which the hosts are reached that the operator named, and no other. */
+/** The way out of a sandbox: an HTTP proxy at a port inside of it, through which the hosts are reached that the operator named, and no other. */
 import { lookup as systemLookup } from 'node:dns'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, request as forwardRequest, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { connect, isIP, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { connect, isIP, type Server as Listener, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { placeOf } from '../core/address.ts'
 import type { Clock } from '../core/time.ts'
@@ -25,8 +22,6 @@ const HOST_MAX_CHARS = 253
 const TOLD_MAX = 100
 const WINDOW_MS = 60_000
 
-/** What the folders of all sockets begin with: whoever sees one has the way out that belongs to another server. */
-export const EGRESS_FOLDER = join(tmpdir(), 'portcullis-egress')
 /** Addresses of one name that are tried. */
 const ADDRESSES_MAX = 4
 
@@ -58,13 +53,11 @@ class Refused extends Error {}
 
 /** Dials nothing but what was named, and no address but those that were looked at. */
 export class Egress {
-  /** Where it listens; to be shown in the sandbox. */
-  readonly socket: string
-  readonly #folder: string
-  readonly #server: Server
   readonly #hosts: ReadonlySet<string>
   readonly #options: EgressOptions
   readonly #open = new Set<Duplex>()
+  readonly #servers = new Set<Server>()
+  #inside = 0
   #windowAt: number
   #refusals = 0
 
@@ -72,25 +65,38 @@ export class Egress {
     this.#options = options
     this.#windowAt = options.clock()
     this.#hosts = new Set(options.hosts.flatMap((host) => (/:\d+$/.test(host) ? [host] : PORTS.map((port) => `${host}:${port}`))))
-    // Its folder is nobody's but ours (mode 0700).
-    this.#folder = mkdtempSync(`${EGRESS_FOLDER}-`)
-    this.socket = join(this.#folder, 'egress.sock')
-    this.#server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: 0 })
-    this.#server.maxConnections = CONNECTIONS_MAX
-    this.#server.on('request', (request, response) => this.#plain(request, response))
-    this.#server.on('connect', (request, socket, head) => this.#tunnel(request, socket, head))
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+  }
+
+  /** Whoever connects to this port, which somebody opened in a sandbox, until what is returned is called. */
+  readonly serve = (port: Listener): (() => void) => {
+    const server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, headersTimeout: TIMEOUT_MS, requestTimeout: 0 })
+    server.on('request', (request, response) => this.#plain(request, response))
+    server.on('connect', (request, socket, head) => this.#tunnel(request, socket, head))
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
       if (error.code?.startsWith('HPE_') === true) this.#tell('a request that is no HTTP')
       socket.destroy()
     })
-    this.#server.on('connection', (socket) => this.#keep(socket))
-    this.#server.listen(this.socket)
+    server.on('connection', (socket) => this.#enter(socket))
+    // A port that cannot be listened to leads nowhere, which is what a fault should come to.
+    server.on('error', () => undefined)
+    server.listen(port)
+    this.#servers.add(server)
+    return () => {
+      this.#servers.delete(server)
+      server.close()
+    }
   }
 
   close(): void {
-    this.#server.close()
+    for (const server of this.#servers) server.close()
     for (const stream of this.#open) stream.destroy()
-    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  #enter(socket: Socket): void {
+    this.#keep(socket)
+    this.#inside++
+    socket.on('close', () => this.#inside--)
+    if (this.#inside > CONNECTIONS_MAX) socket.destroy()
   }
 
   #keep(stream: Socket): void {

@@ -2,7 +2,6 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { Fault } from '../core/denial.ts'
-import { EGRESS_FOLDER } from './egress.ts'
 import { isWithin, type Shown } from './needs.ts'
 import type { SandboxSpec } from './sandbox.ts'
 
@@ -28,7 +27,7 @@ export function mountsOf(
   }
   for (const path of read) named(path, '--ro-bind')
   const writable = write.map((path) => named(path, '--bind'))
-  const secret = [...hidden, EGRESS_FOLDER].map(realPathOf)
+  const secret = hidden.map(realPathOf)
   for (const mount of mounts.values()) checkMount(mount, secret, writable)
   for (const { from } of needed) {
     const own = writable.find((folder) => isWithin(from, folder.from))

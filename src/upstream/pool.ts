@@ -44,7 +44,7 @@ export class Pool {
       this.#egress = new Egress({ ...deps.outside, hosts: sandbox.network, clock: deps.clock, onRefused })
     }
     this.#spec =
-      this.#egress === undefined || sandbox === undefined ? spec : { ...spec, sandbox: { ...sandbox, egress: this.#egress.socket } }
+      this.#egress === undefined || sandbox === undefined ? spec : { ...spec, sandbox: { ...sandbox, egress: this.#egress.serve } }
   }
 
   get(key: string): Seat | undefined {

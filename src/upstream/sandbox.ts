@@ -1,10 +1,12 @@
 /** A server in a sandbox: on Linux bubblewrap, told to show it nothing but what it needs and what the operator named. */
 import { hash } from 'node:crypto'
-import { existsSync, lstatSync, readFileSync, readlinkSync, realpathSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { existsSync, lstatSync, readFileSync, readlinkSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { join } from 'node:path'
 import { Fault } from '../core/denial.ts'
+import { createHatch, HATCH_PORT } from './hatch.ts'
 import { mountsOf } from './mounts.ts'
-import { isWithin, needsOf, type Shown, SYSTEM } from './needs.ts'
+import { isWithin, needsOf, SYSTEM } from './needs.ts'
 import { confineByRuntime } from './runtime.ts'
 import { createFilter } from './seccomp.ts'
 
@@ -37,10 +39,9 @@ const TMP_SHARE = 4
 const SHARED_MEMORY_BYTES = 64 * 1024 * 1024
 /** V8 alone sets some 540 MiB aside that it does not use: one process may ask for `memory` and this. What is used is watched (watch.ts). */
 const SET_ASIDE_BYTES = 640 * 1024 * 1024
-/** Of our files inside. */
-const OURS = '/run/portcullis'
-/** The port of the forwarder, in a network where nobody else is. */
-const PROXY = 'http://127.0.0.1:3128'
+/** Where our own program is inside (hatch.ts). */
+const HATCH = '/run/portcullis/hatch'
+const PROXY = `http://127.0.0.1:${HATCH_PORT}`
 const UID = '1000'
 
 export interface SandboxSpec {
@@ -58,8 +59,8 @@ export interface SandboxSpec {
   readonly files: number
   /** Files of the gateway's own: nothing that is shown may hold one, nor one that is called like it and `-…`. */
   readonly hidden: readonly string[]
-  /** The socket of the egress proxy (egress.ts); without one there is no network. */
-  readonly egress?: string
+  /** Takes what is connected to the port inside (egress.ts), until what it returns is called; without one there is no network. */
+  readonly egress?: (port: Server) => () => void
 }
 
 /** What a sandbox is told when it starts, and held to from then on. */
@@ -68,6 +69,9 @@ export interface Confinement {
   readonly options: Buffer
   /** For descriptor 4. */
   readonly filter: Buffer
+  /** The program for descriptor 7, which sends its port over descriptor 6. */
+  readonly hatch?: Buffer
+  readonly egress?: (port: Server) => () => void
   readonly memoryBytes: number
   readonly processes: number
 }
@@ -95,7 +99,7 @@ export function confine(asked: Command, spec: SandboxSpec): Launch {
 function confineByBubblewrap({ command, cwd = '/', env }: Command, spec: SandboxSpec): Launch {
   const { bwrap, prlimit, taskset, filter } = toolsOf()
   const { program, shown } = needsOf(command, cwd, env['PATH'] ?? '')
-  const proxy = spec.egress === undefined ? [] : forwarder(spec.egress)
+  const hatch = spec.egress === undefined ? undefined : createHatch(process.arch)
   const mounts = mountsOf(shown, spec)
   const options = [
     ...ISOLATION,
@@ -104,9 +108,10 @@ function confineByBubblewrap({ command, cwd = '/', env }: Command, spec: Sandbox
     ...['--proc', '/proc', '--remount-ro', '/proc', '--dev', '/dev', ...scratch('/dev/shm', SHARED_MEMORY_BYTES), '--remount-ro', '/dev'],
     ...scratch('/tmp', Math.floor(spec.memoryBytes / TMP_SHARE)),
     ...mounts.flatMap(({ how, from, to }) => [how, from, to]),
-    ...proxy.flatMap(({ from, to }) => ['--ro-bind', from, to]),
+    ...(hatch === undefined ? [] : ['--perms', '0555', '--file', '7', HATCH]),
     ...(mounts.some(({ to }) => isWithin(cwd, to)) || isOfSystem(cwd) ? [] : ['--dir', cwd]),
-    ...['--remount-ro', '/', '--chdir', cwd],
+    // Of ours there is NODE_CHANNEL_FD, where a port is waited for.
+    ...['--remount-ro', '/', '--chdir', cwd, '--clearenv'],
     ...Object.entries(environmentOf(env, spec)).flatMap(([name, value]) => ['--setenv', name, value]),
   ]
   // It ends one option and would begin another.
@@ -124,7 +129,7 @@ function confineByBubblewrap({ command, cwd = '/', env }: Command, spec: Sandbox
     command: [
       ...(spec.cpu === undefined ? [] : [taskset, '-c', processors(spec.cpu, command.join(' '))]),
       ...[bwrap, '--args', '3', '--seccomp', '4', '--json-status-fd', '5', '--', prlimit, ...limits, '--'],
-      ...proxy.map(({ to }) => to),
+      ...(hatch === undefined ? [] : [HATCH]),
       ...[program, ...rest],
     ],
     // Nothing that is meant for the server may change what bubblewrap itself does (LD_PRELOAD).
@@ -132,6 +137,7 @@ function confineByBubblewrap({ command, cwd = '/', env }: Command, spec: Sandbox
     confinement: {
       options: Buffer.from(`${options.join('\0')}\0`),
       filter,
+      ...(hatch === undefined || spec.egress === undefined ? {} : { hatch, egress: spec.egress }),
       memoryBytes: spec.memoryBytes,
       processes: spec.processes,
     },
@@ -183,16 +189,6 @@ const isOfSystem = (path: string): boolean =>
   path === '/' || path === '/tmp' || (existsSync(path) && SYSTEM.some((folder) => isWithin(path, folder)))
 
 const scratch = (path: string, bytes: number): readonly string[] => ['--perms', '1777', '--size', String(bytes), '--tmpfs', path]
-
-/** Our Node.js, the forwarder, and the socket that it forwards to. */
-function forwarder(socket: string): readonly Shown[] {
-  const script = join(import.meta.dirname, `forward${import.meta.filename.endsWith('.ts') ? '.ts' : '.js'}`)
-  return [
-    { from: realpathSync(process.execPath), to: `${OURS}/node` },
-    { from: script, to: `${OURS}/${basename(script).replace('.', '.m')}` },
-    { from: socket, to: `${OURS}/egress.sock` },
-  ]
-}
 
 function environmentOf(env: Readonly<Record<string, string>>, { egress }: SandboxSpec): Readonly<Record<string, string>> {
   const proxied = Object.fromEntries(

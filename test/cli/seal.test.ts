@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -65,6 +66,38 @@ test('a secret is sealed from standard input, checked, and shown to who says tha
   const told = await run(['check'])
   assert.equal(told.code, 0)
   assert.match(told.errors, /^warning: .*portcullis.yaml:1:\d+: authentication.jwtSecret: expected no plain secret/)
+})
+
+const PROGRAM = join(import.meta.dirname, '../../bin/portcullis')
+const SCRIPT = '/usr/bin/script'
+const skip =
+  existsSync(SCRIPT) || process.env['CI'] !== undefined
+    ? false
+    : `NOBODY TYPES A SECRET HERE: ${SCRIPT} is not installed: apt-get install bsdutils`
+
+test('a secret that is typed at a terminal is not shown there, and what is typed afterwards is', { skip }, async (t) => {
+  const { file, run } = install(t, '')
+  const commands = `'${process.execPath}' '${PROGRAM}' seal ${PLACE} -c '${file}'; echo "code $?"; head -n 1`
+  const child = spawn(SCRIPT, ['--quiet', '--flush', '--echo', 'always', '--command', commands, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  t.after(() => child.kill())
+  let shown = ''
+  const says = async (form: RegExp): Promise<void> => {
+    while (!form.test(shown)) shown += String((await once(child.stdout, 'data'))[0])
+  }
+  await says(/: $/)
+  // A slip of the finger, taken back.
+  child.stdin.write(`${SECRET}x\u007f\r`)
+  await says(/code 0\r\n/)
+  const [sealed = ''] = /^sealed:v1:[\w.-]+/m.exec(shown) ?? []
+  for (let at = 0; at + 6 <= SECRET.length; at++) assert.ok(!shown.includes(SECRET.slice(at, at + 6)), shown)
+  child.stdin.write('seen by everybody\r')
+  await says(/seen by everybody\r\n(.*\r\n)*seen by everybody/)
+  child.stdin.end()
+  await once(child, 'close')
+  writeFileSync(file, `authentication: { jwtSecret: "${sealed}" }\n`)
+  assert.equal((await run(['unseal', PLACE, '--show-secret'])).out, `${SECRET}\n`)
 })
 
 const RECORDS = 40

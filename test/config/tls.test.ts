@@ -36,12 +36,31 @@ test('whoever names authorities demands certificates, unless told', () => {
 
 const TLS = 'tls: { certificate: /c, key: /k }'
 const OAUTH = 'authentication: { oauth: {} }'
+const NAMED = 'publicUrl: https://mcp.example.com\n'
 for (const [why, yaml, expected] of [
   ['a version that is broken', 'tls: { certificate: /c, key: /k, minVersion: TLSv1.1 }', /minVersion: expected TLSv1\.2 or TLSv1\.3/],
   [
     'a list of revoked ones without authorities',
     'tls: { certificate: /c, key: /k, revocationList: /l }',
     /revocationList: expected only beside clientCa/,
+  ],
+  ['a certificate whose key is nowhere', 'tls: { certificate: /c }', /tls\.key: expected key, the path of a PEM file; or acme instead/],
+  ['terms that nobody agreed to', `${NAMED}tls: { acme: {}, redirect: "0.0.0.0:80" }`, /acme\.agree: expected true: the terms/],
+  ['an authority that has nowhere to ask', `${NAMED}tls: { acme: { agree: true } }`, /tls\.redirect: expected redirect beside acme/],
+  [
+    'an authority beside files',
+    `${NAMED}tls: { acme: { agree: true }, certificate: /c, key: /k, redirect: "0.0.0.0:80" }`,
+    /either certificate and key, or acme/,
+  ],
+  [
+    'an authority in clear',
+    `${NAMED}tls: { acme: { agree: true, directory: "http://a.example/" }, redirect: "0.0.0.0:80" }`,
+    /directory: expected an https/,
+  ],
+  [
+    'an authority for an address',
+    'publicUrl: https://203.0.113.7\ntls: { acme: { agree: true }, redirect: "0.0.0.0:80" }',
+    /publicUrl with the public name/,
   ],
   ['a publicUrl in clear', `${TLS}\npublicUrl: http://mcp.example.com`, /publicUrl: expected an https:\/\/ URL, because tls is written/],
   [

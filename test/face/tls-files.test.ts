@@ -57,7 +57,7 @@ test('every flaw is told at once, each with its file', () => {
   const config = tls(old.cert, good.key, {
     clients: { ca: place('ca.pem', 'nothing'), required: true, revocationList: join(folder, 'none.pem') },
   })
-  chmodSync(config.key, 0o644)
+  chmodSync(place('server.key', good.key), 0o644)
   assert.deepEqual(
     flawsOf(config).map((flaw) => flaw.replace(/\d{4}-\d\d-\d\d \d\d:\d\d/, 'DAY')),
     [

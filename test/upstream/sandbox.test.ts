@@ -8,7 +8,10 @@ import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { systemSchedule } from '../../src/bridge/alarm.ts'
 import { Fault } from '../../src/core/denial.ts'
+import { Child } from '../../src/upstream/child.ts'
+import { Egress } from '../../src/upstream/egress.ts'
 import { confine } from '../../src/upstream/sandbox.ts'
 import { aPrincipal } from '../fixtures/nouns.ts'
 import { A_SANDBOX, processesNamed, withoutSandbox } from '../fixtures/sandbox.ts'
@@ -142,6 +145,25 @@ test('a hostile server in a sandbox gets nowhere', { skip }, async (t) => {
   await upstream.close()
 })
 
+test('the way out is there when a server connects in its first millisecond, and nothing else of it can be touched', { skip }, async () => {
+  const refused: string[] = []
+  const egress = new Egress({ hosts: ['api.example'], clock: Date.now, onRefused: (detail) => refused.push(detail) })
+  const script = `use Socket; socket(S, PF_INET, SOCK_STREAM, 0); connect(S, pack_sockaddr_in(3128, INADDR_LOOPBACK)) or die "$!";
+    syswrite(S, "CONNECT evil.example:443 HTTP/1.1\\r\\n\\r\\n"); sysread(S, my $answer, 12);
+    opendir(D, "/proc/self/fd"); my $open = join(" ", sort grep { /\\d/ && $_ != fileno(S) && readlink("/proc/self/fd/$_") !~ m{^/proc/} } readdir(D));
+    my $ours = join(" ", grep { /NODE_CHANNEL/ } keys %ENV); my $processes = join(" ", sort grep { /^\\d+$/ } map { m{/proc/(.*)} } glob("/proc/*"));
+    print qq(["$answer","$open","$ours","$processes"]\\n)`
+  const said = await new Promise((resolve) => {
+    const handlers = { onValue: resolve, onNoise: () => undefined, onTooLong: () => undefined, onOver: resolve, onExit: resolve }
+    const spec = { command: ['perl', '-e', script], env: {}, maxLineBytes: 4096, sandbox: { ...A_SANDBOX, egress: egress.serve } }
+    new Child(spec, { PATH: '/usr/bin' }, { ...handlers, onText: (chunk) => resolve(String(chunk)) }, systemSchedule)
+  })
+  egress.close()
+  // The first process is bubblewrap's own, which reaps; the second is the server: nothing stands in between.
+  assert.deepEqual(said, ['HTTP/1.1 403', '0 1 2', '', '1 2'])
+  assert.deepEqual(refused, ['evil.example:443: not one of the hosts that were named'])
+})
+
 test('without a sandbox the same attempts succeed, so that it is the sandbox that holds them', { skip }, async (t) => {
   const { args } = await aMachine(t)
   await using upstream = upstreamOf(child('hostile'), {})
@@ -188,7 +210,6 @@ test('a server is not started where something would be shown to it that must not
     [{ read: [at('store.db')] }, /would show it/],
     [{ read: [at('store.db-audit.log')] }, /would show it/],
     [{ read: ['/'] }, /would show it/],
-    [{ read: [tmpdir()], hidden: [] }, /would show it .*portcullis-egress/],
     [{ read: [at('writable/planted')], write: [at('writable')] }, /leads out of .*writable, which it may write/],
     [{ write: [at('package')] }, /its own program and lies in/],
     [{ read: ['/proc'] }, /of the machine itself/],
