@@ -25,8 +25,6 @@ export interface AnomalyWatchOptions {
   readonly clock: Clock
   /** Told of what is far from usual now. */
   readonly onAnomaly: (sighting: Sighting) => void
-  /** Told of what was, when the journal is read at start. */
-  readonly onPast: (event: AuditEvent) => void
   readonly onFault: (error: unknown) => void
 }
 
@@ -75,15 +73,13 @@ export class AnomalyWatch implements Sink {
   }
 
   async #learn(node: string): Promise<void> {
-    const { store, onPast } = this.#options
+    const { store } = this.#options
     let after = await this.#start()
     while (!this.#isClosed) {
       const lines = await store.read(LOGS.audit, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
       for (const { value } of lines) {
         // Ours are told to us.
-        if (!isEvent(value) || value.node === node) continue
-        this.#detect(value)
-        onPast(value)
+        if (isEvent(value) && value.node !== node) this.#detect(value)
       }
       after = lines.at(-1)?.position
       if (after === undefined) return

@@ -107,6 +107,8 @@ export const LOGS = {
   checkpoints: 'checkpoints',
   /** Blocks that were added and removed, for the other processes. */
   blocks: 'blocks',
+  /** What is held against principals at addresses, and what is let go again: for the other processes, and after a restart. */
+  holds: 'holds',
   /** Pins that were changed, for the other processes. */
   pins: 'pins',
 } as const
