@@ -28,7 +28,7 @@ const KINDS = ['principals', 'tools', 'addresses', 'reasons'] as const
 export function overviewRoutes({ clock, approvals }: DashboardParts, watch: Watch): readonly Route[] {
   const get: Route['get'] = async (visit) => {
     const window = windowIn(visit.query)
-    const { tally, refused, since } = await watch.look()
+    const { tally, refused, unusual, since } = await watch.look()
     const now = clock()
     const view = viewOf(tally, window, now)
     const waiting = (await approvals.list()).filter(({ status }) => status === 'pending').length
@@ -37,6 +37,7 @@ export function overviewRoutes({ clock, approvals }: DashboardParts, watch: Watc
       (name) => html`<a href="/?window=${name}"${name === window ? html` aria-current="true"` : undefined}>${WINDOWS[name].name}</a>`,
     )}</p>
 ${waiting === 0 || !visit.person.isApprover ? undefined : html`<p class="notice"><a href="/approvals">${waiting === 1 ? 'One call waits' : `${waiting} calls wait`} for a yes</a></p>`}
+<p class="unusual"><a href="/anomalies" id="unusual">${unusualText(unusual.length)}</a><a href="/reports">Report</a></p>
 ${figures(view)}
 <p class="soft" id="since">${sinceText(since, view.at, now)}</p>
 <div class="pair">${callsChart(view)}${timesChart(view)}</div>
@@ -49,11 +50,11 @@ ${tableOf({ id: 'lately', caption: 'Refused lately', header: EVENT_HEADER, rows:
 
 /** The same page, as what has changed in it. */
 export async function overviewNews(query: URLSearchParams, watch: Watch, now: number): Promise<object> {
-  const { tally, refused, since } = await watch.look()
+  const { tally, refused, unusual, since } = await watch.look()
   const view = viewOf(tally, windowIn(query), now)
   const rows = Object.fromEntries(KINDS.map((kind) => [kind, view.top[kind].map((named) => topRow(kind, named))]))
   const most = mostOf(view.bars)
-  const texts = { ...figureTexts(view), since: sinceText(since, view.at, now), ...axisTexts(most) }
+  const texts = { ...figureTexts(view), since: sinceText(since, view.at, now), unusual: unusualText(unusual.length), ...axisTexts(most) }
   return { texts, rows: { ...rows, lately: refused.map(eventRow), 'bars-calls': view.bars.map(barRow) }, lines: pathsOf(view.bars) }
 }
 
@@ -84,6 +85,11 @@ const FIGURES = [
   ['figure-median', 'half of them took less'],
   ['figure-p95', '95 % of them took less'],
 ] as const
+
+function unusualText(count: number): string {
+  if (count === 0) return 'Nothing was far from usual in the last day'
+  return `${count === 1 ? 'One thing was' : `${count.toLocaleString('en')} things were`} far from usual in the last day`
+}
 
 function figures(view: View): Html {
   const texts = figureTexts(view)

@@ -19,6 +19,8 @@ interface Place {
 const PLACES: readonly Place[] = [
   { path: '/', name: 'Overview', who: 'admin' },
   { path: '/events', name: 'Events', who: 'admin' },
+  { path: '/anomalies', name: 'Anomalies', who: 'admin' },
+  { path: '/reports', name: 'Reports', who: 'admin' },
   { path: '/approvals', name: 'Approvals', who: 'approver' },
   { path: '/keys', name: 'Keys', who: 'admin' },
   { path: '/users', name: 'Users', who: 'admin' },
@@ -64,6 +66,15 @@ ${live === undefined ? undefined : html`<script type="module" src="${assetUrl('l
 </html>
 `.toString()
   response.writeHead(status, { ...pageHeaders(), 'content-security-policy': POLICY, 'content-length': Buffer.byteLength(page) }).end(page)
+}
+
+/** For programs: an object as JSON, a text as Markdown. */
+export function sendData(response: ServerResponse, status: number, said: object | string): void {
+  const isText = typeof said === 'string'
+  const body = isText ? said : `${JSON.stringify(said)}\n`
+  const type = isText ? 'text/markdown' : 'application/json'
+  const headers = { ...pageHeaders(), 'content-type': `${type}; charset=utf-8`, 'content-security-policy': "default-src 'none'; sandbox" }
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
 }
 
 function headOf({ path, person, id = '', formFor }: Pick<Visit, 'path' | 'person' | 'id' | 'formFor'>): Html {

@@ -19,7 +19,7 @@ const ADMIN_ROLE = 'admin'
 
 /** @throws when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
-  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics } = house
+  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics, anomalies } = house
   // Loaded only where they are used.
   const [{ createDashboard }, { Accounts }, { createAttempts }, { Clients }] = await Promise.all([
     import('../dashboard/dashboard.ts'),
@@ -42,6 +42,7 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     keys,
     clients: new Clients(store, clock),
     blocks: limits.blocks,
+    ...(anomalies === undefined ? {} : { reactions: anomalies.reactions }),
     ...(config.inspect.definitions.pin ? { catalog: createCatalog(house) } : {}),
     law,
     servers: Object.keys(config.servers),
