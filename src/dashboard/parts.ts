@@ -14,6 +14,7 @@ import type { Accounts } from '../oauth/accounts.ts'
 import type { Attempts } from '../oauth/attempts.ts'
 import type { Clients } from '../oauth/clients.ts'
 import type { Form } from '../oauth/pages.ts'
+import type { SignIns } from '../oauth/sign-in.ts'
 import type { Engine } from '../policy/engine.ts'
 import type { Store } from '../store/store.ts'
 import type { Catalog } from './catalog.ts'
@@ -23,6 +24,8 @@ export interface DashboardParts {
   readonly approvals: Approvals
   readonly accounts: Accounts
   readonly attempts: Attempts
+  /** Other providers where people may sign in; absent where there is none. */
+  readonly signIns?: SignIns
   readonly store: Store
   readonly clock: Clock
   /** Whether one who has these roles may approve. */
