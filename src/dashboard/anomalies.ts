@@ -78,7 +78,7 @@ export function anomalyRow(event: AuditEvent): Row {
     { text: when(at), tone: 'whole' },
     /^[\w-]{36}$/.test(id) ? { text: kind, href: `/anomalies/${id}` } : kind,
     { text: outside(anomaly?.severity), tone: TONES[anomaly?.severity ?? 'low'] ?? 'soft' },
-    outside(event.principal ?? anomaly?.subject),
+    { text: outside(event.principal ?? anomaly?.subject), tone: 'name' },
     { text: outside(address), tone: 'whole' },
     outside(detail),
     { text: doneOf(anomaly), tone: anomaly?.reaction === 'alert' ? 'soft' : 'warn' },

@@ -57,7 +57,7 @@ const HELD_WORDS = { block: 'blocked', approval: 'needs an approval', step_up: '
 function heldOf(held: readonly Held[], now: number): Html {
   const rows = held.map(
     ({ principal, place, reaction, kind, until }): Row => [
-      outside(principal),
+      { text: outside(principal), tone: 'name' },
       { text: outside(place), tone: 'whole' },
       { text: HELD_WORDS[reaction], tone: 'warn' },
       kind,

@@ -20,12 +20,12 @@ export function eventRow(event: AuditEvent): Row {
   const href = storyUrl(event)
   return [
     { text: when(at), tone: 'whole' },
-    { text: outside(what), ...(outcome === undefined ? {} : { tone: TONES[outcome] ?? 'soft' }), ...(href === undefined ? {} : { href }) },
-    outside(principal),
-    outside(onWhat(event)),
+    { text: outside(what), tone: outcome === undefined ? 'name' : (TONES[outcome] ?? 'soft'), ...(href === undefined ? {} : { href }) },
+    { text: outside(principal), tone: 'name' },
+    { text: outside(onWhat(event)), tone: 'name' },
     outside(why(event)),
     { text: outside(address), tone: 'whole' },
-    tookMs === undefined ? '' : { text: milliseconds(tookMs), tone: 'number' },
+    { text: tookMs === undefined ? '' : milliseconds(tookMs), tone: 'number' },
   ]
 }
 

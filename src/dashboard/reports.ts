@@ -63,7 +63,7 @@ function pageOf(report: Report, span: (typeof SPANS)[number]): Html {
 <p class="soft">${when(since)} to ${when(until)}, UTC. To keep it: <a href="/api/report?since=${span}&amp;format=markdown">Markdown</a>, <a href="/api/report?since=${span}">JSON</a>.</p>
 <dl class="figures">${outcomes}<div><dt>left in answers</dt><dd>${howLarge(answered.bytes)}</dd></div></dl>
 ${answered.bytes === 0 ? undefined : answersOf(report)}
-${found.map((name) => sectionOf(name, report))}
+<div class="pair">${found.map((name) => sectionOf(name, report))}</div>
 ${quiet.length === 0 ? undefined : html`<h2>Nothing of</h2><p class="soft">${quiet.map((name) => SECTIONS[name].title.toLowerCase()).join(', ')}</p>`}`
 }
 
@@ -81,7 +81,7 @@ function sectionOf(name: keyof typeof SECTIONS, report: Report): Html {
   const rows = dimensions.flatMap(([dimension, tops]) =>
     tops.slice(0, SHOWN).map((top, at): Row => [at === 0 ? dimension : '', outside(top.name), number(top.count)]),
   )
-  return html`<h2>${SECTIONS[name].title}: ${count.toLocaleString('en')}</h2>
+  return html`<section><h2>${SECTIONS[name].title}: ${count.toLocaleString('en')}</h2>
 <p class="soft">First ${when(firstAt)}, last ${when(lastAt)}.${missed === 0 ? '' : ` There were more names than are counted: a count may be too low by ${missed}.`}</p>
-${tableOf({ id: `by-${name}`, caption: `${SECTIONS[name].title}, by`, header: ['By', 'Name', 'Count'], rows })}`
+${tableOf({ id: `by-${name}`, caption: 'Most frequent', header: ['By', 'Name', 'Count'], rows })}</section>`
 }
