@@ -71,7 +71,7 @@ function noneText(unusual: readonly AuditEvent[], reactions: DashboardParts['rea
   return reactions === undefined ? 'Nothing is looked for: anomalies.sensitivity is off.' : 'Nothing was far from usual.'
 }
 
-export function anomalyRow(event: AuditEvent): Row {
+function anomalyRow(event: AuditEvent): Row {
   const { id, at, anomaly, address, detail } = event
   const kind = anomaly === undefined ? outside(event.type) : (NAMES[anomaly.kind] ?? outside(anomaly.kind))
   return [

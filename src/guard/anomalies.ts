@@ -1,11 +1,12 @@
 /** What is done about what is far from usual: held against one principal at one address, for a time, so that its owner goes on working elsewhere. */
 import { placeOf, type Sighting } from '../audit/anomaly.ts'
+import { QUIET_MS } from '../audit/anomaly-thresholds.ts'
 import { AnomalyWatch } from '../audit/anomaly-watch.ts'
 import { sentenceOf } from '../audit/anomaly-words.ts'
 import type { Sink } from '../audit/sinks.ts'
 import type { AnomalyConfig } from '../config/anomalies.ts'
 import type { Config } from '../config/config.ts'
-import type { Reaction } from '../core/anomaly.ts'
+import type { Anomaly, Reaction } from '../core/anomaly.ts'
 import type { Call } from '../core/call.ts'
 import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
@@ -14,6 +15,7 @@ import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { refused } from '../limit/refusal.ts'
 import type { PolicyFile } from '../policy/load.ts'
+import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { type Held, Reactions } from './reactions.ts'
 
@@ -22,7 +24,7 @@ const LABELS = { step_up: 'anomaly/step-up', approval: 'anomaly/approval' } as c
 
 export interface AnomaliesOptions {
   readonly config: AnomalyConfig
-  readonly store: Pick<Store, 'read' | 'append'>
+  readonly store: Pick<Store, 'read' | 'append' | 'marks' | 'put'>
   readonly clock: Clock
   /** In `profile: observe` nothing is held against anybody. */
   readonly isObserving: boolean
@@ -60,9 +62,14 @@ export class Anomalies {
     this.#looking.learn(node)
   }
 
-  /** Resolves when every event so far has been looked at. */
+  /** Resolves when every event of this process so far has been looked at. */
   settled(): Promise<void> {
     return this.#looking.settled()
+  }
+
+  /** Looks at what other processes did, without waiting for the time to do so. */
+  async look(): Promise<void> {
+    await Promise.all([this.#looking.look(), this.reactions.look()])
   }
 
   /** Whether anything is held against anybody: most of the time nothing is. */
@@ -94,7 +101,7 @@ export class Anomalies {
     const who = event.principal ?? (event.key === undefined ? undefined : `key#${event.key}`)
     const wanted = isObserving || who === undefined ? 'alert' : (config.reactions[anomaly.kind] ?? 'alert')
     const until = clock() + config.blockMs
-    const told = { ...anomaly, reaction: wanted, ...(wanted === 'alert' ? {} : { until }) }
+    const told: Anomaly = { ...anomaly, reaction: wanted, ...(wanted === 'alert' ? {} : { until }) }
     const { kind, roles, resource } = event
     const entry: Entry = {
       type: 'anomaly.detected',
@@ -110,7 +117,14 @@ export class Anomalies {
     // First the deed: a journal that is away must not leave the door open.
     if (who !== undefined && wanted !== 'alert')
       void this.reactions.add({ principal: who, place, reaction: wanted, kind: anomaly.kind, until })
-    void this.#write?.(entry).catch(() => undefined)
+    void this.#tell(entry, told)
+  }
+
+  /** Every process sees it, and the first of them tells. Where the store cannot say who was first, all do. */
+  async #tell(entry: Entry, { kind, subject }: Anomaly): Promise<void> {
+    const { store, clock } = this.#options
+    const claim = store.put(KEYS.anomalyTold(kind, subject), true, { onlyIfAbsent: true, expiresAt: clock() + QUIET_MS[kind] })
+    if (await claim.catch(() => true)) await this.#write?.(entry).catch(() => undefined)
   }
 }
 

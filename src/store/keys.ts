@@ -58,6 +58,8 @@ export const KEYS = {
   /** That addresses are turned away; it lies there as long as they are. */
   block: (cidr: string): string => keyOf('block', cidr),
   blocks: 'block/',
+  /** That an anomaly was told of, so that of many processes that see it one tells; it lies there as long as the same is not told again. */
+  anomalyTold: (kind: string, subject: string): string => keyOf('anomaly-told', kind, subject),
   /** What was approved and what is withheld of one thing of a server's: a tool, a prompt, a resource, a template, or what it says of itself. */
   pin: (server: string, kind: string, name: string): string => keyOf('pin', server, kind, name),
   pinsOf: (server: string): string => `${keyOf('pin', server)}/`,

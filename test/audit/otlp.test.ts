@@ -63,8 +63,8 @@ function asProtobuf(value: JsonValue): JsonValue {
 }
 
 it('logs and spans are what the definitions of OpenTelemetry say, member by member', { skip }, () => {
-  const require = createRequire(join(FOLDER ?? '/', 'package.json'))
-  const { collector } = require('./build/src/generated/root.js').opentelemetry.proto
+  const require = createRequire(import.meta.url)
+  const { collector } = require(join(FOLDER ?? '', 'build/src/generated/root.js')).opentelemetry.proto
   const told = ENTRIES.map((entry, at): Told => {
     const event = { ...entry, id: '0199c3a2-7f6e-7b1c-9a55-000000000003', at: START_AT, node: 'gateway-1', seq: at + 1, previous: '' }
     return { kind: 'event', event, text: JSON.stringify(event) }
