@@ -91,8 +91,9 @@ function callOf(number: number): readonly Entry[] {
     argumentsHash: 'q0GfY2gqvW1kq5v0Yy3yG8i6tq9rY4bJ2m1d7s5n3kA',
     policies: ['access.tools["files/read_*"]'],
     law: '4kqPp2cSxv3m1g2Jb9u5m6m0u1rQyWf6k8n3l2a1z0Y',
+    bytes: 1_800,
     tookMs: 3,
   }
-  if (number % DENIED_EVERY === 0) return [{ ...ended, outcome: 'denied', denial: 'forbidden', detail: 'nothing permits it' }]
+  if (number % DENIED_EVERY === 0) return [{ ...ended, bytes: 0, outcome: 'denied', denial: 'forbidden', detail: 'nothing permits it' }]
   return [{ type: 'call.begun', call, method: 'tools/call', principal, resource }, ended]
 }

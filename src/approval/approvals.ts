@@ -35,6 +35,8 @@ export interface Person {
   readonly name: string
   /** What they are called here: compared with who asks. */
   readonly subject: string
+  /** What else they may be called where they ask. */
+  readonly aliases?: readonly string[]
 }
 
 export class Approvals {
@@ -200,10 +202,10 @@ export class Approvals {
 }
 
 /** Four eyes: two people, and neither of them the one who asks. Whoever asks may always say no. */
-function checkSettling({ id, status, needs, words, people }: Approval, says: Word['says'], { name, subject }: Person): void {
+function checkSettling({ id, status, needs, words, people }: Approval, says: Word['says'], { name, subject, aliases = [] }: Person): void {
   if (status !== 'pending') throw fault(`${id}: is ${status} already`)
   if (says === 'deny' || needs === 1) return
-  if (people.includes(subject)) throw fault(`${id}: who asks cannot approve it too`)
+  if ([subject, ...aliases].some((one) => people.includes(one))) throw fault(`${id}: who asks cannot approve it too`)
   if (words.some(({ by }) => by === name)) throw fault(`${id}: you have approved it already; somebody else must too`)
 }
 

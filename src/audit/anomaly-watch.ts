@@ -1,4 +1,4 @@
-/** Looks for anomalies in what the journal tells, behind the back of the calls; and learns at start what was usual before. */
+/** Looks for anomalies in what the journal tells and in what other processes write, behind the back of the calls; and learns at start what was usual before. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Sensitivity } from '../core/anomaly.ts'
 import type { AuditEvent } from '../core/event.ts'
@@ -6,6 +6,7 @@ import type { Clock } from '../core/time.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { createDetector, type Sighting } from './anomaly.ts'
+import { Others } from './anomaly-others.ts'
 import { DAY_MS } from './anomaly-thresholds.ts'
 import { isEvent } from './event.ts'
 import type { Sink } from './sinks.ts'
@@ -18,15 +19,15 @@ const SLICE_EVENTS = 64
 const LEARN_MS = 14 * DAY_MS
 const LEARN_LINES_MAX = 1_000_000
 const PAGE_LINES = 250
+/** How often it is looked for what others wrote. */
+const LOOK_MS = 1_000
 
 export interface AnomalyWatchOptions {
   readonly sensitivity: Sensitivity
-  readonly store: Pick<Store, 'read'>
+  readonly store: Pick<Store, 'read' | 'marks'>
   readonly clock: Clock
   /** Told of what is far from usual now. */
   readonly onAnomaly: (sighting: Sighting) => void
-  /** Told of what was, when the journal is read at start. */
-  readonly onPast: (event: AuditEvent) => void
   readonly onFault: (error: unknown) => void
 }
 
@@ -36,6 +37,8 @@ export class AnomalyWatch implements Sink {
   readonly #detect: ReturnType<typeof createDetector>
   #waiting: AuditEvent[] = []
   #work: Promise<void> | undefined
+  #others: Others | undefined
+  #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: AnomalyWatchOptions) {
@@ -49,11 +52,26 @@ export class AnomalyWatch implements Sink {
     if (this.#waiting.length > 0) this.#work ??= this.#drain()
   }
 
-  /** Learns from what the journal holds of others' events and of earlier ones; what is written meanwhile waits. @param node our own chain */
+  /** Learns from what the journal holds of others' events and of earlier ones, and goes on with theirs; what is written meanwhile waits. @param node our own chain */
   learn(node: string): void {
     this.#work = this.#learn(node)
-      .catch((error: unknown) => this.#options.onFault(error))
+      .catch((error: unknown) => {
+        // What was cannot be learned; what is can be seen.
+        this.#others ??= new Others(this.#options.store, node, undefined)
+        this.#options.onFault(error)
+      })
       .then(() => this.#drain())
+    this.#timer = setInterval(() => void this.look(), LOOK_MS).unref()
+  }
+
+  /** Looks at what others wrote since the last look, once nothing of ours waits. While the store is away nothing is missed. Never rejects. */
+  async look(): Promise<void> {
+    await this.settled()
+    if (this.#others === undefined || this.#isClosed) return
+    this.#work = this.#follow(this.#others)
+      .catch(() => undefined)
+      .then(() => this.#drain())
+    await this.#work
   }
 
   /** Resolves when nothing waits. */
@@ -63,6 +81,7 @@ export class AnomalyWatch implements Sink {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    clearInterval(this.#timer)
     await this.#work
   }
 
@@ -74,19 +93,30 @@ export class AnomalyWatch implements Sink {
     this.#work = undefined
   }
 
+  async #follow(others: Others): Promise<void> {
+    let seen = 0
+    for await (const event of others.look()) {
+      if (this.#isClosed) return
+      if (++seen % SLICE_EVENTS === 0) await nextTurn()
+      for (const found of this.#detect(event)) this.#options.onAnomaly(found)
+    }
+  }
+
   async #learn(node: string): Promise<void> {
-    const { store, onPast } = this.#options
+    const { store } = this.#options
     let after = await this.#start()
     while (!this.#isClosed) {
       const lines = await store.read(LOGS.audit, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
       for (const { value } of lines) {
         // Ours are told to us.
-        if (!isEvent(value) || value.node === node) continue
-        this.#detect(value)
-        onPast(value)
+        if (isEvent(value) && value.node !== node) this.#detect(value)
       }
-      after = lines.at(-1)?.position
-      if (after === undefined) return
+      const last = lines.at(-1)?.position
+      if (last === undefined) {
+        this.#others = new Others(store, node, after)
+        return
+      }
+      after = last
       await nextTurn()
     }
   }

@@ -1,5 +1,6 @@
 /** An anomaly in one sentence, for people. */
 import type { Anomaly, AnomalyKind } from '../core/anomaly.ts'
+import { howLarge } from '../core/time.ts'
 
 type Told = Pick<Anomaly, 'kind' | 'subject' | 'seen' | 'limit' | 'baseline' | 'windowMs'>
 
@@ -12,7 +13,8 @@ const SENTENCES: Readonly<Record<AnomalyKind, (told: Told) => string>> = {
   first_use: () => 'its first use of this tool, which hardly anybody with its roles uses',
   unusual_hour: ({ seen }) => `${seen} calls in an hour of the day in which it hardly ever works`,
   unusual_volume: ({ seen, limit, baseline = 0 }) => `${seen} calls in an hour; usual are ${Math.round(baseline)}, told above ${limit}`,
-  exfiltration: ({ seen, limit, baseline = 0 }) => `${seen} bytes in an hour; usual are ${Math.round(baseline)}, told above ${limit}`,
+  exfiltration: ({ seen, limit, baseline = 0 }) =>
+    `${howLarge(seen)} answered in an hour; usual are ${howLarge(Math.round(baseline))}, told above ${howLarge(limit)}`,
   denied_after_policy: ({ seen, limit }) => `${seen} denials in the first hours of another law, more than ${limit}`,
   many_networks: ({ seen, limit }) => `used from ${seen} networks in an hour, one of them not its own; more than ${limit}`,
 }

@@ -88,6 +88,7 @@ export class Metrics implements Sink {
   readonly #cells = new Map<string, Cell>()
   readonly #events = new Series(['type'], zero)
   readonly #findings = new Series(['label'], zero)
+  readonly #anomalies = new Series(['kind', 'severity', 'reaction'], zero)
   readonly #processes = new Series(['server'], zero)
   readonly #gauges: (() => readonly Family[])[] = []
 
@@ -110,8 +111,9 @@ export class Metrics implements Sink {
   }
 
   #count(event: AuditEvent): void {
-    const { type, outcome, denial, resource, method, tookMs, findings } = event
+    const { type, outcome, denial, resource, method, tookMs, findings, anomaly } = event
     this.#events.at(type).value++
+    if (anomaly !== undefined) this.#anomalies.at(anomaly.kind, anomaly.severity, anomaly.reaction).value++
     if (type === 'upstream.started' || type === 'upstream.stopped') {
       const processes = this.#processes.at(this.#server(resource?.server))
       processes.value = Math.max(0, processes.value + (type === 'upstream.started' ? 1 : -1))
@@ -148,6 +150,7 @@ export class Metrics implements Sink {
       },
       counter('portcullis_events_total', 'Events of the journal, by type.', this.#events),
       counter('portcullis_findings_total', 'Facts seen in what calls carried, by label.', this.#findings),
+      counter('portcullis_anomalies_total', 'What was far from usual, by kind, severity and what was done.', this.#anomalies),
       {
         name: 'portcullis_upstream_processes',
         help: 'Processes of stdio servers that run.',

@@ -1,4 +1,5 @@
 /** An event in the words of OCSF 1.5 (schema.ocsf.io): sign-ins and failed credentials as Authentication, all else as API Activity. */
+import { parseIp } from '../core/cidr.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
 import type { JsonObject } from '../core/json.ts'
 
@@ -44,7 +45,7 @@ export function ocsfOf(event: AuditEvent, text: string): JsonObject {
     ...(tookMs !== undefined && { duration: Math.round(tookMs) }),
     ...(trace !== undefined && { unmapped: { trace_id: trace } }),
     actor: { user, ...(client !== undefined && { app_uid: client }) },
-    src_endpoint: event.address === undefined ? { name: event.transport ?? event.node } : { ip: event.address },
+    src_endpoint: endpointOf(event),
     ...(isSignIn
       ? { user, service: { name: resource?.server ?? 'portcullis' } }
       : { api: { operation: method ?? event.type, service: { name: resource?.server ?? 'portcullis' } } }),
@@ -54,6 +55,13 @@ export function ocsfOf(event: AuditEvent, text: string): JsonObject {
 }
 
 const PRODUCT = { name: 'Portcullis', vendor_name: 'Portcullis' } as const
+
+/** An address is an `ip` there, a range is not. */
+function endpointOf({ address, transport, node }: AuditEvent): JsonObject {
+  if (address === undefined) return { name: transport ?? node }
+  const one = address.replace(/\/(?:32|128)$/, '')
+  return parseIp(one) === undefined ? { name: address } : { ip: one }
+}
 
 function statusOf({ outcome, type }: AuditEvent): number {
   if (type.endsWith('_refused') || type.endsWith('.refused')) return STATUS.failure

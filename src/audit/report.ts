@@ -2,7 +2,7 @@
 import type { AuditEvent, Outcome } from '../core/event.ts'
 import { visible } from '../core/visible.ts'
 import type { Store } from '../store/store.ts'
-import { type Span, scanEvents } from './scan.ts'
+import { type Answered, type Span, scanEvents } from './scan.ts'
 import { Tally, type Top } from './tally.ts'
 
 /** So many of each: what fits on a screen. */
@@ -11,7 +11,17 @@ const TOP = 10
 export interface Report extends Span {
   /** Calls that ended, by how. */
   readonly calls: Readonly<Record<Outcome, number>>
+  /** What servers answered, in bytes, and to whom most of it went. */
+  readonly answered: Answers
   readonly sections: Readonly<Record<SectionName, Section>>
+}
+
+export interface Answers {
+  readonly bytes: number
+  /** Counts are bytes. */
+  readonly by: Readonly<Record<'principal' | 'tool', readonly Top[]>>
+  /** By how much any of these counts may be too low. */
+  readonly missed: number
 }
 
 export interface Section {
@@ -31,7 +41,7 @@ const DIMENSIONS = {
   principal: ({ principal }) => principal,
   key: ({ principal }) => (principal?.startsWith('key#') === true ? principal.slice(4) : undefined),
   address: ({ address }) => address,
-  tool: ({ resource }) => (resource?.kind === 'tool' ? `${resource.server}/${resource.name}` : undefined),
+  tool: ({ resource }: Pick<AuditEvent, 'resource'>) => (resource?.kind === 'tool' ? `${resource.server}/${resource.name}` : undefined),
   server: ({ resource }) => resource?.server,
 } as const satisfies Readonly<Record<string, (event: AuditEvent) => string | undefined>>
 export type Dimension = keyof typeof DIMENSIONS
@@ -45,13 +55,13 @@ const FAILURES = ['upstream_failed', 'timeout', 'unavailable', 'no_session']
  * The sections, in the order in which they are asked: an event is counted in the first that takes it, so no refusal is counted twice and none
  * is left out. Words are denials, types of events, or the beginnings of these.
  */
-const SECTIONS = {
+export const SECTIONS = {
   authentication: { title: 'Failed authentication', of: CREDENTIALS },
   approvals: { title: 'Approvals', of: ['approval_required', 'approval.*'] },
   permissions: { title: 'Denied permissions', of: [...RIGHTS, 'would_deny'] },
   limits: { title: 'Limits hit', of: LIMITS },
   blocks: { title: 'Blocked addresses', of: ['address.*'] },
-  unusual: { title: 'Unusual access', of: ['anomaly.*'] },
+  unusual: { title: 'Unusual access', of: ['anomaly.detected'] },
   drift: { title: 'Definitions that changed or are flawed', of: ['definition.*', 'tool.flawed'] },
   leaving: { title: 'Data kept from leaving', of: ['content_blocked'] },
   failures: { title: 'Failed calls', of: [...FAILURES, 'failed'] },
@@ -66,18 +76,21 @@ const DIMENSION_NAMES = Object.keys(DIMENSIONS) as readonly Dimension[] // its o
 export async function reportOf(store: Store, span: Span): Promise<Report> {
   const counts = new Map(SECTION_NAMES.map((name) => [name, new Counts()]))
   const calls: Record<Outcome, number> = { permitted: 0, would_deny: 0, denied: 0, failed: 0, cancelled: 0 }
+  const answers = new AnswerCounts()
   await scanEvents(store, span, {
-    permitted: () => {
+    permitted: (answered) => {
       calls.permitted++
+      answers.add(answered)
     },
     event: (event) => {
+      answers.add(event)
       if (event.type === 'call.ended' && event.outcome !== undefined) calls[event.outcome]++
       const section = sectionOf(event)
       if (section !== undefined) counts.get(section)?.add(event)
     },
   })
   const sections = Object.fromEntries([...counts].map(([name, count]) => [name, count.section()]))
-  return { ...span, calls, sections: sections as Report['sections'] } // every name of the table is there
+  return { ...span, calls, answered: answers.answers(), sections: sections as Report['sections'] } // every name of the table is there
 }
 
 const SECTION_OF: ReadonlyMap<string, SectionName> = new Map(SECTION_NAMES.flatMap((name) => SECTIONS[name].of.map((word) => [word, name])))
@@ -86,6 +99,26 @@ function sectionOf({ type, denial, outcome }: AuditEvent): SectionName | undefin
   if (denial !== undefined) return SECTION_OF.get(denial) ?? 'requests'
   if (type === 'call.ended') return outcome === undefined ? undefined : SECTION_OF.get(outcome)
   return SECTION_OF.get(type) ?? SECTION_OF.get(`${type.slice(0, type.indexOf('.'))}.*`)
+}
+
+class AnswerCounts {
+  readonly #principals = new Tally()
+  readonly #tools = new Tally()
+  #bytes = 0
+
+  add(answered: Answered): void {
+    const { bytes = 0, principal } = answered
+    if (bytes <= 0) return
+    this.#bytes += bytes
+    if (principal !== undefined) this.#principals.add(principal, bytes)
+    const tool = DIMENSIONS.tool(answered)
+    if (tool !== undefined) this.#tools.add(tool, bytes)
+  }
+
+  answers(): Answers {
+    const by = { principal: this.#principals.top(TOP), tool: this.#tools.top(TOP) }
+    return { bytes: this.#bytes, by, missed: Math.max(this.#principals.missed, this.#tools.missed) }
+  }
 }
 
 class Counts {
@@ -113,11 +146,16 @@ class Counts {
 }
 
 /** For people, and for whoever keeps reports beside text: Markdown, in which names from outside are code and nothing else. */
-export function reportText({ since, until, calls, sections }: Report): string {
+export function reportText({ since, until, calls, answered, sections }: Report): string {
   const lines = ['# Security report', '', `${instant(since)} to ${instant(until)}`, '']
   lines.push('| calls | permitted | would be denied | denied | failed | cancelled |', '|---:|---:|---:|---:|---:|---:|')
   const all = Object.values(calls).reduce((sum, count) => sum + count, 0)
   lines.push(`| ${[all, calls.permitted, calls.would_deny, calls.denied, calls.failed, calls.cancelled].join(' | ')} |`)
+  lines.push('', `## Data that left: ${answered.bytes} bytes`, '')
+  for (const dimension of ['principal', 'tool'] as const) {
+    const tops = answered.by[dimension].map(({ name, count }) => `${code(name)} ${count}`)
+    if (tops.length > 0) lines.push(`- by ${dimension}: ${tops.join(', ')}`)
+  }
   for (const name of SECTION_NAMES) {
     const { count, firstAt, lastAt, by, missed } = sections[name]
     lines.push('', `## ${SECTIONS[name].title}: ${count}`)

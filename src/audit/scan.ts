@@ -12,10 +12,13 @@ export interface Span {
   readonly until: number
 }
 
+/** What a call answered: members of its event, read out of the text. */
+export type Answered = Pick<AuditEvent, 'at' | 'bytes' | 'principal' | 'resource'>
+
 /** What is told of each event in the span, the newest first. */
 export interface Reader {
   /** A call that was permitted. Only where `permitted` is not given, they come as events. */
-  permitted?(at: number): void
+  permitted?(answered: Answered): void
   /** Any other, but `call.begun`, whose end says all that it says. */
   event(event: AuditEvent): void
 }
@@ -51,26 +54,76 @@ function tell(line: Line, { since, until }: Span, reader: Reader): number {
   const { text } = line
   if (text?.endsWith(BEGUN) === true) return 0
   if (reader.permitted !== undefined && text?.endsWith(ENDED) === true && text.includes(PERMITTED)) {
-    const at = timeIn(text)
-    if (at >= since && at < until) reader.permitted(at)
-    return at
+    const place = timePlaceIn(text)
+    const at = numberAt(text, place)
+    if (at < since || at >= until) return at
+    const answered = answeredIn(text, place, at)
+    if (answered !== undefined) {
+      reader.permitted(answered)
+      return at
+    }
   }
   const { value } = line
   if (!isEvent(value) || value.type === 'call.begun') return 0
   const { at, type, outcome } = value
   if (at < since || at >= until) return at
-  if (type === 'call.ended' && outcome === 'permitted' && reader.permitted !== undefined) reader.permitted(at)
+  if (type === 'call.ended' && outcome === 'permitted' && reader.permitted !== undefined) reader.permitted(value)
   else reader.event(value)
   return at
 }
 
-function timeIn(text: string): number {
+/** Where the digits of the time begin; behind the end where there is none. */
+function timePlaceIn(text: string): number {
   for (let found = text.indexOf(AT); found !== -1; found = text.indexOf(AT, found + 1)) {
-    const at = Number.parseInt(text.slice(found + AT.length, found + AT.length + TIME_DIGITS), 10)
-    if (!Number.isNaN(at)) return at
+    const first = text.charCodeAt(found + AT.length)
+    if (first >= ZERO && first <= NINE) return found + AT.length
   }
-  return 0
+  return text.length
 }
 
-/** Milliseconds since the epoch, until the year 2286. */
-const TIME_DIGITS = 13
+/** A whole number, from its first digit on; 0 where there is none. */
+function numberAt(text: string, from: number): number {
+  let number = 0
+  for (let at = from; at < from + DIGITS_MAX; at++) {
+    const code = text.charCodeAt(at)
+    if (!(code >= ZERO && code <= NINE)) break
+    number = number * 10 + code - ZERO
+  }
+  return number
+}
+
+const [ZERO, NINE] = [0x30, 0x39]
+/** Of a number that JSON holds exactly. */
+const DIGITS_MAX = 16
+
+const BYTES = '"bytes":'
+const PRINCIPAL = '"principal":"'
+const TOOL_NAME = '"resource":{"kind":"tool","name":"'
+const SERVER = '","server":"'
+
+/*
+ * Behind the arguments, whose names a caller chooses, no member is a caller's: what is looked for is what it seems to be. It stands in
+ * sorted order, so each is looked for behind the one before. Undefined where a name is not written as it is: then the event is read whole.
+ */
+function answeredIn(text: string, from: number, at: number): Answered | undefined {
+  const place = text.indexOf(BYTES, from)
+  if (place === -1) return { at }
+  const bytes = numberAt(text, place + BYTES.length)
+  const who = text.indexOf(PRINCIPAL, place)
+  const principal = who === -1 ? '' : plainIn(text, who + PRINCIPAL.length)
+  const what = text.indexOf(TOOL_NAME, place)
+  const name = what === -1 ? '' : plainIn(text, what + TOOL_NAME.length)
+  if (principal === undefined || name === undefined) return undefined
+  const known = { at, bytes, ...(who === -1 ? {} : { principal }) }
+  if (what === -1) return known
+  const behind = what + TOOL_NAME.length + name.length
+  const server = text.startsWith(SERVER, behind) ? plainIn(text, behind + SERVER.length) : undefined
+  return server === undefined ? undefined : { ...known, resource: { kind: 'tool', name, server } }
+}
+
+/** From a place to the next quote; undefined where anything in between is escaped. */
+function plainIn(text: string, from: number): string | undefined {
+  const end = text.indexOf('"', from)
+  const found = text.slice(from, end)
+  return end === -1 || found.includes('\\') ? undefined : found
+}

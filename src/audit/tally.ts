@@ -17,8 +17,9 @@ export class Tally {
   /** By how much a count may be too low; 0 as long as all names had room. */
   missed = 0
 
-  add(name: string): void {
-    this.#counts.set(name, (this.#counts.get(name) ?? 0) + 1)
+  /** @param weight a whole number above 0 */
+  add(name: string, weight = 1): void {
+    this.#counts.set(name, (this.#counts.get(name) ?? 0) + weight)
     if (this.#counts.size > NAMES_MAX) this.#prune()
   }
 

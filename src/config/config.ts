@@ -11,7 +11,7 @@ import { type FlowConfig, settleFlow } from './flow.ts'
 import { type InspectConfig, settleInspect } from './inspect.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
-import { type OAuthConfig, settleOAuth } from './oauth.ts'
+import { type OAuthConfig, type SignInConfig, settleOAuth, settleSignIn } from './oauth.ts'
 import { type SandboxConfig, settleSandbox } from './sandbox.ts'
 import type { Sensitivity, Settings } from './schema.ts'
 import type { Sealing } from './sealing.ts'
@@ -106,6 +106,8 @@ export interface Config extends StoreConfig {
   readonly admin?: Address
   /** Where people reach it, without a slash at its end; absent when not written, see `adminUrlOf`. */
   readonly adminUrl?: string
+  /** Where people may sign in to it, beside local users. */
+  readonly adminSignIn: readonly SignInConfig[]
   /** Without a slash at its end. Absent when not written: then it follows from where the gateway listens, see `publicUrlOf`. */
   readonly publicUrl?: string
   /** What this replica is called in the journal; absent where nobody has said, and it needs no name. */
@@ -167,6 +169,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     publicUrl,
     admin,
     adminUrl,
+    adminSignIn,
     tls,
     store,
     keyFile,
@@ -188,8 +191,8 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     ...kept,
     ...(name === undefined ? {} : { node: name }),
     ...(peers === undefined ? {} : { peers: { listen: peers.listen, ...(peers.url === undefined ? {} : { url: peers.url }) } }),
-    ...(admin === undefined ? {} : { admin }),
     ...(adminUrl === undefined ? {} : { adminUrl: adminUrl.replace(/\/+$/, '') }),
+    adminSignIn: adminSignIn.map(settleSignIn),
     ...(tls === undefined ? {} : { tls: settleTls(tls, directory) }),
     sealing,
     directory,

@@ -1,6 +1,6 @@
 /** What no single setting is guilty of: settings that contradict each other, or the profile. */
 
-import { contradictingAdmin } from './admin.ts'
+import { contradictingAdmin, contradictingSignIn } from './admin.ts'
 import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { contradictingOAuth } from './oauth.ts'
@@ -47,7 +47,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   const { oauth } = settings.authentication
   for (const { path, expected } of oauth === undefined ? [] : contradictingOAuth(oauth))
     found.push({ path: ['authentication', 'oauth', ...path], expected })
-  found.push(...contradictingAdmin(settings.adminServer, settings.servers))
+  found.push(...contradictingAdmin(settings.adminServer, settings.servers), ...contradictingSignIn(settings.adminSignIn, settings.admin))
   found.push(
     ...contradictingTls({
       tls: settings.tls,

@@ -11,7 +11,8 @@ import {
 } from './assertions.ts'
 import { flag, httpUrl, list, origin, secret, span, text, word } from './values.ts'
 
-const signInSettings = z.strictObject({
+/** Another OpenID provider where people may sign in. */
+export const signInSettings = z.strictObject({
   name: word(/^[\w -]{1,40}$/, 'a name of letters, digits, "-", "_" and blanks').describe(
     'For people, and part of the subject: Example|248289.',
   ),
@@ -45,16 +46,18 @@ export const oauthSettings = z.strictObject({
     .prefault({}),
 })
 
+export interface SignInConfig {
+  readonly name: string
+  readonly issuer: string
+  readonly clientId: string
+  readonly clientSecret?: Secret
+  readonly roles?: { readonly claim: string; readonly map: Readonly<Record<string, string>> }
+  readonly allowPrivate: boolean
+}
+
 export interface OAuthConfig {
   readonly users: 'local' | 'none'
-  readonly signIn: readonly {
-    readonly name: string
-    readonly issuer: string
-    readonly clientId: string
-    readonly clientSecret?: Secret
-    readonly roles?: { readonly claim: string; readonly map: Readonly<Record<string, string>> }
-    readonly allowPrivate: boolean
-  }[]
+  readonly signIn: readonly SignInConfig[]
   readonly assertions: readonly AssertionConfig[]
   readonly accessTokenMs: number
   readonly refreshTokenMs: number
@@ -66,15 +69,15 @@ export interface OAuthConfig {
   }
 }
 
+export function settleSignIn({ clientSecret, roles, ...rest }: z.output<typeof signInSettings>): SignInConfig {
+  return { ...rest, ...(clientSecret === undefined ? {} : { clientSecret }), ...(roles === undefined ? {} : { roles }) }
+}
+
 export function settleOAuth(written: z.output<typeof oauthSettings>): OAuthConfig {
   const { users, signIn, assertions, accessToken, refreshToken, registration } = written
   return {
     users,
-    signIn: signIn.map(({ clientSecret, roles, ...rest }) => ({
-      ...rest,
-      ...(clientSecret === undefined ? {} : { clientSecret }),
-      ...(roles === undefined ? {} : { roles }),
-    })),
+    signIn: signIn.map(settleSignIn),
     assertions: assertions.map(settleAssertion),
     accessTokenMs: accessToken,
     refreshTokenMs: refreshToken,

@@ -1,6 +1,6 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
-import { adminSetting } from './admin.ts'
+import { adminSetting, adminSignInSetting } from './admin.ts'
 import { anomalySettings } from './anomalies.ts'
 import { approvalSettings } from './approval.ts'
 import { argumentSettings } from './arguments.ts'
@@ -192,6 +192,7 @@ export const settings = z.strictObject(
       .optional()
       .describe('Where people approve, each signed in: a listener of its own, never the public one. None unless written.'),
     adminUrl: httpUrl.optional().describe('Where people reach it. Made from `admin` unless told.'),
+    adminSignIn: adminSignInSetting,
     publicUrl: httpUrl.optional().describe('What clients use. Made from `listen` unless told.'),
     store: storeSetting
       .prefault(DEFAULT_STORE)

@@ -76,6 +76,7 @@ export type EventType =
   | 'limits.degraded'
   | 'limits.restored'
   | 'anomaly.detected'
+  | 'anomaly.released'
 
 /** What a writer says; the journal adds `id`, `at`, `node`, `seq`, `previous` and `seal`. */
 export interface Entry {

@@ -43,6 +43,14 @@ const UNIT_BYTES: Readonly<Record<string, number>> = {
   GB: 1_000_000_000,
 }
 
+/** A size for people: in the largest unit of which there is one. */
+export function howLarge(bytes: number): string {
+  const unit = (['GiB', 'MiB', 'KiB'] as const).find((one) => bytes >= (UNIT_BYTES[one] ?? 0))
+  if (unit === undefined) return `${bytes} B`
+  const count = bytes / (UNIT_BYTES[unit] ?? 1)
+  return `${count.toFixed(count < 10 ? 1 : 0)} ${unit}`
+}
+
 /** An instant for people: UTC to the second. */
 export function when(at: number | undefined): string {
   return at === undefined

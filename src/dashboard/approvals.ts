@@ -8,6 +8,7 @@ import { type Html, html } from '../oauth/html.ts'
 import { csrfField, type Form } from '../oauth/pages.ts'
 import type { DashboardParts, Route, Visit } from './parts.ts'
 import { showMessage, show as showPage } from './shell.ts'
+import { aliasesOf } from './sign-in.ts'
 import { factsOf, linesOf, tableOf } from './tables.ts'
 
 const GONE = 'There is no such approval: it was used, or its time is over.'
@@ -37,7 +38,11 @@ export function approvalRoutes({ approvals, law, clock }: DashboardParts): reado
     const says = saidIn(form.get('action'))
     if (says === undefined) return showMessage(visit, 'Not understood', 'Say yes or no.', { status: 400, ...BACK })
     try {
-      const { status } = await approvals.settle(id, says, { name: `local#${person.subject}`, subject: person.subject })
+      const { status } = await approvals.settle(id, says, {
+        name: `local#${person.subject}`,
+        subject: person.subject,
+        aliases: aliasesOf(person.subject),
+      })
       showMessage(visit, SETTLED[status].title, SETTLED[status].text, BACK)
     } catch (error) {
       if (!(error instanceof Fault) || error.code !== 'FAULT_APPROVAL') throw error

@@ -1,18 +1,33 @@
-/** The style sheet, the script and the sign: files of ours, the same for everybody. */
+/** Style sheets, scripts and the sign: files of ours, and of the library that draws charts, the same for everybody. */
 import { hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Route } from './parts.ts'
 
-const TYPES = { 'page.css': 'text/css', 'live.js': 'text/javascript', 'icon.svg': 'image/svg+xml' } as const
+const TYPES = {
+  'page.css': 'text/css',
+  'live.js': 'text/javascript',
+  'plots.js': 'text/javascript',
+  'icon.svg': 'image/svg+xml',
+  'uplot.css': 'text/css',
+  'uplot.js': 'text/javascript',
+} as const
+/** uPlot as it is published, from where it is installed: no step in between that could change it. */
+const KEPT: Readonly<Partial<Record<Name, string>>> = {
+  'uplot.css': import.meta.resolve('uplot/dist/uPlot.min.css'),
+  'uplot.js': import.meta.resolve('uplot/dist/uPlot.iife.min.js'),
+}
 const YEAR_S = 31_536_000
 
 type Name = keyof typeof TYPES
+const NAMES = Object.keys(TYPES) as readonly Name[] // its own literal
 
 const FILES = new Map(
-  (['page.css', 'live.js', 'icon.svg'] as const).map((name) => {
-    const bytes = readFileSync(join(import.meta.dirname, name))
+  NAMES.map((name) => {
+    const kept = KEPT[name]
+    const bytes = readFileSync(kept === undefined ? join(import.meta.dirname, name) : fileURLToPath(kept))
     return [name, { bytes, version: hash('sha256', bytes, 'hex').slice(0, 16) }]
   }),
 )

@@ -2,8 +2,9 @@
 import { parseCidr, showCidr } from '../core/cidr.ts'
 import { Fault } from '../core/denial.ts'
 import { howLong, parseSpan, when } from '../core/time.ts'
+import { type Held, type Reactions, releaseEntry } from '../guard/reactions.ts'
 import { type Block, blockEntry, unblockEntry } from '../limit/blocks.ts'
-import { html } from '../oauth/html.ts'
+import { type Html, html } from '../oauth/html.ts'
 import { type Deed, deedRoute } from './deeds.ts'
 import type { DashboardParts, Route } from './parts.ts'
 import { show } from './shell.ts'
@@ -13,7 +14,7 @@ const SPANS = ['15m', '1h', '24h', '7d'] as const
 const HEADER = ['Addresses', 'Until', 'Since', 'By', 'Change']
 
 export function blockRoutes(parts: DashboardParts): readonly Route[] {
-  const { blocks, fixedBlocks, clock } = parts
+  const { blocks, fixedBlocks, clock, reactions } = parts
   return [
     {
       path: /^\/blocks$/,
@@ -24,6 +25,7 @@ export function blockRoutes(parts: DashboardParts): readonly Route[] {
         const rows = [...fixed, ...(await blocks.list()).map((block) => rowOf(block, now))]
         const body = html`<h1>Blocks</h1><p class="soft">Addresses that are turned away before anything is read, on every process within a second.</p>
 ${tableOf({ id: 'blocks', caption: 'Turned away', header: HEADER, rows, empty: 'Nobody is turned away.' })}
+${reactions === undefined ? undefined : heldOf(reactions.list(), now)}
 <h2>Turn away an address</h2>
 <form method="get" action="/blocks/add" class="filters">
 <div><label for="range">Address or range</label><input id="range" name="range" required maxlength="64" placeholder="203.0.113.0/24" autocomplete="off" spellcheck="false"></div>
@@ -35,6 +37,7 @@ ${tableOf({ id: 'blocks', caption: 'Turned away', header: HEADER, rows, empty: '
     },
     deedRoute(adding(parts)),
     deedRoute(removing(parts)),
+    ...(reactions === undefined ? [] : [deedRoute(releasing(parts, reactions))]),
   ]
 }
 
@@ -46,6 +49,53 @@ function rowOf({ cidr, until, at, by }: Block, now: number): Row {
     outside(by),
     { text: 'Let in', href: `/blocks/remove?range=${encodeURIComponent(cidr)}` },
   ]
+}
+
+const HELD_HEADER = ['Who', 'At', 'What', 'Because of', 'Left', 'Change']
+const HELD_WORDS = { block: 'blocked', approval: 'needs an approval', step_up: 'needs a stronger sign-in' } as const
+
+function heldOf(held: readonly Held[], now: number): Html {
+  const rows = held.map(
+    ({ principal, place, reaction, kind, until }): Row => [
+      { text: outside(principal), tone: 'name' },
+      { text: outside(place), tone: 'whole' },
+      { text: HELD_WORDS[reaction], tone: 'warn' },
+      kind,
+      `${howLong(Math.max(1_000, until - now))}`,
+      { text: 'Let go', href: `/blocks/release?${new URLSearchParams({ principal, place })}` },
+    ],
+  )
+  return html`<h2>Held credentials</h2><p class="soft">For being far from usual (<a href="/anomalies">Anomalies</a>): one principal at one address. It works on from anywhere else.</p>
+${tableOf({ id: 'held', caption: 'Held', header: HELD_HEADER, rows, empty: 'Nothing is held against anybody.' })}`
+}
+
+function releasing({ tell }: DashboardParts, reactions: Reactions): Deed {
+  return {
+    path: '/blocks/release',
+    back: '/blocks',
+    verb: 'Let go',
+    fields: ['principal', 'place'],
+    ask: async (said) => {
+      const held = reactions.of(said('principal'), said('place'))
+      if (held === undefined) return undefined
+      const facts = [
+        ['At', outside(held.place)],
+        ['What', HELD_WORDS[held.reaction]],
+        ['Because of', held.kind],
+        ['Until', when(held.until)],
+      ] as const
+      return {
+        question: `Let ${outside(held.principal)} go?`,
+        facts,
+        consequence: 'Its calls from there are decided as usual again, on every process within a second.',
+      }
+    },
+    act: async (said, by) => {
+      const held = await reactions.release(said('principal'), said('place'))
+      await tell(releaseEntry(held, by))
+      return `Nothing is held against ${outside(held.principal)} at ${outside(held.place)} any more.`
+    },
+  }
 }
 
 /** In its one spelling. @throws Fault `FAULT_BLOCK` */

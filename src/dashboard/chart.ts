@@ -1,72 +1,29 @@
-/** Charts as lines of SVG: a path for each series, so that a live page changes one attribute. */
+/** What charts are drawn from: the numbers of the bars, in columns. Drawn in the browser (plots.js); where nothing is drawn there is the table. */
+import { type Html, html } from '../oauth/html.ts'
 import type { Bar } from './tally.ts'
 
-export const WIDTH = 720
-export const HEIGHT = 144
-/** Between two bars, as a share of a bar. */
-const GAP = 0.2
+export type Plot = 'calls' | 'times'
 
-/** Bars from the ground up. */
-function barsPath(values: readonly number[], most: number): string {
-  const step = WIDTH / Math.max(values.length, 1)
-  const width = round(step * (1 - GAP))
-  return values
-    .map((value, at) =>
-      value === 0
-        ? ''
-        : `M${round(at * step + (step * GAP) / 2)} ${HEIGHT}v${round(-Math.max((value / most) * HEIGHT, 1.5))}h${width}V${HEIGHT}z`,
-    )
-    .join('')
-}
+/** Seconds since the epoch, then a column for each series, in the order in which plots.js draws them. Null where there is no value. */
+export type Columns = readonly (readonly (number | null)[])[]
 
-/** A line through the middles of the bars, broken where there is no value. */
-function linePath(values: readonly (number | undefined)[], most: number): string {
-  const step = WIDTH / Math.max(values.length, 1)
-  let isBroken = true
-  return values
-    .map((value, at) => {
-      if (value === undefined) {
-        isBroken = true
-        return ''
-      }
-      const y = round(HEIGHT - (value / most) * (HEIGHT - 2) - 1)
-      const point = isBroken
-        ? `M${round(at * step + step * GAP)} ${y}H${round((at + 1) * step - step * GAP)}`
-        : `L${round(at * step + step / 2)} ${y}`
-      isBroken = false
-      return point
-    })
-    .join('')
-}
+/** Of a time: what can be read off a chart. */
+const DIGITS = 3
 
-/** What the charts of an overview are made of, by the ids of their parts. */
-export function pathsOf(bars: readonly Bar[]): Readonly<Record<'calls' | 'refused' | 'median' | 'p95', string>> {
-  const most = mostOf(bars)
+export function columnsOf(bars: readonly Bar[]): Readonly<Record<Plot, Columns>> {
+  const at = bars.map((bar) => bar.at / 1_000)
   return {
-    calls: barsPath(
-      bars.map(({ calls }) => calls),
-      most.calls,
-    ),
-    refused: barsPath(
-      bars.map(({ refused }) => refused),
-      most.calls,
-    ),
-    median: linePath(
-      bars.map(({ medianMs }) => medianMs),
-      most.ms,
-    ),
-    p95: linePath(
-      bars.map(({ p95Ms }) => p95Ms),
-      most.ms,
-    ),
+    calls: [at, bars.map(({ calls }) => calls), bars.map(({ refused }) => refused)],
+    times: [at, bars.map(({ p95Ms }) => rounded(p95Ms)), bars.map(({ medianMs }) => rounded(medianMs))],
   }
 }
 
-/** The top of each chart; never nothing. */
-export function mostOf(bars: readonly Bar[]): { readonly calls: number; readonly ms: number } {
-  return { calls: Math.max(1, ...bars.map(({ calls }) => calls)), ms: Math.max(0.1, ...bars.map(({ p95Ms = 0 }) => p95Ms)) }
+/** Moved through by its arrows; what is pointed at is said below it. */
+export function plotOf(plot: Plot, label: string, columns: Columns): Html {
+  return html`<div class="plot" data-plot="${plot}" data-columns="${JSON.stringify(columns)}" role="img" tabindex="0" aria-label="${label}"></div>
+<p class="readout soft" role="status"></p>`
 }
 
-function round(value: number): number {
-  return Math.round(value * 10) / 10
+function rounded(value: number | undefined): number | null {
+  return value === undefined ? null : Number(value.toPrecision(DIGITS))
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Denial, Fault } from '../core/denial.ts'
 import { csrfToken, isForm, isOurForm, readBody, sendAway, TooLarge } from '../oauth/forms.ts'
 import type { Form } from '../oauth/pages.ts'
+import { anomalyRoutes } from './anomalies.ts'
 import { approvalRoutes } from './approvals.ts'
 import { assetRoutes } from './assets.ts'
 import { blockRoutes } from './blocks.ts'
@@ -15,8 +16,9 @@ import { liveRoutes } from './live.ts'
 import { overviewRoutes } from './overview.ts'
 import type { DashboardParts, Route, Visit } from './parts.ts'
 import { playgroundRoutes } from './playground.ts'
+import { reportRoutes } from './reports.ts'
 import { type Person, Sessions } from './sessions.ts'
-import { sendMessage, showMessage } from './shell.ts'
+import { sendData, sendMessage, showMessage } from './shell.ts'
 import { signInRoutes } from './sign-in.ts'
 import { storyRoutes } from './story.ts'
 import { userRoutes } from './users.ts'
@@ -44,6 +46,8 @@ export function createDashboard(parts: DashboardParts): Dashboard {
     ...signInRoutes(parts, sessions),
     ...overviewRoutes(parts, watch),
     ...eventRoutes(parts),
+    ...anomalyRoutes(parts, watch),
+    ...reportRoutes(parts),
     ...storyRoutes(parts),
     ...liveRoutes(parts, sessions, watch, stop.signal),
     ...approvalRoutes(parts),
@@ -78,6 +82,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { part
   if (request.method === 'POST' && route.isHooked === true && !isForm(request)) return hook(request, response, path)
   const id = sessions.idOf(request)
   const person = id === undefined ? undefined : await sessions.find(id)
+  if (person === undefined && route.isApi === true) return sendData(response, 401, { error: 'sign in first' })
   if (person === undefined && route.who !== 'anybody') return sendAway(response, `/sign-in?next=${encodeURIComponent(path)}`)
   const formFor = (of: string, action = path): Form => ({ action, csrf: csrfToken(parts.pagesKey, `${of} ${action}`) })
   const visit: Visit = {
@@ -90,7 +95,7 @@ async function answer(request: IncomingMessage, response: ServerResponse, { part
     id,
     formFor,
   }
-  if (!isFor(route.who, visit.person)) return turnAway(visit)
+  if (!isFor(route.who, visit.person)) return turnAway(visit, route)
   if (request.method === 'GET' && route.get !== undefined) return route.get(visit)
   if (request.method !== 'POST' || route.post === undefined)
     return showMessage(visit, 'Not allowed', 'This page is opened, or its form is sent.', { status: 405 })
@@ -107,8 +112,9 @@ function isFor(who: Route['who'], { isAdmin, isApprover }: Person): boolean {
 }
 
 /** Who may only approve comes in where approvals are. */
-function turnAway(visit: Visit): void {
-  if (visit.path === '/' && visit.request.method === 'GET') sendAway(visit.response, '/approvals')
+function turnAway(visit: Visit, { isApi }: Route): void {
+  if (isApi === true) sendData(visit.response, 403, { error: 'your roles do not open this' })
+  else if (visit.path === '/' && visit.request.method === 'GET') sendAway(visit.response, '/approvals')
   else showMessage(visit, 'Not for you', 'Your roles do not open this page.', { status: 403 })
 }
 

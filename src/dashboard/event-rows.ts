@@ -15,22 +15,23 @@ const TONES: Readonly<Record<Outcome, Tone>> = {
 const WHY_MAX_CHARS = 160
 
 export function eventRow(event: AuditEvent): Row {
-  const { at, type, outcome, principal, address, call, tookMs } = event
+  const { at, type, outcome, principal, address, tookMs } = event
   const what = type === 'call.ended' && outcome !== undefined ? outcome : type
-  const href = storyUrl(call)
+  const href = storyUrl(event)
   return [
     { text: when(at), tone: 'whole' },
-    { text: outside(what), ...(outcome === undefined ? {} : { tone: TONES[outcome] ?? 'soft' }), ...(href === undefined ? {} : { href }) },
-    outside(principal),
-    outside(onWhat(event)),
+    { text: outside(what), tone: outcome === undefined ? 'name' : (TONES[outcome] ?? 'soft'), ...(href === undefined ? {} : { href }) },
+    { text: outside(principal), tone: 'name' },
+    { text: outside(onWhat(event)), tone: 'name' },
     outside(why(event)),
     { text: outside(address), tone: 'whole' },
-    tookMs === undefined ? '' : { text: milliseconds(tookMs), tone: 'number' },
+    { text: tookMs === undefined ? '' : milliseconds(tookMs), tone: 'number' },
   ]
 }
 
-/** Where the story of a call is told. */
-function storyUrl(call: string | undefined): string | undefined {
+/** Where the story of a call is told, or of an anomaly. */
+function storyUrl({ type, id, call }: AuditEvent): string | undefined {
+  if (type === 'anomaly.detected' && /^[\w-]{36}$/.test(id)) return `/anomalies/${id}`
   return call !== undefined && /^[\w-]{1,64}$/.test(call) ? `/calls/${call}` : undefined
 }
 

@@ -1,4 +1,4 @@
-/** What moves on a page: texts, rows and lines that the server says anew. Nothing here makes markup of what it is told. */
+/** What moves on a page: texts, rows and numbers that the server says anew. Nothing here makes markup of what it is told. */
 
 /** Rows of a table that grows: as many as the page itself shows at first. */
 const ROWS_MAX = 200
@@ -36,9 +36,10 @@ function follow(main) {
   listen()
 }
 
-function take({ texts = {}, rows = {}, more = {}, lines = {} }) {
+function take({ texts = {}, rows = {}, more = {}, columns }) {
   for (const [id, text] of Object.entries(texts)) change(id, (place) => (place.textContent = text))
-  for (const [id, line] of Object.entries(lines)) change(id, (place) => place.setAttribute('d', line))
+  // Charts are drawn by plots.js.
+  if (columns !== undefined) document.dispatchEvent(new CustomEvent('columns', { detail: columns }))
   for (const [id, all] of Object.entries(rows)) change(id, (place) => place.replaceChildren(...all.map(rowOf)))
   for (const [id, next] of Object.entries(more)) {
     change(id, (place) => {

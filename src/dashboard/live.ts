@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
 import { matcherOf, rowOf } from '../audit/query.ts'
 import { LOGS } from '../store/keys.ts'
+import { anomalyNews } from './anomalies.ts'
 import { eventRow } from './event-rows.ts'
 import { POSITION } from './events.ts'
 import { askedIn } from './filters.ts'
@@ -38,7 +39,7 @@ export function liveRoutes(parts: DashboardParts, sessions: Sessions, watch: Wat
     })
     response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
     response.flushHeaders()
-    const next = visit.query.get('view') === 'events' ? eventNews(parts, visit) : overviewOf(parts, watch, visit)
+    const next = newsOf(parts, watch, visit)
     const isStill = async (): Promise<boolean> => (await sessions.find(id))?.isAdmin === true
     try {
       await tell(response, next, isStill, AbortSignal.any([stop, gone.signal]))
@@ -58,10 +59,17 @@ async function tell(response: ServerResponse, next: News, isStill: () => Promise
   }
 }
 
-function overviewOf({ clock }: DashboardParts, watch: Watch, { query }: Visit): News {
+function newsOf(parts: DashboardParts, watch: Watch, visit: Visit): News {
+  const view = visit.query.get('view')
+  if (view === 'events') return eventNews(parts, visit)
+  return changesOf(view === 'anomalies' ? () => anomalyNews(parts, watch) : () => overviewNews(visit.query, watch, parts.clock()))
+}
+
+/** All of it whenever any of it has changed. */
+function changesOf(look: () => Promise<object>): News {
   let before = ''
   return async () => {
-    const news = await overviewNews(query, watch, clock())
+    const news = await look()
     const text = JSON.stringify(news)
     const isSame = text === before
     before = text

@@ -1,7 +1,7 @@
 /** The first page: what is called, what is refused, how long it takes, by whom, on what, from where. */
 import { howLong } from '../core/time.ts'
 import { type Html, html } from '../oauth/html.ts'
-import { HEIGHT, mostOf, pathsOf, WIDTH } from './chart.ts'
+import { columnsOf, plotOf } from './chart.ts'
 import { EVENT_HEADER, eventRow, milliseconds } from './event-rows.ts'
 import type { DashboardParts, Route } from './parts.ts'
 import { show } from './shell.ts'
@@ -28,7 +28,7 @@ const KINDS = ['principals', 'tools', 'addresses', 'reasons'] as const
 export function overviewRoutes({ clock, approvals }: DashboardParts, watch: Watch): readonly Route[] {
   const get: Route['get'] = async (visit) => {
     const window = windowIn(visit.query)
-    const { tally, refused, since } = await watch.look()
+    const { tally, refused, unusual, since } = await watch.look()
     const now = clock()
     const view = viewOf(tally, window, now)
     const waiting = (await approvals.list()).filter(({ status }) => status === 'pending').length
@@ -37,24 +37,24 @@ export function overviewRoutes({ clock, approvals }: DashboardParts, watch: Watc
       (name) => html`<a href="/?window=${name}"${name === window ? html` aria-current="true"` : undefined}>${WINDOWS[name].name}</a>`,
     )}</p>
 ${waiting === 0 || !visit.person.isApprover ? undefined : html`<p class="notice"><a href="/approvals">${waiting === 1 ? 'One call waits' : `${waiting} calls wait`} for a yes</a></p>`}
+<p class="unusual"><a href="/anomalies" id="unusual">${unusualText(unusual.length)}</a><a href="/reports">Report</a></p>
 ${figures(view)}
 <p class="soft" id="since">${sinceText(since, view.at, now)}</p>
-<div class="pair">${callsChart(view)}${timesChart(view)}</div>
+${charts(view)}
 ${tableOf({ id: 'lately', caption: 'Refused lately', header: EVENT_HEADER, rows: refused.map(eventRow) })}
 <div class="pair">${KINDS.map((kind) => topOf(kind, view.top[kind]))}</div>`
-    show(visit, { title: 'Overview', body, live: `/live?view=overview&window=${window}` })
+    show(visit, { title: 'Overview', body, hasPlots: true, live: `/live?view=overview&window=${window}` })
   }
   return [{ path: /^\/$/, who: 'admin', get }]
 }
 
 /** The same page, as what has changed in it. */
 export async function overviewNews(query: URLSearchParams, watch: Watch, now: number): Promise<object> {
-  const { tally, refused, since } = await watch.look()
+  const { tally, refused, unusual, since } = await watch.look()
   const view = viewOf(tally, windowIn(query), now)
   const rows = Object.fromEntries(KINDS.map((kind) => [kind, view.top[kind].map((named) => topRow(kind, named))]))
-  const most = mostOf(view.bars)
-  const texts = { ...figureTexts(view), since: sinceText(since, view.at, now), ...axisTexts(most) }
-  return { texts, rows: { ...rows, lately: refused.map(eventRow), 'bars-calls': view.bars.map(barRow) }, lines: pathsOf(view.bars) }
+  const texts = { ...figureTexts(view), since: sinceText(since, view.at, now), unusual: unusualText(unusual.length) }
+  return { texts, rows: { ...rows, lately: refused.map(eventRow), 'bars-calls': view.bars.map(barRow) }, columns: columnsOf(view.bars) }
 }
 
 function windowIn(query: URLSearchParams): WindowName {
@@ -67,7 +67,8 @@ function viewOf(tally: { over(ms: number, bar: number, now: number, top: number)
 }
 
 function figureTexts(view: View): Readonly<Record<string, string>> {
-  const share = view.calls === 0 ? '' : ` (${((100 * view.refused) / view.calls).toFixed(view.refused * 10 > view.calls ? 0 : 1)} %)`
+  const share =
+    view.calls === 0 ? '' : `\u00a0(${((100 * view.refused) / view.calls).toFixed(view.refused * 10 > view.calls ? 0 : 1)}\u00a0%)`
   return {
     'figure-calls': view.calls.toLocaleString('en'),
     'figure-refused': `${view.refused.toLocaleString('en')}${view.refused === 0 ? '' : share}`,
@@ -85,6 +86,11 @@ const FIGURES = [
   ['figure-p95', '95 % of them took less'],
 ] as const
 
+function unusualText(count: number): string {
+  if (count === 0) return 'Nothing was far from usual in the last day'
+  return `${count === 1 ? 'One thing was' : `${count.toLocaleString('en')} things were`} far from usual in the last day`
+}
+
 function figures(view: View): Html {
   const texts = figureTexts(view)
   return html`<dl class="figures">${FIGURES.map(([id, name]) => html`<div><dt>${name}</dt><dd id="${id}">${texts[id]}</dd></div>`)}</dl>`
@@ -94,34 +100,20 @@ function sinceText(since: number, from: number, now: number): string {
   return since <= from ? 'Times are UTC.' : `Times are UTC. Counted so far: the last ${howLong(Math.max(now - since, 1_000))}.`
 }
 
-function axisTexts({ calls, ms }: ReturnType<typeof mostOf>): Readonly<Record<'axis-calls' | 'axis-ms', string>> {
-  return { 'axis-calls': `at most ${calls.toLocaleString('en')}`, 'axis-ms': `at most ${milliseconds(ms)}` }
-}
-
-function callsChart({ bars }: View): Html {
-  const { calls, refused } = pathsOf(bars)
+function charts({ bars }: View): Html {
+  const { calls, times } = columnsOf(bars)
   const table = tableOf({
     id: 'bars-calls',
     caption: 'Calls over time',
     header: ['From', 'Calls', 'Refused', 'Median', '95 %'],
     rows: bars.map(barRow),
   })
-  return html`<figure><figcaption>Calls, and of them refused</figcaption>
-<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Calls over time; the table below has the numbers">
-<path id="calls" class="calls" d="${calls}"/><path id="refused" class="refused" d="${refused}"/></svg>
-${axis(bars, 'axis-calls')}<details><summary>As a table</summary>${table}</details></figure>`
-}
-
-function timesChart({ bars }: View): Html {
-  const { median, p95 } = pathsOf(bars)
-  return html`<figure><figcaption>Time of a call: 95 % and (dashed) half took less</figcaption>
-<svg class="plot" viewBox="0 0 ${WIDTH} ${HEIGHT}" preserveAspectRatio="none" role="img" aria-label="Times of calls; the table beside has the numbers">
-<path id="median" class="median" d="${median}"/><path id="p95" class="p95" d="${p95}"/></svg>
-${axis(bars, 'axis-ms')}</figure>`
-}
-
-function axis(bars: readonly Bar[], id: 'axis-calls' | 'axis-ms'): Html {
-  return html`<p class="axis soft"><span>${clockTime(bars[0]?.at ?? 0)}</span><span id="${id}">${axisTexts(mostOf(bars))[id]}</span><span>${clockTime(bars.at(-1)?.at ?? 0)}</span></p>`
+  return html`<div class="pair">
+<figure><figcaption>Calls <span class="key calls">all</span> <span class="key refused">refused</span></figcaption>
+${plotOf('calls', 'Calls over time, and those refused. Arrow keys move through it; the table below has the numbers.', calls)}</figure>
+<figure><figcaption>Time of a call <span class="key p95">95 % took less</span> <span class="key median">half took less</span></figcaption>
+${plotOf('times', 'Times of calls. Arrow keys move through it; the table below has the numbers.', times)}</figure></div>
+<details><summary>Both as a table</summary>${table}</details>`
 }
 
 function barRow({ at, calls, refused, medianMs, p95Ms }: Bar): Row {

@@ -7,12 +7,14 @@ import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { KeyedHash, Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import type { Reactions } from '../guard/reactions.ts'
 import type { ApiKeys } from '../identity/api-key.ts'
 import type { Blocks } from '../limit/blocks.ts'
 import type { Accounts } from '../oauth/accounts.ts'
 import type { Attempts } from '../oauth/attempts.ts'
 import type { Clients } from '../oauth/clients.ts'
 import type { Form } from '../oauth/pages.ts'
+import type { SignIns } from '../oauth/sign-in.ts'
 import type { Engine } from '../policy/engine.ts'
 import type { Store } from '../store/store.ts'
 import type { Catalog } from './catalog.ts'
@@ -22,6 +24,8 @@ export interface DashboardParts {
   readonly approvals: Approvals
   readonly accounts: Accounts
   readonly attempts: Attempts
+  /** Other providers where people may sign in; absent where there is none. */
+  readonly signIns?: SignIns
   readonly store: Store
   readonly clock: Clock
   /** Whether one who has these roles may approve. */
@@ -31,6 +35,8 @@ export interface DashboardParts {
   readonly keys: ApiKeys
   readonly clients: Clients
   readonly blocks: Blocks
+  /** What is held for being far from usual; absent where nothing is looked for. */
+  readonly reactions?: Reactions
   /** What servers say of their tools, and what of it waits for a word; absent where nothing is held against anything. */
   readonly catalog?: Catalog
   readonly law: Engine
@@ -74,6 +80,8 @@ export interface Route {
   readonly path: RegExp
   /** Whom it is for: `anybody` is not even signed in. */
   readonly who: 'anybody' | 'person' | 'approver' | 'admin'
+  /** For programs: who may not is told by status, not by page. */
+  readonly isApi?: true
   /** A signed request may come in place of a form. */
   readonly isHooked?: boolean
   readonly get?: (visit: Visit) => void | Promise<void>

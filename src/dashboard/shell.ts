@@ -10,6 +10,10 @@ import type { Visit } from './parts.ts'
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
+/** The library first: what is deferred runs in order. */
+const PLOTS = html`<link rel="stylesheet" href="${assetUrl('uplot.css')}"><script defer src="${assetUrl('uplot.js')}"></script>
+<script type="module" src="${assetUrl('plots.js')}"></script>`
+
 interface Place {
   readonly path: string
   readonly name: string
@@ -19,6 +23,8 @@ interface Place {
 const PLACES: readonly Place[] = [
   { path: '/', name: 'Overview', who: 'admin' },
   { path: '/events', name: 'Events', who: 'admin' },
+  { path: '/anomalies', name: 'Anomalies', who: 'admin' },
+  { path: '/reports', name: 'Reports', who: 'admin' },
   { path: '/approvals', name: 'Approvals', who: 'approver' },
   { path: '/keys', name: 'Keys', who: 'admin' },
   { path: '/users', name: 'Users', who: 'admin' },
@@ -36,6 +42,8 @@ export interface Page {
   /** Where the page hears what is new. */
   readonly live?: string
   readonly isNarrow?: boolean
+  /** Whether it has charts. */
+  readonly hasPlots?: boolean
 }
 
 export function show(visit: Pick<Visit, 'response' | 'path' | 'person' | 'id' | 'formFor'>, page: Page): void {
@@ -53,17 +61,26 @@ export function sendMessage(response: ServerResponse, status: number, title: str
   send(response, { title, status, isNarrow: true, body: html`<h1>${title}</h1><p>${text}</p>` }, undefined)
 }
 
-function send(response: ServerResponse, { title, body, status = 200, live, isNarrow }: Page, head: Html | undefined): void {
+function send(response: ServerResponse, { title, body, status = 200, live, isNarrow, hasPlots }: Page, head: Html | undefined): void {
   const page = html`<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${title}</title>
 <link rel="icon" href="${assetUrl('icon.svg')}"><link rel="stylesheet" href="${assetUrl('page.css')}">
-${live === undefined ? undefined : html`<script type="module" src="${assetUrl('live.js')}"></script>`}</head>
+${hasPlots === true ? PLOTS : undefined}${live === undefined ? undefined : html`<script type="module" src="${assetUrl('live.js')}"></script>`}</head>
 <body>${head === undefined ? undefined : html`<a class="skip" href="#main">Skip to the page</a>${head}`}
 <main id="main" tabindex="-1" class="${isNarrow === true ? 'narrow' : 'wide'}"${live === undefined ? undefined : html` data-live="${live}"`}>${body}</main></body>
 </html>
 `.toString()
   response.writeHead(status, { ...pageHeaders(), 'content-security-policy': POLICY, 'content-length': Buffer.byteLength(page) }).end(page)
+}
+
+/** For programs: an object as JSON, a text as Markdown. */
+export function sendData(response: ServerResponse, status: number, said: object | string): void {
+  const isText = typeof said === 'string'
+  const body = isText ? said : `${JSON.stringify(said)}\n`
+  const type = isText ? 'text/markdown' : 'application/json'
+  const headers = { ...pageHeaders(), 'content-type': `${type}; charset=utf-8`, 'content-security-policy': "default-src 'none'; sandbox" }
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
 }
 
 function headOf({ path, person, id = '', formFor }: Pick<Visit, 'path' | 'person' | 'id' | 'formFor'>): Html {

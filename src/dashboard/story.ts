@@ -2,7 +2,7 @@
 
 import { queryEvents } from '../audit/query.ts'
 import type { AuditEvent } from '../core/event.ts'
-import { when } from '../core/time.ts'
+import { howLarge, when } from '../core/time.ts'
 import { visible } from '../core/visible.ts'
 import { type Html, html } from '../oauth/html.ts'
 import type { Engine } from '../policy/engine.ts'
@@ -104,7 +104,7 @@ function whoOf({ principal, kind, roles, client, tenant, address, agent, transpo
   ])
 }
 
-function whatOf({ method, action, resource, arguments: shapes, argumentsHash, tookMs, trace, approval, call }: AuditEvent): Html {
+function whatOf({ method, action, resource, arguments: shapes, argumentsHash, tookMs, bytes, trace, approval, call }: AuditEvent): Html {
   const named = Object.entries(shapes ?? {}).map(([name, shape]) => `${visible(name)}: ${visible(shape)}`)
   return factsOf([
     ['Method', outside(method)],
@@ -114,6 +114,7 @@ function whatOf({ method, action, resource, arguments: shapes, argumentsHash, to
     ['Arguments', named.length === 0 ? 'none' : html`${named.map((text) => html`<code>${text}</code> `)}`],
     ['Their digest', argumentsHash === undefined ? undefined : html`<code>${outside(argumentsHash)}</code>`],
     ['Took', milliseconds(tookMs)],
+    ['Answered', bytes === undefined ? undefined : howLarge(bytes)],
     ['Approval', approval === undefined ? undefined : html`<code>${outside(approval)}</code>`],
     ['Trace', trace === undefined ? undefined : html`<code>${outside(trace)}</code>`],
     ['Call', html`<code>${outside(call)}</code>`],
@@ -123,7 +124,7 @@ function whatOf({ method, action, resource, arguments: shapes, argumentsHash, to
 function policyOf(id: string, law: Engine | undefined): Html {
   const policy = law?.policy(id)
   if (policy === undefined) return html`<p><code>${outside(id)}</code></p>`
-  return html`<details><summary><code>${outside(id)}</code> ${outside(policy.place)}</summary><p class="text">${linesOf(policy.text)}</p></details>`
+  return html`<details><summary><code>${outside(id)}</code> ${policy.place === id ? undefined : outside(policy.place)}</summary><p class="text">${linesOf(policy.text)}</p></details>`
 }
 
 /** The same question for the playground; who it was can be asked as only when it was a key. */

@@ -2,7 +2,8 @@
 import { visible } from '../core/visible.ts'
 import { type Html, html } from '../oauth/html.ts'
 
-export type Tone = 'good' | 'bad' | 'warn' | 'soft' | 'number' | 'whole'
+/** `whole` is never broken, `name` where it has to be. */
+export type Tone = 'good' | 'bad' | 'warn' | 'soft' | 'number' | 'whole' | 'name'
 
 /** What stands in one place. Everything from outside has been made visible before. */
 export type Cell = string | { readonly text: string; readonly href?: string; readonly tone?: Tone }

@@ -21,12 +21,15 @@ const PAGES_PER_LOOK = 20
 /** Nobody looked for so long: nothing is counted any more, and the next look begins anew. */
 const IDLE_MS = 10 * 60_000
 const REFUSED_MAX = 8
+const UNUSUAL_MAX = 200
 
 /** What is known of the day so far. */
 interface Count {
   readonly tally: Tally
   /** The newest refusals, latest first. */
   refused: readonly AuditEvent[]
+  /** The newest anomalies of the day, latest first. */
+  unusual: readonly AuditEvent[]
   after: string | undefined
   before: string | undefined
   /** Everything since then is counted; milliseconds since the epoch. */
@@ -59,11 +62,13 @@ export class Watch {
     if (known === undefined || known.lookedAt < now - IDLE_MS) return this.#begin(now)
     known.lookedAt = now
     known.tally.forget(now)
+    known.unusual = known.unusual.filter(({ at }) => at >= now - DAY_MS)
     for (let pages = 0; pages < PAGES_PER_LOOK; pages++) {
       const lines = await this.#parts.store.read(LOGS.audit, { limit: PAGE, ...(known.after === undefined ? {} : { after: known.after }) })
       for (const { event } of rowsOf(lines)) {
         known.tally.take(event)
         if (event.outcome === 'denied') known.refused = [event, ...known.refused].slice(0, REFUSED_MAX)
+        if (isUnusual(event)) known.unusual = [event, ...known.unusual].slice(0, UNUSUAL_MAX)
       }
       known.after = lines.at(-1)?.position ?? known.after
       if (lines.length < PAGE) break
@@ -72,7 +77,7 @@ export class Watch {
   }
 
   async #begin(now: number): Promise<Count> {
-    const count: Count = { tally: new Tally(), refused: [], after: undefined, before: undefined, since: now, lookedAt: now }
+    const count: Count = { tally: new Tally(), refused: [], unusual: [], after: undefined, before: undefined, since: now, lookedAt: now }
     const patience = performance.now() + FIRST_MS
     let seen = 0
     let isDone = false
@@ -109,6 +114,7 @@ export class Watch {
     for (const { event } of rowsOf(lines).toReversed()) {
       if (event.at >= now - DAY_MS) count.tally.take(event)
       if (event.outcome === 'denied' && count.refused.length < REFUSED_MAX) count.refused = [...count.refused, event]
+      if (isUnusual(event) && count.unusual.length < UNUSUAL_MAX && event.at >= now - DAY_MS) count.unusual = [...count.unusual, event]
       count.since = Math.min(count.since, event.at)
     }
     count.after ??= lines.at(-1)?.position
@@ -116,6 +122,10 @@ export class Watch {
     if (lines.length < PAGE) count.since = 0
     return lines.length < PAGE ? 0 : lines.length
   }
+}
+
+function isUnusual({ type }: AuditEvent): boolean {
+  return type === 'anomaly.detected'
 }
 
 function rowsOf(lines: readonly Line[]): readonly Row[] {

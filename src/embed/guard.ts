@@ -123,7 +123,7 @@ function afterStart(house: House): Stations {
   let starting: Promise<void> | undefined
   const start = (): Promise<void> => {
     starting ??= checkInstallation(house, config)
-      .then(() => limits.start())
+      .then(() => house.start())
       .then(
         () => {
           hasStarted = true

@@ -9,8 +9,10 @@ import { createDoor, type Door } from '../face/door.ts'
 import { createGate, type Gate } from '../face/gate.ts'
 import { listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
+import { createGuardedFetch } from '../net/fetch.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { expandRoles, rightsOf } from '../policy/roles.ts'
+import { privateOrigins, signInOptions } from './authorization.ts'
 import { createCatalog } from './drift.ts'
 import { metricsRoute } from './metrics.ts'
 
@@ -19,7 +21,7 @@ const ADMIN_ROLE = 'admin'
 
 /** @throws when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
-  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics } = house
+  const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics, anomalies } = house
   // Loaded only where they are used.
   const [{ createDashboard }, { Accounts }, { createAttempts }, { Clients }] = await Promise.all([
     import('../dashboard/dashboard.ts'),
@@ -31,10 +33,12 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
   const listener = await listen({ ...listeningOf(config), host, port }, (request, response) => handle(request, response))
   const url = adminUrlOf(config, { host, port: listener.port })
   const roles = expandRoles(config.access.roles)
+  const elsewhere = await openSignIns(house, url)
   const dashboard = createDashboard({
     approvals,
     accounts: new Accounts(store, clock),
     attempts: createAttempts(store, clock, keyring.key('oauth-cookies')),
+    ...(elsewhere === undefined ? {} : { signIns: elsewhere.signIns }),
     store,
     clock,
     isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, roles).roles.has(role)),
@@ -42,6 +46,7 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     keys,
     clients: new Clients(store, clock),
     blocks: limits.blocks,
+    ...(anomalies === undefined ? {} : { reactions: anomalies.reactions }),
     ...(config.inspect.definitions.pin ? { catalog: createCatalog(house) } : {}),
     law,
     servers: Object.keys(config.servers),
@@ -73,9 +78,30 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
   const close = (graceMs: number): Promise<void> => {
     // Live pages never end by themselves.
     dashboard.close()
+    void elsewhere?.close()
     return listener.close(graceMs)
   }
   return { ...listener, close }
+}
+
+/** Other providers where people may sign in; undefined where none is configured. */
+async function openSignIns({ config, store, clock, keyring, journal }: House, url: string) {
+  if (config.adminSignIn.length === 0) return undefined
+  // Loaded only where they are used.
+  const [{ SignIns }, { deriveKey }] = await Promise.all([import('../oauth/sign-in.ts'), import('../oauth/derive.ts')])
+  const issuerFetch = createGuardedFetch({ allowPrivate: privateOrigins({ signIn: config.adminSignIn, assertions: [] }) })
+  const signIns = new SignIns(
+    {
+      callback: new URL(`${url}/sign-in/back`),
+      signIn: config.adminSignIn.map(signInOptions),
+      store,
+      clock,
+      issuerFetch,
+      onEvent: (entry) => journal.write(entry),
+    },
+    deriveKey(keyring.key('admin-pages'), 'sign-in'),
+  )
+  return { signIns, close: () => issuerFetch.close() }
 }
 
 function tellRefused({ clients, journal }: House, request: IncomingMessage, { code, detail }: Denial): void {

@@ -1,14 +1,14 @@
 /** The embedded authorization server, fitted into the gateway: what it issues tokens for, and how the gateway believes them. */
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AssertionConfig } from '../config/assertions.ts'
-import type { OAuthConfig } from '../config/oauth.ts'
+import type { OAuthConfig, SignInConfig } from '../config/oauth.ts'
 import type { House } from '../guard/create.ts'
 import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/bearer-issuer.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import type { Resources } from '../identity/resource.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
 import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
-import type { AssertionOptions, ResourceOptions, ScopeOptions } from '../oauth/options.ts'
+import type { AssertionOptions, ResourceOptions, ScopeOptions, SignInOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 import { signedInUri } from './connect.ts'
 import { connectedServers } from './connected.ts'
@@ -49,11 +49,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     algorithm: ALGORITHM,
     registration: oauth.registration,
     localUsers: oauth.users === 'local',
-    signIn: oauth.signIn.map(({ clientSecret, roles, allowPrivate: _allow, ...rest }) => ({
-      ...rest,
-      ...(clientSecret === undefined ? {} : { clientSecret: clientSecret.reveal() }),
-      ...(roles === undefined ? {} : { roles: mapping(roles) }),
-    })),
+    signIn: oauth.signIn.map(signInOptions),
     assertions: oauth.assertions.map(assertionOptions),
     ...(connectedServers(config).size === 0 ? {} : { signedInUri: signedInUri(publicUrl) }),
     keys: { cookies: keyring.key('oauth-cookies'), identifiers: keyring.key('oauth-identifiers') },
@@ -75,8 +71,16 @@ function pemOf(presented: ReturnType<NonNullable<House['clients']['certificateOf
   return presented === undefined || 'flaw' in presented ? undefined : presented.pem
 }
 
+export function signInOptions({ clientSecret, roles, allowPrivate: _allow, ...rest }: SignInConfig): SignInOptions {
+  return {
+    ...rest,
+    ...(clientSecret === undefined ? {} : { clientSecret: clientSecret.reveal() }),
+    ...(roles === undefined ? {} : { roles: mapping(roles) }),
+  }
+}
+
 /** Issuers of one's own may stand at private addresses, and nothing else may that they name. */
-function privateOrigins({ signIn, assertions }: OAuthConfig): readonly string[] {
+export function privateOrigins({ signIn, assertions }: Pick<OAuthConfig, 'signIn' | 'assertions'>): readonly string[] {
   const urls = [...signIn, ...assertions].flatMap((one) =>
     one.allowPrivate ? [one.issuer, ...('jwksUri' in one ? [one.jwksUri] : [])] : [],
   )

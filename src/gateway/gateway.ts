@@ -108,7 +108,7 @@ class RunningGateway implements Gateway {
   async listen(): Promise<Endpoints> {
     const { config, journal, law } = this.house
     await checkInstallation(this.house, config)
-    await this.house.limits.start()
+    await this.house.start()
     if (config.peers !== undefined) this.#peers = await openPeers(config.peers, this.house)
     let edge: Edge<ServerResponse> | undefined
     const front = await openFront(this.house, (req, res) => edge?.(req, res), this.#options.onFault)

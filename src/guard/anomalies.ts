@@ -1,36 +1,30 @@
 /** What is done about what is far from usual: held against one principal at one address, for a time, so that its owner goes on working elsewhere. */
 import { placeOf, type Sighting } from '../audit/anomaly.ts'
+import { QUIET_MS } from '../audit/anomaly-thresholds.ts'
 import { AnomalyWatch } from '../audit/anomaly-watch.ts'
 import { sentenceOf } from '../audit/anomaly-words.ts'
 import type { Sink } from '../audit/sinks.ts'
 import type { AnomalyConfig } from '../config/anomalies.ts'
-import type { AnomalyKind, Reaction } from '../core/anomaly.ts'
+import type { Config } from '../config/config.ts'
+import type { Anomaly, Reaction } from '../core/anomaly.ts'
 import type { Call } from '../core/call.ts'
 import { Fault } from '../core/denial.ts'
-import type { AuditEvent, Entry } from '../core/event.ts'
+import type { Entry } from '../core/event.ts'
 import type { Finding } from '../core/finding.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { refused } from '../limit/refusal.ts'
 import type { PolicyFile } from '../policy/load.ts'
+import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import { remember } from '../trust/remember.ts'
-
-/** Pairs of a principal and an address against which something is held at once. */
-const HELD_MAX = 10_000
+import { type Held, Reactions } from './reactions.ts'
 
 /** What the law reads of each reaction that it has a part in. */
 const LABELS = { step_up: 'anomaly/step-up', approval: 'anomaly/approval' } as const satisfies Partial<Record<Reaction, string>>
 
-interface Held {
-  readonly reaction: Exclude<Reaction, 'alert'>
-  readonly kind: AnomalyKind
-  readonly until: number
-}
-
 export interface AnomaliesOptions {
   readonly config: AnomalyConfig
-  readonly store: Pick<Store, 'read'>
+  readonly store: Pick<Store, 'read' | 'append' | 'marks' | 'put'>
   readonly clock: Clock
   /** In `profile: observe` nothing is held against anybody. */
   readonly isObserving: boolean
@@ -39,42 +33,48 @@ export interface AnomaliesOptions {
 
 export class Anomalies {
   readonly #options: AnomaliesOptions
-  readonly #watch: AnomalyWatch
-  readonly #held = new Map<string, Held>()
+  readonly #looking: AnomalyWatch
+  /** What is held against whom. */
+  readonly reactions: Reactions
   #write: ((entry: Entry) => Promise<void>) | undefined
 
   constructor(options: AnomaliesOptions) {
     const { config, store, clock, onFault } = options
     this.#options = options
-    this.#watch = new AnomalyWatch({
+    this.reactions = new Reactions({ store, clock, onFault })
+    this.#looking = new AnomalyWatch({
       sensitivity: config.sensitivity,
       store,
       clock,
       onAnomaly: (sighting) => this.#react(sighting),
-      onPast: (event) => this.#recall(event),
       onFault: (cause) => onFault(new Fault('FAULT_STORE', 'What is usual could not be learned from the journal', { cause })),
     })
   }
 
   /** Is told what the journal has written. */
   get sink(): Sink {
-    return this.#watch
+    return this.#looking
   }
 
   /** From now on anomalies are written down; what was usual is learned behind the back of the calls. */
-  start(node: string, write: (entry: Entry) => Promise<void>): void {
+  watch(node: string, write: (entry: Entry) => Promise<void>): void {
     this.#write = write
-    this.#watch.learn(node)
+    this.#looking.learn(node)
   }
 
-  /** Resolves when every event so far has been looked at. */
+  /** Resolves when every event of this process so far has been looked at. */
   settled(): Promise<void> {
-    return this.#watch.settled()
+    return this.#looking.settled()
+  }
+
+  /** Looks at what other processes did, without waiting for the time to do so. */
+  async look(): Promise<void> {
+    await Promise.all([this.#looking.look(), this.reactions.look()])
   }
 
   /** Whether anything is held against anybody: most of the time nothing is. */
   get isHolding(): boolean {
-    return this.#held.size > 0
+    return this.reactions.isHolding && !this.#options.isObserving
   }
 
   /** @throws Denial `rate_limited` for a principal that is blocked at this address */
@@ -93,19 +93,15 @@ export class Anomalies {
   }
 
   #heldAgainst(principal: Principal, { origin }: Call): Held | undefined {
-    const pair = pairOf(nameOf(principal), placeOf(origin.address))
-    const held = this.#held.get(pair)
-    if (held === undefined || held.until > this.#options.clock()) return held
-    this.#held.delete(pair)
-    return undefined
+    return this.reactions.of(nameOf(principal), placeOf(origin.address))
   }
 
   #react({ anomaly, event, place }: Sighting): void {
     const { config, clock, isObserving } = this.#options
     const who = event.principal ?? (event.key === undefined ? undefined : `key#${event.key}`)
     const wanted = isObserving || who === undefined ? 'alert' : (config.reactions[anomaly.kind] ?? 'alert')
-    const held = wanted === 'alert' ? {} : { until: clock() + config.blockMs }
-    const told = { ...anomaly, reaction: wanted, ...held }
+    const until = clock() + config.blockMs
+    const told: Anomaly = { ...anomaly, reaction: wanted, ...(wanted === 'alert' ? {} : { until }) }
     const { kind, roles, resource } = event
     const entry: Entry = {
       type: 'anomaly.detected',
@@ -119,25 +115,28 @@ export class Anomalies {
       ...(anomaly.kind === 'first_use' && resource !== undefined ? { resource } : {}),
     }
     // First the deed: a journal that is away must not leave the door open.
-    this.#hold(entry)
-    void this.#write?.(entry).catch(() => undefined)
+    if (who !== undefined && wanted !== 'alert')
+      void this.reactions.add({ principal: who, place, reaction: wanted, kind: anomaly.kind, until })
+    void this.#tell(entry, told)
   }
 
-  /** What was held before a restart is held after it. */
-  #recall(event: AuditEvent): void {
-    if (event.type === 'anomaly.detected') this.#hold(event)
-  }
-
-  #hold({ anomaly, principal, address = '' }: Entry): void {
-    if (anomaly === undefined || principal === undefined || this.#options.isObserving) return
-    const { reaction, kind, until = 0 } = anomaly
-    if (reaction === 'alert' || until <= this.#options.clock()) return
-    remember(this.#held, pairOf(principal, address), { reaction, kind, until }, HELD_MAX)
+  /** Every process sees it, and the first of them tells. Where the store cannot say who was first, all do. */
+  async #tell(entry: Entry, { kind, subject }: Anomaly): Promise<void> {
+    const { store, clock } = this.#options
+    const claim = store.put(KEYS.anomalyTold(kind, subject), true, { onlyIfAbsent: true, expiresAt: clock() + QUIET_MS[kind] })
+    if (await claim.catch(() => true)) await this.#write?.(entry).catch(() => undefined)
   }
 }
 
-function pairOf(who: string, place: string): string {
-  return `${place} ${who}`
+/** Undefined where nothing is looked for. */
+export function openAnomalies(
+  { anomalies, profile }: Pick<Config, 'anomalies' | 'profile'>,
+  store: AnomaliesOptions['store'],
+  clock: Clock,
+  onFault: AnomaliesOptions['onFault'],
+): Anomalies | undefined {
+  if (anomalies === undefined) return undefined
+  return new Anomalies({ config: anomalies, store, clock, isObserving: profile === 'observe', onFault })
 }
 
 /** The law that goes with the configured reactions; none where the law has no part in them. */

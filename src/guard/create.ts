@@ -26,7 +26,7 @@ import { readPolicies } from '../policy/load.ts'
 import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
-import { Anomalies, lawOf } from './anomalies.ts'
+import { type Anomalies, lawOf, openAnomalies } from './anomalies.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
@@ -66,6 +66,8 @@ export interface House extends Records {
   readonly stations: Stations
   /** What is far from usual; absent where nothing is looked for. */
   readonly anomalies?: Anomalies
+  /** Learns who is turned away and held, and follows it from now on. Nobody is let in before. @throws Fault `FAULT_STORE` */
+  start(): Promise<void>
   /** Tells which URLs are a server's, known once the gateway listens, and our own issuer. Until then no token is for any. */
   serveAt(audiencesOf: (server: string) => readonly string[], own?: TokenIssuer): void
   /** Tells where people approve: the admin listener, once it stands. */
@@ -172,6 +174,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const stations = withFlow(line, { config: config.flow, store, clock, isRead: () => law.readsFlow })
   const close = async (): Promise<void> => {
     await limits.close()
+    await anomalies?.reactions.close()
     await people.close()
     await definitions?.close()
     await tokens.close()
@@ -181,7 +184,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     audiencesOf = next
     if (own !== undefined) tokens.scheme?.trust(own)
   }
-  anomalies?.start(journal.node, (entry) => journal.write(entry))
+  anomalies?.watch(journal.node, (entry) => journal.write(entry))
   return {
     ...records,
     ...(anomalies === undefined ? {} : { anomalies }),
@@ -194,6 +197,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     stations,
     serveAt,
     showAt: people.showAt,
+    start: async () => void (await Promise.all([limits.start(), anomalies?.reactions.start()])),
     isStanding: standingOf(keys, tokens.scheme, certificates),
     presentedBy: (principal) => tokens.scheme?.presentedBy(principal),
     close,
@@ -253,17 +257,6 @@ function stationsOf(
     ),
     rootless: new Set(Object.entries(servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : []))),
   }
-}
-
-function openAnomalies(
-  { anomalies, profile }: Config,
-  store: Store,
-  clock: Clock,
-  onFault: HouseOptions['onFault'],
-): Anomalies | undefined {
-  return anomalies === undefined
-    ? undefined
-    : new Anomalies({ config: anomalies, store, clock, isObserving: profile === 'observe', onFault })
 }
 
 function openDefinitions(

@@ -6,9 +6,8 @@ import { isObject, type JsonValue } from '../core/json.ts'
 import { type Clock, when } from '../core/time.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { Tail } from '../store/tail.ts'
 
-/** How often a process looks for what others blocked. */
-const LOOK_MS = 500
 const PAGE = 1_000
 /** Addresses whose verdict is remembered. */
 const VERDICTS_MAX = 10_000
@@ -34,38 +33,29 @@ export class Blocks {
   readonly #single = new Map<string, number>()
   readonly #ranges = new Map<string, { readonly range: Cidr; readonly until: number }>()
   readonly #verdicts = new Map<string, number>()
-  #after: string | undefined
-  #timer: NodeJS.Timeout | undefined
-  #looking: Promise<void> | undefined
+  readonly #tail: Tail
 
   constructor(store: Store, clock: Clock, fixed: readonly string[] = []) {
     this.#store = store
     this.#clock = clock
     this.#fixed = fixed.map((text) => parseCidr(text)).filter((range) => range !== undefined)
+    this.#tail = new Tail(store, LOGS.blocks, { take: (value) => this.#hear(value), looked: () => this.#forgetPast() })
   }
 
   /** Reads what is blocked and looks for more from now on. @throws Fault `FAULT_STORE` */
-  async start(): Promise<void> {
-    // The position first: what comes in between is then seen twice, not never.
-    this.#after = (await this.#store.read(LOGS.blocks, { last: 1 }))[0]?.position
-    for (const { cidr, until } of await this.list()) this.#apply(cidr, until ?? FOR_EVER)
-    this.#timer ??= setInterval(() => void this.look(), LOOK_MS).unref()
+  start(): Promise<void> {
+    return this.#tail.start(async () => {
+      for (const { cidr, until } of await this.list()) this.#apply(cidr, until ?? FOR_EVER)
+    })
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    await this.#looking
+  close(): Promise<void> {
+    return this.#tail.close()
   }
 
   /** Reads what others did since the last look. While the store is away, what is known stands. Never rejects. */
   look(): Promise<void> {
-    this.#looking ??= this.#follow()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#looking = undefined
-      })
-    return this.#looking
+    return this.#tail.look()
   }
 
   /** Until when an address is turned away, milliseconds since the epoch; 0 when it is not. */
@@ -110,17 +100,9 @@ export class Blocks {
     return found
   }
 
-  async #follow(): Promise<void> {
-    for (;;) {
-      const lines = await this.#store.read(LOGS.blocks, { limit: PAGE, ...(this.#after === undefined ? {} : { after: this.#after }) })
-      for (const { value } of lines) {
-        if (!isObject(value) || typeof value['cidr'] !== 'string') continue
-        this.#apply(value['cidr'], typeof value['until'] === 'number' ? value['until'] : FOR_EVER)
-      }
-      this.#after = lines.at(-1)?.position ?? this.#after
-      if (lines.length < PAGE) break
-    }
-    this.#forgetPast()
+  #hear(value: JsonValue): void {
+    if (!isObject(value) || typeof value['cidr'] !== 'string') return
+    this.#apply(value['cidr'], typeof value['until'] === 'number' ? value['until'] : FOR_EVER)
   }
 
   #apply(cidr: string, until: number): void {

@@ -101,7 +101,7 @@ class Server implements AuthorizationServer {
       longestMs: options.refreshTokenMs + options.accessTokenMs,
       isReplayable: (token) => this.#replays.isOpen(token),
     })
-    this.#signIns = new SignIns(options, deriveKey(keys.cookies, 'sign-in'))
+    this.#signIns = new SignIns({ ...options, callback: new URL(`${options.issuer}/signed-in`) }, deriveKey(keys.cookies, 'sign-in'))
     this.#attempts = createAttempts(store, clock, keys.cookies)
     this.#interactions = new Interactions({
       options,
@@ -184,8 +184,8 @@ class Server implements AuthorizationServer {
   }
 
   async #arrive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const destination = request.method === 'GET' ? await this.#signIns.arrive(request) : undefined
-    if (destination === undefined) {
+    const arrival = request.method === 'GET' ? await this.#signIns.arrive(request) : undefined
+    if (arrival === undefined) {
       await this.#options.onEvent({
         type: 'oauth.sign_in_refused',
         outcome: 'denied',
@@ -198,8 +198,8 @@ class Server implements AuthorizationServer {
         messagePage('Start again', 'Nobody waits for this sign-in. Go back to the application and start again.'),
       )
     }
-    response.setHeader('set-cookie', destination.cookie)
-    sendAway(response, destination.url)
+    response.setHeader('set-cookie', arrival.cookie)
+    sendAway(response, `${this.#options.issuer}/interaction/${arrival.uid}/back/${await this.#signIns.ticketFor(arrival)}`)
   }
 
   async #fail(request: IncomingMessage, response: ServerResponse, error: unknown): Promise<void> {

@@ -33,24 +33,39 @@ export interface Destination {
   readonly cookie: string
 }
 
+/** A browser that came back. */
+export interface Arrival {
+  /** What it left for. */
+  readonly uid: string
+  /** Which way it took. */
+  readonly provider: string
+  /** Who came; undefined when the provider did not say so, or could not be believed. */
+  readonly user: ForeignUser | undefined
+  /** Ends the browser's cookie. */
+  readonly cookie: string
+}
+
+export type SignInsOptions = Pick<AuthorizationServerOptions, 'signIn' | 'store' | 'clock' | 'issuerFetch' | 'onEvent'> & {
+  /** The redirect URI of all of them. */
+  readonly callback: URL
+}
+
 export class SignIns {
-  readonly #options: AuthorizationServerOptions
-  readonly #callback: URL
+  readonly #options: SignInsOptions
   readonly #key: Uint8Array
   readonly #discovered = new Map<number, { readonly at: number; readonly configuration: oidc.Configuration }>()
 
   /** @param key 32 bytes */
-  constructor(options: AuthorizationServerOptions, key: Uint8Array) {
+  constructor(options: SignInsOptions, key: Uint8Array) {
     this.#options = options
     this.#key = key
-    this.#callback = new URL(`${options.issuer}/signed-in`)
   }
 
   names(): readonly string[] {
     return this.#options.signIn.map(({ name }) => name)
   }
 
-  /** @returns undefined when there is no such provider or it does not answer. */
+  /** @param uid what it is for, told again when the browser is back. @returns undefined when there is no such provider or it does not answer. */
   async leave(index: number, uid: string): Promise<Destination | undefined> {
     const provider = this.#options.signIn[index]
     if (provider === undefined) return undefined
@@ -60,7 +75,7 @@ export class SignIns {
       const away: Away = { index, uid, nonce, verifier, browser: keyedHash(this.#key, browser) }
       await this.#options.store.put(this.#place('away', state), away, { expiresAt: this.#options.clock() + AWAY_MS, onlyIfAbsent: true })
       const url = oidc.buildAuthorizationUrl(configuration, {
-        redirect_uri: this.#callback.href,
+        redirect_uri: this.#options.callback.href,
         scope: provider.scope ?? 'openid profile',
         state,
         nonce,
@@ -74,24 +89,26 @@ export class SignIns {
     }
   }
 
-  /** The callback. @returns where the browser goes next; undefined when this is not an answer that we wait for. */
-  async arrive(request: IncomingMessage): Promise<Destination | undefined> {
-    const url = new URL(request.url ?? '/', this.#callback)
+  /** The callback. @returns undefined when this is not an answer that we wait for. */
+  async arrive(request: IncomingMessage): Promise<Arrival | undefined> {
+    const { callback } = this.#options
+    const url = new URL(request.url ?? '/', callback)
     const state = url.searchParams.get('state') ?? ''
     // Taken, not read: an answer is good once.
     const away = await this.#options.store.take(this.#place('away', state))
     if (!isAway(away) || !isEqual(keyedHash(this.#key, cookieOf(request) ?? ''), away.browser)) return undefined
     const provider = this.#options.signIn[away.index]
     if (provider === undefined) return undefined
+    const user = await this.#askFor(provider, away, new URL(`${callback.href}${url.search}`), state)
+    return { uid: away.uid, provider: provider.name, user, cookie: this.#cookie('', 0) }
+  }
+
+  /** @returns under what somebody who arrived can be redeemed, by whoever sent them away. */
+  async ticketFor({ uid, user }: Arrival): Promise<string> {
     const ticket = token()
-    const user = await this.#askFor(provider, away, new URL(`${this.#callback.href}${url.search}`), state)
-    if (user !== undefined)
-      await this.#options.store.put(
-        this.#place('ticket', `${ticket} ${away.uid}`),
-        { ...user },
-        { expiresAt: this.#options.clock() + TICKET_MS },
-      )
-    return { url: `${this.#options.issuer}/interaction/${away.uid}/back/${ticket}`, cookie: this.#cookie('', 0) }
+    const expiresAt = this.#options.clock() + TICKET_MS
+    if (user !== undefined) await this.#options.store.put(this.#place('ticket', `${ticket} ${uid}`), { ...user }, { expiresAt })
+    return ticket
   }
 
   /** Who came back, once. */
@@ -145,8 +162,8 @@ export class SignIns {
   }
 
   #cookie(value: string, maxAge: number): string {
-    const secure = this.#callback.protocol === 'https:' ? '; Secure' : ''
-    return `${COOKIE}=${value}; Path=${this.#callback.pathname}; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`
+    const secure = this.#options.callback.protocol === 'https:' ? '; Secure' : ''
+    return `${COOKIE}=${value}; Path=${this.#options.callback.pathname}; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`
   }
 
   #place(kind: string, name: string): string {

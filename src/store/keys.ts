@@ -60,6 +60,8 @@ export const KEYS = {
   /** That addresses are turned away; it lies there as long as they are. */
   block: (cidr: string): string => keyOf('block', cidr),
   blocks: 'block/',
+  /** That an anomaly was told of, so that of many processes that see it one tells; it lies there as long as the same is not told again. */
+  anomalyTold: (kind: string, subject: string): string => keyOf('anomaly-told', kind, subject),
   /** What was approved and what is withheld of one thing of a server's: a tool, a prompt, a resource, a template, or what it says of itself. */
   pin: (server: string, kind: string, name: string): string => keyOf('pin', server, kind, name),
   pinsOf: (server: string): string => `${keyOf('pin', server)}/`,
@@ -128,6 +130,8 @@ export const LOGS = {
   checkpoints: 'checkpoints',
   /** Blocks that were added and removed, for the other processes. */
   blocks: 'blocks',
+  /** What is held against principals at addresses, and what is let go again: for the other processes, and after a restart. */
+  holds: 'holds',
   /** Pins that were changed, for the other processes. */
   pins: 'pins',
 } as const

@@ -120,6 +120,9 @@ describe('four eyes', () => {
     const { approvals } = aWorld({ fourEyes: true })
     const { approval } = await approvals.request(CALL, ASKING)
     await assert.rejects(approvals.settle(approval.id, 'approve', { name: 'local#ann', subject: 'ann' }), { code: 'FAULT_APPROVAL' })
+    // Under the name that another provider gives her, too.
+    const elsewhere = { name: 'local#admin:Staff|ann', subject: 'admin:Staff|ann', aliases: ['Staff|ann', 'ann'] }
+    await assert.rejects(approvals.settle(approval.id, 'approve', elsewhere), { code: 'FAULT_APPROVAL' })
     assert.equal((await approvals.settle(approval.id, 'approve', ALICE)).status, 'pending')
     await assert.rejects(approvals.settle(approval.id, 'approve', ALICE), { code: 'FAULT_APPROVAL' })
     assert.equal((await approvals.settle(approval.id, 'approve', BOB)).status, 'approved')

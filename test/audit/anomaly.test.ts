@@ -162,7 +162,7 @@ describe('habits', () => {
     assert.deepEqual(watch.kinds(), ['exfiltration'])
     const [{ anomaly } = { anomaly: undefined }] = watch.found
     assert.equal(anomaly?.baseline, 12_000)
-    assert.equal(anomaly === undefined ? '' : sentenceOf(anomaly), '7340032 bytes in an hour; usual are 12000, told above 6291456')
+    assert.equal(anomaly === undefined ? '' : sentenceOf(anomaly), '7.0 MiB answered in an hour; usual are 12 KiB, told above 6.0 MiB')
   })
 
   test('when the owner’s call is the one too many, it is still told of the address that took the most', () => {

@@ -13,7 +13,21 @@ const ended = (more: Partial<Entry>): Entry => ({ type: 'call.ended', outcome: '
 
 const ENTRIES: readonly Entry[] = [
   { type: 'call.begun', call: 'a', principal: 'key#a', method: 'tools/call' },
-  ended({ outcome: 'permitted', call: 'a', principal: 'key#a', arguments: { at: 'string:3', outcome: 'string:9', type: 'string:10' } }),
+  ended({
+    outcome: 'permitted',
+    call: 'a',
+    principal: 'key#a',
+    bytes: 700,
+    arguments: { at: 'string:3', bytes: 'string:1', outcome: 'string:9', principal: 'string:4', resource: 'object:1', type: 'string:10' },
+  }),
+  ended({
+    outcome: 'permitted',
+    principal: 'key#"b\\',
+    bytes: 50,
+    resource: { ...TOOL, name: 'a"\\","server":"x' },
+    detail: '"principal":"key#c"',
+  }),
+  ended({ outcome: 'permitted', bytes: 5, resource: { kind: 'server', name: 'files', server: 'files' } }),
   ended({ denial: 'invalid_token', address: '203.0.113.7', detail: 'said "outcome":"permitted","type":"call.begun"}' }),
   ended({ denial: 'invalid_token', address: '203.0.113.7' }),
   ended({ denial: 'forbidden', principal: 'key#a', address: '10.0.0.1' }),
@@ -24,7 +38,7 @@ const ENTRIES: readonly Entry[] = [
   ended({ denial: 'approval_required', principal: 'key#a' }),
   ended({ denial: 'content_blocked', principal: 'key#a' }),
   ended({ outcome: 'failed', denial: 'timeout' }),
-  ended({ outcome: 'cancelled' }),
+  ended({ outcome: 'cancelled', principal: 'key#a', bytes: 30 }),
   { type: 'address.blocked', address: '203.0.113.0/24', by: 'gateway' },
   { type: 'tool.flawed', resource: TOOL, by: 'gateway' },
   { type: 'gateway.stopped', by: 'gateway' },
@@ -49,9 +63,9 @@ for (const [where, path] of [
   ['in memory, which keeps no texts', ':memory:'],
 ] as const) {
   it(`counts every event of the span in one section, of a journal ${where}`, async (context) => {
-    const { calls, sections } = await reported(context, path)
+    const { calls, answered, sections } = await reported(context, path)
 
-    assert.deepEqual(calls, { permitted: 1, would_deny: 1, denied: 8, failed: 1, cancelled: 1 })
+    assert.deepEqual(calls, { permitted: 3, would_deny: 1, denied: 8, failed: 1, cancelled: 1 })
     assert.deepEqual(Object.fromEntries(Object.entries(sections).map(([name, { count }]) => [name, count])), {
       authentication: 2,
       approvals: 1,
@@ -63,6 +77,20 @@ for (const [where, path] of [
       leaving: 1,
       failures: 1,
       requests: 1,
+    })
+    assert.deepEqual(answered, {
+      bytes: 785,
+      by: {
+        principal: [
+          { name: 'key#a', count: 730 },
+          { name: 'key#"b\\', count: 50 },
+        ],
+        tool: [
+          { name: 'files/write_file', count: 730 },
+          { name: 'files/a"\\","server":"x', count: 50 },
+        ],
+      },
+      missed: 0,
     })
     assert.deepEqual(sections.authentication.by.address, [{ name: '203.0.113.7', count: 2 }])
     assert.deepEqual(sections.authentication.by.why, [{ name: 'invalid_token', count: 2 }])

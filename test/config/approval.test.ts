@@ -46,5 +46,11 @@ test('a secret that could be guessed is refused, and so are pages without https 
   )
   assert.match(mistakes('profile: strict\nadmin: 10.0.0.1:9090')[0] ?? '', /p\.yaml:2:8: admin: expected an https:\/\/ adminUrl/)
   assert.deepEqual(mistakes('profile: strict\nadmin: 10.0.0.1:9090\nadminUrl: https://approve.example.com'), [])
+  const staff = 'name: Staff, issuer: "https://id.example", clientId: x'
+  const roles = 'roles: { claim: groups, map: { staff: admin } }'
+  assert.match(mistakes(`adminSignIn: [{ ${staff}, ${roles} }]`)[0] ?? '', /adminSignIn: expected admin beside it/)
+  assert.match(mistakes(`admin: 127.0.0.1:9\nadminSignIn: [{ ${staff} }]`)[0] ?? '', /adminSignIn\[0\]: expected roles/)
+  const twice = `admin: 127.0.0.1:9\nadminSignIn: [{ ${staff}, ${roles} }, { ${staff}, ${roles} }]`
+  assert.match(mistakes(twice)[0] ?? '', /adminSignIn\[1\]\.name: expected a name of its own/)
   assert.match(mistakes('access: { tools: { x: { approval: perhaps } } }')[0] ?? '', /expected true or false/)
 })

@@ -4,11 +4,12 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import axe from 'axe-core'
-import type { Entry, Outcome } from '../../src/core/event.ts'
+import type { Entry } from '../../src/core/event.ts'
 import { Clients } from '../../src/oauth/clients.ts'
 import { post } from '../fixtures/gateway.ts'
 import { aWorld, codeOf, PASSWORD, remedyOf, type World } from '../journeys/approval-world.ts'
 import { CHROMIUM, openTab, type Tab } from '../oauth/chromium.ts'
+import { anHour } from './hour.ts'
 import { PAYLOADS } from './payloads.ts'
 
 const DESK = { width: 1280, height: 900 }
@@ -17,6 +18,8 @@ const PAGES = [
   '/',
   '/?window=day',
   '/events?outcome=failed',
+  '/anomalies',
+  '/reports?since=1h',
   '/approvals',
   '/keys',
   '/users',
@@ -27,6 +30,9 @@ const PAGES = [
   '/journal',
 ]
 
+/** The same tables as `/keys`, the same charts as `/`. */
+const ALIKE = ['/?window=day', '/users', '/clients']
+
 let world: World
 before(async () => {
   world = await aWorld('off')
@@ -34,50 +40,32 @@ before(async () => {
 })
 after(() => world[Symbol.asyncDispose]())
 
-/** An hour of an installation: mostly work, some refusals, an attack in the middle. */
-async function anHour(of: World): Promise<void> {
-  const { journal, newId } = of.house.gateway.house
-  const start = of.now
-  const people = ['key#4fQ0aZ81bYtR', 'key#9kLm20xWvTe7', 'local#alice', 'https://id.example#u-1041']
-  const tools = ['read_file', 'search', 'create_issue', 'query', 'list_files']
-  const writes: Promise<void>[] = []
-  for (let minute = 59; minute >= 0; minute--) {
-    // Forward: within a chain time does not run backwards.
-    of.now = start + (60 - minute) * 60_000
-    const isAttacked = minute > 22 && minute < 29
-    const calls = 9 + Math.round(5 * Math.sin(minute / 6)) + (minute % 4) + (isAttacked ? 14 : 0)
-    for (let each = 0; each < calls; each++) {
-      const isRefused = isAttacked ? each >= 9 : (minute * 7 + each) % 23 === 0
-      const outcome: Outcome = isRefused ? 'denied' : (minute + each) % 31 === 0 ? 'failed' : 'permitted'
-      const attack: Partial<Entry> =
-        isAttacked && isRefused ? { denial: 'invalid_token', address: '203.0.113.66', detail: 'no key has this id' } : {}
-      const refusal: Partial<Entry> = isRefused ? { denial: 'forbidden', detail: 'nothing permits it' } : { policies: ['access/tools'] }
-      const person =
-        isAttacked && isRefused
-          ? {}
-          : { principal: people[(minute * each) % people.length] ?? '', kind: 'service' as const, roles: ['agent'] }
-      const resource = { kind: 'tool', server: 'files', name: tools[(each * 3 + minute) % tools.length] ?? '' } as const
-      const address = `10.0.${each % 3}.${7 + (each % 5)}`
-      const tookMs = 4 + ((minute * 13 + each * 29) % 60) + (each % 17 === 0 ? 180 : 0)
-      const call = { type: 'call.ended', call: newId(), method: 'tools/call', action: 'call', resource, transport: 'http' } as const
-      writes.push(journal.write({ ...call, outcome, address, tookMs, ...person, ...refusal, ...attack }))
-    }
-    await Promise.all(writes.splice(0))
-  }
-}
-
+/** From the page that an agent was told of, back to it. */
 async function signIn(tab: Tab): Promise<void> {
-  await tab.open(`${world.admin}/`)
+  const key = await world.key()
+  const hidden = { path: 'rm -rf /\u202e\u2066 <b>harmless</b>\nsecond line' }
+  const id = String(remedyOf((await world.call('delete', hidden, key)).body)['id'])
+  await tab.open(`${world.admin}/approvals/${id}`)
   assert.equal(await tab.look('document.title'), 'Sign in')
   // No pointer: the first field is three keys away, the button is the key after the last.
   await tab.look(`document.querySelector('#name').focus()`)
   await tab.pressOn('alice', 'Tab', PASSWORD, 'Enter')
+  assert.equal(await tab.look('document.title'), 'Approve tools/delete')
+  const shown = '{\n  "path": "rm -rf /\\u202e\\u2066 <b>harmless</b>\\nsecond line"\n}'
+  assert.equal(await tab.look(`document.querySelector('.json').innerText.trim()`), shown)
+  await tab.act(`document.querySelector('button[value=deny]').click()`)
+  await tab.open(`${world.admin}/`)
 }
 
-async function keep(tab: Tab, name: string): Promise<void> {
+async function keep(tab: Tab, name: string, page: string): Promise<void> {
   const folder = process.env['SCREENSHOTS']
   if (folder === undefined) return
   mkdirSync(folder, { recursive: true })
+  await tab.open(world.admin + page)
+  await until(
+    tab,
+    `document.querySelector('main[data-live]') === null || document.querySelector('.live [role=status]')?.textContent === 'Live'`,
+  )
   writeFileSync(join(folder, `${name}.png`), await tab.picture())
 }
 
@@ -91,7 +79,7 @@ const until = (tab: Tab, condition: string): Promise<unknown> =>
 /** What axe finds that keeps people out. */
 async function barriers(tab: Tab, how: object = {}): Promise<unknown> {
   await tab.look(axe.source)
-  return tab.wait(`axe.run(document, ${JSON.stringify({ ...how, resultTypes: ['violations'] })}).then(({ violations }) => violations
+  return tab.wait(`axe.run(document, ${JSON.stringify({ ...how, preload: false, resultTypes: ['violations'] })}).then(({ violations }) => violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
     .map(({ id, nodes }) => id + ': ' + nodes.slice(0, 3).map(({ html }) => html.slice(0, 120)).join(' | ')))`)
 }
@@ -118,31 +106,43 @@ async function overview(tab: Tab): Promise<void> {
   const ended = (await world.house.events()).filter(({ type, at }) => type === 'call.ended' && at <= world.now)
   const shown = Number(String(await tab.look(`document.querySelector('#figure-calls').textContent`)).replaceAll(',', ''))
   assert.equal(shown, ended.length)
-  assert.match(String(await tab.look(`document.querySelector('#refused').getAttribute('d')`)), /^M/)
+  await drawn(tab)
   assert.ok(await tab.look(`document.querySelector('#addresses').textContent.includes('203.0.113.66')`))
   // The page goes on by itself: what is called now is counted without anybody asking.
   await world.call('confirm', {}, 'mcp_nobody')
   await until(tab, `document.querySelector('#figure-calls').textContent.replaceAll(',', '') > ${shown}`)
-  await until(tab, `document.querySelector('[role=status]').textContent === 'Live'`)
+  await until(tab, `document.querySelector('.live [role=status]').textContent === 'Live'`)
+}
+
+/** Charts are painted, and say by keyboard what the table says. */
+async function drawn(tab: Tab): Promise<void> {
+  const painted = await tab.look(`JSON.stringify([...document.querySelectorAll('.plot canvas')].map((canvas) =>
+    canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value !== 0)))`)
+  assert.equal(painted, '[true,true]')
+  await tab.look(`document.querySelector('.plot').focus()`)
+  await tab.press('ArrowLeft', 'ArrowLeft')
+  const cells = `[...document.querySelectorAll('#bars-calls tr')].at(-2).cells`
+  const [at, calls, refused] = JSON.parse(
+    String(await tab.look(`JSON.stringify([...${cells}].map((cell) => cell.textContent))`)),
+  ) as string[]
+  assert.equal(await tab.look(`document.querySelector('.readout').textContent`), `${at}: calls ${calls}, refused ${refused}`)
 }
 
 async function looks(tab: Tab): Promise<void> {
   for (const scheme of ['light', 'dark'] as const) {
     await tab.emulate({ ...DESK, scheme })
-    // All of what keeps people out once; what differs in the other scheme is contrast.
-    for (const page of scheme === 'light' ? PAGES : ['/', '/users', '/playground']) {
+    // All of what keeps people out once, on one page of each kind; what differs in the other scheme is contrast.
+    for (const page of scheme === 'light' ? PAGES.filter((one) => !ALIKE.includes(one)) : ['/', '/playground']) {
       await tab.open(world.admin + page)
       assert.deepEqual([page, scheme, await barriers(tab, scheme === 'light' ? {} : { runOnly: ['color-contrast'] })], [page, scheme, []])
     }
-    await tab.open(`${world.admin}/`)
-    await until(tab, `document.querySelector('[role=status]')?.textContent === 'Live'`)
-    await keep(tab, `dashboard-${scheme}`)
+    await keep(tab, `dashboard-${scheme}`, '/')
   }
   await tab.emulate({ ...PHONE, scheme: 'light' })
   for (const page of PAGES) {
     await tab.open(world.admin + page)
     assert.deepEqual([page, await tab.look('document.documentElement.scrollWidth <= innerWidth')], [page, true])
-    await keep(tab, `phone${page.replaceAll(/\W/g, '-')}`)
+    await keep(tab, `phone${page.replaceAll(/\W/g, '-')}`, page)
   }
   await tab.emulate({ ...DESK, scheme: 'light' })
 }
@@ -181,7 +181,7 @@ async function revokes(tab: Tab): Promise<void> {
 
 async function seesAttack(tab: Tab): Promise<void> {
   await tab.open(`${world.admin}/events?outcome=denied&denial=invalid_token`)
-  await until(tab, `document.querySelector('[role=status]')?.textContent === 'Live'`)
+  await until(tab, `document.querySelector('.live [role=status]')?.textContent === 'Live'`)
   const before = Number(await tab.look(`document.querySelectorAll('#events tr').length`))
   for (let guess = 0; guess < 3; guess++) await world.call('delete', {}, `mcp_guess${guess}`)
   await until(tab, `document.querySelectorAll('#events tr').length >= ${before + 3}`)
@@ -223,7 +223,7 @@ function plantedIn(first: number, call: string): Entry {
 
 async function staysText(tab: Tab): Promise<void> {
   assert.equal(PAYLOADS.length, 50)
-  const { journal, newId, keys, store, clock, limits } = world.house.gateway.house
+  const { journal, newId, keys, store, clock, limits, anomalies } = world.house.gateway.house
   const clients = new Clients(store, clock)
   const key = await world.key()
   const calls: string[] = []
@@ -233,6 +233,18 @@ async function staysText(tab: Tab): Promise<void> {
     await clients.add({ name: text, grants: ['refresh_token'], redirectUris: [], roles: [text], scopes: [text], createdBy: text })
     await limits.blocks.add(`198.51.100.${at}/32`, { by: text })
     await journal.write(plantedIn(at, calls[at] ?? ''))
+    await anomalies?.reactions.add({ principal: text, place: text, reaction: 'block', kind: 'exfiltration', until: world.now + 900_000 })
+    const anomaly = {
+      kind: 'first_use',
+      severity: 'low',
+      subject: text,
+      seen: 1,
+      limit: 0,
+      windowMs: 1,
+      events: [text],
+      reaction: 'alert',
+    } as const
+    await journal.write({ ...plantedIn(at, newId()), type: 'anomaly.detected', anomaly })
     // The same by the way that an attacker has: names, arguments, and what a client says of itself.
     const agent = { 'user-agent': text.replace(/[^ -~]/g, '?') }
     const params = {
@@ -252,13 +264,15 @@ async function staysText(tab: Tab): Promise<void> {
   const deeds = [
     `/clients/remove?id=${made[3]?.id}`,
     `/blocks/remove?range=198.51.100.9/32`,
+    `/blocks/release?${new URLSearchParams({ principal: PAYLOADS[7] ?? '', place: PAYLOADS[7] ?? '' })}`,
+    `/anomalies/${(await world.house.events()).findLast(({ type }) => type === 'anomaly.detected')?.id}`,
     `/keys/revoke?id=${(await keys.list()).at(-1)?.id}`,
   ]
   const pages = [
     '/events',
     ...PAGES,
-    ...calls.filter((_, at) => at % 10 === 0).map((call) => `/calls/${call}`),
-    ...approvals.map(({ id }) => `/approvals/${id}`),
+    ...calls.filter((_, at) => at % 20 === 0).map((call) => `/calls/${call}`),
+    ...approvals.slice(0, 3).map(({ id }) => `/approvals/${id}`),
     ...asked,
     ...questions,
     ...deeds,

@@ -1,15 +1,12 @@
 /** The admin listener as people, agents and strangers meet it. */
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { isSigned, signedHeaders } from '../../src/core/signature.ts'
 import { aWorld, codeOf, PASSWORD, remedyOf, SECRET, type World } from '../journeys/approval-world.ts'
-import { CHROMIUM, openTab } from '../oauth/chromium.ts'
 import { Browser, csrfIn } from './form-browser.ts'
 
 const HIDDEN = 'rm -rf /\u202e\u2066 <b>harmless</b>\nsecond line'
@@ -210,36 +207,4 @@ describe('a webhook', () => {
     ].map(({ status }) => status)
     assert.deepEqual([statuses, await statusOf(id), await statusOf(other.id)], [[400, 401, 401, 403, 403, 400], 'pending', 'pending'])
   })
-})
-
-test('in a real browser a person signs in and approves, from the page that the agent was told of', {
-  skip: CHROMIUM === undefined,
-}, async (t) => {
-  const { id, again } = await aRequest({ path: HIDDEN })
-  const tab = await openTab(t, CHROMIUM ?? '')
-  const keep = async (name: string): Promise<void> => {
-    const folder = process.env['SCREENSHOTS']
-    if (folder === undefined) return
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, `${name}.png`), await tab.picture())
-  }
-  await tab.open(`${world.admin}/approvals/${id}`)
-  assert.equal(await tab.look('document.title'), 'Sign in')
-  await keep('admin-sign-in')
-  await tab.act(
-    `document.querySelector('#name').value = 'alice'; document.querySelector('#password').value = ${JSON.stringify(PASSWORD)}; document.querySelector('button.first').click()`,
-  )
-  assert.equal(await tab.look('document.title'), 'Approve tools/delete')
-  assert.equal(
-    await tab.look(`document.querySelector('.json').innerText.trim()`),
-    '{\n  "path": "rm -rf /\\u202e\\u2066 <b>harmless</b>\\nsecond line"\n}',
-  )
-  await keep('admin-approval')
-  await tab.act(`document.querySelector('button[value=approve]').click()`)
-  assert.equal(await tab.look(`document.querySelector('h1').textContent`), 'Approved')
-  assert.equal(await again(), 'ok')
-  assert.deepEqual(
-    tab.complaints.filter((complaint) => !complaint.includes('favicon')),
-    [],
-  )
 })

@@ -23,12 +23,15 @@ const provider = new Provider(issuer, {
     { client_id: 'app', client_secret: SECRET, redirect_uris: [CALLBACK] },
   ],
   scopes: ['openid', 'tools:read'],
-  findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub }) }),
+  findAccount: (_ctx, sub) => ({ accountId: sub, claims: () => ({ sub, groups: [...(GROUPS[sub] ?? [])] }) }),
+  claims: { openid: ['sub', 'groups'] },
+  conformIdTokenClaims: false,
   pkce: { required: () => true },
   ttl: { AccessToken: 300, ClientCredentials: 300, IdToken: 300, Interaction: 300, Session: 300, Grant: 300 },
   features: {
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
+    registration: { enabled: true },
     resourceIndicators: {
       enabled: true,
       useGrantedResource: () => true,

@@ -31,6 +31,7 @@ async function aWorld(t: TestContext, yaml: string) {
 }
 
 const settled = (house: RunningGateway): Promise<void> | undefined => house.gateway.house.anomalies?.settled()
+const look = (house: RunningGateway): Promise<void> | undefined => house.gateway.house.anomalies?.look()
 
 /** The owner of a key works two hours a day, for eight days. */
 async function work(house: RunningGateway, key: string, clock: { now: number }): Promise<void> {
@@ -44,7 +45,7 @@ async function work(house: RunningGateway, key: string, clock: { now: number }):
   }
 }
 
-test('a guessed, stolen and misused key yields three anomalies and a block where it was misused, also after a restart; its owner works on', async (t) => {
+test('a key that is guessed at on two gateways, stolen and misused yields three anomalies, told once, and a block where it was misused, on both and after a restart; its owner works on', async (t) => {
   const { clock, open } = await aWorld(t, 'anomalies: { reactions: { exfiltration: block } }')
   let key = ''
   let mcp = ''
@@ -54,9 +55,15 @@ test('a guessed, stolen and misused key yields three anomalies and a block where
     mcp = `${house.url}/mcp`
     key = await house.key({ roles: ['user'] })
     await work(house, key, clock)
+    await using other = await open()
+    // Six here and five there: only who sees both sees a burst.
     for (let nth = 0; nth < 11; nth++)
-      await callFrom(GUESSER, mcp, { 'x-api-key': writeKey('mcp', { id: key.slice(4, 16), secret: mintSecret() }) })
+      await callFrom(GUESSER, nth < 6 ? mcp : `${other.url}/mcp`, {
+        'x-api-key': writeKey('mcp', { id: key.slice(4, 16), secret: mintSecret() }),
+      })
     assert.equal((await ask(OWNER, 'echo')).status, 200)
+    await look(other)
+    await look(house)
     let refused = await ask(THIEF, 'dump')
     for (let nth = 0; nth < 10 && refused.status === 200; nth++) {
       refused = await ask(THIEF, 'dump')
@@ -64,6 +71,10 @@ test('a guessed, stolen and misused key yields three anomalies and a block where
     }
     assert.equal(codeOf(refused), 'rate_limited')
     assert.equal(refused.headers['retry-after'], '900')
+    assert.equal((await ask(OWNER, 'echo')).status, 200)
+    mcp = `${other.url}/mcp`
+    await look(other)
+    assert.equal(codeOf(await ask(THIEF, 'echo')), 'rate_limited')
     assert.equal((await ask(OWNER, 'echo')).status, 200)
     const events = await house.events()
     const told = events.filter(({ type }) => type === 'anomaly.detected')
@@ -85,7 +96,24 @@ test('a guessed, stolen and misused key yields three anomalies and a block where
   await settled(house)
   assert.equal(codeOf(await ask(THIEF, 'echo')), 'rate_limited')
   assert.equal((await ask(OWNER, 'echo')).status, 200)
-  clock.now += 16 * 60_000
+  const held = house.gateway.house.anomalies?.reactions
+  assert.deepEqual(
+    held?.list().map(({ place, reaction, kind }) => [place, reaction, kind]),
+    [[`${THIEF}/32`, 'block', 'exfiltration']],
+  )
+  // By an operator's word before its time, elsewhere too.
+  await held?.release(`key#${key.slice(4, 16)}`, `${THIEF}/32`)
+  assert.equal((await ask(THIEF, 'echo')).status, 200)
+  await assert.rejects(async () => held?.release(`key#${key.slice(4, 16)}`, `${THIEF}/32`), { code: 'FAULT_BLOCK' })
+  await held?.add({
+    principal: `key#${key.slice(4, 16)}`,
+    place: `${THIEF}/32`,
+    reaction: 'block',
+    kind: 'exfiltration',
+    until: clock.now + 60_000,
+  })
+  assert.equal(codeOf(await ask(THIEF, 'echo')), 'rate_limited')
+  clock.now += 60_000
   assert.equal((await ask(THIEF, 'echo')).status, 200)
 })
 

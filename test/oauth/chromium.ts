@@ -22,6 +22,7 @@ const message = z.object({
 const KEYS: Readonly<Record<string, object>> = {
   Tab: { code: 'Tab', windowsVirtualKeyCode: 9 },
   Enter: { code: 'Enter', windowsVirtualKeyCode: 13, text: '\r' },
+  ArrowLeft: { code: 'ArrowLeft', windowsVirtualKeyCode: 37 },
 }
 
 export interface Tab {
