@@ -27,12 +27,14 @@ import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import { Anomalies, lawOf } from './anomalies.ts'
+import { Withheld } from './capabilities.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
 import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
 import { openStore } from './open-store.ts'
+import { keyPrefixesOf } from './outlet.ts'
 import { openPeople } from './people.ts'
 import { createScreens } from './screens.ts'
 import { sinksOf } from './sinks.ts'
@@ -90,8 +92,7 @@ export interface HouseOptions {
   readonly stdout?: boolean
 }
 
-/** @throws Fault when the store or the key file cannot be opened. */
-/** @param listen more who are told of every event, made once there is a store. */
+/** @param listen more who are told of every event, made once there is a store. @throws Fault when the store or the key file cannot be opened. */
 export function openRecords(
   config: Config,
   { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
@@ -102,7 +103,6 @@ export function openRecords(
   const store = openStore(config, { clock, turn, onFault, spools })
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
   const seal = config.sealing.records()
-  const { checkpointMs } = config.audit
   const journal = createJournal({
     store,
     clock,
@@ -110,7 +110,7 @@ export function openRecords(
     node,
     sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics]), ...listen(store)],
     turn,
-    checkpointMs,
+    checkpointMs: config.audit.checkpointMs,
     signingKey: keyring.signingKey(),
     headHash: createKeyedHash(keyring.key('journal-head')),
     onFault,
@@ -169,7 +169,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     pageOf: people.pageOf,
     notify: people.notify,
   })
-  const stations = withFlow(line, { config: config.flow, store, clock, isRead: () => law.readsFlow })
+  const stations = withFlow(line, { config, store, clock, isRead: () => law.readsFlow })
   const close = async (): Promise<void> => {
     await limits.close()
     await people.close()
@@ -244,14 +244,14 @@ function stationsOf(
     maxCalls: limits.calls.total,
     budget: createBudget(flow, store, clock),
     input: inspect.input,
-    output: { ...inspect.output, keyPrefixes: ['mcp', authentication.apiKeys.prefix] },
+    output: { ...inspect.output, keyPrefixes: keyPrefixesOf(authentication) },
     screen: createScreens({ level: inspect.input, tools: access.tools }),
     connected: new Set(
       Object.entries(servers).flatMap(([name, server]) =>
         server.kind === 'url' && server.credential?.kind === 'connection' ? [name] : [],
       ),
     ),
-    rootless: new Set(Object.entries(servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : []))),
+    withheld: new Withheld(servers),
   }
 }
 
