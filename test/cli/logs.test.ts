@@ -77,7 +77,10 @@ test('check warns of a server without a sandbox, of a floating version, and of a
 
 test('run holds a bare command line to profile strict', async (t) => {
   const there = install(t, 'profile: strict\n')
-  const [bare, floating] = await Promise.all([there.run(['run', '--', 'cat']), there.run(['run', '--', 'npx', 'thing'])])
+  const [bare, floating] = await Promise.all([
+    there.run(['run', '-c', 'portcullis.yaml', '--', 'cat']),
+    there.run(['run', '-c', 'portcullis.yaml', '--', 'npx', 'thing']),
+  ])
   assert.deepEqual([bare.code, floating.code], [3, 3])
   assert.match(bare.errors, /cat: expected a sandbox in profile strict/)
 })
