@@ -174,6 +174,12 @@ test('strict takes no anonymous callers and no plain http beyond this machine', 
     ).map((line) => line.split(': ')[1]),
     ['publicUrl', 'authentication.anonymous'],
   )
+  const servers = 'servers: { near: { url: "http://127.0.0.1:9/" }, far: { url: "http://tools.internal/mcp" } }\n'
+  assert.deepEqual(
+    mistakes(`profile: strict\n${servers}`).map((line) => line.split(': ')[1]),
+    ['servers.far.url'],
+  )
+  assert.deepEqual(mistakes(`profile: standard\n${servers}`), [])
   assert.deepEqual(mistakes('profile: strict\n'), [])
 })
 
