@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { CommandServer, Config } from '../config/config.ts'
+import { isPlainAbroad } from '../config/contradictions.ts'
 import { floatingOf } from '../config/floating.ts'
 import { DEFAULT_FILE, findPlainSecrets } from '../config/load.ts'
 import { ownFiles } from '../config/own-files.ts'
@@ -55,6 +56,8 @@ function check(options: Options, { terminal }: Shell): void {
 /** What is no mistake, and may not be what was meant. */
 function warningsOf(config: Config): readonly string[] {
   return Object.entries(config.servers).flatMap(([name, server]) => {
+    if (server.kind === 'url' && isPlainAbroad(server.url))
+      return [`servers.${name}.url: plain http to another machine: whoever is on the way reads and changes what is said; write https`]
     if (server.kind !== 'command') return []
     const command = [server.program, ...server.arguments]
     const floating = floatingOf(command)

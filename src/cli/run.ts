@@ -26,13 +26,16 @@ export function addRun(program: Command, shell: Shell): void {
     .passThroughOptions()
   examples(
     shared(command),
-    'MCP_API_KEY=mcp_… portcullis run --name files -- mcp-server-filesystem ./data',
-    'MCP_API_KEY=mcp_… portcullis run -c portcullis.yaml --name files',
+    'MCP_API_KEY=mcp_… portcullis run -c ~/portcullis.yaml --name files -- mcp-server-filesystem ./data',
+    'MCP_API_KEY=mcp_… portcullis run -c ~/portcullis.yaml --name files',
   )
   command.action((words: readonly string[], options: Options) => run(words, options, shell))
 }
 
 async function run(words: readonly string[], options: Options, { terminal, version }: Shell): Promise<void> {
+  // A client starts us in whatever folder it stands, perhaps in one that a stranger has filled: the law does not come from there.
+  if (options.config === undefined)
+    throw misuse('name the configuration with -c; none is taken from the folder that a client was started in')
   const written = openConfig(options.config)
   const [name, server] = choose(words, options.name, written)
   if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)

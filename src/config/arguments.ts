@@ -7,6 +7,7 @@ import { flag, size, some, text, word } from './values.ts'
 const KINDS = [
   'path',
   'url',
+  'email',
   'sql',
   'sql-literal',
   'sql-identifier',
@@ -28,12 +29,13 @@ const BELONGS = {
   schemes: 'url',
   hosts: 'url',
   private: 'url',
+  domains: 'email',
   engine: 'sql',
   readOnly: 'sql',
   options: 'shell-argument',
 } as const satisfies Readonly<Record<string, (typeof KINDS)[number]>>
 type Bound = keyof typeof BELONGS
-const BOUNDS: readonly Bound[] = ['within', 'schemes', 'hosts', 'private', 'engine', 'readOnly', 'options']
+const BOUNDS: readonly Bound[] = ['within', 'schemes', 'hosts', 'private', 'domains', 'engine', 'readOnly', 'options']
 
 const oneOf = <const Names extends readonly string[]>(names: Names) => z.enum(names, { error: `expected one of ${names.join(', ')}` })
 
@@ -55,6 +57,11 @@ const argument = z
         .optional()
         .describe('Where a URL may lead. Default anywhere public.'),
       private: flag().optional().describe('Whether a URL may lead to private and loopback addresses. Default false.'),
+      domains: some(word(/^(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)+$/, 'a domain such as example.com or *.example.com, in lower case'), 'a domain')
+        .optional()
+        .describe(
+          'Where mail may go. Then so may that of every other field of recipients (to, cc, bcc) and nowhere else. Default anywhere.',
+        ),
       engine: oneOf(ENGINES).optional().describe('Which database reads the SQL. Default: it must be harmless for each.'),
       readOnly: flag().optional().describe('Whether SQL may only read. Default true.'),
       options: flag().optional().describe('Whether a word for a program may be an option. Default false.'),
@@ -83,6 +90,7 @@ export interface ArgumentConfig {
   readonly schemes?: readonly string[]
   readonly hosts?: readonly string[]
   readonly private?: boolean
+  readonly domains?: readonly string[]
   readonly engine?: (typeof ENGINES)[number]
   readonly readOnly?: boolean
   readonly options?: boolean
@@ -102,6 +110,7 @@ function defined({
   maxBytes,
   schemes,
   hosts,
+  domains,
   engine,
   readOnly,
   options,
@@ -112,6 +121,7 @@ function defined({
     ...(maxBytes === undefined ? {} : { maxBytes }),
     ...(schemes === undefined ? {} : { schemes }),
     ...(hosts === undefined ? {} : { hosts }),
+    ...(domains === undefined ? {} : { domains }),
     ...(mayBePrivate === undefined ? {} : { private: mayBePrivate }),
     ...(engine === undefined ? {} : { engine }),
     ...(readOnly === undefined ? {} : { readOnly }),

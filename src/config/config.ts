@@ -43,6 +43,7 @@ export interface CommandServer {
   readonly timeoutMs: number
   readonly shared: boolean
   readonly roots: boolean
+  readonly sampling?: true
   readonly maxProcesses: number
   readonly idleMs: number
   /** What it may touch. `off`: the operator wrote that it has none; absent: nothing was written. */
@@ -57,6 +58,7 @@ export interface UrlServer {
   readonly credential?: CredentialConfig
   readonly timeoutMs: number
   readonly tls?: UpstreamTlsConfig
+  readonly sampling?: true
 }
 
 export type ServerConfig = CommandServer | UrlServer | AdminServer
@@ -235,10 +237,10 @@ function nodeOf(host: string): string {
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
   const timeoutMs = written.timeout
   const credential = written.credential === undefined ? undefined : settleCredential(written.credential)
-  const { url, tls } = written
+  const { url, tls, sampling = false } = written
   if (url !== undefined) {
     const shown = { ...(credential && { credential }), ...(tls && { tls: settleUpstreamTls(tls, directory) }) }
-    return { kind: 'url', url, timeoutMs, ...shown }
+    return { kind: 'url', url, timeoutMs, ...shown, ...(sampling && { sampling }) }
   }
   const [program = '', ...rest] = written.command ?? []
   return commandServer([program, ...rest], directory, environment, written)
@@ -251,7 +253,7 @@ export function commandServer(
   environment: Environment,
   written: Pick<
     Settings['servers'][string],
-    'timeout' | 'env' | 'credential' | 'cwd' | 'shared' | 'roots' | 'maxProcesses' | 'idle' | 'sandbox'
+    'timeout' | 'env' | 'credential' | 'cwd' | 'shared' | 'roots' | 'sampling' | 'maxProcesses' | 'idle' | 'sandbox'
   >,
 ): CommandServer {
   const sandbox = written.sandbox === undefined ? undefined : settleSandbox(written.sandbox, directory)
@@ -267,6 +269,7 @@ export function commandServer(
     timeoutMs: written.timeout,
     shared: written.shared ?? false,
     roots: written.roots ?? false,
+    ...(written.sampling === true && { sampling: true }),
     maxProcesses: written.maxProcesses ?? PROCESSES_MAX,
     idleMs: written.idle ?? PROCESS_IDLE_MS,
     ...(sandbox === undefined ? {} : { sandbox }),

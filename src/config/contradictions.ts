@@ -92,9 +92,8 @@ function contradictingCredential(
     )
   if (credential.tokenExchange !== undefined && oauth === undefined && issuers.length === 0 && jwtSecret === undefined)
     found.push(told('tokenExchange', 'expected authentication.issuers or oauth: without tokens there is nothing to exchange'))
-  const { protocol, hostname } = new URL(url)
   const isPersonal = credential.connection !== undefined || credential.tokenExchange !== undefined
-  if (protocol === 'http:' && !isLoopback(hostname) && (isPersonal || settings.profile === 'strict'))
+  if (isPlainAbroad(url) && (isPersonal || settings.profile === 'strict'))
     found.push({ path: ['servers', name, 'url'], expected: 'expected an https:// URL, because a credential goes over it' })
   return found
 }
@@ -118,9 +117,19 @@ function strictly(settings: Settings): readonly Contradiction[] {
       expected: 'expected an https:// adminUrl in profile strict, because passwords are typed there',
     })
   }
-  for (const [name, { command, sandbox }] of Object.entries(servers))
+  for (const [name, { command, sandbox, url: at, credential }] of Object.entries(servers)) {
+    // With a credential it is told already.
+    if (at !== undefined && credential === undefined && isPlainAbroad(at))
+      found.push({ path: ['servers', name, 'url'], expected: 'expected an https:// URL in profile strict, because others are on the way' })
     if (command !== undefined) found.push(...loose(command, sandbox).map((rest) => ({ ...rest, path: ['servers', name, ...rest.path] })))
+  }
   return found
+}
+
+/** Plain http to another machine. */
+export function isPlainAbroad(url: string): boolean {
+  const { protocol, hostname } = new URL(url)
+  return protocol === 'http:' && !isLoopback(hostname)
 }
 
 function inheritsItself(name: string, roles: Settings['access']['roles']): boolean {

@@ -23,6 +23,12 @@ const output = z.strictObject({
     .describe('Personal data. None is looked for unless kinds are named.'),
   internals: treatment.prefault('redact').describe('Stack traces, internal addresses and paths of home folders, in errors.'),
   links: treatment.prefault('redact').describe('Links and pictures of others whose URL carries something out.'),
+  forms: z
+    .enum(['off', 'report', 'block'], { error: 'expected off, report or block' })
+    .prefault('block')
+    .describe(
+      'Forms of a server that ask the person at a client for a credential (elicitation). block: the call in which it asks is refused.',
+    ),
   maxBytes: size('64KiB', '1GiB').prefault('16MiB').describe('Larger messages are not looked at.'),
   larger: z.enum(['block', 'pass'], { error: 'expected block or pass' }).prefault('block').describe('What becomes of those.'),
 })

@@ -33,6 +33,7 @@ export type Purpose =
   | 'sealed-values'
   | 'sealed-records'
   | 'connections'
+  | 'servers'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */

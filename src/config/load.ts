@@ -1,5 +1,5 @@
 /** File and environment in, Config out, or a Fault that lists every mistake. The only place that reads the environment. */
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { homedir, hostname } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { z } from 'zod'
@@ -20,6 +20,7 @@ export const DEFAULT_FILE = 'portcullis.yaml'
 /** Further apart than this, a name was not meant. */
 const TYPO_DISTANCE_MAX = 3
 const RUN_TIMEOUT_MS = 60_000
+const WRITABLE_BY_ALL = 0o002
 
 interface Reading {
   /** As the operator named it: mistakes are told with it. */
@@ -113,13 +114,15 @@ export function findPlainSecrets(file: string): readonly string[] {
   return linesOf(file, plainSecrets(readText(file), configSchema()))
 }
 
+/** Who writes it decides everything, and may have commands run. */
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8')
+    if (process.platform === 'win32' || (statSync(file).mode & WRITABLE_BY_ALL) === 0) return readFileSync(file, 'utf8')
   } catch (cause) {
     const isMissing = (cause as NodeJS.ErrnoException).code === 'ENOENT' // readFileSync throws nothing else
     throw new Fault('FAULT_CONFIG', isMissing ? `${file}: there is no such file` : `${file}: cannot be read`, { cause })
   }
+  throw new Fault('FAULT_CONFIG', `${file}: everybody may write it; run "chmod o-w ${file}"`)
 }
 
 function fault(file: string, mistakes: readonly Mistake[]): Fault {

@@ -68,6 +68,9 @@ const server = z
       roots: flag()
         .optional()
         .describe('Whether callers may tell it folders of theirs (roots). Many servers open what they are told. Default false.'),
+      sampling: flag()
+        .optional()
+        .describe("Whether it may have the client's model answer questions of its own (sampling), at the client's expense. Default false."),
       shared: flag()
         .optional()
         .describe('One process for everybody. Only for servers that keep nothing about their callers. Default false.'),

@@ -33,6 +33,7 @@ export type EventType =
   | 'upstream.stopped'
   | 'upstream.noise'
   | 'upstream.unconfined'
+  | 'upstream.changed'
   | 'upstream.refused'
   | 'upstream.limited'
   | 'egress.refused'

@@ -2,11 +2,13 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AssertionConfig } from '../config/assertions.ts'
 import type { OAuthConfig, SignInConfig } from '../config/oauth.ts'
+import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
 import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/bearer-issuer.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import type { Resources } from '../identity/resource.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
+import { FOREIGN } from '../oauth/accounts.ts'
 import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
 import type { AssertionOptions, ResourceOptions, ScopeOptions, SignInOptions } from '../oauth/options.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
@@ -63,8 +65,21 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     onEvent: (entry) => journal.write(entry),
   })
   const rules = { ...embeddedRules(publicUrl, oauth.accessTokenMs), machines: [WORKLOAD_CLIENT] }
-  const issuer = createTokenIssuer(rules, [ALGORITHM], keysOf(server))
+  const issuer = { ...createTokenIssuer(rules, [ALGORITHM], keysOf(server)), stands: standingAt(server) }
   return { server, issuer, close: async () => void (await Promise.all([fetch.close(), issuerFetch.close()])) }
+}
+
+/**
+ * A token says who somebody was when it was issued; asked at every call, whoever was disabled, lost a role or was removed is out at the next one.
+ * Who signed in elsewhere, or was vouched for, is there as long as their token: nobody tells us when they go.
+ */
+function standingAt({ accounts, clients }: AuthorizationServer): (principal: Principal) => Promise<boolean> {
+  return async ({ subject, roles }) => {
+    if (subject.includes(FOREIGN)) return true
+    const now = await accounts.find(subject)
+    // No user: a client that got the token for itself (RFC 9068 §2.2), perhaps exchanged since by another one.
+    return now === undefined ? clients.has(subject) : roles.every((role) => now.roles.includes(role))
+  }
 }
 
 function pemOf(presented: ReturnType<NonNullable<House['clients']['certificateOf']>>): string | undefined {

@@ -86,7 +86,7 @@ function openUrl(
 }
 
 function openCommand(name: string, server: CommandServer, deps: HttpDeps, { house: { config }, onText }: BehindParts): Upstream {
-  const { kind: _kind, roots: _roots, program, arguments: rest, secrets = {}, sandbox, ...spec } = server
+  const { kind: _kind, roots: _roots, sampling: _sampling, program, arguments: rest, secrets = {}, sandbox, ...spec } = server
   const prefixes = ['mcp', config.authentication.apiKeys.prefix]
   const secretEnv = Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, secret.reveal()]))
   return createStdioUpstream(

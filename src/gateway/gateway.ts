@@ -29,6 +29,7 @@ import { ConnectLinks } from './connections.ts'
 import { sampleGateway } from './metrics.ts'
 import { openPeers, type Peers } from './peers.ts'
 import { createServerLog } from './server-log.ts'
+import { tellMoved } from './whereabouts.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -132,6 +133,7 @@ class RunningGateway implements Gateway {
     if (config.admin !== undefined) this.#admin = await openAdmin(this.house, config.admin, this.#options.onFault)
     edge = this.#edge(publicUrl, routes, resources)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: front.url, by: 'gateway' })
+    await tellMoved(this.house, this.#options.onFault)
     await this.#tellUnconfined()
     const servers = Object.fromEntries(
       [...routes].filter(([path]) => path !== '/mcp').map(([path, route]) => [route.server, publicUrl + path]),

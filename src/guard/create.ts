@@ -27,12 +27,14 @@ import type { Store } from '../store/store.ts'
 import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import { type Anomalies, lawOf, openAnomalies } from './anomalies.ts'
+import { Withheld } from './capabilities.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
 import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
 import { openStore } from './open-store.ts'
+import { keyPrefixesOf } from './outlet.ts'
 import { openPeople } from './people.ts'
 import { createScreens } from './screens.ts'
 import { sinksOf } from './sinks.ts'
@@ -171,7 +173,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     pageOf: people.pageOf,
     notify: people.notify,
   })
-  const stations = withFlow(line, { config: config.flow, store, clock, isRead: () => law.readsFlow })
+  const stations = withFlow(line, { config, store, clock, isRead: () => law.readsFlow })
   const close = async (): Promise<void> => {
     await limits.close()
     await anomalies?.reactions.close()
@@ -248,14 +250,14 @@ function stationsOf(
     maxCalls: limits.calls.total,
     budget: createBudget(flow, store, clock),
     input: inspect.input,
-    output: { ...inspect.output, keyPrefixes: ['mcp', authentication.apiKeys.prefix] },
+    output: { ...inspect.output, keyPrefixes: keyPrefixesOf(authentication) },
     screen: createScreens({ level: inspect.input, tools: access.tools }),
     connected: new Set(
       Object.entries(servers).flatMap(([name, server]) =>
         server.kind === 'url' && server.credential?.kind === 'connection' ? [name] : [],
       ),
     ),
-    rootless: new Set(Object.entries(servers).flatMap(([name, server]) => (server.kind === 'command' && !server.roots ? [name] : []))),
+    withheld: new Withheld(servers),
   }
 }
 

@@ -1,6 +1,6 @@
 /** Flow: what has entered a conversation goes with it. Around the stations of the line, where labels come in and where they are asked for. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { FlowConfig } from '../config/flow.ts'
+import type { Config } from '../config/config.ts'
 import type { Call, Message, Resource } from '../core/call.ts'
 import { type Finding, isOfFlow, OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
@@ -11,11 +11,13 @@ import { SILENCE, type Spoken, spokenIn, type Tail } from '../inspect/spoken.ts'
 import type { Store } from '../store/store.ts'
 import { createPlaces, type FlowStore, type Place } from './flow-places.ts'
 import { FlowRecord, type Holder, personOf } from './flow-record.ts'
+import { createSentSecrets } from './flow-secrets.ts'
 import type { Stations } from './guard.ts'
+import { keyPrefixesOf } from './outlet.ts'
 
 export interface FlowParts {
-  /** Undefined: nothing is kept track of. */
-  readonly config: FlowConfig | undefined
+  /** Without `flow` nothing is kept track of. */
+  readonly config: Pick<Config, 'flow' | 'authentication'>
   readonly store: Store
   readonly clock: Clock
   /** Whether a policy of the operator's reads `context.flow`: then it is looked up for every call. */
@@ -28,10 +30,11 @@ const PICTURES_MAX = 4
 
 type Findings = readonly Finding[]
 
-export function withFlow(stations: Stations, { config, store, clock, isRead }: FlowParts): Stations {
+export function withFlow(stations: Stations, { config: { flow: config, authentication }, store, clock, isRead }: FlowParts): Stations {
   if (config === undefined) return stations
   const placeOf = createPlaces(config)
   const record = new FlowRecord(store, clock)
+  const secretsIn = createSentSecrets(keyPrefixesOf(authentication))
   /** By Call.id: what has entered by an answer, so that a stream writes it once. */
   const entered = new Map<string, Set<string>>()
   /** How each call's stream ended last: an order may be said in two halves. */
@@ -46,8 +49,11 @@ export function withFlow(stations: Stations, { config, store, clock, isRead }: F
       const { kind } = call.resource
       const place = placeOf(call.resource)
       if (kind === 'server' || kind === 'task' || !(place.isSink || place.writes.length > 0 || isRead())) return carried
+      const secrets = place.isExternal ? secretsIn(call) : NOTHING
       return Promise.all([carried, record.labelsOf(personOf(principal))]).then(([findings, labels]) =>
-        labels.length === 0 ? findings : [...findings, ...labels.map(carriedLabel), ...(place.isSink ? pictured(call.arguments) : [])],
+        labels.length + secrets.length === 0
+          ? findings
+          : [...findings, ...labels.map(carriedLabel), ...secrets, ...(place.isSink && labels.length > 0 ? pictured(call.arguments) : [])],
       )
     },
     begin: (call, trail) => {

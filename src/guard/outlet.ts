@@ -86,6 +86,11 @@ export function createOutlet(parts: OutletParts): Outlet {
 
 const AS_IT_IS: LetGo = (message) => message
 
+/** How API keys begin: those of this installation, and those of one as it comes. */
+export function keyPrefixesOf({ apiKeys }: { readonly apiKeys: { readonly prefix: string } }): readonly string[] {
+  return ['mcp', apiKeys.prefix]
+}
+
 function treatmentsOf({ secrets, personal, internals, links }: OutputSettings): ReadonlyMap<string, Exclude<Treatment, 'off'>> {
   const written: readonly (readonly [OutputLabel, Treatment])[] = [
     ['secret', secrets],

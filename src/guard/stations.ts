@@ -15,11 +15,13 @@ import type { Store } from '../store/store.ts'
 import type { Anomalies } from './anomalies.ts'
 import { Approved, type Said } from './approved.ts'
 import { type Asking, createAsking } from './asking.ts'
+import type { Withheld } from './capabilities.ts'
 import { Catalog } from './catalog.ts'
 import { type Connecting, createConnecting } from './connecting.ts'
 import { Declared } from './declared.ts'
 import type { Definitions } from './definitions.ts'
 import type { Budget } from './flow-budget.ts'
+import { type FormTreatment, withForms } from './forms.ts'
 import type { Stations } from './guard.ts'
 import { checkHeld, withHeld } from './holds.ts'
 import { Inquiry } from './inquiry.ts'
@@ -36,13 +38,12 @@ import {
 import { countFailures, createMeter, type KeyIdOf, type Meter } from './limited.ts'
 import { filterList, limitCaching, limitRevisions } from './lists.ts'
 import { checkMirrors } from './mirrors.ts'
-import { createOutlet, type Outlet, type OutputSettings } from './outlet.ts'
+import { createOutlet, type Outlet, type OutletParts, type OutputSettings } from './outlet.ts'
 import { createQuestions } from './questions.ts'
 import { createRecall, type Recall } from './recalled.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { checkReceipt, refusal } from './refusal.ts'
 import { checkInputRequests, kindOfResult } from './results.ts'
-import { withoutRoots } from './roots.ts'
 import type { StateSeal } from './state.ts'
 import { mayTell, narrowListen } from './subscriptions.ts'
 import { TaskOwners } from './tasks.ts'
@@ -66,8 +67,8 @@ export interface Parts {
   readonly clock: Clock
   /** Calls under way at once. */
   readonly maxCalls: number
-  /** Servers that are told no roots. */
-  readonly rootless: ReadonlySet<string>
+  /** What of clients is not told to servers. */
+  readonly withheld: Withheld
   /** Servers where each user has connected an account. */
   readonly connected: ReadonlySet<string>
   /** `inspect.input` */
@@ -79,7 +80,7 @@ export interface Parts {
   /** What the arguments of a call carry. */
   readonly screen?: Screen
   /** `inspect.output` */
-  readonly output: OutputSettings
+  readonly output: OutputSettings & { readonly forms: FormTreatment }
   /** Of what may leave; absent where nothing is counted. */
   readonly budget?: Budget | undefined
   readonly approvals: Approvals
@@ -93,7 +94,7 @@ export interface Parts {
 const FULL_WAIT_MS = 1_000
 
 export function createStations(parts: Parts): Stations {
-  const { history, seal, clock, rootless, limits, connected } = parts
+  const { history, seal, clock, withheld, limits, connected } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock)
   const catalog = new Catalog()
@@ -120,8 +121,7 @@ export function createStations(parts: Parts): Stations {
     enforce: createEnforce(observing, asking, { meter, tasks, approved, recall }),
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
-      const listening = narrowListen(call, asking.permits(principal))
-      return rootless.has(call.resource.server) ? withoutRoots(listening) : listening
+      return withheld.narrow(narrowListen(call, asking.permits(principal)))
     },
     begin: (call, trail) => both(history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))), recall.confirm(call)),
     direct: (call, principal, forward) => {
@@ -133,7 +133,7 @@ export function createStations(parts: Parts): Stations {
       const { body } = message
       meter.answered(message, principal, call)
       approved.answered(call, message)
-      if (body.method === 'roots/list' && rootless.has(call.resource.server)) return undefined
+      if (withheld.asks(call.resource.server, body.method)) return undefined
       if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
       const letGo = outlet(message, call, principal)
       if (body.method !== undefined) return mayTell(message, call.resource.server, asking.permits(principal)) ? letGo(message) : undefined
@@ -215,12 +215,15 @@ function releaseResult(
 }
 
 function outletOf({ output, profile }: Parts, catalog: Catalog, { decide }: Asking): Outlet {
-  return createOutlet({
+  const observing = profile === 'observe'
+  const judge: OutletParts['judge'] = (principal, { resource }, findings) => decide(principal, 'receive', resource, findings)
+  const outlet = createOutlet({
     settings: output,
-    judge: (principal, { resource }, findings) => decide(principal, 'receive', resource, findings),
+    judge,
     outputSchemaOf: ({ resource: { server, name } }, principal) => catalog.find(server, name, principal)?.definition,
-    observing: profile === 'observe',
+    observing,
   })
+  return withForms(outlet, { treatment: output.forms, judge, observing })
 }
 
 function full(maxCalls: number): Denial {
@@ -252,7 +255,7 @@ function both(written: Promise<void>, confirmed: Promise<void> | undefined): Pro
 }
 
 /** Once for all who wait, and written down before. */
-function toolsAsker({ history, rootless, clock, definitions }: Parts, catalog: Catalog, recall: Recall): Ask {
+function toolsAsker({ history, withheld, clock, definitions }: Parts, catalog: Catalog, recall: Recall): Ask {
   const begin = (call: Call, principal: Principal): Promise<void> => {
     const { server } = call.resource
     const resource = { kind: 'server', server, name: server } as const
@@ -260,8 +263,7 @@ function toolsAsker({ history, rootless, clock, definitions }: Parts, catalog: C
     return both(written, recall.confirm(call))
   }
   const inquiry = new Inquiry({ catalog, clock, begin, ...(definitions === undefined ? {} : { definitions }) })
-  const narrow = (asked: Call): Call => (rootless.has(asked.resource.server) ? withoutRoots(asked) : asked)
-  return (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(narrow(asked), who))
+  return (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(withheld.narrow(asked), who))
 }
 
 function inspectorOf(

@@ -24,6 +24,8 @@ export interface TokenIssuer {
   revision(): number
   /** Its answer about an opaque token (RFC 7662); the very same one as long as it is believed. @throws Fault when it cannot be asked. */
   readonly introspect?: (text: string) => Introspected | Promise<Introspected>
+  /** Whether who a token speaks for is still there and still is what it says: of an issuer that we can ask at every call, because it is ours. @throws Fault when it cannot be asked. */
+  readonly stands?: (principal: Principal) => Promise<boolean>
 }
 
 export interface KnownToken {

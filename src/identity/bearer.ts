@@ -74,7 +74,7 @@ export class Bearer implements Scheme {
     const token = this.#tokenOf.get(principal)
     if (token === undefined) return undefined
     if (token.expiresAt <= this.#options.clock()) throw outlived('the token has expired')
-    await this.#options.revocations.check(token.revocation)
+    await this.#checkStanding(token)
     return token.expiresAt
   }
 
@@ -84,9 +84,15 @@ export class Bearer implements Scheme {
     if (!token.isForAll && !token.audiences.some((audience) => urls.includes(audience))) throw outlived('the token is for another audience')
     const proved = this.#prove(token, text, credential, call, urls)
     if (proved !== undefined) await proved
-    await this.#options.revocations.check(token.revocation)
+    await this.#checkStanding(token)
     if (this.#options.keepsPresented === true) this.#presented.set(token.principal, credential.secret)
     return token.principal
+  }
+
+  /** Asked at every call: a token may have been revoked since, and who it speaks for may have been disabled or have lost a role. */
+  async #checkStanding({ revocation, issuer, principal }: KnownToken): Promise<void> {
+    const [stands = true] = await Promise.all([issuer.stands?.(principal), this.#options.revocations.check(revocation)])
+    if (!stands) throw outlived('who the token speaks for is no longer what it says')
   }
 
   /** Whoever presents a bound token must hold what it is bound to (RFC 9449 §7.1, RFC 8705 §3). */

@@ -9,6 +9,7 @@ import { type ArgumentRule, type Kind, type Leaf, leafOfName, type Shape, shapeO
 import { isStated, type Label, type Level } from './labels.ts'
 import { judgeMembers, judgeName } from './names.ts'
 import { judgePath } from './path.ts'
+import { judgeRecipients } from './recipients.ts'
 import { judgeRegex } from './regex.ts'
 import { judgeArgument, judgeCommand } from './shell.ts'
 import { judgeIdentifier, judgeStatement } from './sql.ts'
@@ -44,6 +45,7 @@ export type Screen = (values: JsonObject) => readonly Finding[]
 const JUDGES: Readonly<Record<Kind, (text: string, leaf: Leaf) => Label | undefined>> = {
   path: judgePath,
   url: judgeUrl,
+  email: judgeRecipients,
   sql: judgeStatement,
   'sql-literal': judgeLiteral,
   'sql-identifier': judgeIdentifier,
@@ -78,6 +80,12 @@ export function createScreen({ level, tools }: ScreenSettings): (tool: ScreenedT
   }
 }
 
+/** What the fields of recipients are called. */
+const ADDRESSED =
+  'to cc bcc To Cc Bcc CC BCC recipient recipients toRecipients ccRecipients bccRecipients to_recipients cc_recipients bcc_recipients'.split(
+    ' ',
+  )
+
 interface NamedRules {
   readonly pattern: Pattern
   readonly written: Readonly<Record<string, ArgumentRule>>
@@ -89,6 +97,9 @@ function rulesFor(rules: readonly NamedRules[], { server, name }: ScreenedTool):
     if (!isCovered(pattern, server, name)) continue
     for (const [argument, rule] of Object.entries(written)) found.set(argument, { ...found.get(argument), ...rule })
   }
+  // Mail that may go to some domains only may not go elsewhere by the field that nobody thought of.
+  const addressed = [...found.values()].find(({ domains }) => domains !== undefined)
+  if (addressed !== undefined) for (const field of ADDRESSED) if (!found.has(field)) found.set(field, addressed)
   return Object.fromEntries(found)
 }
 

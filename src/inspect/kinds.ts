@@ -1,6 +1,7 @@
 /** What each text in a tool's arguments is for: as an operator wrote it, else as the tool's schema says it, else as its name does; else text. */
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { PathRule } from './path.ts'
+import type { RecipientRule } from './recipients.ts'
 import type { ArgumentRule as ShellRule } from './shell.ts'
 import type { SqlRule } from './sql.ts'
 import type { UrlRule } from './url.ts'
@@ -8,6 +9,7 @@ import type { UrlRule } from './url.ts'
 export type Kind =
   | 'path'
   | 'url'
+  | 'email'
   | 'sql'
   | 'sql-literal'
   | 'sql-identifier'
@@ -22,7 +24,7 @@ export type Kind =
   | 'opaque'
 
 /** What may be said of an argument. Without a kind, the kind is inferred. */
-export interface ArgumentRule extends PathRule, UrlRule, SqlRule, ShellRule {
+export interface ArgumentRule extends PathRule, UrlRule, RecipientRule, SqlRule, ShellRule {
   readonly kind?: Kind
   /** UTF-8 bytes. */
   readonly maxBytes?: number

@@ -26,6 +26,7 @@ export const LABELS = {
   'nosql-operator': 'strict',
   'ambiguous-name': 'standard',
   // Of a kind.
+  recipient: 'standard',
   'path-traversal': 'standard',
   'path-form': 'standard',
   'sensitive-file': 'standard',

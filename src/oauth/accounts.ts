@@ -16,7 +16,7 @@ const ROLE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/
 const RANDOM_BYTES = 18
 const ATTEMPTS = 16
 /** Between the name of a provider and a subject there; no local name has it. */
-const FOREIGN = '|'
+export const FOREIGN = '|'
 
 /** What may be shown of a local user. Instants are milliseconds since the epoch. */
 export interface UserView {
@@ -91,7 +91,7 @@ export class Accounts {
     return this.#change(name, (user) => ({ ...user, roles }))
   }
 
-  /** Signs in no more, and gets no token any more; what was issued ends with its own short life. */
+  /** Signs in no more, gets no token any more, and those that were issued open nothing at this gateway from their next call on. */
   setStatus(name: string, status: UserView['status']): Promise<UserView> {
     return this.#change(name, (user) => ({ ...user, status }))
   }

@@ -111,7 +111,11 @@ export class Clients {
     return found.sort((left, right) => left.createdAt - right.createdAt)
   }
 
-  /** Its tokens are refused from their next refresh on. @throws Fault `FAULT_CLIENT` when there is none. */
+  async has(id: string): Promise<boolean> {
+    return (await this.#store.get(KEYS.client(id))) !== undefined
+  }
+
+  /** Gets nothing more; the tokens that it got for itself open nothing at this gateway from their next call on. @throws Fault `FAULT_CLIENT` when there is none. */
   async remove(id: string): Promise<ClientRecord> {
     const value = await this.#store.take(KEYS.client(id))
     if (value === undefined) throw new Fault('FAULT_CLIENT', `There is no client ${id}`)

@@ -11,6 +11,8 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs'
 import { Fault } from '../core/denial.ts'
 
+const WRITABLE_BY_ALL = 0o002
+
 /** A policy file as it was read. */
 export interface PolicyFile {
   /** As it is to be shown in messages. */
@@ -40,7 +42,11 @@ export const POLICY_FILE_MAX_BYTES = 1024 * 1024
 export function readPolicies(paths: readonly (string | URL)[], shown: (path: string | URL) => string = String): PolicyFile[] {
   return paths.map((path) => {
     try {
-      if (statSync(path).size > POLICY_FILE_MAX_BYTES) throw new Error(`larger than ${POLICY_FILE_MAX_BYTES} bytes`)
+      const { size, mode } = statSync(path)
+      if (size > POLICY_FILE_MAX_BYTES) throw new Error(`larger than ${POLICY_FILE_MAX_BYTES} bytes`)
+      // Our own lies where the package does.
+      if (typeof path === 'string' && process.platform !== 'win32' && (mode & WRITABLE_BY_ALL) !== 0)
+        throw new Error(`everybody may write it; run "chmod o-w ${path}"`)
       return { path: shown(path), text: new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(readFileSync(path)) }
     } catch (error) {
       throw new Fault('FAULT_POLICY', `${shown(path)}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })

@@ -68,6 +68,9 @@ export const KEYS = {
   pins: 'pin/',
   /** A definition, by its digest. */
   definition: (digest: string): string => keyOf('definition', digest),
+  /** Where a server stood when a gateway last started, in keyed hashes. */
+  server: (name: string): string => keyOf('server', name),
+  servers: 'server/',
   /** That a server has listed all that it has of a kind, so that what comes later is new. */
   listed: (server: string, kind: string): string => keyOf('listed', server, kind),
   allListed: 'listed/',

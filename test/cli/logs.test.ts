@@ -57,27 +57,32 @@ test('logs shows what a server said, as text and as JSON, and follows it', async
   assert.ok(!existsSync(join(there.folder, 'p.db')), 'to read a log no store is made')
 })
 
-test('check warns of a server without a sandbox, of a floating version, and of a sandbox that cannot be had', async (t) => {
+test('check warns of a server without a sandbox, of a floating version, of a sandbox that cannot be had, and of plain http to another machine', async (t) => {
   const there = install(
     t,
     `servers:
   bare: { command: [mcp-server-x] }
   floats: { command: [npx, -y, thing@latest], sandbox: off }
   lost: { command: [cat], sandbox: { read: [./nowhere] } }
+  plain: { url: "http://tools.internal/mcp" }
 `,
   )
   const { code, out } = await there.run(['check', '--json'])
   assert.equal(code, 0)
   const { warnings } = JSON.parse(out)
-  assert.equal(warnings.length, 3)
+  assert.equal(warnings.length, 4)
   assert.match(warnings[0], /^servers\.bare: no sandbox is written/)
   assert.match(warnings[1], /^servers\.floats\.command: thing@latest is whichever version is the newest/)
   assert.match(warnings[2], /^servers\.lost\.sandbox: it will not be started: /)
+  assert.match(warnings[3], /^servers\.plain\.url: plain http to another machine/)
 })
 
 test('run holds a bare command line to profile strict', async (t) => {
   const there = install(t, 'profile: strict\n')
-  const [bare, floating] = await Promise.all([there.run(['run', '--', 'cat']), there.run(['run', '--', 'npx', 'thing'])])
+  const [bare, floating] = await Promise.all([
+    there.run(['run', '-c', 'portcullis.yaml', '--', 'cat']),
+    there.run(['run', '-c', 'portcullis.yaml', '--', 'npx', 'thing']),
+  ])
   assert.deepEqual([bare.code, floating.code], [3, 3])
   assert.match(bare.errors, /cat: expected a sandbox in profile strict/)
 })

@@ -85,7 +85,7 @@ const INITIALIZE = `${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initializ
 test('run guards one server over stdio with the key from the environment, and nothing else stands on standard output', async (t) => {
   const there = install(t, `${CONFIG}audit: { file: stdout }\n`)
   const { key } = await createKey(there, '--role', 'user')
-  const face = there.start(['run', '--name', 'secure'], { MCP_API_KEY: key })
+  const face = there.start(['run', '-c', 'portcullis.yaml', '--name', 'secure'], { MCP_API_KEY: key })
   face.child.stdin?.write(INITIALIZE)
   assert.match(await face.line((line) => line.includes('"id":1')), /"serverInfo"/)
   face.child.stdin?.end()
@@ -97,18 +97,27 @@ test('run guards one server over stdio with the key from the environment, and no
 
 test('run takes a command line, and without a key every call is refused', async (t) => {
   const there = install(t, CONFIG)
-  const { code, out } = await there.run(['run', '--', process.execPath, '-e', 'process.exit(9)'], { input: INITIALIZE })
+  const { code, out } = await there.run(['run', '-c', 'portcullis.yaml', '--', process.execPath, '-e', 'process.exit(9)'], {
+    input: INITIALIZE,
+  })
   assert.equal(code, 0)
   const answer = JSON.parse(out)
   assert.equal(answer.error.data.code, 'unauthenticated')
 })
 
-test('run needs to know what to run', async (t) => {
+test('run needs to know what to run, and takes no configuration from the folder that it was started in', async (t) => {
   const there = install(t, CONFIG.replace('servers:', 'servers:\n  other: { url: "http://127.0.0.1:9/mcp" }'))
-  const [nothing, unknown] = await Promise.all([there.run(['run']), there.run(['run', '--name', 'nobody'])])
+  const config = ['-c', 'portcullis.yaml']
+  const [nothing, unknown, here] = await Promise.all([
+    there.run(['run', ...config]),
+    there.run(['run', ...config, '--name', 'nobody']),
+    there.run(['run', '--name', 'secure']),
+  ])
   assert.equal(nothing.code, 2)
   assert.equal(unknown.code, 3)
   assert.match(unknown.errors, /there is no server nobody, expected one of other, secure/)
+  assert.equal(here.code, 2)
+  assert.match(here.errors, /name the configuration with -c/)
 })
 
 test('an edited copy of the journal is caught, and the first bad record is named', async (t) => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -7,6 +7,7 @@ import { loadConfig, parseConfig, serverOf } from '../../src/config/load.ts'
 import { publicUrlOf } from '../../src/config/public-url.ts'
 import { configSchema } from '../../src/config/schema.ts'
 import { Fault } from '../../src/core/denial.ts'
+import { readPolicies } from '../../src/policy/load.ts'
 
 const ENVIRONMENT = { PATH: '/bin', HOME: '/home/x', AWS_SECRET_ACCESS_KEY: 'abc', PORT: '9000', DEPTH: '32', EMPTY: '' }
 
@@ -173,6 +174,12 @@ test('strict takes no anonymous callers and no plain http beyond this machine', 
     ).map((line) => line.split(': ')[1]),
     ['publicUrl', 'authentication.anonymous'],
   )
+  const servers = 'servers: { near: { url: "http://127.0.0.1:9/" }, far: { url: "http://tools.internal/mcp" } }\n'
+  assert.deepEqual(
+    mistakes(`profile: strict\n${servers}`).map((line) => line.split(': ')[1]),
+    ['servers.far.url'],
+  )
+  assert.deepEqual(mistakes(`profile: standard\n${servers}`), [])
   assert.deepEqual(mistakes('profile: strict\n'), [])
 })
 
@@ -191,6 +198,24 @@ test("the caller's credential on stdio comes from the variable that is named, an
 
 test('a file that is not there is told by name', () => {
   assert.throws(() => loadConfig('no/such.yaml'), { code: 'FAULT_CONFIG', message: 'no/such.yaml: there is no such file' })
+})
+
+test('what everybody may write is neither configuration nor law', { skip: process.platform === 'win32' }, (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [config, policy] = [join(folder, 'p.yaml'), join(folder, 'a.cedar')]
+  for (const file of [config, policy]) {
+    writeFileSync(file, '')
+    chmodSync(file, 0o646)
+  }
+  assert.throws(() => loadConfig(config, {}), {
+    code: 'FAULT_CONFIG',
+    message: `${config}: everybody may write it; run "chmod o-w ${config}"`,
+  })
+  assert.throws(() => readPolicies([policy]), {
+    code: 'FAULT_POLICY',
+    message: `${policy}: everybody may write it; run "chmod o-w ${policy}"`,
+  })
 })
 
 test('a file is read, and its folder is what paths are relative to', (t) => {

@@ -34,7 +34,7 @@ let proxy: CredentialProxy
 before(async () => {
   fixture = await startEverythingServer()
   gateway = await startGateway({
-    servers: { everything: { url: fixture.url } },
+    servers: { everything: { url: fixture.url, sampling: true } },
     access: ACCESS,
     // The fixture lists other tools to other clients, by what they can do: each would be new after the first list.
     inspect: { definitions: { pin: false } },

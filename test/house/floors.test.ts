@@ -173,3 +173,22 @@ test('only config/load.ts reads the environment', () => {
   const found = findLines(/\bprocess\.env\b|\bprocess\[/, (source) => (source.path === 'config/load.ts' ? [] : codeLines(source.text)))
   assert.deepEqual(found, [])
 })
+
+test('only these open connections, so that nothing is fetched past the checks of net/fetch.ts', () => {
+  const DIALS =
+    /^(?!import type).*\b(?:Agent|Pool|Client|request|connect|createSocket|dispatcher)\b.*from '(?:undici|node:(?:http|https|http2|net|tls|dgram))'/
+  const dialling = new Set(findLines(DIALS, (source) => source.text.split('\n')).map((line) => line.slice(0, line.indexOf(':'))))
+  assert.deepEqual([...dialling].sort(), [
+    'audit/outlets.ts', // the collectors that the operator named
+    'gateway/peers.ts', // the replicas that the operator named
+    'net/fetch.ts', // everything else that the house fetches, with the address checked at the connection
+    'upstream/egress.ts', // the way out of a sandbox, with the address checked at the connection
+    'upstream/forward.ts', // the inner end of that way
+    'upstream/http.ts', // the servers that the operator named
+  ])
+  // These are handed one: the guarded one on our side, the caller's own on the agent's.
+  const fetching = new Set(
+    findLines(/(?<![.#\w])fetch\(/, (source) => codeLines(source.text)).map((line) => line.slice(0, line.indexOf(':'))),
+  )
+  assert.deepEqual([...fetching].sort(), ['agent/caller.ts', 'cli/call.ts', 'oauth/provider.ts', 'oauth/sign-in.ts'])
+})

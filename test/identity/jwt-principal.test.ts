@@ -14,6 +14,9 @@ test('roles come through the map alone', async () => {
   assert.deepEqual(await rolesOf(rules, { groups: ['staff', 'admin', 'mcp-admins'] }), ['user', 'admin'])
   assert.deepEqual(await rolesOf(rules, { groups: 'staff' }), ['user'])
   assert.deepEqual(await rolesOf(rules, { roles: ['admin'], groups: ['admin', 'constructor', '__proto__'] }), [])
+  // A name is that name: not what it looks like, and not what somebody's normalisation makes of it.
+  for (const groups of ['ｓtaff', 'Staff', 'staff ', 'st\u0430ff', 'sta\uFB00'])
+    assert.deepEqual(await rolesOf(rules, { groups }), [], groups)
   assert.deepEqual(await rolesOf(rules, {}), [])
   assert.deepEqual(await rolesOf({}, { groups: ['staff'], roles: ['admin'] }), [])
 })

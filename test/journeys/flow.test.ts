@@ -106,6 +106,27 @@ for (const era of ['modern', 'legacy'] as const) {
       assert.equal(await caller.call('send', { body: 'roadmap' }), 'approval_required')
     })
 
+    test('a credential goes to strangers only with an approval, also where nothing has entered, and history does not say what it was', async () => {
+      const caller = await aCaller(era)
+      const [secret, before] = ['ghp_16C7e42F292c6912E7710c838347Ae178B4a', callsOf('send')]
+      for (const args of [
+        { body: `take ${secret}` },
+        { parts: [{ note: Buffer.from(`token=${secret}`).toString('base64') }] },
+        { password: 'hunter2-hunter2' },
+      ])
+        assert.equal(await caller.call('send', args), 'approval_required')
+      assert.equal(callsOf('send'), before)
+      assert.equal(await caller.call('send', { body: 'take the bus' }), 'ok')
+      assert.equal(await caller.call('save', { body: secret }), 'ok')
+      assert.equal(await caller.call('note', { body: secret }, 'chat'), 'ok')
+      const refused = (await house.events()).filter(({ denial }) => denial === 'approval_required').at(-3)
+      assert.deepEqual(
+        [refused?.policies, refused?.findings?.map(({ label, pointer }) => [label, pointer])],
+        [['house.flow-secrets'], [['secret', '/body']]],
+      )
+      assert.equal(JSON.stringify(await house.events()).includes(secret), false)
+    })
+
     test('what is confidential needs one by itself, also when it came as an error of the tool, and for as long as it is remembered', async () => {
       const caller = await aCaller(era)
       assert.equal(await caller.call('fail'), 'ok')

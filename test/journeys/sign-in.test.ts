@@ -4,12 +4,12 @@ import { test } from 'node:test'
 import { Client, StreamableHTTPClientTransport, UnauthorizedError } from '@modelcontextprotocol/client'
 import { Secret } from '../../src/core/secret.ts'
 import { Accounts } from '../../src/oauth/accounts.ts'
-import { aGateway } from '../fixtures/gateway.ts'
+import { aGateway, post } from '../fixtures/gateway.ts'
 import { aBareUpstream, text } from '../fixtures/upstream.ts'
 import { Person } from '../oauth/person.ts'
 import { Browser, PASSWORD } from '../oauth/world.ts'
 
-test('discovery, registration, sign-in, consent, call and refresh, all through the gateway', async () => {
+test('discovery, registration, sign-in, consent, call and refresh, all through the gateway; who loses a role or is disabled is out at the next call', async () => {
   await using upstream = await aBareUpstream({ echo: (args) => text(String(args['message'])), purge: () => text('purged') })
   await using house = await aGateway(`
 servers: { tools: { url: "${upstream.url}" } }
@@ -51,4 +51,20 @@ access:
   assert.notEqual(person.kept?.access_token, 'gone')
   await renewed.close()
   await client.close()
+
+  // What a token says of its user is held to what the user is now, at the next call.
+  const accounts = new Accounts(store, clock)
+  const call = async (): Promise<number> =>
+    (await post(url.href, 'tools/list', {}, { authorization: `Bearer ${person.kept?.access_token ?? ''}` })).status
+  assert.equal(await call(), 200)
+  await accounts.setRoles('alice', ['user', 'more'])
+  assert.equal(await call(), 200)
+  await accounts.setRoles('alice', ['more'])
+  assert.equal(await call(), 401)
+  await accounts.setRoles('alice', ['user'])
+  assert.equal(await call(), 200)
+  await accounts.setStatus('alice', 'disabled')
+  assert.equal(await call(), 401)
+  const refused = (await house.events()).findLast((event) => event.type === 'call.ended')
+  assert.deepEqual([refused?.denial, refused?.detail], ['invalid_token', 'who the token speaks for is no longer what it says'])
 })

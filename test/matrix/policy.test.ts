@@ -117,6 +117,8 @@ const SECTIONS: Readonly<Record<string, Readonly<Record<string, Column>>>> = {
     '… and untrusted': { resource: aTool('publish', 'lab'), findings: ['flow/internal', 'flow/untrusted'] },
     '… confidential': { resource: aTool('publish', 'lab'), findings: ['flow/confidential'] },
     '… approved': { resource: aTool('publish', 'lab'), findings: ['flow/confidential'], approved: true },
+    '… a credential': { resource: aTool('publish', 'lab'), findings: ['secret'] },
+    '… a credential, approved': { resource: aTool('publish', 'lab'), findings: ['secret'], approved: true },
     'lab/post': { resource: aTool('post', 'lab'), findings: ['flow/confidential'] },
     '… a picture': { resource: aTool('post', 'lab'), findings: ['flow/confidential', 'data-link'] },
   },

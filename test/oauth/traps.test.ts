@@ -344,13 +344,17 @@ test('trap 14: what is in the store opens nothing: no key, no code, no token, no
     assert.ok(!text.includes(hidden), hidden)
 })
 
-test('trap 15: a registration can be neither read, changed nor deleted by anybody', async (t) => {
+test('trap 15: a registration can be neither read, changed nor deleted by anybody, and of one address thirty are taken, then one a minute', async (t) => {
   const world = await createWorld(t)
   const { body } = await postJson(`${world.issuer}/register`, { redirect_uris: [REDIRECT] })
   assert.equal(body['registration_access_token'], undefined)
   assert.equal(body['registration_client_uri'], undefined)
   for (const method of ['GET', 'PUT', 'DELETE'])
     assert.equal((await fetch(`${world.issuer}/register/${String(body['client_id'])}`, { method })).status, 404)
+  const statuses = new Set<number>()
+  for (let n = 1; n < 30; n++) statuses.add((await postJson(`${world.issuer}/register`, { redirect_uris: ['javascript:x'] })).status)
+  assert.deepEqual([...statuses], [400])
+  assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [REDIRECT] })).status, 429)
 })
 
 test('trap 15: a body without end is refused', async (t) => {
