@@ -12,7 +12,7 @@ interface AddOptions extends Shared {
 }
 
 export function addBlock(program: Command, shell: Shell): void {
-  const block = program.command('block').description('addresses that are turned away')
+  const block = program.command('block')
   examples(
     block,
     'portcullis block add 203.0.113.7 --for 15m',

@@ -17,10 +17,7 @@ interface Options extends Shared {
 }
 
 export function addCheck(program: Command, shell: Shell): void {
-  const command = program
-    .command('check')
-    .description('read the configuration and the policies, and tell every mistake')
-    .option('--schema', 'print the JSON Schema of the configuration, for editors')
+  const command = program.command('check').option('--schema', 'print the JSON Schema of the configuration, for editors')
   examples(
     shared(command),
     'portcullis check',

@@ -35,7 +35,7 @@ type Asker =
   | { readonly kind: 'anonymous' }
 
 export function addPolicy(program: Command, shell: Shell): void {
-  const policy = program.command('policy').description('the law: what it is, and what it would say')
+  const policy = program.command('policy')
   examples(
     policy,
     'portcullis policy show',

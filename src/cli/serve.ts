@@ -9,7 +9,7 @@ import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, sayJson, styled, type Terminal } from './terminal.ts'
 
 export function addServe(program: Command, shell: Shell): void {
-  const command = program.command('serve').description('guard the servers of a configuration, over HTTP')
+  const command = program.command('serve')
   examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
   command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies and certificates again.')
   command.action((options: Shared) => serve(options, shell))

@@ -27,7 +27,7 @@ interface CreateOptions extends Shared {
 }
 
 export function addTokens(program: Command, shell: Shell): void {
-  const tokens = program.command('tokens').description('access tokens')
+  const tokens = program.command('tokens')
   examples(tokens, 'portcullis tokens create --subject ann --role user', 'portcullis tokens revoke < token.txt')
 
   const create = tokens
