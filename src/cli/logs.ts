@@ -87,9 +87,11 @@ async function follow(
   // Before the server has said anything there is no folder.
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const watcher = watch(dirname(file), look)
+  // Before anything is shown: whoever sees a line may stop it at once.
+  const stopped = stopSignal()
   try {
     look()
-    await stopSignal()
+    await stopped
   } finally {
     watcher.close()
   }

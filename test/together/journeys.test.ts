@@ -1,0 +1,4 @@
+/** x */
+import { runTogether, TOGETHER } from './together.ts'
+
+await runTogether(TOGETHER.journeys)
