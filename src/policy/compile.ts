@@ -68,9 +68,12 @@ function scopesOf(demands: Prepared['demands']): readonly string[] {
   return [...new Set(named)].sort()
 }
 
-/** Beside this file, in the sources and in what is published. */
-function houseRules(): Policy[] {
-  return readPolicies([new URL('./defaults.cedar', import.meta.url)], () => 'defaults.cedar').flatMap(parsePolicies)
+let ofTheHouse: readonly Policy[] | undefined
+
+/** Beside this file, in the sources and in what is published. Read once: they are part of this program, and no setting changes them. */
+function houseRules(): readonly Policy[] {
+  ofTheHouse ??= readPolicies([new URL('./defaults.cedar', import.meta.url)], () => 'defaults.cedar').flatMap(parsePolicies)
+  return ofTheHouse
 }
 
 function relax(policy: Policy): Policy {

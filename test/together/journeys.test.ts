@@ -1,4 +1,4 @@
-/** x */
+/** Whole stories. */
 import { runTogether, TOGETHER } from './together.ts'
 
 await runTogether(TOGETHER.journeys)

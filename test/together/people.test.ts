@@ -1,4 +1,4 @@
-/** x */
+/** People, their browsers and their agents. */
 import { runTogether, TOGETHER } from './together.ts'
 
 await runTogether(TOGETHER.people)

@@ -4,14 +4,19 @@ import { join } from 'node:path'
 import { describe } from 'node:test'
 
 /**
- * By the file here that runs them. Their tests change nothing that a process has but once: no folder, no environment.
- * `test/house/suite.test.ts` holds this to what is run.
+ * By the file here that runs them, the longest first. Their tests change nothing that a process has but once: no folder, no environment.
+ * `test/house/suite.test.ts` holds this to the test files that there are.
  */
 export const TOGETHER = {
-  pure: ['approval', 'config', 'core', 'guard', 'identity', 'inspect', 'limit', 'matrix', 'mcp', 'methods', 'policy', 'properties', 'vectors'],
-  lasting: ['audit', 'bridge', 'face', 'gateway', 'net', 'store', 'trust', 'upstream'],
   journeys: ['journeys'],
+  lasting: ['audit', 'bridge', 'face', 'gateway', 'net', 'store', 'trust', 'upstream'],
+  pure: [
+    ...['approval', 'config', 'core', 'deploy', 'guard', 'house', 'identity', 'inspect', 'limit', 'matrix', 'mcp', 'methods', 'policy'],
+    ...['properties', 'vectors'],
+  ],
   people: ['agent', 'dashboard', 'idp', 'oauth'],
+  clients: ['clients'],
+  conformance: ['conformance'],
   authors: ['embed', 'examples', 'refusals'],
   cli: ['cli'],
 } as const satisfies Readonly<Record<string, readonly string[]>>
