@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { isObject, type JsonObject } from '../core/json.ts'
-import type { Records } from '../guard/create.ts'
+import type { Records } from '../guard/records.ts'
 import {
   type ClientRecord,
   Clients,

@@ -77,10 +77,12 @@ export const GROUPS: readonly Group[] = [
   },
 ]
 
-/** Adds every command; those that no word of the command line names, by their names alone: reading their files takes most of a start. */
+/** Adds every command; those that the command line does not ask for, by their names alone: reading their files takes most of a start. */
 export async function addCommands(program: Command, shell: Shell, argv: readonly string[]): Promise<void> {
+  const [first, second] = argv.filter((word) => !word.startsWith('-'))
+  const asked = (first === 'help' ? second : first) ?? ''
   for (const { says, load } of GROUPS) {
-    if (argv.some((word) => Object.hasOwn(says, word))) (await load())(program, shell)
+    if (Object.hasOwn(says, asked)) (await load())(program, shell)
     else for (const name of Object.keys(says)) program.command(name)
     for (const command of program.commands) {
       const text = says[command.name()]

@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline'
 import { type Command, InvalidArgumentError } from 'commander'
 import { Secret } from '../core/secret.ts'
-import type { Records } from '../guard/create.ts'
+import type { Records } from '../guard/records.ts'
 import { Accounts, randomPassword, type UserView, userEntry } from '../oauth/accounts.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
