@@ -35,9 +35,7 @@ interface Row {
 }
 
 export function addAnomaly(program: Command, shell: Shell): void {
-  const anomaly = program
-    .command('anomaly')
-    .description('what is far from usual: bursts of bad credentials, odd hours, much data, strange places')
+  const anomaly = program.command('anomaly')
   examples(anomaly, 'portcullis anomaly list --since 24h', 'portcullis anomaly replay --since 7d --sensitivity high')
 
   const list = anomaly

@@ -14,7 +14,7 @@ import { type Cell, howLong, note, say, sayJson, type Terminal, table, when } fr
 const BEGINNING_MIN = 4
 
 export function addApprovals(program: Command, shell: Shell): void {
-  const approvals = program.command('approvals').description('calls that wait for the yes of a person')
+  const approvals = program.command('approvals')
   examples(
     approvals,
     'portcullis approvals list',

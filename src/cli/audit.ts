@@ -45,7 +45,7 @@ interface ExportOptions extends Shared {
 }
 
 export function addAudit(program: Command, shell: Shell): void {
-  const audit = program.command('audit').description('the journal: what happened, and the proof that the record of it is whole')
+  const audit = program.command('audit')
   examples(audit, 'portcullis audit tail -f', 'portcullis audit report --since 24h', 'portcullis audit verify')
 
   const tail = audit

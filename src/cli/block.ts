@@ -1,7 +1,7 @@
 /** `portcullis block`: addresses that are turned away, added, listed, removed; on every running gateway within a second. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { parseCidr, showCidr } from '../core/cidr.ts'
-import type { Records } from '../guard/create.ts'
+import type { Records } from '../guard/records.ts'
 import { type Block, Blocks, blockEntry, unblockEntry } from '../limit/blocks.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readSpan, type Shared, type Shell, shared } from './shell.ts'
@@ -12,7 +12,7 @@ interface AddOptions extends Shared {
 }
 
 export function addBlock(program: Command, shell: Shell): void {
-  const block = program.command('block').description('addresses that are turned away')
+  const block = program.command('block')
   examples(
     block,
     'portcullis block add 203.0.113.7 --for 15m',

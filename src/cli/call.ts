@@ -20,7 +20,7 @@ interface CallOptions extends AgentOptions {
 }
 
 export function addCall(program: Command, shell: Shell): void {
-  const list = program.command('list').description('the tools of an MCP server').argument('<url>', 'of the server', readServer)
+  const list = program.command('list').argument('<url>', 'of the server', readServer)
   examples(
     timed(list),
     'portcullis list https://mcp.example.com/mcp',
@@ -30,7 +30,6 @@ export function addCall(program: Command, shell: Shell): void {
 
   const call = program
     .command('call')
-    .description('call a tool of an MCP server')
     .argument('<url>', 'of the server', readServer)
     .argument('<tool>', 'its name, as "list" has it')
     .option('--args <json>', 'the arguments as one JSON object; - reads it from standard input', readArguments)

@@ -13,7 +13,7 @@ interface ListOptions extends Shared {
 }
 
 export function addCatalog(program: Command, shell: Shell): void {
-  const catalog = program.command('catalog').description('what servers say of their tools, and what of it is withheld')
+  const catalog = program.command('catalog')
   examples(
     catalog,
     'portcullis catalog list --held',

@@ -30,7 +30,7 @@ interface CheckOptions extends Shared {
 }
 
 export function addCerts(program: Command, shell: Shell): void {
-  const certs = program.command('certs').description('certificates: made for this machine, and checked')
+  const certs = program.command('certs')
   examples(certs, 'portcullis certs dev', 'portcullis certs check --within 14d')
 
   const dev = certs

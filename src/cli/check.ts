@@ -9,7 +9,8 @@ import { ownFiles } from '../config/own-files.ts'
 import { configSchema } from '../config/schema.ts'
 import { Fault } from '../core/denial.ts'
 import { confine } from '../upstream/sandbox.ts'
-import { openConfig, openLaw } from './open.ts'
+import { openLaw } from './law.ts'
+import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, styled } from './terminal.ts'
 
@@ -18,10 +19,7 @@ interface Options extends Shared {
 }
 
 export function addCheck(program: Command, shell: Shell): void {
-  const command = program
-    .command('check')
-    .description('read the configuration and the policies, and tell every mistake')
-    .option('--schema', 'print the JSON Schema of the configuration, for editors')
+  const command = program.command('check').option('--schema', 'print the JSON Schema of the configuration, for editors')
   examples(
     shared(command),
     'portcullis check',

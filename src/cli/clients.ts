@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { isObject, type JsonObject } from '../core/json.ts'
-import type { Records } from '../guard/create.ts'
+import type { Records } from '../guard/records.ts'
 import {
   type ClientRecord,
   Clients,
@@ -34,7 +34,7 @@ interface AddOptions extends Shared {
 }
 
 export function addClients(program: Command, shell: Shell): void {
-  const clients = program.command('clients').description('OAuth clients that you know; others register themselves, with less')
+  const clients = program.command('clients')
   examples(
     clients,
     'portcullis clients add --name ci --grant client-credentials --scope files:read --role reader',

@@ -7,7 +7,7 @@ import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, table, when } from './terminal.ts'
 
 export function addConnections(program: Command, shell: Shell): void {
-  const connections = program.command('connections').description('accounts that users have connected at servers')
+  const connections = program.command('connections')
   examples(connections, 'portcullis connections list', 'portcullis connections remove crm "https://mcp.example.com#alice"')
 
   const list = connections.command('list').description('who has connected an account where, and what it may be used for')

@@ -11,11 +11,7 @@ import { say, sayJson } from './terminal.ts'
 const FILES = ['portcullis.yaml', 'policy/house.cedar'] as const
 
 export function addInit(program: Command, shell: Shell): void {
-  const command = program
-    .command('init')
-    .description('write a commented configuration and a policy folder')
-    .argument('[folder]', 'where', '.')
-    .option('--json', 'answer as JSON')
+  const command = program.command('init').argument('[folder]', 'where', '.').option('--json', 'answer as JSON')
   examples(command, 'portcullis init', 'portcullis init /etc/portcullis')
   command.action((folder: string, options: { readonly json?: true }) => init(folder, options.json === true, shell))
 }

@@ -21,7 +21,7 @@ interface CreateOptions extends Shared {
 }
 
 export function addKeys(program: Command, shell: Shell): void {
-  const keys = program.command('keys').description('API keys')
+  const keys = program.command('keys')
   examples(
     keys,
     'portcullis keys create --name ci --role reader',

@@ -25,7 +25,6 @@ interface LoginOptions extends AgentOptions {
 export function addLogin(program: Command, shell: Shell): void {
   const login = program
     .command('login')
-    .description('sign in at an MCP server with the browser, and keep the tokens for "call" and "list"')
     .argument('<url>', 'of the server', readServer)
     .addOption(repeated('--scope <scope>', 'ask for this scope, too (repeatable)', String))
     .option('--no-browser', 'do not open a browser: print the page to open on this machine')
@@ -39,10 +38,7 @@ export function addLogin(program: Command, shell: Shell): void {
   )
   login.action((url: URL, options: LoginOptions) => signIn(url, options, shell))
 
-  const logout = program
-    .command('logout')
-    .description('forget the tokens for a server, and end them where they were issued')
-    .argument('<url>', 'of the server', readServer)
+  const logout = program.command('logout').argument('<url>', 'of the server', readServer)
   examples(agentOptions(logout), 'portcullis logout https://mcp.example.com/mcp')
   logout.action((url: URL, options: AgentOptions) => signOut(url, options, shell))
 }

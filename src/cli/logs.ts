@@ -23,7 +23,6 @@ interface Options extends Shared {
 export function addLogs(program: Command, shell: Shell): void {
   const command = program
     .command('logs')
-    .description('what a server said on its standard error: capped, escaped, the newest last')
     .argument('<server>', 'name of the server in the configuration')
     .option('-f, --follow', 'go on with what it says from now on')
     .option('-n, --lines <count>', 'how many', readCount, TAIL_LINES)
@@ -88,9 +87,11 @@ async function follow(
   // Before the server has said anything there is no folder.
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const watcher = watch(dirname(file), look)
+  // Before anything is shown: whoever sees a line may stop it at once.
+  const stopped = stopSignal()
   try {
     look()
-    await stopSignal()
+    await stopped
   } finally {
     watcher.close()
   }

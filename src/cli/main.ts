@@ -1,53 +1,9 @@
-/** The commands of `portcullis`, as a table; one file a group. */
+/** One command line, from its words to its exit code. */
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
-import { addAnomaly } from './anomaly.ts'
-import { addApprovals } from './approvals.ts'
-import { addAudit } from './audit.ts'
-import { addBlock } from './block.ts'
-import { addCall } from './call.ts'
-import { addCatalog } from './catalog.ts'
-import { addCerts } from './certs.ts'
-import { addCheck } from './check.ts'
-import { addClients } from './clients.ts'
-import { addConnections } from './connections.ts'
-import { addInit } from './init.ts'
-import { addKeys } from './keys.ts'
-import { addLogin } from './login.ts'
-import { addLogs } from './logs.ts'
-import { addPolicy } from './policy.ts'
-import { addRun } from './run.ts'
-import { addSeal } from './seal.ts'
-import { addServe } from './serve.ts'
+import { Command, Help } from 'commander'
+import { addCommands } from './commands.ts'
 import { type Shell, tell } from './shell.ts'
-import { addStore } from './store.ts'
 import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
-import { addTokens } from './tokens.ts'
-import { addUsers } from './users.ts'
-
-const COMMANDS: readonly ((program: Command, shell: Shell) => void)[] = [
-  addServe,
-  addRun,
-  addInit,
-  addCheck,
-  addKeys,
-  addTokens,
-  addUsers,
-  addClients,
-  addConnections,
-  addPolicy,
-  addApprovals,
-  addSeal,
-  addBlock,
-  addCatalog,
-  addCerts,
-  addAudit,
-  addAnomaly,
-  addStore,
-  addLogs,
-  addLogin,
-  addCall,
-]
 
 const EXIT_CODES = `
 Exit codes:
@@ -67,7 +23,8 @@ export async function main(argv: readonly string[], terminal: Terminal = systemT
     code = value
   }
   try {
-    await createProgram({ terminal, version: readVersion(), finish }).parseAsync(argv, { from: 'user' })
+    const program = await createProgram({ terminal, version: readVersion(), finish }, argv)
+    await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
     const end = argv.indexOf('--')
@@ -75,7 +32,10 @@ export async function main(argv: readonly string[], terminal: Terminal = systemT
   }
 }
 
-function createProgram(shell: Shell): Command {
+/** How commander writes a command in a list: with its arguments, which are not known of those that were not read. */
+const terms = new Help()
+
+async function createProgram(shell: Shell, argv: readonly string[]): Promise<Command> {
   const { output, errors } = shell.terminal
   const program = new Command('portcullis')
     .description('The security layer for MCP servers.')
@@ -85,7 +45,8 @@ function createProgram(shell: Shell): Command {
     .showHelpAfterError('(add --help for the options)')
     .enablePositionalOptions()
     .addHelpText('after', EXIT_CODES)
-  for (const add of COMMANDS) add(program, shell)
+  program.configureHelp({ subcommandTerm: (command) => (command.parent === program ? command.name() : terms.subcommandTerm(command)) })
+  await addCommands(program, shell, argv)
   return program
 }
 

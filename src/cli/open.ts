@@ -1,4 +1,4 @@
-/** Opens what a command needs of an installation: its configuration, its records, its law. */
+/** Opens what a command needs of an installation: its configuration, its records. */
 import { existsSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import type { Config } from '../config/config.ts'
@@ -7,19 +7,13 @@ import { DEFAULT_FILE, loadConfig } from '../config/load.ts'
 import { IN_MEMORY } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
-import { openRecords, type Records, readLaw } from '../guard/create.ts'
 import { checkInstallation, openStore } from '../guard/open-store.ts'
-import { createEngine, type Engine } from '../policy/engine.ts'
+import { openRecords, type Records } from '../guard/records.ts'
 import { note, type Terminal } from './terminal.ts'
 
 /** @param file as given with `-c`, relative to the working folder. @throws Fault `FAULT_CONFIG` */
 export function openConfig(file: string | undefined): Config {
   return loadConfig(file ?? DEFAULT_FILE)
-}
-
-/** The law as it is written now. @throws Fault `FAULT_POLICY` */
-export function openLaw(config: Config, terminal: Terminal): Engine {
-  return createEngine(readLaw(config), terminal.clock)
 }
 
 /** Lends the records to `use` and closes them, however it ends. @throws Fault */

@@ -1,7 +1,7 @@
 /** What the commands about definitions share: which one is meant, what is withheld of it, and how strangers' text is shown. */
 import { Fault } from '../core/denial.ts'
-import type { Records } from '../guard/create.ts'
 import { nameThing, type Pin, type PinnedKind, Pins, type Thing, type Withheld } from '../guard/pins.ts'
+import type { Records } from '../guard/records.ts'
 import { hasDisguisedWord } from '../inspect/skeleton.ts'
 import { openConfig, withRecords } from './open.ts'
 import type { Shared } from './shell.ts'

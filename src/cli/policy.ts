@@ -13,8 +13,9 @@ import { principalOf } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
 import type { Explanation } from '../policy/engine.ts'
 import { queryOf, remedyText, rolePrincipal } from '../policy/question.ts'
+import { openLaw } from './law.ts'
 import { addMatrix } from './matrix.ts'
-import { openConfig, openLaw, withRecords } from './open.ts'
+import { openConfig, withRecords } from './open.ts'
 import { addReplay } from './replay.ts'
 import { examples, misuse, readRole, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, say, sayJson, styled, type Terminal } from './terminal.ts'
@@ -35,7 +36,7 @@ type Asker =
   | { readonly kind: 'anonymous' }
 
 export function addPolicy(program: Command, shell: Shell): void {
-  const policy = program.command('policy').description('the law: what it is, and what it would say')
+  const policy = program.command('policy')
   examples(
     policy,
     'portcullis policy show',

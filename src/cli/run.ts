@@ -20,7 +20,6 @@ interface Options extends Shared {
 export function addRun(program: Command, shell: Shell): void {
   const command = program
     .command('run')
-    .description("guard one stdio server over stdio; the caller's API key comes from the environment (MCP_API_KEY)")
     .argument('[command...]', 'the server to start; without one, the server of the configuration that --name names')
     .option('-n, --name <name>', `name of the server in policies (default: ${DEFAULT_NAME})`)
     .passThroughOptions()

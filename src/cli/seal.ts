@@ -20,24 +20,15 @@ import { EXIT, note, say, sayJson, type Terminal } from './terminal.ts'
 const EXAMPLE = 'servers.crm.credential.tokenExchange.clientSecret'
 
 export function addSeal(program: Command, shell: Shell): void {
-  const seal = program
-    .command('seal')
-    .description('read a secret, and print it sealed: to be put into the configuration at this place, where alone it is good')
-    .argument('<place>', `the setting, such as ${EXAMPLE}`)
+  const seal = program.command('seal').argument('<place>', `the setting, such as ${EXAMPLE}`)
   examples(shared(seal), `portcullis seal ${EXAMPLE}`, 'openssl rand -base64 32 | portcullis seal authentication.jwtSecret')
   seal.action((place: string, options: Shared) => sealSecret(place, options, shell))
 
-  const unseal = program
-    .command('unseal')
-    .description('print a secret of the configuration in plain')
-    .argument('<place>', 'the setting')
-    .option('--show-secret', 'yes, on this screen')
+  const unseal = program.command('unseal').argument('<place>', 'the setting').option('--show-secret', 'yes, on this screen')
   examples(shared(unseal), `portcullis unseal ${EXAMPLE} --show-secret`)
   unseal.action((place: string, options: Shared & { readonly showSecret?: true }) => unsealSecret(place, options, shell))
 
-  const rekey = program
-    .command('rekey')
-    .description('seal everything anew with "sealing.key": in the configuration and in the store. Once stopped, it can be started again')
+  const rekey = program.command('rekey')
   examples(shared(rekey), 'portcullis rekey')
   rekey.action((options: Shared) => rekeyAll(options, shell))
 }

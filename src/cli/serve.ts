@@ -9,7 +9,7 @@ import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, sayJson, styled, type Terminal } from './terminal.ts'
 
 export function addServe(program: Command, shell: Shell): void {
-  const command = program.command('serve').description('guard the servers of a configuration, over HTTP')
+  const command = program.command('serve')
   examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
   command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies and certificates again.')
   command.action((options: Shared) => serve(options, shell))
@@ -25,9 +25,11 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
   try {
     const endpoints = await gateway.listen()
+    // Before anybody is told that it listens: whoever is told may stop it at once.
+    const stopped = stopSignal()
     if (options.json === true) sayJson(terminal, endpoints)
     else announce(terminal, version, endpoints, config.profile)
-    await untilStopped(gateway, terminal)
+    await untilStopped(gateway, terminal, stopped)
   } finally {
     await gateway.close()
   }
@@ -44,7 +46,7 @@ export function warn(terminal: Terminal, fault: Fault): void {
   for (const line of fault.message.split('\n')) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${visible(line)}`)
 }
 
-async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void> {
+async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promise<void>): Promise<void> {
   const reload = (): void => {
     gateway.reload().then(
       (isTaken) =>
@@ -56,7 +58,7 @@ async function untilStopped(gateway: Gateway, terminal: Terminal): Promise<void>
     )
   }
   process.on('SIGHUP', reload)
-  await stopSignal()
+  await stopped
   process.off('SIGHUP', reload)
   note(terminal, 'stopping; once more to stop at once')
   // A second signal finds no listener and ends the process.

@@ -10,7 +10,7 @@ import { examples, type Shell } from './shell.ts'
 import { say, sayJson, styled, type Terminal } from './terminal.ts'
 
 export function addStore(program: Command, shell: Shell): void {
-  const store = program.command('store').description('where keys, revocations and history are kept')
+  const store = program.command('store')
   const copy = store
     .command('copy')
     .description('copy a store into an empty one, and hold the two against each other; stop the gateways first')

@@ -6,7 +6,7 @@ import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { createIds } from '../core/id.ts'
 import { nameOf } from '../core/principal.ts'
-import type { Records } from '../guard/create.ts'
+import type { Records } from '../guard/records.ts'
 import { isJwtLike, parseJwt, TOKEN_MAX_CHARS } from '../identity/jwt.ts'
 import { Revocations, tokenDigest } from '../identity/revocation.ts'
 import { type Tokens, tokensOf } from '../identity/tokens.ts'
@@ -27,7 +27,7 @@ interface CreateOptions extends Shared {
 }
 
 export function addTokens(program: Command, shell: Shell): void {
-  const tokens = program.command('tokens').description('access tokens')
+  const tokens = program.command('tokens')
   examples(tokens, 'portcullis tokens create --subject ann --role user', 'portcullis tokens revoke < token.txt')
 
   const create = tokens

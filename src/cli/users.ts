@@ -2,7 +2,7 @@
 import { createInterface } from 'node:readline'
 import { type Command, InvalidArgumentError } from 'commander'
 import { Secret } from '../core/secret.ts'
-import type { Records } from '../guard/create.ts'
+import type { Records } from '../guard/records.ts'
 import { Accounts, randomPassword, type UserView, userEntry } from '../oauth/accounts.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
@@ -19,7 +19,7 @@ interface RoleOptions extends Shared {
 const STDIN = 'read the password from standard input (default: make one, and show it once)'
 
 export function addUsers(program: Command, shell: Shell): void {
-  const users = program.command('users').description('people who sign in, at the authorization server and where calls are approved')
+  const users = program.command('users')
   examples(users, 'portcullis users add alice --role user', 'portcullis users list', 'portcullis users disable alice')
 
   const add = users

@@ -1,21 +1,14 @@
 /** openHouse(): the one place where parts are chosen. */
 import { globSync } from 'node:fs'
 import { relative } from 'node:path'
-import { Approvals } from '../approval/approvals.ts'
-import { createJournal, type Journal } from '../audit/journal.ts'
-import { Metrics } from '../audit/metrics.ts'
 import { describeArguments } from '../audit/record.ts'
-import type { Sink } from '../audit/sinks.ts'
 import type { Config } from '../config/config.ts'
-import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Credential, Principal } from '../core/principal.ts'
-import type { Seal } from '../core/seal.ts'
 import { createKeyedHash, type Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
-import { ApiKeys } from '../identity/api-key.ts'
 import { createAuthenticator } from '../identity/authenticate.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import { Limits } from '../limit/limits.ts'
@@ -23,8 +16,6 @@ import { type Clients, createClients } from '../net/client.ts'
 import type { Rules } from '../policy/compile.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
 import { readPolicies } from '../policy/load.ts'
-import type { Store } from '../store/store.ts'
-import { Turn } from '../store/turn.ts'
 import { openAccessTokens } from './access-tokens.ts'
 import { type Anomalies, lawOf, openAnomalies } from './anomalies.ts'
 import { Withheld } from './capabilities.ts'
@@ -33,28 +24,13 @@ import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
 import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
-import { openStore } from './open-store.ts'
 import { keyPrefixesOf } from './outlet.ts'
 import { openPeople } from './people.ts'
+import { type HouseOptions, openRecords, type Records } from './records.ts'
 import { createScreens } from './screens.ts'
-import { sinksOf } from './sinks.ts'
 import { standingOf } from './standing.ts'
 import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
-
-/** The memory of an installation. It can be opened without the law, so that a key can be revoked while a policy is broken. */
-export interface Records {
-  readonly store: Store
-  readonly keyring: Keyring
-  /** Seals what must not be read in a copy of the store. */
-  readonly seal: Seal
-  readonly journal: Journal
-  readonly keys: ApiKeys
-  /** Counted only where somebody may read it: with an admin listener. */
-  readonly metrics?: Metrics
-  readonly approvals: Approvals
-  close(): Promise<void>
-}
 
 /** Everything that stands behind the line, and the line's stations. */
 export interface House extends Records {
@@ -78,63 +54,6 @@ export interface House extends Records {
   isStanding(principal: Principal): Promise<boolean>
   /** The token that a principal came with, where a server wants it exchanged: for whoever asks for the exchange, and for nobody else. */
   presentedBy(principal: Principal): Secret | undefined
-}
-
-export interface HouseOptions {
-  /** Who writes into the journal: `gateway`, `cli`. */
-  readonly node: string
-  /** Told of what refuses nothing: a sink that fails, a policy that was not taken. */
-  readonly onFault: (fault: Fault) => void
-  readonly clock?: Clock
-  /** Milliseconds that only ever go forward; those of the process unless told. */
-  readonly steady?: Clock
-  /** Whether events may wait on this machine while the store is away: for who stays. Default: no. */
-  readonly spools?: boolean
-  /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
-  readonly stdout?: boolean
-}
-
-/** @param listen more who are told of every event, made once there is a store. @throws Fault when the store or the key file cannot be opened. */
-export function openRecords(
-  config: Config,
-  { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
-  listen: (store: Store) => readonly Sink[] = () => [],
-): Records {
-  const metrics = config.admin === undefined ? undefined : new Metrics({ servers: Object.keys(config.servers) })
-  const turn = new Turn()
-  const store = openStore(config, { clock, turn, onFault, spools })
-  const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
-  const seal = config.sealing.records()
-  const journal = createJournal({
-    store,
-    clock,
-    ids: createIds(clock),
-    node,
-    sinks: [...sinksOf(config, stdout, clock, onFault), ...(metrics === undefined ? [] : [metrics]), ...listen(store)],
-    turn,
-    checkpointMs: config.audit.checkpointMs,
-    retainMs: config.audit.retainMs,
-    signingKey: keyring.signingKey(),
-    headHash: createKeyedHash(keyring.key('journal-head')),
-    onFault,
-  })
-  const { prefix, expiresMs } = config.authentication.apiKeys
-  const keys = new ApiKeys({ store, hashKey: keyring.key('api-key'), clock, prefix, expiresMs })
-  const { notify: _notify, approvers: _approvers, ...asking } = config.approval
-  const approvals = new Approvals({
-    ...asking,
-    store,
-    seal,
-    clock,
-    newId: createIds(clock),
-    tell: (entry) => journal.write(entry),
-  })
-  const close = async (): Promise<void> => {
-    await keys.flush()
-    await journal.close()
-    await store.close()
-  }
-  return { store, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
 }
 
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */

@@ -64,9 +64,9 @@ function checkBy(vetted: Vetted, fuel: Fuel): Validator['check'] {
     fuel.left = WORK_MAX
     try {
       return validate(args) ? NOTHING : findingsOf(validate.errors ?? [])
-    } catch {
-      // The work was spent, or the stack: a schema that refers to itself without taking a step.
-      return TOO_MUCH
+    } catch (error) {
+      // The work was spent, or the stack: a schema that refers to itself without taking a step. All else is ajv's own, see the tests.
+      return error === fuel.spent || error instanceof RangeError ? TOO_MUCH : UNUSABLE
     }
   }
 }

@@ -46,12 +46,13 @@ export interface Compiled {
 
 /**
  * @param slot a name that no law in force uses. Cedar keeps what it was given under a name for the life of the module, so names are few.
+ * @param house the rules of the house, parsed
  * @throws Fault `FAULT_POLICY`; then whatever is in force stays in force.
  */
-export function compile({ access: rules, files }: Rules, slot: string): Compiled {
+export function compile({ access: rules, files }: Rules, slot: string, house = houseRules()): Compiled {
   const access = compileAccess(rules)
   const written = files.flatMap(parsePolicies)
-  const policies = byId([...houseRules(), ...access.policies, ...written])
+  const policies = byId([...house, ...access.policies, ...written])
   checkValid(policies, schemaOf())
   for (const policy of policies.values()) checkClear(policy)
   const known = { access, demands: demandsOf(policies), limits: limitsOf(policies), revision: revisionOf(policies, rules) }
@@ -68,8 +69,8 @@ function scopesOf(demands: Prepared['demands']): readonly string[] {
   return [...new Set(named)].sort()
 }
 
-/** Beside this file, in the sources and in what is published. */
-function houseRules(): Policy[] {
+/** Beside this file, in the sources and in what is published. No setting changes them. */
+export function houseRules(): readonly Policy[] {
   return readPolicies([new URL('./defaults.cedar', import.meta.url)], () => 'defaults.cedar').flatMap(parsePolicies)
 }
 

@@ -4,7 +4,7 @@ import { formatPolicies, type StatefulAuthorizationCall } from '@cedar-policy/ce
 import type { Decision, Query } from '../core/decision.ts'
 import type { Clock } from '../core/time.ts'
 import { placeOf } from './check.ts'
-import { type Compiled, compile, type Rules } from './compile.ts'
+import { type Compiled, compile, houseRules, type Rules } from './compile.ts'
 import { createDecider, type Decider } from './decide.ts'
 import type { Law } from './law.ts'
 import type { Policy } from './load.ts'
@@ -48,8 +48,9 @@ interface InForce {
 export function createEngine(rules: Rules, clock: Clock): Engine {
   // Two names for the life of the engine, used in turn: Cedar never forgets a name, and the law in force is not touched until the next one stands.
   const name = randomUUID()
+  const house = houseRules()
   const enact = (next: Rules, slot: string): InForce => {
-    const law = compile(next, slot)
+    const law = compile(next, slot, house)
     const strict = createDecider(law.strict, clock)
     return { law, strict, lenient: law.lenient === law.strict ? strict : createDecider(law.lenient, clock) }
   }

@@ -1,6 +1,6 @@
 /** Whatever is done to the bytes of the journal's files is found. */
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, ftruncateSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { it, type TestContext } from 'node:test'
 import fc from 'fast-check'
 import { storeSource, type Verdict, verifyJournal } from '../../src/audit/verify.ts'
@@ -8,6 +8,16 @@ import { type Desk, entryOf, HEAD_HASH, KEYS, logFile, makeDesk, writeMany } fro
 
 function verify(desk: Desk): Promise<Verdict> {
   return verifyJournal(storeSource(desk.store), KEYS.publicKey, { headHash: HEAD_HASH })
+}
+
+/** Puts other bytes into a file, in place: a file that is emptied, written and closed waits for the disk each time. */
+function writerOver(path: string, context: TestContext): (bytes: Uint8Array) => void {
+  const fd = openSync(path, 'r+')
+  context.after(() => closeSync(fd))
+  return (bytes) => {
+    writeSync(fd, bytes, 0, bytes.length, 0)
+    ftruncateSync(fd, bytes.length)
+  }
 }
 
 /** Two events alone, three in one append, one alone. */
@@ -37,8 +47,9 @@ for (const isClosed of [true, false]) {
       const desk = await makeJournal(context, isClosed)
       const path = logFile(desk.path, log)
       const bytes = readFileSync(path)
+      const write = writerOver(path, context)
       const isFound = async (at: number, byte: number): Promise<void> => {
-        writeFileSync(path, bytes.with(at, byte))
+        write(bytes.with(at, byte))
         const { isSound, flaw } = await verify(desk)
         assert.ok(!isSound && flaw !== undefined, `byte ${at} became ${byte}`)
       }
@@ -53,7 +64,7 @@ for (const isClosed of [true, false]) {
         }),
         { numRuns: 150 },
       )
-      writeFileSync(path, bytes)
+      write(bytes)
       assert.equal((await verify(desk)).flaw, undefined)
     })
   }
@@ -69,12 +80,13 @@ for (const [log, isClosed] of [
     const desk = await makeJournal(context, isClosed)
     const path = logFile(desk.path, log)
     const bytes = readFileSync(path)
+    const write = writerOver(path, context)
     const added = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 40 }), fc.constantFrom(Buffer.from('\n'), Buffer.from('{}\n')))
     await fc.assert(
       fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 600 }), fc.option(added), async (at, length, insertion) => {
         const end = insertion === null ? at + length : at
         const changed = Buffer.concat([bytes.subarray(0, at), insertion ?? Buffer.alloc(0), bytes.subarray(end)])
-        writeFileSync(path, changed)
+        write(changed)
         assert.equal((await verify(desk)).isSound, false)
       }),
       { numRuns: 200 },

@@ -1,10 +1,9 @@
 /** The command line as an operator meets it, in a folder of its own: commands that end share a process, the others have the real program's. */
-import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, type TestContext } from 'node:test'
+import type { TestContext } from 'node:test'
 import { type Commands, environment, type Ran, startCommands } from '../fixtures/commands.ts'
 
 export const BIN = join(import.meta.dirname, '../../bin/portcullis')
@@ -26,12 +25,13 @@ export interface Started {
   readonly ended: Promise<Ran>
 }
 
-/** The process that the commands of a test file share: a process each would cost a second of work. */
+/** The process that all commands share: a process each would cost a second of work. */
 let shared: Commands | undefined
-after(async () => {
-  const code = await shared?.end()
-  assert.equal(code ?? 0, 0, 'a command left something open, or broke')
-})
+
+/** Asks no more commands. @returns the exit code of their process: 0 where none left something open, or broke */
+export async function endCommands(): Promise<number | null> {
+  return shared === undefined ? 0 : shared.end()
+}
 
 /** An installation in an empty folder, with this configuration. */
 export function install(t: TestContext, config?: string): Installation {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { test } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { Command } from 'commander'
+import { GROUPS } from '../../src/cli/commands.ts'
 import { main } from '../../src/cli/main.ts'
 import { tell } from '../../src/cli/shell.ts'
 import { howLong, type Terminal, table, when } from '../../src/cli/terminal.ts'
@@ -83,4 +88,45 @@ test('every command has help with examples and a way to answer as JSON', async (
     assert.match(help, /Examples:\n {2}\$ /, command)
     assert.match(help, /--json/, command)
   }
+})
+
+test('help lists every command with what it is for, and each knows itself by that name', async () => {
+  const overview = createTerminal()
+  assert.equal(await main(['--help'], overview), 0)
+  const all = overview.said()
+  for (const [name, text] of GROUPS.flatMap(({ says }) => Object.entries(says))) {
+    assert.match(all, new RegExp(`^ {2}${name} {2,}${text.split(' ')[0]}`, 'm'))
+    const own = createTerminal()
+    assert.equal(await main([name, '--help'], own), 0)
+    const help = own.said()
+    assert.ok(help.startsWith(`Usage: portcullis ${name}`), help)
+    assert.ok(help.replaceAll(/\s+/g, ' ').includes(text), help)
+  }
+})
+
+test('a file adds the commands of the table, and no other', async () => {
+  for (const { says, load } of GROUPS) {
+    const program = new Command().enablePositionalOptions()
+    const add = await load()
+    add(program, { terminal: createTerminal(), version: '0', finish: () => undefined })
+    assert.deepEqual(
+      program.commands.map((command) => command.name()),
+      Object.keys(says),
+    )
+  }
+})
+
+test('help and the version are told without the files of the commands', () => {
+  const main = pathToFileURL(join(import.meta.dirname, '../../src/cli/main.ts')).href
+  const count = `import { registerHooks } from 'node:module'
+    const loaded = []
+    registerHooks({ load: (url, context, next) => (loaded.push(url), next(url, context)) })
+    const { main } = await import(${JSON.stringify(main)})
+    await main(['--help'])
+    process.stderr.write(JSON.stringify(loaded))`
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', count], { encoding: 'utf8' })
+  assert.match(stdout, /Exit codes:/)
+  const loaded: readonly string[] = JSON.parse(stderr)
+  assert.ok(loaded.includes(main))
+  assert.ok(loaded.length < 60, `${loaded.length} modules`)
 })

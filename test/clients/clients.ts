@@ -123,15 +123,16 @@ const inspector: McpClient = {
       const { stdout } = await run(process.execPath, command, { env: home.env, timeout: COMMAND_MS })
       return JSON.parse(stdout)
     }
-    const tools = async (): Promise<readonly string[]> => namesOf(await ask('--method', 'tools/list'))
+    let seen: readonly string[]
     try {
-      await tools()
+      seen = namesOf(await ask('--method', 'tools/list'))
     } catch (error) {
       await home.remove()
       throw error
     }
     return {
-      tools,
+      // What it saw when it came in: it would start anew to look once more.
+      tools: async () => seen,
       call(tool, args) {
         const pairs = Object.entries(args).flatMap(([name, value]) => ['--tool-arg', `${name}=${value}`])
         return ask('--method', 'tools/call', '--tool-name', tool, ...pairs).then(answerOf, refusal)

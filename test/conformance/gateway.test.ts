@@ -5,7 +5,7 @@ import type { Host } from '../fixtures/dual-era-host.ts'
 import { startEverythingServer } from '../fixtures/everything-server.ts'
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts'
 import { type CredentialProxy, startCredentialProxy } from './credential-proxy.ts'
-import { count, REVISIONS, type Report, type Revision, regressions, runSuite } from './suite.ts'
+import { count, directReport, REVISIONS, type Report, type Revision, regressions, runSuite } from './suite.ts'
 
 /**
  * What a direct run finds on SDK 2.4: the suite passes checks against a dead port too, so that only the numbers say that it ran.
@@ -56,7 +56,7 @@ interface Pair {
 const pairs = new Map<Revision, Promise<Pair>>()
 
 async function runBoth(revision: Revision): Promise<Pair> {
-  const direct = await runSuite(fixture.url, revision)
+  const direct = await directReport(revision)
   return { direct, guarded: await runSuite(`http://localhost:${proxy.port}/mcp/everything`, revision) }
 }
 

@@ -8,7 +8,7 @@ import { aGuard, listening, type Place, type RunningGuard } from '../embed/world
 import type { Host } from '../fixtures/dual-era-host.ts'
 import { createFactory, startEverythingServer } from '../fixtures/everything-server.ts'
 import { type CredentialProxy, startCredentialProxy } from './credential-proxy.ts'
-import { count, REVISIONS, regressions, runSuite } from './suite.ts'
+import { count, directReport, REVISIONS, regressions, runSuite } from './suite.ts'
 
 const CONFIG = `
 access:
@@ -23,7 +23,6 @@ const OPTIONS = { server: 'everything' }
 
 let house: RunningGuard
 let headers: Readonly<Record<string, string>>
-let direct: Host
 let around: Host
 let hosted: Place
 const proxies: CredentialProxy[] = []
@@ -31,7 +30,6 @@ const proxies: CredentialProxy[] = []
 before(async () => {
   house = aGuard(CONFIG)
   headers = { 'x-api-key': await house.key({ roles: ['tester'] }) }
-  direct = await startEverythingServer()
   around = await startEverythingServer(0, (listener) => guardNode(house.guard, listener, OPTIONS))
   hosted = await listening(guardServer(house.guard, await keptServer(), OPTIONS).listener)
 })
@@ -39,7 +37,6 @@ after(async () => {
   for (const proxy of proxies) await proxy.close()
   await hosted[Symbol.asyncDispose]()
   await around.close()
-  await direct.close()
   await house[Symbol.asyncDispose]()
 })
 
@@ -70,7 +67,7 @@ async function withKey(url: string): Promise<string> {
 
 for (const revision of REVISIONS) {
   test(`${revision}: with guardNode around the server no check is worse than direct`, async () => {
-    const bare = await runSuite(direct.url, revision)
+    const bare = await directReport(revision)
     const guarded = await runSuite(await withKey(around.url), revision)
     assert.deepEqual(regressions(bare, guarded), [])
     assert.deepEqual(guarded.scenarios, bare.scenarios)
@@ -80,14 +77,14 @@ for (const revision of REVISIONS) {
 }
 
 test('2026-07-28: guardServer in place of the stock handler makes no check worse', async () => {
-  const bare = await runSuite(direct.url, '2026-07-28')
+  const bare = await directReport('2026-07-28')
   const guarded = await runSuite(await withKey(hosted.url), '2026-07-28')
   assert.deepEqual(regressions(bare, guarded), [])
   assert.ok(count(guarded, 'SUCCESS') >= count(bare, 'SUCCESS') && count(bare, 'SUCCESS') > 150)
 })
 
 test('2025-11-25: guardServer serves older clients from the same server, but for tools that ask in the middle of a call', async () => {
-  const bare = await runSuite(direct.url, '2025-11-25')
+  const bare = await directReport('2025-11-25')
   const guarded = await runSuite(await withKey(hosted.url), '2025-11-25')
   // The fixture has these tools for older clients alone: on a kept server a tool returns its question (`inputRequired`). And where one JSON
   // object will do, no stream is opened; so there is none to be resumed, which is optional.

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { startEverythingServer } from '../fixtures/everything-server.ts'
 
 const SUITE = join(import.meta.dirname, '../../node_modules/@modelcontextprotocol/conformance/dist/index.js')
 /** The suite takes three seconds on an idle machine. */
@@ -77,6 +78,24 @@ export async function runSuite(url: string, revision: Revision): Promise<Report>
     return await readReport(folder, exitCode)
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+const direct = new Map<Revision, Promise<Report>>()
+
+/** What the suite finds of the fixture with nothing between, found once for all tests that compare with it. */
+export function directReport(revision: Revision): Promise<Report> {
+  const report = direct.get(revision) ?? runDirect(revision)
+  direct.set(revision, report)
+  return report
+}
+
+async function runDirect(revision: Revision): Promise<Report> {
+  const fixture = await startEverythingServer()
+  try {
+    return await runSuite(fixture.url, revision)
+  } finally {
+    await fixture.close()
   }
 }
 

@@ -89,21 +89,11 @@ describe('keys are guessed from one address', () => {
   })
 })
 
-test('a flood on one key is refused, while another is served at its usual latency', async () => {
+test('a flood on one key is refused, while another is served in its turn', async () => {
   await using place = await anInstallation('limits: { key: { rate: 1/s, burst: 50 } }')
   const { house, mcp, reached } = place
   const [flooding, other] = [await house.key({ roles: ['user'] }), await house.key({ roles: ['user'] })]
-  const latency = async (calls: number): Promise<number> => {
-    const all: number[] = []
-    for (let call = 0; call < calls; call++) {
-      const startedAt = performance.now()
-      assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': other })).status, 200)
-      all.push(performance.now() - startedAt)
-    }
-    return all.sort((left, right) => left - right)[calls >> 1] ?? 0
-  }
-  await latency(5)
-  const usual = await latency(11)
+  const startedAt = performance.now()
   let isOver = false
   const statuses = new Map<number, number>()
   const flood = Array.from({ length: 8 }, async () => {
@@ -112,15 +102,27 @@ test('a flood on one key is refused, while another is served at its usual latenc
       statuses.set(status, (statuses.get(status) ?? 0) + 1)
     }
   })
-  const during = await latency(11)
+  const turns: number[] = []
+  for (let call = 0; call < 27; call++) {
+    const before = answeredOf(statuses)
+    assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': other })).status, 200)
+    turns.push(answeredOf(statuses) - before)
+  }
   isOver = true
   await Promise.all(flood)
   const [given, refused] = [statuses.get(200) ?? 0, statuses.get(429) ?? 0]
-  assert.ok(given <= 60 && given + refused === [...statuses.values()].reduce((sum, count) => sum + count, 0), JSON.stringify([...statuses]))
-  assert.equal(reached(), given + 27)
-  // The flood's own client runs in this very process: eight more requests are under way on it with each of ours.
-  assert.ok(during <= 12 * usual + 50, `${during} ms, usually ${usual} ms`)
+  const earned = 50 + Math.ceil((performance.now() - startedAt) / 1000)
+  assert.ok(given >= 50 && given <= earned, `${given} of ${earned}`)
+  assert.equal(given + refused, answeredOf(statuses))
+  assert.equal(reached(), given + turns.length)
+  // Eight requests of the flood are under way beside each of ours. How often they were answered before it is counted, for a clock would measure the machine.
+  const usual = turns.sort((left, right) => left - right)[turns.length >> 1] ?? 0
+  assert.ok(usual <= 4 * 8, `${usual} refusals before an answer`)
 })
+
+function answeredOf(statuses: ReadonlyMap<number, number>): number {
+  return [...statuses.values()].reduce((sum, count) => sum + count, 0)
+}
 
 /** A server that speaks every revision. */
 async function everyRevision(yaml: string): Promise<{ readonly house: RunningGateway; readonly mcp: string } & AsyncDisposable> {

@@ -10,7 +10,7 @@ import { storeSource, type Verdict, verifyJournal } from '../../src/audit/verify
 import { parseConfig } from '../../src/config/load.ts'
 import { isObject, type JsonObject } from '../../src/core/json.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
-import { openRecords, type Records } from '../../src/guard/create.ts'
+import { openRecords, type Records } from '../../src/guard/records.ts'
 import { Blocks } from '../../src/limit/blocks.ts'
 import { type Balancer, startBalancer } from '../fixtures/balancer.ts'
 import { META, post, type Reply } from '../fixtures/gateway.ts'

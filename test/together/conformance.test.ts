@@ -1,0 +1,4 @@
+/** The official suite. */
+import { runTogether, TOGETHER } from './together.ts'
+
+await runTogether(TOGETHER.conformance)

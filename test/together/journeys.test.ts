@@ -1,0 +1,4 @@
+/** Whole stories. */
+import { runTogether, TOGETHER } from './together.ts'
+
+await runTogether(TOGETHER.journeys)
