@@ -1,5 +1,5 @@
 /** What was far from usual in the last day, going on by itself, and one of them with its evidence. */
-import { queryEvents } from '../audit/query.ts'
+import { type Row as Found, queryEvents } from '../audit/query.ts'
 import type { Anomaly, AnomalyKind } from '../core/anomaly.ts'
 import type { AuditEvent } from '../core/event.ts'
 import { howLarge, howLong, when } from '../core/time.ts'
@@ -13,7 +13,9 @@ import type { Watch } from './watch.ts'
 
 /** UUIDv7: its first 48 bits are when it was made, milliseconds since the epoch (RFC 9562 §5.7). */
 const ONE = /^\/anomalies\/([0-9a-f]{8})-([0-9a-f]{4})-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}$/
-/** What is looked through for the evidence of one; a second or two of reading. */
+/** How far back one is found: as far as the day is counted (watch.ts). Lines before it are passed without being parsed. */
+const FOUND_MAX = 2_000_000
+/** What is looked through for its evidence; a second or two of reading. */
 const LINES_MAX = 200_000
 /** It is written down behind the event that made it one. */
 const BEHIND_MS = 60_000
@@ -90,27 +92,29 @@ function doneOf(anomaly: Anomaly | undefined): string {
   return `${DONE[anomaly.reaction] ?? outside(anomaly.reaction)}${anomaly.until === undefined ? '' : ` until ${when(anomaly.until)}`}`
 }
 
-interface Found {
+interface Story {
   readonly event: AuditEvent
   readonly anomaly: Anomaly
   readonly evidence: readonly AuditEvent[]
 }
 
 /** Its evidence was written before it. */
-async function storyOf(store: Store, id: string, at: number): Promise<Found | undefined> {
+async function storyOf(store: Store, id: string, at: number): Promise<Story | undefined> {
   const until = at + BEHIND_MS
-  let found: AuditEvent | undefined
-  for await (const { event } of queryEvents(store, { since: at, until, type: 'anomaly.detected', maxLines: LINES_MAX }))
-    if (event.id === id) found = event
-  if (found?.anomaly === undefined) return undefined
-  const wanted = new Set(found.anomaly.events)
+  let row: Found | undefined
+  for await (const found of queryEvents(store, { since: at, until, type: 'anomaly.detected', maxLines: FOUND_MAX }))
+    if (found.event.id === id) row = found
+  if (row?.event.anomaly === undefined) return undefined
+  const { anomaly } = row.event
+  const wanted = new Set(anomaly.events)
   const evidence: AuditEvent[] = []
-  const question = { since: at - found.anomaly.windowMs - BEHIND_MS, until, last: LINES_MAX, maxLines: LINES_MAX }
+  // Backwards from it: what was counted last stands just before.
+  const question = { since: at - anomaly.windowMs - BEHIND_MS, before: row.position, last: LINES_MAX, maxLines: LINES_MAX }
   for await (const { event } of queryEvents(store, question)) if (wanted.has(event.id)) evidence.push(event)
-  return { event: found, anomaly: found.anomaly, evidence: evidence.toReversed() }
+  return { event: row.event, anomaly, evidence: evidence.toReversed() }
 }
 
-function pageOf({ event: { at, principal, address, detail, resource }, anomaly, evidence }: Found): Html {
+function pageOf({ event: { at, principal, address, detail, resource }, anomaly, evidence }: Story): Html {
   const { kind, severity, subject, seen, limit, baseline, windowMs } = anomaly
   const count = (value: number): string => (kind === 'exfiltration' ? howLarge(Math.round(value)) : Math.round(value).toLocaleString('en'))
   return html`<h1>Anomaly: ${NAMES[kind] ?? outside(kind)}</h1>

@@ -134,7 +134,7 @@ function signInPage(form: ReturnType<Visit['formFor']>, { next, problem, name, p
   return html`<h1>Sign in</h1>
 <p>to see what agents do, and to say what they may</p>
 ${problem === undefined ? undefined : html`<p class="notice" role="alert">${problem}</p>`}
-${ways.length === 0 ? undefined : html`<p class="ways">${ways}</p><p class="soft">or with an account of this gateway:</p>`}
+${ways.length === 0 ? undefined : html`<p>${ways}</p><p class="soft">or with an account of this gateway:</p>`}
 <form method="post" action="${form.action}">${csrfField(form)}<input type="hidden" name="next" value="${next}">
 <label for="name">Name</label>
 <input id="name" name="name" value="${name}" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64">
