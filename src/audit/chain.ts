@@ -5,6 +5,7 @@ import { type KeyedHash, sha256 } from '../core/secret.ts'
 import type { Line } from '../store/store.ts'
 import type { Head } from './checkpoint.ts'
 import type { Claims } from './claims.ts'
+import type { CutChain } from './cut.ts'
 import { isEvent } from './event.ts'
 import { isSealed } from './head.ts'
 
@@ -159,14 +160,12 @@ export class Chains {
 
   #look(chain: Chain | undefined, event: AuditEvent, mark: Mark): Flaw | Doubt | undefined {
     const { node } = event
-    const cut = this.#claims.cutOf(node)
-    const start = { seq: cut?.seq ?? 0, id: '', position: mark.position, digest: cut?.head ?? '', isSealed: false }
-    const last = chain?.last ?? start
+    const last = chain?.last ?? startOf(this.#claims.cutOf(node), mark)
     const claim = this.#claims.headAt(node, mark.seq)
     const end = this.#claims.closedAt(node)
     if (end !== undefined && mark.seq > end) return flawAt('inserted', node, mark, `the chain was closed after event ${end}`)
     // Retention removes from the front, so what it has left may begin anywhere; where it ends, the cut has signed.
-    if (chain === undefined && (this.#options.isPartial || mark.seq <= start.seq)) return checkClaim(claim, node, mark)
+    if (chain === undefined && (this.#options.isPartial || mark.seq <= last.seq)) return checkClaim(claim, node, mark)
     if (mark.seq > last.seq + 1) return { kind: 'gap', node, from: last.seq + 1, at: mark }
     if (mark.seq < last.seq) return flawAt('inserted', node, mark, `event ${last.seq} stands in front of it`)
     if (mark.seq === last.seq) return lookAtTwin(node, last, mark, claim)
@@ -221,6 +220,11 @@ export class Chains {
     }
     return undefined
   }
+}
+
+/** What the first event of a chain follows: nothing, or what retention may have removed. */
+function startOf(cut: CutChain | undefined, { position }: Mark): Mark {
+  return { seq: cut?.seq ?? 0, id: '', position, digest: cut?.head ?? '', isSealed: false }
 }
 
 /** The journal wrote canonical text, so the text as it stands has the digest of what it says, or somebody changed it. */
