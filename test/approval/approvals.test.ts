@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { digestOf } from '../../src/approval/bound.ts'
+import { boundOf, digestOf } from '../../src/approval/bound.ts'
 import type { Found } from '../../src/approval/record.ts'
 import { Denial } from '../../src/core/denial.ts'
 import { KEYS } from '../../src/store/keys.ts'
+import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { ALICE, ASKING, aWorld, BOB, toDelete, type World } from './world.ts'
 
 const CALL = toDelete('/data/a')
@@ -37,6 +38,19 @@ describe('an approval', () => {
     const found = await Promise.all(others.map((other) => world.approvals.find(other)))
     assert.deepEqual(new Set(found), new Set([undefined]))
     assert.equal(new Set([CALL, ...others].map(digestOf)).size, others.length + 1)
+  })
+
+  test('is bound to the caller as they are, and to definition and law as they are then', () => {
+    const call = aCall({ tool: 'delete', arguments: { path: '/data/a' } })
+    const bounds = [
+      boundOf(call, aPrincipal(), 'definition-1', 'law-1'),
+      boundOf(call, aPrincipal({ client: 'another' }), 'definition-1', 'law-1'),
+      boundOf(call, aPrincipal({ tenant: 'another' }), 'definition-1', 'law-1'),
+      boundOf(call, aPrincipal({ actors: ['agent'] }), 'definition-1', 'law-1'),
+      boundOf(call, aPrincipal(), 'definition-2', 'law-1'),
+      boundOf(call, aPrincipal(), 'definition-1', 'law-2'),
+    ]
+    assert.equal(new Set(bounds.map(digestOf)).size, bounds.length)
   })
 
   test('is asked for once, however often and in whatever order the arguments are written', async () => {

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { aGateway, post, type Reply } from '../fixtures/gateway.ts'
+import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { aBareUpstream, text } from '../fixtures/upstream.ts'
 
 const STATE = 'step-2;of=the-server'
@@ -58,4 +59,12 @@ test('of a subscription the server is asked only for what its caller may listen 
     asked.map((params) => params['notifications']),
     [{ resourceSubscriptions: ['file:///open/a'] }],
   )
+  // Rights change while a stream lives, and a server may tell what nobody asked for.
+  const { stations } = house.gateway.house
+  const stream = aCall({ method: 'subscriptions/listen', action: 'listen', resource: { kind: 'server', server: 'tools', name: 'tools' } })
+  const isTold = async (uri: string): Promise<boolean> => {
+    const message = { body: { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri } } } as const
+    return (await stations.release(message, aPrincipal({ roles: ['user'] }), stream)) !== undefined
+  }
+  assert.deepEqual([await isTold('file:///open/a'), await isTold('file:///closed/b')], [true, false])
 })

@@ -26,6 +26,13 @@ test('a credential that is no good does not become an anonymous caller', async (
   }
 })
 
+test('a credential that is wrong by itself is refused before any scheme sees it, however good its text', async () => {
+  const { keys } = createWorld()
+  const { text } = await keys.create({ name: 'x', roles: [], createdBy: 'test' })
+  const authenticate = createAuthenticator([keys], { anonymous: { roles: ['guest'] } })
+  assert.throws(() => authenticate([{ ...apiKey(text), flaw: 'it is no certificate of a client' }], CALL), { code: 'invalid_token' })
+})
+
 test('schemes are asked in order until one knows the credential; a refusal ends the asking', async () => {
   const asked: string[] = []
   const scheme = (name: string, answer: () => undefined): Scheme => ({

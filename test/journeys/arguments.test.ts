@@ -257,3 +257,10 @@ test('a command is offered no roots of its clients, with no message, and cannot 
   const call = aCall({ resource: { kind: 'tool', server: 'typed', name: 'rooted' } })
   assert.equal(stations.release({ body: { jsonrpc: '2.0', id: 1, method: 'roots/list' } }, aPrincipal(), call), undefined)
 })
+
+test('a discovery offers what both sides speak, and is kept by nobody else and not for long, whatever the server says', async () => {
+  await using world = await aWorld()
+  const { body } = await post(`${world.house.url}/mcp/typed`, 'server/discover', {}, { 'x-api-key': world.key })
+  const { supportedVersions, ttlMs, cacheScope } = resultOf(body)
+  assert.deepEqual({ supportedVersions, ttlMs, cacheScope }, { supportedVersions: ['2026-07-28'], ttlMs: 60_000, cacheScope: 'private' })
+})
