@@ -138,7 +138,7 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     const told = (await house.events()).filter(({ denial }) => denial !== undefined)
     assert.equal(told.filter(({ denial }) => denial === 'unavailable').length, 0)
   },
-  'a body that is packed is not unpacked': async ({ url, key }) => {
+  'a body that is packed, or of a type that a page of anybody may send, is not read': async ({ url, key }) => {
     const bomb = gzipSync(Buffer.alloc(1_000_000, 0x20))
     for (const encoding of ['gzip', 'br', 'deflate', 'gzip, identity', 'x-unknown']) {
       const { status } = await fetch(url, {
@@ -148,6 +148,12 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
       })
       assert.equal(status, 415, encoding)
     }
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/json-seq', 'text/json', ''])
+      assert.equal(
+        (await fetch(url, { method: 'POST', body: Buffer.from('{}'), headers: { 'x-api-key': key, 'content-type': type } })).status,
+        415,
+        type,
+      )
   },
   'a path in another spelling is no way around the line': async ({ house, reached }) => {
     const paths = [
