@@ -180,6 +180,11 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     }
     assert.equal(reached(), before)
   },
+  'whoever opens a server is told that callers must be known, and how': async ({ url, key }) => {
+    const { body } = await post(url, 'server/discover', {}, { 'x-api-key': key })
+    const { capabilities } = body['result'] as { readonly capabilities: JsonObject }
+    assert.deepEqual(capabilities, { tools: {}, experimental: { authentication: { required: true, types: ['api-key'] } } })
+  },
   'a secret behind a megabyte of nothing is found': async ({ call, key }) => {
     const { body } = await call('pad', { 'x-api-key': key })
     const [{ text: said } = { text: '' }] = (body['result'] as { readonly content: readonly { readonly text: string }[] }).content
