@@ -6,6 +6,7 @@ import { SERVICE_ROLE } from '../core/principal.ts'
 import type { IssuedKey } from '../identity/api-key.ts'
 import { type KeyView, keyEntry } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
+import { addRotateDue } from './keys-due.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, misuse, readAllow, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, howLong, note, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
@@ -55,6 +56,8 @@ export function addKeys(program: Command, shell: Shell): void {
     .option('--overlap <span>', 'how long both secrets work; 0s ends the old one at once', readSpan, readSpan(OVERLAP))
   examples(shared(rotate), 'portcullis keys rotate 4fQ0aZ81bYtR', 'portcullis keys rotate 4fQ0aZ81bYtR --overlap 0s')
   rotate.action((id: string, options: Shared & { readonly overlap: number }) => rotateKey(id, options, shell))
+
+  addRotateDue(keys, shell)
 
   const revoke = keys.command('revoke').description('end a key for good, from its next call on').argument('<id>', 'id of the key', readId)
   examples(shared(revoke), 'portcullis keys revoke 4fQ0aZ81bYtR')

@@ -8,6 +8,7 @@ import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { type AuditConfig, settleAudit, type TelemetryConfig } from './audit.ts'
 import { type CredentialConfig, settleCredential } from './credentials.ts'
 import { type FlowConfig, settleFlow } from './flow.ts'
+import type { HandleConfig } from './handles.ts'
 import { type InspectConfig, settleInspect } from './inspect.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
@@ -142,6 +143,7 @@ export interface Config extends StoreConfig {
   readonly inspect: InspectConfig
   /** Absent: nothing is kept track of. */
   readonly flow?: FlowConfig
+  readonly handles: HandleConfig
   readonly approval: ApprovalConfig
   readonly audit: AuditConfig
   readonly telemetry: TelemetryConfig
@@ -235,12 +237,11 @@ function nodeOf(host: string): string {
 }
 
 function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
-  const timeoutMs = written.timeout
   const credential = written.credential === undefined ? undefined : settleCredential(written.credential)
   const { url, tls, sampling = false } = written
   if (url !== undefined) {
     const shown = { ...(credential && { credential }), ...(tls && { tls: settleUpstreamTls(tls, directory) }) }
-    return { kind: 'url', url, timeoutMs, ...shown, ...(sampling && { sampling }) }
+    return { kind: 'url', url, timeoutMs: written.timeout, ...shown, ...(sampling && { sampling }) }
   }
   const [program = '', ...rest] = written.command ?? []
   return commandServer([program, ...rest], directory, environment, written)

@@ -34,6 +34,7 @@ export type Purpose =
   | 'sealed-records'
   | 'connections'
   | 'servers'
+  | 'handles'
 
 const KEY_BYTES = 32
 /** DER of a PKCS#8 Ed25519 private key up to its 32 seed bytes (RFC 8410 §7). */

@@ -7,6 +7,7 @@ import { argumentSettings } from './arguments.ts'
 import { auditSettings, telemetrySettings } from './audit.ts'
 import { credentialSettings } from './credentials.ts'
 import { flowSettings } from './flow.ts'
+import { handleSettings } from './handles.ts'
 import { inspectSettings } from './inspect.ts'
 import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
@@ -246,6 +247,7 @@ export const settings = z.strictObject(
     anomalies: anomalySettings.prefault({}).describe('What is far from usual, told and acted upon.'),
     inspect: inspectSettings.prefault({}),
     flow: flowSettings.optional().describe('What may leave after what has entered. Nothing is kept track of unless written.'),
+    handles: handleSettings,
     approval: approvalSettings.prefault({}),
     audit: auditSettings.prefault({}),
     telemetry: telemetrySettings.prefault({}),

@@ -4,6 +4,7 @@ import { loadConfig } from '../config/load.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
+import { type Announcement, announcementOf } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
 import { checkInstallation } from '../guard/open-store.ts'
@@ -12,7 +13,7 @@ import { createResources, type Resources } from '../identity/resource.ts'
 import { expandRoles } from '../policy/roles.ts'
 import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
-import { type Announcement, type Checks, stepsOf } from './steps.ts'
+import { type Checks, stepsOf } from './steps.ts'
 
 /** As in the configuration: it stands in URLs, patterns and the journal. */
 const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
@@ -105,11 +106,10 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
       await house.close()
     },
   }
-  const hasTokens = authentication.issuers.length > 0 || authentication.jwtSecret !== undefined
   inner.set(guard, {
     stations,
     powers: { roles: expandRoles(access.roles), history: journal },
-    announcement: { required: authentication.anonymous === undefined, types: hasTokens ? ['api-key', 'bearer'] : ['api-key'] },
+    announcement: announcementOf(settled, false),
     resources,
     closers,
   })

@@ -3,6 +3,7 @@ import type { Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isLike } from '../core/pattern.ts'
+import { type Announcement, announced, isOpening } from '../guard/announce.ts'
 import type { Stations } from '../guard/guard.ts'
 import { type Asking, inside, type Powers } from './context.ts'
 
@@ -14,15 +15,6 @@ export type Check = () => unknown
 
 /** By the name of a tool, or a pattern (`write_*`). All that match must say yes. */
 export type Checks = Readonly<Record<string, Check>>
-
-export interface Announcement {
-  /** Whether there are no anonymous callers. */
-  readonly required: boolean
-  /** How callers may be known: `api-key`, `bearer`. */
-  readonly types: readonly string[]
-}
-
-const OPENING: ReadonlySet<string> = new Set(['initialize', 'server/discover'])
 
 export function stepsOf(stations: Stations, powers: Powers, checks: Checks, announcement: Announcement): Stations {
   const rules = Object.entries(checks)
@@ -40,14 +32,14 @@ export function stepsOf(stations: Stations, powers: Powers, checks: Checks, anno
   const release: Stations['release'] = async (message, principal, call) => {
     const released = await stations.release(message, principal, call)
     if (released?.body.result === undefined) return released
-    if (OPENING.has(call.method)) return announced(released, announcement)
+    if (isOpening(call.method)) return announced(released, announcement)
     return call.method === 'tools/list' && rules.length > 0
       ? visible(released, (name) => isVisible(matching(name), { call, principal, powers }))
       : released
   }
   // Only what is added costs: a call of a server without checks walks the steps of every other.
   const opening: Stations['release'] = (message, principal, call) =>
-    OPENING.has(call.method) ? release(message, principal, call) : stations.release(message, principal, call)
+    isOpening(call.method) ? release(message, principal, call) : stations.release(message, principal, call)
   return rules.length === 0 ? { ...stations, release: opening } : { ...stations, enforce, release }
 }
 
@@ -78,16 +70,6 @@ async function visible(message: Message, isShown: (name: string) => Promise<bool
   )
   if (shown.every((isKept) => isKept)) return message
   return rewritten(message, { ...result, tools: tools.filter((_, at) => shown[at] === true) })
-}
-
-/** `experimental.authentication`, for clients that look for it before they are refused. */
-function announced(message: Message, { required, types }: Announcement): Message {
-  const { result } = message.body
-  const capabilities = result?.['capabilities']
-  if (result === undefined || !isObject(capabilities)) return message
-  const experimental = isObject(capabilities['experimental']) ? capabilities['experimental'] : {}
-  const authentication = { required, types: [...types] }
-  return rewritten(message, { ...result, capabilities: { ...capabilities, experimental: { ...experimental, authentication } } })
 }
 
 function rewritten(message: Message, result: JsonObject): Message {

@@ -13,7 +13,9 @@ import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { Streams } from '../face/streams.ts'
+import { announcementOf, withAnnouncement } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
+import type { Stations } from '../guard/guard.ts'
 import { checkInstallation } from '../guard/open-store.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
@@ -75,6 +77,7 @@ export function createGateway(config: Config, options: GatewayOptions): Gateway 
 class RunningGateway implements Gateway {
   readonly house: House
   readonly #options: GatewayOptions
+  readonly #stations: Stations
   readonly #behind: Behind
   readonly #links: ConnectLinks
   readonly #sessions: Sessions
@@ -93,6 +96,7 @@ class RunningGateway implements Gateway {
     const { config, clock } = house
     this.house = house
     this.#options = options
+    this.#stations = withAnnouncement(house.stations, announcementOf(config, true))
     this.#links = new ConnectLinks(house)
     const onText = createServerLog(config, clock, options.onFault)
     this.#behind = openBehind({ house, version: options.version, links: this.#links, onText })
@@ -144,14 +148,14 @@ class RunningGateway implements Gateway {
   }
 
   async serveStdio(server: string, input: Readable, output: Writable): Promise<void> {
-    const { config, stations, clock, newId, journal, law } = this.house
+    const { config, clock, newId, journal, law } = this.house
     const upstream = this.#behind.upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
     await checkInstallation(this.house, config)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
     await this.#tellUnconfined()
     const face = {
-      house: stations,
+      house: this.#stations,
       server,
       relay: createRelay(upstream, this.#sessions, this.#streams),
       credentials: environmentCredentials(config.authentication.environment.value),
@@ -216,9 +220,9 @@ class RunningGateway implements Gateway {
   }
 
   #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): Edge<ServerResponse> {
-    const { config, stations, journal, clock, newId } = this.house
+    const { config, journal, clock, newId } = this.house
     return createEdge({
-      house: stations,
+      house: this.#stations,
       history: journal,
       door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
       gate: createGate(this.house, this.#options.onFault),

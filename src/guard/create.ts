@@ -24,6 +24,7 @@ import { Definitions } from './definitions.ts'
 import { withFlow } from './flow.ts'
 import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
+import { withHandles } from './handles.ts'
 import { keyPrefixesOf } from './outlet.ts'
 import { openPeople } from './people.ts'
 import { type HouseOptions, openRecords, type Records } from './records.ts'
@@ -62,7 +63,6 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const law = createEngine(readLaw(config), clock)
   const { records, anomalies } = openWatched(config, options, clock)
   const { store, keyring, journal, keys, approvals } = records
-  const { anonymous } = config.authentication
   const newId = createIds(clock)
   let audiencesOf: (server: string) => readonly string[] = () => []
   const tokens = openAccessTokens({
@@ -80,7 +80,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const limits = limitsOf(config, records, options, clients)
   const people = openPeople({ config, approvals, clock, onFault: options.onFault })
   const definitions = openDefinitions(config, records, clock, options.onFault)
-  const authenticate = createAuthenticator(schemes, anonymous === undefined ? {} : { anonymous })
+  const authenticate = createAuthenticator(schemes, config.authentication)
   const line = createStations({
     ...stationsOf(config, records, clock),
     ...(definitions === undefined ? {} : { definitions }),
@@ -92,7 +92,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     pageOf: people.pageOf,
     notify: people.notify,
   })
-  const stations = withFlow(line, { config, store, clock, isRead: () => law.readsFlow })
+  const stations = withHandles(withFlow(line, { config, store, clock, isRead: () => law.readsFlow }), { config, store, clock, keyring })
   const close = async (): Promise<void> => {
     await limits.close()
     await anomalies?.reactions.close()

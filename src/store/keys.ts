@@ -98,6 +98,8 @@ export const KEYS = {
   approval: (principal: string, digest: string): string => keyOf('approval', principal, digest),
   approvalsOf: (principal: string): string => `${keyOf('approval', principal)}/`,
   approvals: 'approval/',
+  /** Whose a server's handle is, by its keyed hash. */
+  handle: (server: string, name: string, digest: string): string => keyOf('handle', server, name, digest),
   /** That something good for one use was used: the state of a question, a signed request. */
   spent: (what: string, nonce: string): string => keyOf('spent', what, nonce),
   /** Somebody signed in at the admin listener, by the digest of their cookie. */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
+import { post } from '../fixtures/gateway.ts'
 import { CONFIG, type Installation, install } from './portcullis.ts'
 
 const issued = z.looseObject({ key: z.string(), id: z.string(), roles: z.array(z.string()), allow: z.array(z.string()).optional() })
@@ -108,4 +109,33 @@ test('names that would move the cursor are shown as escapes', async (t) => {
   const { out } = await there.run(['keys', 'list'])
   assert.ok(!out.includes('\u001b'))
   assert.ok(out.includes('\\u001b[2Jx'))
+})
+
+test('secrets that are older than they may be are replaced, each put where its holder reads it, and both work for a time', async (t) => {
+  const there = install(t, CONFIG)
+  const [old, ended] = [await create(there, '--role', 'user'), await create(there, '--role', 'user')]
+  await there.run(['keys', 'revoke', ended.id])
+  const folder = join(there.folder, 'keys')
+  const rotate = (older: string) => there.run(['keys', 'rotate-due', '--older', older, '--into', folder])
+  assert.match((await rotate('0s')).errors, /keys: there is no such folder/)
+  mkdirSync(folder)
+  assert.match((await rotate('30d')).out, /no secret is so old/)
+  assert.deepEqual(readdirSync(folder), [])
+
+  const { code, out } = await rotate('0s')
+  assert.equal(code, 0)
+  assert.match(out, new RegExp(`keys/${old.id}: ci, until .*; the secret before it works until`))
+  assert.deepEqual(readdirSync(folder), [old.id])
+  const fresh = readFileSync(join(folder, old.id), 'utf8').trim()
+  assert.match(fresh, new RegExp(`^mcp_${old.id}_`))
+  assert.notEqual(fresh, old.key)
+  if (process.platform !== 'win32') assert.equal(statSync(join(folder, old.id)).mode & 0o777, 0o600)
+  const events = (await there.run(['audit', 'query', '--json'])).out
+  assert.match(events, /"key.rotated"/)
+  assert.equal((out + events).includes(fresh), false)
+
+  const { url } = z
+    .looseObject({ url: z.string() })
+    .parse(JSON.parse(await there.start(['serve', '--json']).line((line) => line.startsWith('{'))))
+  for (const key of [old.key, fresh]) assert.equal((await post(`${url}/mcp/secure`, 'tools/list', {}, { 'x-api-key': key })).status, 200)
 })

@@ -49,7 +49,7 @@ const WRONG: readonly (readonly [what: string, argument: string, told: string])[
   [
     'a kind that there is not',
     'path: { kind: file }',
-    '5:23: access.tools.files/write_file.arguments.path.kind: expected one of path, url, sql,',
+    '5:23: access.tools.files/write_file.arguments.path.kind: expected one of path, url, email, sql,',
   ],
   [
     'a bound of another kind',

@@ -14,6 +14,7 @@ test('credentials, what errors say of the machine and links that carry data are 
       personal: { kinds: [], action: 'redact' },
       internals: 'redact',
       links: 'redact',
+      forms: 'block',
       maxBytes: 16 * 1024 * 1024,
       larger: 'block',
     },

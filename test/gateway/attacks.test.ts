@@ -138,7 +138,7 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     const told = (await house.events()).filter(({ denial }) => denial !== undefined)
     assert.equal(told.filter(({ denial }) => denial === 'unavailable').length, 0)
   },
-  'a body that is packed is not unpacked': async ({ url, key }) => {
+  'a body that is packed, or of a type that a page of anybody may send, is not read': async ({ url, key }) => {
     const bomb = gzipSync(Buffer.alloc(1_000_000, 0x20))
     for (const encoding of ['gzip', 'br', 'deflate', 'gzip, identity', 'x-unknown']) {
       const { status } = await fetch(url, {
@@ -148,6 +148,12 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
       })
       assert.equal(status, 415, encoding)
     }
+    for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'multipart/form-data', 'application/json-seq', 'text/json', ''])
+      assert.equal(
+        (await fetch(url, { method: 'POST', body: Buffer.from('{}'), headers: { 'x-api-key': key, 'content-type': type } })).status,
+        415,
+        type,
+      )
   },
   'a path in another spelling is no way around the line': async ({ house, reached }) => {
     const paths = [
@@ -173,6 +179,11 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
       assert.ok(status >= 400 && status < 500, `${path}: ${status}`)
     }
     assert.equal(reached(), before)
+  },
+  'whoever opens a server is told that callers must be known, and how': async ({ url, key }) => {
+    const { body } = await post(url, 'server/discover', {}, { 'x-api-key': key })
+    const { capabilities } = body['result'] as { readonly capabilities: JsonObject }
+    assert.deepEqual(capabilities, { tools: {}, experimental: { authentication: { required: true, types: ['api-key'] } } })
   },
   'a secret behind a megabyte of nothing is found': async ({ call, key }) => {
     const { body } = await call('pad', { 'x-api-key': key })
