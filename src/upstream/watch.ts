@@ -48,8 +48,9 @@ function findOverIn(root: string, { memoryBytes, processes }: Bounds): string | 
     count += threads
     bytes += anonymous
   }
-  if (bytes > memoryBytes) return `over ${memoryBytes} bytes of memory`
+  // First, for hundreds of processes take memory, too: then they are the reason.
   if (count > processes) return `over ${processes} processes and threads`
+  if (bytes > memoryBytes) return `over ${memoryBytes} bytes of memory`
   const { files, ffree } = statfsSync(`${root}/tmp`)
   return files - ffree > TMP_FILES_MAX ? `over ${TMP_FILES_MAX} files in /tmp` : undefined
 }
