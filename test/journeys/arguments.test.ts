@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../src/core/json.ts'
-import { aGateway, META, post, type RunningGateway } from '../fixtures/gateway.ts'
+import { aGateway, keyIn, META, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { legacyHttp, modernHttp, overStdio, type Speaker } from '../fixtures/speakers.ts'
 import { sdkModern, sdkV1 } from '../upstream/http-upstreams.ts'
@@ -37,9 +37,7 @@ interface World extends AsyncDisposable {
 async function aWorld(more = '', roles: readonly string[] = ['user'], write: (more: string) => string = yaml): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
   const store = join(folder, 'portcullis.db')
-  const first = await aGateway(write(more), { store })
-  const key = await first.key({ roles })
-  await first[Symbol.asyncDispose]()
+  const key = await keyIn(store, write(more), roles)
   const house = await aGateway(write(more), { store, environment: { MCP_API_KEY: key } })
   return {
     house,

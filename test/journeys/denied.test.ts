@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { JsonObject } from '../../src/core/json.ts'
-import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
+import { aGateway, keyIn, type RunningGateway } from '../fixtures/gateway.ts'
 import { LEGACY, legacyHttp, modernHttp, overStdio, type Speaker } from '../fixtures/speakers.ts'
 
 const bare = fileURLToPath(new URL('../fixtures/bare-stdio.ts', import.meta.url))
@@ -35,9 +35,7 @@ const overStdin = ['2026-07-28', ...LEGACY].map((revision): readonly [string, Op
 async function aHouse(): Promise<{ readonly house: RunningGateway; readonly key: string; readonly folder: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
   const store = join(folder, 'portcullis.db')
-  const first = await aGateway(yaml, { store })
-  const key = await first.key({ roles: ['user'] })
-  await first[Symbol.asyncDispose]()
+  const key = await keyIn(store, yaml, ['user'])
   return { house: await aGateway(yaml, { store, environment: { MCP_API_KEY: key } }), key, folder }
 }
 

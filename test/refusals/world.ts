@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { publicUrlOf } from '../../src/config/public-url.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
-import { aGateway, post, type RunningGateway } from '../fixtures/gateway.ts'
+import { aGateway, keyIn, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 
 /** Names of policies are told to nobody, so they are unlike everything else. */
@@ -66,9 +66,7 @@ access:
 
 /** A gateway on a store where a key was made before: stdio finds its caller's key in the environment from the start. */
 async function withKey(yaml: string, store: string): Promise<readonly [RunningGateway, string]> {
-  const first = await aGateway(yaml, { store })
-  const key = await first.key({ roles: ['user'] })
-  await first[Symbol.asyncDispose]()
+  const key = await keyIn(store, yaml, ['user'])
   return [await aGateway(yaml, { store, environment: { MCP_API_KEY: key } }), key]
 }
 
