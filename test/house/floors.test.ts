@@ -183,7 +183,6 @@ test('only these open connections, so that nothing is fetched past the checks of
     'gateway/peers.ts', // the replicas that the operator named
     'net/fetch.ts', // everything else that the house fetches, with the address checked at the connection
     'upstream/egress.ts', // the way out of a sandbox, with the address checked at the connection
-    'upstream/forward.ts', // the inner end of that way
     'upstream/http.ts', // the servers that the operator named
   ])
   // These are handed one: the guarded one on our side, the caller's own on the agent's.
