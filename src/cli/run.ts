@@ -1,8 +1,9 @@
 /** `portcullis run`: one stdio server, guarded over stdin and stdout, for a client that starts us in its place. */
 import type { Command } from 'commander'
-import type { CommandServer, Config, ServerConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
 import { serverOf } from '../config/load.ts'
 import { loose } from '../config/sandbox.ts'
+import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
 import { openConfig } from './open.ts'
 import { stopSignal, warn } from './serve.ts'

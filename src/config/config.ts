@@ -1,102 +1,30 @@
 /** The configuration as the house uses it: spans in milliseconds, sizes in bytes, paths absolute. */
-import { resolve } from 'node:path'
 import { Secret } from '../core/secret.ts'
-import { type AdminServer, settleAdmin } from './admin.ts'
+import { type AccessConfig, settleAccess } from './access.ts'
+import { settleAdmin } from './admin.ts'
 import { type AnomalyConfig, settleAnomalies } from './anomalies.ts'
 import { type ApprovalConfig, settleApproval } from './approval.ts'
-import { type ArgumentConfig, settleArguments } from './arguments.ts'
 import { type AuditConfig, settleAudit, type TelemetryConfig } from './audit.ts'
-import { type CredentialConfig, settleCredential } from './credentials.ts'
 import { type FlowConfig, settleFlow } from './flow.ts'
 import type { HandleConfig } from './handles.ts'
 import { type InspectConfig, settleInspect } from './inspect.ts'
 import { type IssuerConfig, settleIssuer } from './issuers.ts'
 import { type LimitConfig, settleLimits } from './limits.ts'
 import { type OAuthConfig, type SignInConfig, settleOAuth, settleSignIn } from './oauth.ts'
-import { type SandboxConfig, settleSandbox } from './sandbox.ts'
-import type { Sensitivity, Settings } from './schema.ts'
+import type { Settings } from './schema.ts'
 import type { Sealing } from './sealing.ts'
+import { type ServerConfig, settleServer } from './servers.ts'
 import type { Environment } from './source.ts'
 import { type StoreConfig, settleStore } from './store.ts'
-import { type CertificateConfig, settleCertificates, settleTls, settleUpstreamTls, type TlsConfig, type UpstreamTlsConfig } from './tls.ts'
-import type { Address } from './values.ts'
+import { type CertificateConfig, settleCertificates, settleTls, type TlsConfig } from './tls.ts'
+import { type Address, mapValues } from './values.ts'
 
-/** All that a child inherits of our environment; nothing of the gateway's own is in there. */
-const INHERITED = ['PATH', 'HOME', 'LANG', 'TMPDIR'] as const
-/** In a sandbox: the home of whoever started us is not there. */
-const INHERITED_IN_SANDBOX = ['PATH', 'LANG'] as const
-/** A process costs tens of megabytes. */
-const PROCESSES_MAX = 32
 /** With what makes a chain of it, a mark has room for it. */
 const NODE_MAX_CHARS = 63
-const PROCESS_IDLE_MS = 10 * 60_000
-
-/** A server that speaks over stdio, started by us. */
-export interface CommandServer {
-  readonly kind: 'command'
-  readonly program: string
-  readonly arguments: readonly string[]
-  /** Whole: what is inherited and what was written. */
-  readonly env: Readonly<Record<string, string>>
-  /** Variables beside those, that show nowhere. */
-  readonly secrets?: Readonly<Record<string, Secret>>
-  readonly cwd: string
-  readonly timeoutMs: number
-  readonly shared: boolean
-  readonly roots: boolean
-  readonly sampling?: true
-  readonly maxProcesses: number
-  readonly idleMs: number
-  /** What it may touch. `off`: the operator wrote that it has none; absent: nothing was written. */
-  readonly sandbox?: SandboxConfig | 'off'
-}
-
-/** A server that speaks Streamable HTTP. */
-export interface UrlServer {
-  readonly kind: 'url'
-  readonly url: string
-  /** What the gateway presents; absent: nothing. */
-  readonly credential?: CredentialConfig
-  readonly timeoutMs: number
-  readonly tls?: UpstreamTlsConfig
-  readonly sampling?: true
-}
-
-export type ServerConfig = CommandServer | UrlServer | AdminServer
 
 export interface PeerConfig {
   readonly listen: Address
   readonly url?: string
-}
-
-interface Need {
-  readonly permission?: string
-  readonly scopes?: readonly string[]
-}
-
-interface ToolConfig extends Need {
-  readonly sensitivity?: Sensitivity
-  readonly approval?: boolean
-  readonly confirm?: boolean
-  readonly destructive?: boolean
-  readonly openWorld?: boolean
-  /** For the screening of what is sent; the law reads what it found. */
-  readonly arguments?: Readonly<Record<string, ArgumentConfig>>
-}
-
-/** The simple law, as `policy/` takes it. */
-export interface AccessConfig {
-  readonly roles: Settings['access']['roles']
-  readonly tools: Readonly<Record<string, ToolConfig>>
-  readonly prompts: Readonly<Record<string, Need>>
-  readonly resources: readonly {
-    readonly uri: string
-    readonly server?: string
-    readonly read: readonly string[]
-    readonly subscribe: readonly string[]
-  }[]
-  /** Absolute paths or globs of Cedar files. */
-  readonly policies: readonly string[]
 }
 
 export interface Config extends StoreConfig {
@@ -234,71 +162,4 @@ function nodeOf(host: string): string {
     .replaceAll(/[^a-z0-9.-]/g, '-')
     .slice(0, NODE_MAX_CHARS)
   return /^[a-z0-9]/.test(name) ? name : 'gateway'
-}
-
-function settleServer(written: Settings['servers'][string], directory: string, environment: Environment): ServerConfig {
-  const credential = written.credential === undefined ? undefined : settleCredential(written.credential)
-  const { url, tls, sampling = false } = written
-  if (url !== undefined) {
-    const shown = { ...(credential && { credential }), ...(tls && { tls: settleUpstreamTls(tls, directory) }) }
-    return { kind: 'url', url, timeoutMs: written.timeout, ...shown, ...(sampling && { sampling }) }
-  }
-  const [program = '', ...rest] = written.command ?? []
-  return commandServer([program, ...rest], directory, environment, written)
-}
-
-/** A server from a command line. A program written as a relative path stands relative to `directory`, wherever it is run. */
-export function commandServer(
-  [program, ...rest]: readonly [string, ...string[]],
-  directory: string,
-  environment: Environment,
-  written: Pick<
-    Settings['servers'][string],
-    'timeout' | 'env' | 'credential' | 'cwd' | 'shared' | 'roots' | 'sampling' | 'maxProcesses' | 'idle' | 'sandbox'
-  >,
-): CommandServer {
-  const sandbox = written.sandbox === undefined ? undefined : settleSandbox(written.sandbox, directory)
-  const names = sandbox === undefined || sandbox === 'off' ? INHERITED : INHERITED_IN_SANDBOX
-  const inherited = names.flatMap((name) => (environment[name] === undefined ? [] : [[name, environment[name]] as const]))
-  return {
-    kind: 'command',
-    program: /^\.{1,2}[/\\]/.test(program) ? resolve(directory, program) : program,
-    arguments: rest,
-    env: { ...Object.fromEntries(inherited), ...written.env },
-    ...(written.credential?.environment === undefined ? {} : { secrets: written.credential.environment }),
-    cwd: resolve(directory, written.cwd ?? '.'),
-    timeoutMs: written.timeout,
-    shared: written.shared ?? false,
-    roots: written.roots ?? false,
-    ...(written.sampling === true && { sampling: true }),
-    maxProcesses: written.maxProcesses ?? PROCESSES_MAX,
-    idleMs: written.idle ?? PROCESS_IDLE_MS,
-    ...(sandbox === undefined ? {} : { sandbox }),
-  }
-}
-
-function settleAccess(access: Settings['access'], directory: string): AccessConfig {
-  return {
-    roles: access.roles,
-    tools: mapValues(access.tools, ({ sensitivity, destructive, openWorld, approval, confirm, arguments: written, ...rest }) => ({
-      ...need(rest),
-      ...(approval === undefined ? {} : { approval }),
-      ...(confirm === undefined ? {} : { confirm }),
-      ...(sensitivity === undefined ? {} : { sensitivity }),
-      ...(destructive === undefined ? {} : { destructive }),
-      ...(openWorld === undefined ? {} : { openWorld }),
-      ...(written === undefined ? {} : { arguments: settleArguments(written, directory) }),
-    })),
-    prompts: mapValues(access.prompts, need),
-    resources: access.resources.map(({ server, ...rule }) => ({ ...rule, ...(server === undefined ? {} : { server }) })),
-    policies: access.policies.map((glob) => resolve(directory, glob)),
-  }
-}
-
-function need({ permission, scope }: Settings['access']['prompts'][string]): Need {
-  return { ...(permission === undefined ? {} : { permission }), ...(scope === undefined ? {} : { scopes: scope }) }
-}
-
-function mapValues<From, To>(values: Readonly<Record<string, From>>, change: (value: From) => To): Readonly<Record<string, To>> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
 }

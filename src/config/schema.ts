@@ -1,11 +1,10 @@
 /** Every setting, its default and its unit, as an operator writes it. */
 import { z } from 'zod'
+import { accessSettings } from './access.ts'
 import { adminSetting, adminSignInSetting } from './admin.ts'
 import { anomalySettings } from './anomalies.ts'
 import { approvalSettings } from './approval.ts'
-import { argumentSettings } from './arguments.ts'
 import { auditSettings, telemetrySettings } from './audit.ts'
-import { credentialSettings } from './credentials.ts'
 import { flowSettings } from './flow.ts'
 import { handleSettings } from './handles.ts'
 import { inspectSettings } from './inspect.ts'
@@ -13,89 +12,16 @@ import { issuerSettings, jwtSecretSetting } from './issuers.ts'
 import { limitSettings } from './limits.ts'
 import { oauthSettings } from './oauth.ts'
 import type { SchemaNode } from './places.ts'
-import { sandboxSettings } from './sandbox.ts'
 import { sealingSettings } from './sealing.ts'
+import { serverSettings } from './servers.ts'
 import { storeSetting } from './store.ts'
-import { certificateSettings, tlsSettings, upstreamTlsSettings } from './tls.ts'
-import {
-  address,
-  cidr,
-  flag,
-  hostName,
-  httpUrl,
-  list,
-  origin,
-  pattern,
-  roleName,
-  some,
-  span,
-  text,
-  VARIABLE,
-  whole,
-  word,
-} from './values.ts'
+import { certificateSettings, tlsSettings } from './tls.ts'
+import { address, cidr, hostName, httpUrl, list, origin, roleName, span, text, VARIABLE, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
 const KEY_SPAN = ['1m', '3650d'] as const
-const PERMISSION = /^(\*|[A-Za-z0-9_.*-]{1,64}:[A-Za-z0-9_.*-]{1,64})$/
 
 export const DEFAULT_STORE = '.portcullis/portcullis.db'
-
-/** From harmless to not to be seen. */
-const SENSITIVITIES = ['public', 'internal', 'confidential', 'secret'] as const
-
-/** Of the server's own settings these belong to a command alone. */
-const COMMAND_ONLY = ['env', 'cwd', 'shared', 'roots', 'maxProcesses', 'idle', 'sandbox'] as const
-
-const server = z
-  .strictObject(
-    {
-      command: list(z.string({ error: 'expected a text' }), 'texts: the program and its arguments', 1)
-        .refine(([program]) => program !== '', { error: 'expected a program first' })
-        .optional()
-        .describe('Program and arguments of a server that speaks over stdio.'),
-      url: httpUrl.optional().describe('Address of a server that speaks Streamable HTTP.'),
-      env: z
-        .record(word(VARIABLE, 'a variable name'), z.string({ error: 'expected a text' }), { error: 'expected a map of variables' })
-        .optional()
-        .describe('Added to PATH, HOME, LANG and TMPDIR, the only variables that are inherited.'),
-      tls: upstreamTlsSettings
-        .optional()
-        .describe('For an https:// url: which authorities are believed, and what the gateway shows of itself.'),
-      cwd: text('a folder').optional().describe('Working folder; the folder of this file unless told.'),
-      credential: credentialSettings.optional().describe('What the gateway presents to it, and on whose behalf.'),
-      timeout: span('100ms', '1h').prefault('60s').describe('How long one call may take.'),
-      sandbox: sandboxSettings.optional(),
-      roots: flag()
-        .optional()
-        .describe('Whether callers may tell it folders of theirs (roots). Many servers open what they are told. Default false.'),
-      sampling: flag()
-        .optional()
-        .describe("Whether it may have the client's model answer questions of its own (sampling), at the client's expense. Default false."),
-      shared: flag()
-        .optional()
-        .describe('One process for everybody. Only for servers that keep nothing about their callers. Default false.'),
-      maxProcesses: whole(1, 4096).optional().describe('How many processes may run at once. Default 32.'),
-      idle: span('1s', '24h').optional().describe('A process that nobody used for so long is ended. Default 10m.'),
-    },
-    { error: 'expected a map of settings' },
-  )
-  .refine((written) => (written.command === undefined) !== (written.url === undefined), {
-    error: 'expected exactly one of command and url',
-    when: isMap,
-  })
-  .superRefine((written, context) => {
-    const mistake = (message: string): void => context.addIssue({ code: 'custom', path: ['credential'], message })
-    if (written.credential !== undefined && (written.credential.environment === undefined) === (written.command !== undefined))
-      mistake('expected environment beside command, and one of the others beside url')
-    if (written.tls !== undefined && written.url?.startsWith('https:') !== true)
-      context.addIssue({ code: 'custom', path: ['tls'], message: 'expected only beside an https:// url' })
-    if (written.command !== undefined || written.url === undefined) return
-    for (const name of COMMAND_ONLY) {
-      if (written[name] !== undefined)
-        context.addIssue({ code: 'custom', path: [name], message: 'expected only beside command, not beside url' })
-    }
-  })
 
 const authentication = z.strictObject({
   apiKeys: z
@@ -119,74 +45,6 @@ const authentication = z.strictObject({
   issuers: list(issuerSettings, 'issuers').prefault([]).describe('Whose access tokens are taken, beside our own.'),
   oauth: oauthSettings.optional().describe('The embedded authorization server: people sign in here. Off unless written.'),
   jwtSecret: jwtSecretSetting.optional(),
-})
-
-/** RFC 6749 §3.3, with the two things that are filled in. `offline_access` is no permission but a wish for refresh tokens (SEP-2207). */
-const SCOPE = /^(?!offline_access$)(\{name\}|\{server\}|[\x21\x23-\x5b\x5d-\x7a\x7c\x7e])+$/
-
-const needs = {
-  permission: word(/^[A-Za-z0-9_.-]{1,64}:[A-Za-z0-9_.-]{1,64}$/, 'one permission such as files:read, without wildcards')
-    .optional()
-    .describe('The permission that opens it. Without one, only a policy does.'),
-  scope: some(word(SCOPE, 'a scope such as tools:read or mcp:tool:{name}, without spaces'), 'a scope')
-    .optional()
-    .describe('A token that knows scopes must hold one of these; `{name}` and `{server}` are filled in.'),
-}
-
-const who = list(text('a role, or issuer#subject', 512), 'roles, or issuer#subject').prefault([])
-
-const access = z.strictObject({
-  roles: z
-    .record(
-      roleName,
-      z.strictObject({
-        inherits: some(roleName, 'a role name').prefault([]),
-        permissions: list(word(PERMISSION, 'a permission such as files:read, files:* or *'), 'permissions').prefault([]),
-      }),
-      { error: 'expected a map of roles' },
-    )
-    .prefault({})
-    .describe('What who may do.'),
-  tools: z
-    .record(
-      pattern,
-      z.strictObject({
-        ...needs,
-        sensitivity: z.enum(SENSITIVITIES, { error: `expected one of ${SENSITIVITIES.join(', ')}` }).optional(),
-        approval: flag().optional().describe('Whether a person must approve each call. Default false.'),
-        confirm: flag()
-          .optional()
-          .describe('Whether the client must have each call confirmed on its side: its word, and no more. Default false.'),
-        destructive: flag()
-          .optional()
-          .describe('Whether it may destroy or change something. Policies take every tool to, unless this says false.'),
-        openWorld: flag()
-          .optional()
-          .describe('Whether it may reach beyond its server. Policies take every tool to, unless this says false.'),
-        arguments: argumentSettings.optional().describe('What its arguments are for.'),
-      }),
-      {
-        error: 'expected a map of tool patterns',
-      },
-    )
-    .prefault({})
-    .describe('What a tool needs, how sensitive it is, and what its arguments are for.'),
-  prompts: z
-    .record(pattern, z.strictObject(needs), { error: 'expected a map of prompt patterns' })
-    .prefault({})
-    .describe('What a prompt needs.'),
-  resources: list(
-    z.strictObject({
-      uri: text('a URI pattern such as file:///data/**', 512),
-      server: text('a server name or pattern', 64).optional().describe('Any server unless told.'),
-      read: who,
-      subscribe: who,
-    }),
-    'rules',
-  )
-    .prefault([])
-    .describe('Who may read which URIs.'),
-  policies: some(text('a path or glob such as policy/*.cedar'), 'a path or glob').prefault([]).describe('Cedar policies: the whole law.'),
 })
 
 export const settings = z.strictObject(
@@ -235,14 +93,14 @@ export const settings = z.strictObject(
       .prefault([])
       .describe('Values of the Host header beside loopback names and the host of publicUrl.'),
     servers: z
-      .record(word(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a server name of lower-case letters, digits and "-", at most 64'), server, {
+      .record(word(/^[a-z0-9][a-z0-9-]{0,63}$/, 'a server name of lower-case letters, digits and "-", at most 64'), serverSettings, {
         error: 'expected a map of servers',
       })
       .prefault({})
       .describe('What is guarded. `files` is served at /mcp/files.'),
     adminServer: adminSetting.optional(),
     authentication: authentication.prefault({}),
-    access: access.prefault({}),
+    access: accessSettings.prefault({}),
     limits: limitSettings.prefault({}),
     anomalies: anomalySettings.prefault({}).describe('What is far from usual, told and acted upon.'),
     inspect: inspectSettings.prefault({}),
@@ -258,13 +116,7 @@ export const settings = z.strictObject(
 /** What was written, with defaults filled in and spans and sizes read; paths are still as written. */
 export type Settings = z.output<typeof settings>
 
-export type Sensitivity = (typeof SENSITIVITIES)[number]
-
 /** The JSON Schema (2020-12) of the file, for editors. */
 export function configSchema(): SchemaNode {
   return z.toJSONSchema(settings, { io: 'input' }) as SchemaNode // of which only those members are read
-}
-
-function isMap(payload: { readonly value: unknown }): boolean {
-  return typeof payload.value === 'object' && payload.value !== null
 }

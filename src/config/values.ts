@@ -142,3 +142,8 @@ function parseHttpUrl(written: string): URL | undefined {
 function within(value: number | undefined, from: number, to: number): number | undefined {
   return value !== undefined && value >= from && value <= to ? value : undefined
 }
+
+/** The same names with other values. */
+export function mapValues<From, To>(values: Readonly<Record<string, From>>, change: (value: From) => To): Readonly<Record<string, To>> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, change(value)]))
+}

@@ -1,6 +1,7 @@
 /** What stands behind the gateway: an upstream for each server of the configuration, with what it is shown. */
-import type { CommandServer, UrlServer } from '../config/config.ts'
+
 import { ownFiles } from '../config/own-files.ts'
+import type { CommandServer, UrlServer } from '../config/servers.ts'
 import type { Entry } from '../core/event.ts'
 import { readUpstreamTls } from '../face/tls-files.ts'
 import type { House } from '../guard/create.ts'

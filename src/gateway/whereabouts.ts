@@ -1,5 +1,5 @@
 /** Where each server stood when a gateway last started: what is put in its place under a name that people have approved is told. */
-import type { ServerConfig } from '../config/config.ts'
+import type { ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
 import { canonical, isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { createKeyedHash } from '../core/secret.ts'

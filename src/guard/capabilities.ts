@@ -1,5 +1,6 @@
 /** What clients can do for servers, and what of it a server is not told: then a server that honours it never asks, and one that does not is not heard. */
-import type { Config, ServerConfig } from '../config/config.ts'
+import type { Config } from '../config/config.ts'
+import type { ServerConfig } from '../config/servers.ts'
 import type { Body, Call } from '../core/call.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { META, metaOf } from '../mcp/revision.ts'

@@ -1,6 +1,6 @@
 /** Least privilege: what each role and each key could do and never did, and the narrower rights that would have been enough. */
 import { type Span, scanEvents } from '../audit/scan.ts'
-import type { AccessConfig } from '../config/config.ts'
+import type { AccessConfig } from '../config/access.ts'
 import type { AuditEvent } from '../core/event.ts'
 import { isCovered, isLike, type Pattern, parsePattern } from '../core/pattern.ts'
 import { expandRoles } from '../policy/roles.ts'
