@@ -1,7 +1,7 @@
 /** The way out of a sandbox, seen from inside: a port on its loopback, opened by a program of a few system calls that hands it to us and then becomes the server. */
 // A port belongs to the network that it was opened in, so somebody has to open it in there, and it must be open before the server runs. A
 // script would need an interpreter started first (measured: 150 ms with ours) and would stay, within the server's memory, to copy
-// every byte. This needs one millisecond and leaves nothing behind. It can do nothing that the server could not do itself.
+// every byte. This needs a few milliseconds at most and leaves nothing behind. It can do nothing that the server could not do itself.
 
 /** Nobody else is in this network. */
 export const HATCH_PORT = 3128
