@@ -2,7 +2,9 @@
 import type { Call, Message } from '../core/call.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
+import { isCredentialName } from '../inspect/forms.ts'
 import { type Mirror, mirrorsOf } from '../mcp/mirror.ts'
+import { HEADER } from '../mcp/revision.ts'
 import { remember } from '../trust/remember.ts'
 import { digestOf } from './sightings.ts'
 
@@ -151,7 +153,14 @@ function define(tool: JsonObject, before: Entry | undefined): Definition {
     digest: mark,
     inputSchema: chars > DEFINITION_MAX_CHARS ? null : inputSchema,
     outputSchema: chars > DEFINITION_MAX_CHARS && outputSchema !== undefined ? null : outputSchema,
-    mirrors: mirrorsOf(inputSchema),
+    mirrors: harmless(mirrorsOf(inputSchema)),
     chars: Math.min(chars, DEFINITION_MAX_CHARS),
   }
+}
+
+/** Headers are written down by whatever is on the way: a tool that wants a credential repeated in one is as one with an annotation that is not valid. */
+function harmless(mirrors: readonly Mirror[] | undefined): readonly Mirror[] | undefined {
+  return mirrors?.some(({ header, path }) => isCredentialName(header.slice(HEADER.param.length)) || isCredentialName(path.at(-1) ?? ''))
+    ? undefined
+    : mirrors
 }

@@ -34,7 +34,7 @@ export function askedOnForm(params: JsonValue | undefined, pointer: string): rea
   for (const name of Object.keys(properties).slice(0, FIELDS_MAX)) {
     const field = properties[name]
     const at = `/requestedSchema/properties/${name.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')}`
-    if (isObject(field) ? isCredentialField(name, field) : isCalled(name)) note('field', at)
+    if (isObject(field) ? isCredentialField(name, field) : isCredentialName(name)) note('field', at)
   }
   return found
 }
@@ -44,10 +44,17 @@ const NO_SCHEMA: JsonObject = {}
 /** A yes or no about a credential is none. */
 function isCredentialField(name: string, { type, format, writeOnly, title, description }: JsonObject): boolean {
   if (type === 'boolean') return false
-  return isCalled(name) || format === HIDDEN || writeOnly === true || (typeof title === 'string' && isCalled(title)) || asks(description)
+  return (
+    isCredentialName(name) ||
+    format === HIDDEN ||
+    writeOnly === true ||
+    (typeof title === 'string' && isCredentialName(title)) ||
+    asks(description)
+  )
 }
 
-function isCalled(name: string): boolean {
+/** Whether a name is that of a credential, and not of something about one. */
+export function isCredentialName(name: string): boolean {
   const words = name
     .slice(0, TEXT_MAX_CHARS)
     .normalize('NFKC')

@@ -57,8 +57,12 @@ test('a caller of a revision without such headers owes none, whoever was told of
   known().check(aCall({ tool: 'query', era: 'legacy', arguments: { region: 'us' } }))
 })
 
-test('a tool whose annotation is not valid is left out, and the others stay', () => {
-  const bad = tool('bad', { a: { type: 'number', 'x-mcp-header': 'A' } })
-  const list = new Catalog().learn(aResult({ tools: [bad, tool('good', REGION)] }), LIST, aPrincipal())
+test('a tool whose annotation is not valid, or wants a credential in a header, is left out, and the others stay', () => {
+  const bad = [
+    tool('bad', { a: { type: 'number', 'x-mcp-header': 'A' } }),
+    tool('leaks', { api_key: { type: 'string', 'x-mcp-header': 'Region' } }),
+    tool('leaks_too', { a: { type: 'object', properties: { b: { type: 'string', 'x-mcp-header': 'Session-Token' } } } }),
+  ]
+  const list = new Catalog().learn(aResult({ tools: [...bad, tool('good', REGION)] }), LIST, aPrincipal())
   assert.deepEqual(list.body.result?.['tools'], [tool('good', REGION)])
 })
