@@ -1,5 +1,5 @@
 /** The line with one of its steps taken out: its stations, and what each of them does in `guard/stations.ts`. */
-import type { Mutant } from './table.ts'
+import type { Mutant } from './rows.ts'
 
 const ANYBODY = "{ kind: 'service', issuer: 'key', subject: 'anybody', actors: [], roles: ['admin', 'user'], claims: {} }"
 const YES = "{ effect: 'permit', policies: [], obligations: [], remedies: [], revision: '' }"
