@@ -5,7 +5,7 @@ const ANYBODY = "{ kind: 'service', issuer: 'key', subject: 'anybody', actors: [
 const YES = "{ effect: 'permit', policies: [], obligations: [], remedies: [], revision: '' }"
 
 export const STATIONS: readonly Mutant[] = [
-  { name: 'admit: everybody finds room', seenBy: ['gateway/gateway'], from: 'house.admit(call)', to: '' },
+  { name: 'admit: everybody finds room', seenBy: ['journeys/limits'], from: 'house.admit(call)', to: '' },
   { name: 'identify: everybody is somebody', seenBy: ['gateway/gateway'], from: 'await house.identify(credentials, call)', to: ANYBODY },
   { name: 'what is malformed goes on', seenBy: ['gateway/stdio-face'], from: 'if (call.flaw !== undefined) throw call.flaw', to: '' },
   { name: 'reopen: what we sealed is not asked for', seenBy: ['gateway/round-trip'], from: 'house.reopen(call, principal)', to: 'call' },
@@ -31,7 +31,7 @@ export const STATIONS: readonly Mutant[] = [
     from: 'await house.release(message, principal, permitted)',
     to: 'message',
   },
-  { name: 'end: how it ended is not written', seenBy: ['gateway/gateway'], from: 'await house.end(call, trail)', to: '' },
+  { name: 'end: how it ended is not written', seenBy: ['journeys/approval'], from: 'await house.end(call, trail)', to: '' },
 ].map((row) => ({ ...row, file: 'src/guard/guard.ts' }))
 
 export const STEPS: readonly Mutant[] = [
