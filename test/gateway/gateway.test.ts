@@ -168,7 +168,9 @@ test('more calls at once than there are places are told to come again', async ()
       return undefined
     },
   })
-  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\nlimits: { calls: { total: 2 } }\n${OPEN}`)
+  await using house = await aGateway(
+    `servers: { tools: { url: "${upstream.url}" } }\nlimits: { calls: { total: 2 }, principal: { concurrency: 2 } }\n${OPEN}`,
+  )
   const key = await house.key(USER)
   const slow = (): Promise<Reply> => post(`${house.url}/mcp`, 'tools/call', { name: 'slow', arguments: {} }, { 'x-api-key': key })
   const underway = [slow(), slow()]
@@ -180,6 +182,10 @@ test('more calls at once than there are places are told to come again', async ()
     (await Promise.all(underway)).map((reply) => reply.status),
     [200, 200],
   )
+  // Who has ended has left the place, and it is written down how much they were answered.
+  assert.equal((await post(`${house.url}/mcp`, 'tools/list', {}, { 'x-api-key': key })).status, 200)
+  const answered = (await house.events()).filter(({ type, outcome }) => type === 'call.ended' && outcome === 'permitted')
+  assert.ok(answered.length >= 3 && answered.every(({ bytes = 0 }) => bytes > 20))
 })
 
 test('health is told to anybody, and nothing else is', async () => {

@@ -1,6 +1,6 @@
 /** The mutation check knows every step of the line: a step without a row in `tools/mutants` could be taken out unseen. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { MUTANTS } from '../../tools/mutants/table.ts'
@@ -26,10 +26,11 @@ const NO_STEPS = new Set([
   'nameOf',
 ])
 
-test('every row names a step that stands in its file exactly once, and no two have one name', () => {
-  for (const { name, file, from, to } of MUTANTS) {
+test('every row names a step that stands in its file exactly once and a test that notices it, and no two have one name', () => {
+  for (const { name, file, from, to, seenBy } of MUTANTS) {
     assert.equal(textOf(file).split(from).length - 1, 1, `${name}: ${file}`)
     assert.notEqual(from, to, name)
+    assert.ok(seenBy.length > 0 && seenBy.every((test) => existsSync(join(ROOT, `test/${test}.test.ts`))), `${name}: seenBy`)
   }
   assert.equal(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length)
 })

@@ -24,6 +24,15 @@ async function approved(tool: string, args: JsonObject, credential: string): Pro
   return id
 }
 
+/** While the server says something else of its tools. */
+async function redefined(during: () => Promise<void>): Promise<void> {
+  world.description = 'deletes, and more'
+  world.now += 10_000
+  await during()
+  world.description = 'deletes'
+  world.now += 10_000
+}
+
 describe('a call that a person must approve', () => {
   test('is refused with where to go, done once when it was approved, and then refused again', async () => {
     const key = await world.key()
@@ -35,6 +44,9 @@ describe('a call that a person must approve', () => {
     const replayed = await world.call('delete', { path: '/a' }, key)
     assert.deepEqual([codeOf(replayed.body), world.done('delete')], ['approval_required', 1])
     assert.notEqual(remedyOf(replayed.body)['id'], id)
+    const isTold = (): boolean => world.notices.some(({ body }) => body.includes(String(id)))
+    for (let turn = 0; turn < 10_000 && !isTold(); turn++) await nextTurn()
+    assert.ok(isTold())
     assert.deepEqual(
       (await eventsOf(id)).map(({ type, outcome, by }) => [type, outcome, by].filter(Boolean).join(' ')),
       [
@@ -213,6 +225,12 @@ describe('a server that asks in the middle of what was approved', () => {
     const replayed = await world.call('ask', { a: 1 }, key, more)
     assert.equal(codeOf(replayed.body), 'approval_required')
     assert.equal((await eventsOf(id)).filter(({ type }) => type === 'approval.executed').length, 2)
+    // Nor does it go on into a tool that has become another.
+    await approved('ask', { a: 2 }, key)
+    const begun = askedIn((await world.call('ask', { a: 2 }, key, capable({ form: {} }))).body)
+    await redefined(async () => {
+      assert.equal(codeOf((await world.call('ask', { a: 2 }, key, replied(begun, 'accept', { form: {} }))).body), 'approval_required')
+    })
   })
 })
 
@@ -227,6 +245,11 @@ describe('a call that must be confirmed', () => {
     assert.equal(codeOf((await world.call('confirm', { n: 1 }, key, yes)).body), 'ok')
     assert.equal(codeOf((await world.call('confirm', { n: 1 }, key, yes)).body), 'asks')
     assert.equal(world.done('confirm'), 1)
+    // What the server says anew is not what was confirmed.
+    const before = askedIn((await world.call('confirm', { n: 3 }, key, capable({}))).body)
+    await redefined(async () => {
+      assert.equal(codeOf((await world.call('confirm', { n: 3 }, key, replied(before, 'accept', {}))).body), 'asks')
+    })
   })
 
   test('is refused where the client has no forms, or its person says no', async () => {
@@ -311,5 +334,13 @@ describe('a client of a revision with sessions', () => {
       assert.equal(codeOf((await events.next()).value as JsonObject), expected)
     }
     assert.ok(world.upstream.seen.every(({ text }) => !text.includes('portcullis-confirm')))
+    // The law is what it is when the person has spoken.
+    const done = world.done('confirm')
+    const events = eventsIn(await mine.send(call))
+    const question = (await events.next()).value as JsonObject
+    await world.enact('@id("late") forbid (principal, action == Action::"call", resource == Tool::"tools/confirm");')
+    await (await mine.send({ id: question['id'], result: { action: 'accept', content: {} } })).text()
+    assert.deepEqual([codeOf((await events.next()).value as JsonObject), world.done('confirm')], ['forbidden', done])
+    await world.enact('')
   })
 })

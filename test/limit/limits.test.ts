@@ -17,6 +17,14 @@ async function grantedOf(asked: readonly Promise<Denial | undefined>[]): Promise
   return (await Promise.all(asked)).filter((denial) => denial === undefined).length
 }
 
+test('an address that floods is refused at the door, without a question to the store', () => {
+  const limits = one(aWorld('address: { rate: 1/h, burst: 2 }'))
+  const origin = { ...aCall().origin, address: '192.0.2.7' }
+  for (let call = 0; call < 2; call++) limits.admit(aCall({ origin }))
+  assert.throws(() => limits.admit(aCall({ origin })), { code: 'rate_limited' })
+  limits.admit(aCall({ origin: { ...origin, address: '192.0.2.8' } }))
+})
+
 describe('what is given', () => {
   const shape = fc.record({
     burst: fc.integer({ min: 1, max: 400 }),

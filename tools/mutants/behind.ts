@@ -1,27 +1,51 @@
 /** What stands behind the stations, with one step taken out: flow, approval, release, definitions, arguments, limits, identity. */
-import type { Mutant } from './table.ts'
-
-const rows = (file: string, list: readonly Omit<Mutant, 'file'>[]): readonly Mutant[] => list.map((row) => ({ ...row, file }))
+import { APPROVAL } from './approval.ts'
+import { type Mutant, rows } from './rows.ts'
 
 const FLOW: readonly Mutant[] = [
   ...rows('src/guard/flow.ts', [
-    { name: 'what enters is not written down', seenBy: [], from: 'await record.add(personOf(principal), fresh, rememberMs)', to: '' },
-    { name: 'nobody asks what has entered', seenBy: [], from: 'record.labelsOf(personOf(principal))', to: '[] as readonly string[]' },
-    { name: 'a store is not labelled', seenBy: [], from: 'record.add(storeOf(one), labels, one.rememberMs)', to: 'undefined' },
-    { name: 'what lies in a store is not read', seenBy: [], from: 'record.labelsOf(storeOf(one))', to: '[] as readonly string[]' },
-    { name: 'nobody listens for orders', seenBy: [], from: 'labels.includes(UNTRUSTED)', to: 'labels !== undefined' },
+    {
+      name: 'what enters is not written down',
+      seenBy: ['journeys/flow'],
+      from: 'await record.add(personOf(principal), fresh, rememberMs)',
+      to: '',
+    },
+    {
+      name: 'nobody asks what has entered',
+      seenBy: ['journeys/flow'],
+      from: 'record.labelsOf(personOf(principal))',
+      to: '[] as readonly string[]',
+    },
+    {
+      name: 'a store is not labelled',
+      seenBy: ['journeys/flow'],
+      from: 'record.add(storeOf(one), labels, one.rememberMs)',
+      to: 'undefined',
+    },
+    {
+      name: 'what lies in a store is not read',
+      seenBy: ['journeys/flow'],
+      from: 'record.labelsOf(storeOf(one))',
+      to: '[] as readonly string[]',
+    },
+    { name: 'nobody listens for orders', seenBy: ['journeys/flow'], from: 'labels.includes(UNTRUSTED)', to: 'labels !== undefined' },
     {
       name: 'a resumed stream brings nothing',
-      seenBy: [],
+      seenBy: ['journeys/flow'],
       from: "method === '$stream' && body.id !== undefined",
       to: "method === '' && body.id === undefined",
     },
-    { name: 'pictures in what is sent are not seen', seenBy: [], from: 'place.isSink ? pictured(call.arguments) : []', to: '[]' },
+    {
+      name: 'pictures in what is sent are not seen',
+      seenBy: ['journeys/flow'],
+      from: 'place.isSink ? pictured(call.arguments) : []',
+      to: '[]',
+    },
   ]),
   ...rows('src/guard/create.ts', [
     {
       name: 'no flow is kept',
-      seenBy: [],
+      seenBy: ['journeys/flow'],
       from: 'withFlow(line, { config: config.flow, store, clock, isRead: () => law.readsFlow })',
       to: 'line',
     },
@@ -29,87 +53,9 @@ const FLOW: readonly Mutant[] = [
   ...rows('src/guard/limited.ts', [
     {
       name: 'what leaves is not budgeted',
-      seenBy: [],
+      seenBy: ['journeys/flow'],
       from: 'charged === undefined ? budget(call, principal) : charged.then(() => budget(call, principal))',
       to: 'charged',
-    },
-  ]),
-]
-
-const APPROVAL: readonly Mutant[] = [
-  ...rows('src/guard/approved.ts', [
-    {
-      name: 'an approval that nobody gave will do',
-      seenBy: [],
-      from: "if (needs.approved && !isContinued && found?.approval.status !== 'approved') throw await this.#approvalRequired(weighed)",
-      to: '',
-    },
-    { name: 'a call that must be confirmed is not', seenBy: [], from: 'if (!needs.confirmed || isConfirmed) return', to: 'return' },
-    {
-      name: 'a confirmation is good for another call',
-      seenBy: [],
-      from: "returned?.kind === 'confirm' && returned.digest === digest && returned.reply",
-      to: "returned?.kind === 'confirm' && returned.reply",
-    },
-    {
-      name: 'a decline confirms',
-      seenBy: [],
-      from: "returned.digest === digest && returned.reply === 'accept')",
-      to: 'returned.digest === digest)',
-    },
-    {
-      name: 'an approval goes on into another call',
-      seenBy: [],
-      from: "returned?.kind === 'continuation' && returned.digest === digest &&",
-      to: "returned?.kind === 'continuation' &&",
-    },
-    {
-      name: 'the law is not asked again before an approval is spent',
-      seenBy: [],
-      from: "if (final.effect === 'forbid' || final.revision !== bound.law)",
-      to: 'if (false as boolean)',
-    },
-    { name: 'an approved call is not charged', seenBy: [], from: 'await charge(final)', to: '' },
-    { name: 'nothing is spent', seenBy: [], from: 'await this.#spend(weighed)', to: '' },
-    { name: 'a word that was brought is good again', seenBy: [], from: 'if (!isFirst) throw', to: 'if (false as boolean) throw' },
-    {
-      name: 'an approval is good again',
-      seenBy: [],
-      from: 'if (found !== undefined && !(await approvals.spend(found)))',
-      to: 'if (false as boolean)',
-    },
-    { name: 'an approved tool may have been defined anew', seenBy: [], from: 'if (!isFresh) await ask(call, principal, forward)', to: '' },
-    {
-      name: 'who was told no is asked about again',
-      seenBy: [],
-      from: "if (status === 'denied') return",
-      to: 'if (false as boolean) return',
-    },
-    { name: 'nobody is told that an approval waits', seenBy: [], from: 'if (isNew) notify(approval)', to: '' },
-  ]),
-  ...rows('src/approval/bound.ts', [
-    { name: 'an approval is good for other arguments', seenBy: [], from: 'arguments: call.arguments,', to: 'arguments: {},' },
-    { name: 'an approval is good for another definition', seenBy: [], from: '    definition,\n', to: "    definition: '',\n" },
-    { name: 'an approval is good under another law', seenBy: [], from: '    law,\n', to: "    law: '',\n" },
-    { name: 'an approval is good for whoever acts', seenBy: [], from: 'actors: principal.actors,', to: 'actors: [],' },
-    {
-      name: 'an approval is good for another client',
-      seenBy: [],
-      from: 'principal.client === undefined ? {} : { client: principal.client }',
-      to: '{}',
-    },
-  ]),
-  ...rows('src/approval/approvals.ts', [
-    { name: 'an approval never ends', seenBy: [], from: 'return expiresAt <= this.#parts.clock()', to: 'return expiresAt < 0' },
-    { name: 'any number of approvals may wait', seenBy: [], from: 'await this.#checkRoom(key, approval)', to: '' },
-    { name: 'whoever likes settles whatever they like', seenBy: [], from: 'checkSettling(found.approval, says, person)\n', to: '\n' },
-    { name: 'who asks approves', seenBy: [], from: 'if (people.includes(subject)) throw', to: 'if (false as boolean) throw' },
-    { name: 'of many at once more than one spends an approval', seenBy: [], from: '{ onlyIf: stored, expiresAt', to: '{ expiresAt' },
-    {
-      name: 'a yes that is not on record is good',
-      seenBy: [],
-      from: "if (says === 'approve') await this.#tell",
-      to: "if (says === 'approve') void this.#tell",
     },
   ]),
 ]
@@ -118,74 +64,73 @@ const RELEASE: readonly Mutant[] = [
   ...rows('src/guard/outlet.ts', [
     {
       name: 'what is too large to be looked at leaves',
-      seenBy: [],
+      seenBy: ['guard/outlet'],
       from: 'if (bytes.length > settings.maxBytes) return (larger) => oversized(larger, parts)',
       to: '',
     },
     {
       name: 'what a stream said before is forgotten',
-      seenBy: [],
+      seenBy: ['guard/outlet'],
       from: 'if (body.method !== undefined) tails.set(call, look.tailOf(body, before))',
       to: '',
     },
     {
       name: 'what was found leaves as it is',
-      seenBy: [],
+      seenBy: ['guard/outlet'],
       from: 'return redacted(found, principal, call, seen, decision)',
       to: 'return found',
     },
     {
       name: 'an answer need not be what its tool promises',
-      seenBy: [],
+      seenBy: ['guard/outlet'],
       from: 'if (isTouched && !conforms(body, call, principal)) throw',
       to: 'if (false as boolean) throw',
     },
     {
       name: 'what must not leave is redacted where it must be blocked',
-      seenBy: [],
+      seenBy: ['guard/outlet'],
       from: "treatments.get(label) === 'redact')) throw",
       to: 'label.length > 0)) throw',
     },
   ]),
-  ...rows('src/inspect/redact.ts', []),
 ]
 
 const DEFINITIONS: readonly Mutant[] = [
   ...rows('src/guard/definitions.ts', [
     {
       name: 'nothing is held against a definition',
-      seenBy: [],
+      seenBy: ['guard/definitions'],
       from: 'return pin?.pinned?.digest === digest ? NOTHING : findingsOf(pin, digest)',
       to: 'return NOTHING',
     },
     {
       name: 'definitions are not read for orders',
-      seenBy: [],
+      seenBy: ['guard/definitions'],
       from: 'judgeDefinition(sighting.kind, sighting.definition, { siblings })',
       to: '([] as readonly Mark[])',
     },
-    { name: 'names that look alike are not compared', seenBy: [], from: 'this.#known.lookAlikes(sighting)', to: '[]' },
+    { name: 'names that look alike are not compared', seenBy: ['guard/definitions'], from: 'this.#known.lookAlikes(sighting)', to: '[]' },
     {
       name: 'a name that comes later is taken',
-      seenBy: [],
+      seenBy: ['journeys/definitions'],
       from: "const isOpen = kind === 'server' ||",
       to: 'const isOpen = true ||',
     },
     {
       name: 'in quarantine things are taken at first sight',
-      seenBy: [],
+      seenBy: ['journeys/definitions'],
       from: 'marks.length === 0 && isOpen && !this.#parts.quarantine',
       to: 'marks.length === 0 && isOpen',
     },
     {
       name: 'what a server says of itself is shown though it is withheld',
-      seenBy: [],
+      seenBy: ['journeys/definitions'],
       from: 'return isHeld ? withoutSelf(message, call.method) : message',
       to: 'return message',
     },
     {
       name: 'that a definition has changed is not written',
-      seenBy: [],
+      seenBy: ['guard/definitions'],
       from: 'await Promise.all(decided.map(({ pin, digest }) => this.#parts.write(entryOf(pin, digest))))',
       to: '',
     },
@@ -193,7 +138,7 @@ const DEFINITIONS: readonly Mutant[] = [
   ...rows('src/guard/asking.ts', [
     {
       name: 'lists show what is withheld',
-      seenBy: [],
+      seenBy: ['journeys/definitions'],
       from: 'return isVisible(principal, action, resource, held ?? NO_FINDINGS)',
       to: 'return isVisible(principal, action, resource, NO_FINDINGS)',
     },
@@ -204,43 +149,63 @@ const ARGUMENTS: readonly Mutant[] = [
   ...rows('src/guard/inspector.ts', [
     {
       name: 'arguments are not held against the schema',
-      seenBy: [],
+      seenBy: ['guard/inspector'],
       from: 'schema.of(known.definition, server, name).check(call.arguments)',
       to: 'NOTHING',
     },
-    { name: 'arguments are not screened', seenBy: [], from: 'screen?.(call, known?.definition.inputSchema) ?? NOTHING', to: 'NOTHING' },
+    {
+      name: 'arguments are not screened',
+      seenBy: ['guard/inspector'],
+      from: 'screen?.(call, known?.definition.inputSchema) ?? NOTHING',
+      to: 'NOTHING',
+    },
     {
       name: 'a call is not held against what is withheld',
-      seenBy: [],
+      seenBy: ['journeys/definitions'],
       from: 'joined(heldOf(call, known), judge(call, known))',
       to: 'judge(call, known)',
     },
-    { name: 'strict takes tools that are not listed', seenBy: [], from: "input === 'strict' ? UNLISTED : NOTHING", to: 'NOTHING' },
+    {
+      name: 'strict takes tools that are not listed',
+      seenBy: ['guard/inspector'],
+      from: "input === 'strict' ? UNLISTED : NOTHING",
+      to: 'NOTHING',
+    },
   ]),
 ]
 
 const LIMITS: readonly Mutant[] = [
   ...rows('src/limit/limits.ts', [
-    { name: 'a blocked address is let in', seenBy: [], from: '    if (blocked !== undefined) throw blocked\n', to: '' },
-    { name: 'an address may flood', seenBy: [], from: 'if (waitUs > 0) throw tooMany(bucket, waitUs, nowUs)', to: '' },
+    { name: 'a blocked address is let in', seenBy: ['limit/failures'], from: '    if (blocked !== undefined) throw blocked\n', to: '' },
+    { name: 'an address may flood', seenBy: ['limit/limits'], from: 'if (waitUs > 0) throw tooMany(bucket, waitUs, nowUs)', to: '' },
     {
       name: 'good credentials that are late count as guesses',
-      seenBy: [],
+      seenBy: ['limit/failures'],
       from: "denial.code === 'invalid_token' && !denial.isStale && address !== undefined",
       to: 'address !== undefined',
     },
-    { name: 'any number of bytes is answered', seenBy: [], from: 'this.#checkBytes(caller.person, nowUs)', to: '' },
-    { name: 'any number of calls is under way', seenBy: [], from: 'if (counts) this.#checkPlaces(caller.person, rows)', to: '' },
+    { name: 'any number of bytes is answered', seenBy: ['limit/limits'], from: 'this.#checkBytes(caller.person, nowUs)', to: '' },
+    {
+      name: 'any number of calls is under way',
+      seenBy: ['limit/limits'],
+      from: 'if (counts) this.#checkPlaces(caller.person, rows)',
+      to: '',
+    },
     {
       name: 'what a permit owes is not counted',
-      seenBy: [],
+      seenBy: ['limit/limits'],
       from: 'if (obligations.length > 0) this.#cells.addOwed(buckets, obligations, caller)',
       to: '',
     },
-    { name: 'a server has no limit of its own', seenBy: [], from: 'this.#cells.addShared(buckets, call.resource.server, nowUs)', to: '' },
+    {
+      name: 'a server has no limit of its own',
+      seenBy: ['limit/limits'],
+      from: 'this.#cells.addShared(buckets, call.resource.server, nowUs)',
+      to: '',
+    },
     {
       name: 'other processes do not learn what was taken',
-      seenBy: [],
+      seenBy: ['limit/limits'],
       from: 'return this.#leases.spend(spent, nowUs)?.catch(',
       to: 'return (undefined as Promise<void> | undefined)?.catch(',
     },
@@ -248,46 +213,56 @@ const LIMITS: readonly Mutant[] = [
   ...rows('src/guard/limited.ts', [
     {
       name: 'whose key is guessed is not looked at',
-      seenBy: [],
+      seenBy: ['journeys/limits'],
       from: 'if (limits.isGuessed) limits.checkCredential(address, keyIdOf(credential))',
       to: '',
     },
-    { name: 'observing refuses', seenBy: [], from: 'return isObserving ? observe(meter) : meter', to: 'return meter' },
+    { name: 'observing refuses', seenBy: ['journeys/limits'], from: 'return isObserving ? observe(meter) : meter', to: 'return meter' },
   ]),
 ]
 
 const IDENTITY: readonly Mutant[] = [
   ...rows('src/identity/authenticate.ts', [
-    { name: 'of two credentials one is believed', seenBy: [], from: 'if (another !== undefined) throw', to: 'if (false as boolean) throw' },
+    {
+      name: 'of two credentials one is believed',
+      seenBy: ['identity/authenticate'],
+      from: 'if (another !== undefined) throw',
+      to: 'if (false as boolean) throw',
+    },
     {
       name: 'a credential with a flaw is believed',
-      seenBy: [],
+      seenBy: ['identity/authenticate'],
       from: 'if (credential?.flaw !== undefined) throw',
       to: 'if (false as boolean) throw',
     },
     {
       name: 'who presents nothing is nobody in particular',
-      seenBy: [],
+      seenBy: ['identity/authenticate'],
       from: "nobody ?? unauthenticated('no credential was presented')",
       to: 'nobody ?? anonymousPrincipal([])',
     },
     {
       name: 'a credential of no kind is nobody in particular',
-      seenBy: [],
+      seenBy: ['identity/authenticate'],
       from: "return credential.scheme === 'certificate' ? undefined : unknown()",
       to: 'return undefined',
     },
   ]),
   ...rows('src/guard/state.ts', [
-    { name: 'a state is good for another call', seenBy: [], from: '        call.resource.name,\n        hash(', to: '        hash(' },
+    {
+      name: 'a state is good for another call',
+      seenBy: ['guard/state'],
+      from: '        call.resource.name,\n        hash(',
+      to: '        hash(',
+    },
     {
       name: 'a state is good for other arguments',
-      seenBy: [],
+      seenBy: ['guard/state'],
       from: "        hash('sha256', canonical(call.arguments), 'base64url'),\n",
       to: '',
     },
-    { name: 'a state is good for another caller', seenBy: [], from: '        nameOf(principal),\n', to: '' },
-    { name: 'a state is good for ever', seenBy: [], from: "|| plain['expiresAt'] < now)", to: ')' },
+    { name: 'a state is good for another caller', seenBy: ['guard/state'], from: '        nameOf(principal),\n', to: '' },
+    { name: 'a state is good for ever', seenBy: ['guard/state'], from: "|| plain['expiresAt'] < now)", to: ')' },
   ]),
 ]
 

@@ -1,11 +1,11 @@
 /** The line with one of its steps taken out: its stations, and what each of them does in `guard/stations.ts`. */
-import type { Mutant } from './table.ts'
+import type { Mutant } from './rows.ts'
 
 const ANYBODY = "{ kind: 'service', issuer: 'key', subject: 'anybody', actors: [], roles: ['admin', 'user'], claims: {} }"
 const YES = "{ effect: 'permit', policies: [], obligations: [], remedies: [], revision: '' }"
 
 export const STATIONS: readonly Mutant[] = [
-  { name: 'admit: everybody finds room', seenBy: ['gateway/gateway'], from: 'house.admit(call)', to: '' },
+  { name: 'admit: everybody finds room', seenBy: ['journeys/limits'], from: 'house.admit(call)', to: '' },
   { name: 'identify: everybody is somebody', seenBy: ['gateway/gateway'], from: 'await house.identify(credentials, call)', to: ANYBODY },
   { name: 'what is malformed goes on', seenBy: ['gateway/stdio-face'], from: 'if (call.flaw !== undefined) throw call.flaw', to: '' },
   { name: 'reopen: what we sealed is not asked for', seenBy: ['gateway/round-trip'], from: 'house.reopen(call, principal)', to: 'call' },
@@ -31,7 +31,7 @@ export const STATIONS: readonly Mutant[] = [
     from: 'await house.release(message, principal, permitted)',
     to: 'message',
   },
-  { name: 'end: how it ended is not written', seenBy: ['gateway/gateway'], from: 'await house.end(call, trail)', to: '' },
+  { name: 'end: how it ended is not written', seenBy: ['journeys/approval'], from: 'await house.end(call, trail)', to: '' },
 ].map((row) => ({ ...row, file: 'src/guard/guard.ts' }))
 
 export const STEPS: readonly Mutant[] = [
@@ -154,7 +154,7 @@ export const STEPS: readonly Mutant[] = [
   { name: 'that a tool has failed is not noticed', seenBy: ['journeys/approval'], from: 'approved.answered(call, message)', to: '' },
   {
     name: 'tools that have changed are still known',
-    seenBy: [],
+    seenBy: ['journeys/arguments'],
     from: 'if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())',
     to: '',
   },
@@ -166,7 +166,7 @@ export const STEPS: readonly Mutant[] = [
   },
   {
     name: "what a server tells is everybody's",
-    seenBy: [],
+    seenBy: ['gateway/round-trip'],
     from: 'mayTell(message, call.resource.server, asking.permits(principal))',
     to: 'true',
   },
@@ -178,81 +178,106 @@ export const STEPS: readonly Mutant[] = [
   },
   {
     name: 'what a client can be asked is not learned',
-    seenBy: [],
+    seenBy: ['journeys/approval'],
     from: "if (call.method === 'initialize') declared.learn(call, principal)",
     to: '',
   },
-  { name: 'definitions are not looked at', seenBy: [], from: 'parts.definitions?.see(message, call, principal) ?? message', to: 'message' },
+  {
+    name: 'definitions are not looked at',
+    seenBy: ['journeys/definitions'],
+    from: 'parts.definitions?.see(message, call, principal) ?? message',
+    to: 'message',
+  },
   {
     name: 'what tools there are is not learned',
-    seenBy: [],
+    seenBy: ['journeys/definitions'],
     from: "call.method === 'tools/list' ? catalog.learn(message, call, principal) : message",
     to: 'message',
   },
-  { name: 'lists show everything', seenBy: [], from: 'filterList(listed, call.method, call.resource.server, visible)', to: 'listed' },
+  {
+    name: 'lists show everything',
+    seenBy: ['journeys/denied'],
+    from: 'filterList(listed, call.method, call.resource.server, visible)',
+    to: 'listed',
+  },
   {
     name: "tasks are listed that are somebody else's",
-    seenBy: [],
+    seenBy: ['matrix/credentials'],
     from: 'tasks.narrow(filtered, call, principal).then(letGo)',
     to: 'letGo(filtered)',
   },
   {
     name: 'results are cached for everybody',
-    seenBy: [],
+    seenBy: ['journeys/arguments'],
     from: 'limitCaching(limitRevisions(filtered, call.method), call.method)',
     to: 'limitRevisions(filtered, call.method)',
   },
-  { name: 'revisions are offered that we do not speak', seenBy: [], from: 'limitRevisions(filtered, call.method)', to: 'filtered' },
-  { name: 'a server may ask what nobody declared', seenBy: [], from: 'checkInputRequests(result, call)', to: '' },
+  {
+    name: 'revisions are offered that we do not speak',
+    seenBy: ['journeys/arguments'],
+    from: 'limitRevisions(filtered, call.method)',
+    to: 'filtered',
+  },
+  { name: 'a server may ask what nobody declared', seenBy: ['refusals/refusals'], from: 'checkInputRequests(result, call)', to: '' },
   {
     name: 'requestState leaves unsealed',
-    seenBy: [],
+    seenBy: ['gateway/round-trip'],
     from: 'return parts.seal.seal(letGo(message), principal, call, approved.continuation(call))',
     to: 'return letGo(message)',
   },
-  { name: 'an approval does not go on into the second leg', seenBy: [], from: 'approved.continuation(call)', to: 'undefined' },
+  {
+    name: 'an approval does not go on into the second leg',
+    seenBy: ['journeys/approval'],
+    from: 'approved.continuation(call)',
+    to: 'undefined',
+  },
   {
     name: 'whose task it is is not remembered',
-    seenBy: [],
+    seenBy: ['matrix/credentials'],
     from: 'tasks.remember(message, call, principal).then(() => letGo(message))',
     to: 'letGo(message)',
   },
   {
     name: 'what a tool promises is not held to',
-    seenBy: [],
+    seenBy: ['journeys/leaving'],
     from: 'catalog.find(server, name, principal)?.definition,',
     to: 'undefined,',
   },
-  { name: 'who has ended keeps the place', seenBy: [], from: 'if (trail.admitted === true) underway--', to: '' },
-  { name: 'who has ended keeps what limits counted', seenBy: [], from: 'limits.end(call)\n', to: '\n' },
+  { name: 'who has ended keeps the place', seenBy: ['gateway/gateway'], from: 'if (trail.admitted === true) underway--', to: '' },
+  { name: 'who has ended keeps what limits counted', seenBy: ['gateway/gateway'], from: 'limits.end(call)\n', to: '\n' },
   {
     name: 'how much was answered is not written',
-    seenBy: [],
+    seenBy: ['gateway/gateway'],
     from: 'meter.record(call, endedEntry(',
     to: '((_call: Call, one: Entry) => one)(call, endedEntry(',
   },
-  { name: 'the decision that let it through is not written', seenBy: [], from: 'approved.decided(call, trail)', to: 'trail' },
+  {
+    name: 'the decision that let it through is not written',
+    seenBy: ['journeys/approval'],
+    from: 'approved.decided(call, trail)',
+    to: 'trail',
+  },
   {
     name: 'which approval a call ended on is not written',
-    seenBy: [],
+    seenBy: ['journeys/approval'],
     from: 'withApproval(ended, approved.approvalOf(call, trail.denial))',
     to: 'ended',
   },
   {
     name: 'what became of an approval is not written',
-    seenBy: [],
+    seenBy: ['journeys/approval'],
     from: 'const spent = approved.end(call, trail)',
     to: 'const spent = undefined',
   },
   {
     name: 'that a server was asked for its tools is not written',
-    seenBy: [],
+    seenBy: ['journeys/arguments'],
     from: "    history.write({\n      type: 'tools.asked'",
     to: "    Promise.resolve<unknown>({\n      type: 'tools.asked'",
   },
   {
     name: 'a definition that cannot be judged by is not written',
-    seenBy: [],
+    seenBy: ['journeys/arguments'],
     from: "history.write({ type: 'tool.flawed', resource, findings, by: 'gateway' })",
     to: 'Promise.resolve()',
   },

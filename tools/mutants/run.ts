@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process'
 import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { MUTANTS, type Mutant } from './table.ts'
+import type { Mutant } from './rows.ts'
+import { MUTANTS } from './table.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** The tests of the line, the quick ones first. */
