@@ -3,49 +3,37 @@ import type { Approvals } from '../approval/approvals.ts'
 import type { Approval } from '../approval/record.ts'
 import type { History } from '../audit/history.ts'
 import type { Call, Message } from '../core/call.ts'
-import type { Decision } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
-
 import { type Credential, nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Limits } from '../limit/limits.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
 import type { Anomalies } from './anomalies.ts'
-import { Approved, type Said } from './approved.ts'
+import { Approved } from './approved.ts'
 import { type Asking, createAsking } from './asking.ts'
 import type { Withheld } from './capabilities.ts'
 import { Catalog } from './catalog.ts'
 import { type Connecting, createConnecting } from './connecting.ts'
 import { Declared } from './declared.ts'
 import type { Definitions } from './definitions.ts'
+import { createEnforce } from './enforce.ts'
 import type { Budget } from './flow-budget.ts'
-import { type FormTreatment, withForms } from './forms.ts'
+import type { FormTreatment } from './forms.ts'
 import type { Stations } from './guard.ts'
 import { checkHeld, withHeld } from './holds.ts'
 import { Inquiry } from './inquiry.ts'
-import {
-  type Ask,
-  createInspector,
-  type InspectInput,
-  type Inspector,
-  type InspectorParts,
-  lacksWord,
-  mismatchOf,
-  type Screen,
-} from './inspector.ts'
-import { countFailures, createMeter, type KeyIdOf, type Meter } from './limited.ts'
-import { filterList, limitCaching, limitRevisions } from './lists.ts'
+import { type Ask, createInspector, type InspectInput, type Inspector, type InspectorParts, lacksWord, type Screen } from './inspector.ts'
+import { countFailures, createMeter, type KeyIdOf } from './limited.ts'
 import { checkMirrors } from './mirrors.ts'
-import { createOutlet, type Outlet, type OutletParts, type OutputSettings } from './outlet.ts'
+import type { OutputSettings } from './outlet.ts'
 import { createQuestions } from './questions.ts'
 import { createRecall, type Recall } from './recalled.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
-import { checkReceipt, refusal } from './refusal.ts'
-import { checkInputRequests, kindOfResult } from './results.ts'
+import { createRelease } from './release.ts'
 import type { StateSeal } from './state.ts'
-import { mayTell, narrowListen } from './subscriptions.ts'
+import { narrowListen } from './subscriptions.ts'
 import { TaskOwners } from './tasks.ts'
 import { Validators } from './validators.ts'
 
@@ -100,7 +88,6 @@ export function createStations(parts: Parts): Stations {
   const catalog = new Catalog()
   const meter = createMeter(limits, observing, parts.budget)
   const asking = createAsking(parts)
-  const outlet = outletOf(parts, catalog, asking)
   let underway = 0
   const declared = new Declared()
   const recall = recallOf(parts)
@@ -129,22 +116,7 @@ export function createStations(parts: Parts): Stations {
       const messages = forward(call, principal)
       return connected.has(call.resource.server) ? connecting.watch(messages, call, principal) : messages
     },
-    release: (message, principal, call) => {
-      const { body } = message
-      meter.answered(message, principal, call)
-      approved.answered(call, message)
-      if (withheld.asks(call.resource.server, body.method)) return undefined
-      if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
-      const letGo = outlet(message, call, principal)
-      if (body.method !== undefined) return mayTell(message, call.resource.server, asking.permits(principal)) ? letGo(message) : undefined
-      if (body.result === undefined) return letGo(message)
-      checkReceipt(asking.decide(principal, 'receive', call.resource), observing)
-      if (call.method === 'initialize') declared.learn(call, principal)
-      const seen = parts.definitions?.see(message, call, principal) ?? message
-      const settle = (shown: Message): Message | Promise<Message> =>
-        releaseResult(shown, principal, call, { parts, catalog, tasks, asking, approved, letGo })
-      return seen instanceof Promise ? seen.then(settle) : settle(seen)
-    },
+    release: createRelease({ ...parts, observing, meter, catalog, tasks, asking, approved, declared }),
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)
@@ -157,83 +129,12 @@ export function createStations(parts: Parts): Stations {
   }
 }
 
-interface Costs {
-  readonly meter: Meter
-  readonly tasks: TaskOwners
-  readonly approved: Approved
-  readonly recall: Recall
-}
-
-/** Forbids first, then limits, then what a person has said is spent: a limit that is reached costs nobody's word. */
-function createEnforce(observing: boolean, { weigh, isVisible }: Asking, { meter, tasks, approved, recall }: Costs): Stations['enforce'] {
-  return (decision, principal, call, findings, forward) => {
-    const charge = (final: Decision): undefined | Promise<void> => {
-      const charged = meter.charge(call, principal, final)
-      return call.resource.kind === 'task' ? Promise.resolve(charged).then(() => tasks.check(call, principal)) : charged
-    }
-    if (decision.effect === 'permit' || observing) return charge(decision)
-    const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
-    if (told instanceof Denial) throw told
-    if (!lacksWord(told)) throw refusal(told, call, isVisible(principal, call.action, call.resource, findings))
-    const decide = (said: Said): Decision => weigh(principal, call, findings, said)
-    const wanting = { decision: told, principal, call, forward, decide, charge }
-    return recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)
-  }
-}
-
-interface Releasing {
-  readonly parts: Parts
-  readonly catalog: Catalog
-  readonly tasks: TaskOwners
-  readonly asking: Asking
-  readonly approved: Approved
-  /** Takes out what must not leave. */
-  readonly letGo: (message: Message) => Message
-}
-
-/** What of a result may leave, in the words of its era. */
-function releaseResult(
-  message: Message,
-  principal: Principal,
-  call: Call,
-  { parts, catalog, tasks, asking, approved, letGo }: Releasing,
-): Message | Promise<Message> {
-  const { result = {} } = message.body
-  const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
-  const visible = asking.visibleIn(call.method, principal)
-  const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visible) : listed
-  switch (kindOfResult(result, call)) {
-    case 'complete':
-      if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal).then(letGo)
-      return letGo(call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered)
-    case 'input_required':
-      checkInputRequests(result, call)
-      return parts.seal.seal(letGo(message), principal, call, approved.continuation(call))
-    case 'task':
-      return tasks.remember(message, call, principal).then(() => letGo(message))
-  }
-}
-
-function outletOf({ output, profile }: Parts, catalog: Catalog, { decide }: Asking): Outlet {
-  const observing = profile === 'observe'
-  const judge: OutletParts['judge'] = (principal, { resource }, findings) => decide(principal, 'receive', resource, findings)
-  const outlet = createOutlet({
-    settings: output,
-    judge,
-    outputSchemaOf: ({ resource: { server, name } }, principal) => catalog.find(server, name, principal)?.definition,
-    observing,
-  })
-  return withForms(outlet, { treatment: output.forms, judge, observing })
-}
-
 function full(maxCalls: number): Denial {
   return new Denial('unavailable', {
     detail: `limits.calls.total (${maxCalls}) is reached`,
     remedies: [{ kind: 'wait', ms: FULL_WAIT_MS }],
   })
 }
-
-const TOOLS_CHANGED = 'notifications/tools/list_changed'
 
 const NO_MESSAGES: AsyncIterable<Message> = {
   [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve({ done: true, value: undefined }) }),

@@ -38,16 +38,22 @@ const FLOW: readonly Mutant[] = [
     {
       name: 'pictures in what is sent are not seen',
       seenBy: ['journeys/flow'],
-      from: 'place.isSink ? pictured(call.arguments) : []',
-      to: '[]',
+      from: '...(place.isSink && labels.length > 0 ? pictured(call.arguments) : [])',
+      to: '',
     },
   ]),
   ...rows('src/guard/create.ts', [
     {
       name: 'no flow is kept',
       seenBy: ['journeys/flow'],
-      from: 'withFlow(line, { config: config.flow, store, clock, isRead: () => law.readsFlow })',
+      from: 'withFlow(line, { config, store, clock, isRead: () => law.readsFlow })',
       to: 'line',
+    },
+    {
+      name: 'anybody uses the handles of anybody',
+      seenBy: ['journeys/handles'],
+      from: 'withHandles(withFlow(line, { config, store, clock, isRead: () => law.readsFlow }), { config, store, clock, keyring })',
+      to: 'withFlow(line, { config, store, clock, isRead: () => law.readsFlow })',
     },
   ]),
   ...rows('src/guard/limited.ts', [

@@ -1,0 +1,39 @@
+/** The law is obeyed: what it permits is charged, what it forbids is told, and what lacks only a word is asked for it. */
+import type { Decision } from '../core/decision.ts'
+import { Denial } from '../core/denial.ts'
+import type { Approved, Said } from './approved.ts'
+import type { Asking } from './asking.ts'
+import type { Stations } from './guard.ts'
+import { lacksWord, mismatchOf } from './inspector.ts'
+import type { Meter } from './limited.ts'
+import type { Recall } from './recalled.ts'
+import { refusal } from './refusal.ts'
+import type { TaskOwners } from './tasks.ts'
+
+interface Costs {
+  readonly meter: Meter
+  readonly tasks: TaskOwners
+  readonly approved: Approved
+  readonly recall: Recall
+}
+
+/** Forbids first, then limits, then what a person has said is spent: a limit that is reached costs nobody's word. */
+export function createEnforce(
+  observing: boolean,
+  { weigh, isVisible }: Asking,
+  { meter, tasks, approved, recall }: Costs,
+): Stations['enforce'] {
+  return (decision, principal, call, findings, forward) => {
+    const charge = (final: Decision): undefined | Promise<void> => {
+      const charged = meter.charge(call, principal, final)
+      return call.resource.kind === 'task' ? Promise.resolve(charged).then(() => tasks.check(call, principal)) : charged
+    }
+    if (decision.effect === 'permit' || observing) return charge(decision)
+    const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
+    if (told instanceof Denial) throw told
+    if (!lacksWord(told)) throw refusal(told, call, isVisible(principal, call.action, call.resource, findings))
+    const decide = (said: Said): Decision => weigh(principal, call, findings, said)
+    const wanting = { decision: told, principal, call, forward, decide, charge }
+    return recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)
+  }
+}

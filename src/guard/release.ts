@@ -1,0 +1,92 @@
+/** What of a server's messages may leave, and in which form. */
+import type { Call, Message } from '../core/call.ts'
+import type { Principal } from '../core/principal.ts'
+import type { Clock } from '../core/time.ts'
+import type { Approved } from './approved.ts'
+import type { Asking } from './asking.ts'
+import type { Withheld } from './capabilities.ts'
+import type { Catalog } from './catalog.ts'
+import type { Declared } from './declared.ts'
+import type { Definitions } from './definitions.ts'
+import { type FormTreatment, withForms } from './forms.ts'
+import type { Stations } from './guard.ts'
+import type { Meter } from './limited.ts'
+import { filterList, limitCaching, limitRevisions } from './lists.ts'
+import { createOutlet, type Outlet, type OutletParts, type OutputSettings } from './outlet.ts'
+import { checkReceipt } from './refusal.ts'
+import { checkInputRequests, kindOfResult } from './results.ts'
+import type { StateSeal } from './state.ts'
+import { mayTell } from './subscriptions.ts'
+import type { TaskOwners } from './tasks.ts'
+
+interface ReleaseParts {
+  readonly output: OutputSettings & { readonly forms: FormTreatment }
+  readonly observing: boolean
+  readonly seal: StateSeal
+  readonly clock: Clock
+  readonly withheld: Withheld
+  readonly definitions?: Definitions
+  readonly meter: Meter
+  readonly catalog: Catalog
+  readonly tasks: TaskOwners
+  readonly asking: Asking
+  readonly approved: Approved
+  readonly declared: Declared
+}
+
+const TOOLS_CHANGED = 'notifications/tools/list_changed'
+
+export function createRelease(parts: ReleaseParts): Stations['release'] {
+  const { observing, clock, withheld, definitions, meter, catalog, asking, approved, declared } = parts
+  const outlet = outletOf(parts)
+  return (message, principal, call) => {
+    const { body } = message
+    meter.answered(message, principal, call)
+    approved.answered(call, message)
+    if (withheld.asks(call.resource.server, body.method)) return undefined
+    if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
+    const letGo = outlet(message, call, principal)
+    if (body.method !== undefined) return mayTell(message, call.resource.server, asking.permits(principal)) ? letGo(message) : undefined
+    if (body.result === undefined) return letGo(message)
+    checkReceipt(asking.decide(principal, 'receive', call.resource), observing)
+    if (call.method === 'initialize') declared.learn(call, principal)
+    const seen = definitions?.see(message, call, principal) ?? message
+    const settle = (shown: Message): Message | Promise<Message> => releaseResult(shown, principal, call, letGo, parts)
+    return seen instanceof Promise ? seen.then(settle) : settle(seen)
+  }
+}
+
+/** What of a result may leave, in the words of its era. @param letGo takes out what must not leave */
+function releaseResult(
+  message: Message,
+  principal: Principal,
+  call: Call,
+  letGo: (message: Message) => Message,
+  { seal, catalog, tasks, asking, approved }: ReleaseParts,
+): Message | Promise<Message> {
+  const { result = {} } = message.body
+  const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
+  const visible = asking.visibleIn(call.method, principal)
+  const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visible) : listed
+  switch (kindOfResult(result, call)) {
+    case 'complete':
+      if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal).then(letGo)
+      return letGo(call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered)
+    case 'input_required':
+      checkInputRequests(result, call)
+      return seal.seal(letGo(message), principal, call, approved.continuation(call))
+    case 'task':
+      return tasks.remember(message, call, principal).then(() => letGo(message))
+  }
+}
+
+function outletOf({ output, observing, catalog, asking }: ReleaseParts): Outlet {
+  const judge: OutletParts['judge'] = (principal, { resource }, findings) => asking.decide(principal, 'receive', resource, findings)
+  const outlet = createOutlet({
+    settings: output,
+    judge,
+    outputSchemaOf: ({ resource: { server, name } }, principal) => catalog.find(server, name, principal)?.definition,
+    observing,
+  })
+  return withForms(outlet, { treatment: output.forms, judge, observing })
+}
