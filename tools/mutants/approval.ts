@@ -106,7 +106,7 @@ export const APPROVAL: readonly Mutant[] = [
     {
       name: 'who asks approves',
       seenBy: ['approval/approvals'],
-      from: 'if (people.includes(subject)) throw',
+      from: 'if ([subject, ...aliases].some((one) => people.includes(one))) throw',
       to: 'if (false as boolean) throw',
     },
     {

@@ -51,7 +51,7 @@ const FLOW: readonly Mutant[] = [
     },
     {
       name: 'anybody uses the handles of anybody',
-      seenBy: ['journeys/handles'],
+      seenBy: ['guard/handles'],
       from: 'withHandles(withFlow(line, { config, store, clock, isRead: () => law.readsFlow }), { config, store, clock, keyring })',
       to: 'withFlow(line, { config, store, clock, isRead: () => law.readsFlow })',
     },

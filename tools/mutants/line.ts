@@ -155,13 +155,13 @@ export const STEPS: readonly Mutant[] = [
     },
     {
       name: 'a key that was revoked a moment ago calls',
-      seenBy: ['journeys/replicas'],
+      seenBy: ['journeys/recalled'],
       from: 'approved.approvalOf(call))), recall.confirm(call))',
       to: 'approved.approvalOf(call))), undefined)',
     },
     {
       name: 'a server is asked what there is for a key that was revoked a moment ago',
-      seenBy: ['journeys/replicas'],
+      seenBy: ['journeys/recalled'],
       from: 'return both(written, recall.confirm(call))',
       to: 'return written',
     },
@@ -199,7 +199,7 @@ export const STEPS: readonly Mutant[] = [
     },
     {
       name: 'a person is asked for a key that was revoked a moment ago',
-      seenBy: ['journeys/replicas'],
+      seenBy: ['journeys/recalled'],
       from: 'recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)',
       to: 'approved.enforce(wanting)',
     },
