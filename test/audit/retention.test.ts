@@ -11,7 +11,7 @@ import { LOGS, KEYS as RECORDS } from '../../src/store/keys.ts'
 import { openRedis } from '../../src/store/redis.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { REDIS_MISSING, settingsOf, startRedis, until } from '../fixtures/redis.ts'
+import { REDIS_MISSING, settingsOf, startRedis } from '../fixtures/redis.ts'
 import { type Desk, entryOf, HEAD_HASH, KEYS, makeDesk, writeMany } from './fixture.ts'
 
 const DAY_MS = 86_400_000
@@ -269,19 +269,4 @@ it('Of many processes one looks to it, once a period; a verification meanwhile b
   }
   assert.equal((await verify(interrupted)).isSound, true)
   assert.ok(lines < 2 * 16)
-})
-
-it('A journal looks to it by itself, and writes down what it did', async (context) => {
-  context.mock.timers.enable({ apis: ['setInterval'] })
-  const world = makeDesk(context)
-  const journal = world.open({ retainMs: DAY_MS })
-  await writeMany(journal, 1, 3)
-  world.clock.now += 2 * DAY_MS
-  context.mock.timers.tick(60_000)
-  await until(async () => (await world.store.read(LOGS.audit)).length === 4)
-  const last = (await world.store.read(LOGS.audit, { last: 1 }))[0]?.value
-  assert.ok(isObject(last) && last['type'] === 'journal.cut')
-  await journal.close()
-  const { isSound, cut } = await proved(world.store)
-  assert.deepEqual([isSound, cut?.removed, world.faults], [true, 3, []])
 })

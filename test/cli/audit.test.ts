@@ -1,7 +1,13 @@
 /** What an operator asks of the journal: a report, a copy in another format with its proof, and what a change of the law would do. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { storeSource, verifyJournal } from '../../src/audit/verify.ts'
+import { isObject } from '../../src/core/json.ts'
+import { HEAD_HASH, KEYS, makeDesk, writeMany } from '../audit/fixture.ts'
+import { until } from '../fixtures/redis.ts'
 import { CONFIG, install } from './portcullis.ts'
+
+const DAY_MS = 86_400_000
 
 test('a report, an export in every format and its proof, suggestions and a replay, from a journal of two events', async (t) => {
   const there = install(t, CONFIG)
@@ -32,4 +38,19 @@ test('a report, an export in every format and its proof, suggestions and a repla
     const proof = await there.run(['audit', 'verify', '--file', format, '--format', format, '--json'])
     assert.deepEqual([proof.code, JSON.parse(proof.out).events], [0, 2], format)
   }
+})
+
+test('a journal looks to its retention by itself, and writes down what it did', async (t) => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const world = makeDesk(t)
+  const journal = world.open({ retainMs: DAY_MS })
+  await writeMany(journal, 1, 3)
+  world.clock.now += 2 * DAY_MS
+  t.mock.timers.tick(60_000)
+  await until(async () => (await world.store.read('audit')).length === 4)
+  const last = (await world.store.read('audit', { last: 1 }))[0]?.value
+  assert.ok(isObject(last) && last['type'] === 'journal.cut')
+  await journal.close()
+  const { isSound, cut } = await verifyJournal(storeSource(world.store), KEYS.publicKey, { headHash: HEAD_HASH })
+  assert.deepEqual([isSound, cut?.removed, world.faults], [true, 3, []])
 })
