@@ -87,10 +87,12 @@ async function follow(
   }
   // Before the server has said anything there is no folder.
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // From the first line on somebody may have seen enough.
+  const stopped = stopSignal()
   const watcher = watch(dirname(file), look)
   try {
     look()
-    await stopSignal()
+    await stopped
   } finally {
     watcher.close()
   }
