@@ -86,6 +86,8 @@ async function follow(
   }
   // Before the server has said anything there is no folder.
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  // From the first line on somebody may have seen enough.
+  const stopped = stopSignal()
   const watcher = watch(dirname(file), look)
   // Before anything is shown: whoever sees a line may stop it at once.
   const stopped = stopSignal()

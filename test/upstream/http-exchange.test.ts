@@ -140,7 +140,8 @@ test('a stream split at every byte says the same', async () => {
 })
 
 test('a body or an event over the cap fails the call before it has been read', async () => {
-  const flood = (res: ServerResponse): void => {
+  // Good but for its size, so that nothing else fails it.
+  const flood = (res: ServerResponse, last: string): void => {
     const chunk = Buffer.alloc(1024 * 1024, 0x20)
     let sent = 0
     const more = (): void => {
@@ -148,18 +149,21 @@ test('a body or an event over the cap fails the call before it has been read', a
         sent++
         if (!res.write(chunk)) return void res.once('drain', more)
       }
-      res.end()
+      res.end(last)
     }
     more()
   }
   const before = process.memoryUsage().rss
-  assert.equal(await ends((res) => flood(res.writeHead(200, { 'content-type': 'application/json' }))), 'upstream_failed')
-  assert.equal(await ends((res) => flood(sse(res))), 'upstream_failed')
+  assert.equal(
+    await ends((res, id) => flood(res.writeHead(200, { 'content-type': 'application/json' }), JSON.stringify(response(id)))),
+    'upstream_failed',
+  )
+  assert.equal(await ends((res, id) => flood(sse(res), `\n\n${event(response(id))}`)), 'upstream_failed')
   assert.ok(process.memoryUsage().rss - before < 200 * 1024 * 1024)
 })
 
 test('many small events together are also bound by the cap', async () => {
-  const answer = (res: ServerResponse): void => void sse(res).end(event(NOTE).repeat(200))
+  const answer = (res: ServerResponse, id: unknown): void => void sse(res).end(event(NOTE).repeat(200) + event(response(id)))
   assert.equal(await ends(answer, { maxResponseBytes: 4_096 }), 'upstream_failed')
 })
 
