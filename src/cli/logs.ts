@@ -89,8 +89,6 @@ async function follow(
   // From the first line on somebody may have seen enough.
   const stopped = stopSignal()
   const watcher = watch(dirname(file), look)
-  // Before anything is shown: whoever sees a line may stop it at once.
-  const stopped = stopSignal()
   try {
     look()
     await stopped
