@@ -49,6 +49,8 @@ export type Dimension = keyof typeof DIMENSIONS
 const CREDENTIALS = ['unauthenticated', 'invalid_token', 'ambiguous_credentials', 'oauth.sign_in_refused', 'oauth.refused', 'token.reused']
 const RIGHTS = ['forbidden', 'not_found', 'insufficient_scope', 'step_up_required']
 const LIMITS = ['rate_limited', 'too_large', 'slow_request', 'limits.degraded', 'limits.restored']
+/** Not that a tool was pinned: that is how every one begins. */
+const DRIFT = ['drifted', 'withheld', 'approved', 'rejected'].map((what) => `definition.${what}`)
 const FAILURES = ['upstream_failed', 'timeout', 'unavailable', 'no_session']
 
 /**
@@ -62,7 +64,7 @@ export const SECTIONS = {
   limits: { title: 'Limits hit', of: LIMITS },
   blocks: { title: 'Blocked addresses', of: ['address.*'] },
   unusual: { title: 'Unusual access', of: ['anomaly.detected'] },
-  drift: { title: 'Definitions that changed or are flawed', of: ['definition.*', 'tool.flawed'] },
+  drift: { title: 'Definitions that changed or are flawed', of: [...DRIFT, 'tool.flawed'] },
   leaving: { title: 'Data kept from leaving', of: ['content_blocked'] },
   failures: { title: 'Failed calls', of: [...FAILURES, 'failed'] },
   requests: { title: 'Other refused requests', of: ['denied'] },

@@ -41,6 +41,8 @@ const ENTRIES: readonly Entry[] = [
   ended({ outcome: 'cancelled', principal: 'key#a', bytes: 30 }),
   { type: 'address.blocked', address: '203.0.113.0/24', by: 'gateway' },
   { type: 'tool.flawed', resource: TOOL, by: 'gateway' },
+  // How every tool begins is no change.
+  { type: 'definition.pinned', resource: TOOL, by: 'gateway' },
   { type: 'gateway.stopped', by: 'gateway' },
 ]
 
