@@ -1,7 +1,8 @@
 /** `portcullis run`: one stdio server, guarded over stdin and stdout, for a client that starts us in its place. */
+import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Config } from '../config/config.ts'
-import { serverOf } from '../config/load.ts'
+import { ownConfigFile, serverOf } from '../config/load.ts'
 import { loose } from '../config/sandbox.ts'
 import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
@@ -25,18 +26,19 @@ export function addRun(program: Command, shell: Shell): void {
     .option('-n, --name <name>', `name of the server in policies (default: ${DEFAULT_NAME})`)
     .passThroughOptions()
   examples(
-    shared(command),
+    shared(command, 'your own, see below'),
     'MCP_API_KEY=mcp_… portcullis run -c ~/portcullis.yaml --name files -- mcp-server-filesystem ./data',
     'MCP_API_KEY=mcp_… portcullis run -c ~/portcullis.yaml --name files',
+  )
+  command.addHelpText(
+    'after',
+    `\nWithout -c the configuration is your own, ${ownConfigFile()}: never one of the folder that a client was started in.`,
   )
   command.action((words: readonly string[], options: Options) => run(words, options, shell))
 }
 
 async function run(words: readonly string[], options: Options, { terminal, version }: Shell): Promise<void> {
-  // A client starts us in whatever folder it stands, perhaps in one that a stranger has filled: the law does not come from there.
-  if (options.config === undefined)
-    throw misuse('name the configuration with -c; none is taken from the folder that a client was started in')
-  const written = openConfig(options.config)
+  const written = openConfig(options.config ?? ownConfig())
   const [name, server] = choose(words, options.name, written)
   if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)
   const config = quiet({ ...written, servers: { [name]: server } }, terminal)
@@ -48,6 +50,13 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   } finally {
     await gateway.close()
   }
+}
+
+/** A client starts us in whatever folder it stands, perhaps in one that a stranger has filled: the law does not come from there. */
+function ownConfig(): string {
+  const file = ownConfigFile()
+  if (existsSync(file)) return file
+  throw misuse(`name the configuration with -c, or write your own at ${file}; none is taken from the folder that a client was started in`)
 }
 
 function choose(words: readonly string[], name: string | undefined, config: Config): readonly [string, ServerConfig] {

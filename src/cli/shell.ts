@@ -19,8 +19,8 @@ export interface Shared {
 }
 
 /** The options that every command knows. */
-export function shared(command: Command): Command {
-  return command.option('-c, --config <file>', 'configuration file (default: portcullis.yaml)').option('--json', 'answer as JSON')
+export function shared(command: Command, byDefault = 'portcullis.yaml'): Command {
+  return command.option('-c, --config <file>', `configuration file (default: ${byDefault})`).option('--json', 'answer as JSON')
 }
 
 /** Lines of examples under the help of a command. */

@@ -183,6 +183,12 @@ function distanceOf(left: string, right: string): number {
   return row[right.length] ?? 0
 }
 
+/** The configuration of a person, whatever folder a program of theirs was started in (XDG Base Directory Specification; on Windows, application data). */
+export function ownConfigFile(environment: Environment = process.env): string {
+  const told = environment['XDG_CONFIG_HOME'] ?? environment['APPDATA']
+  return join(told !== undefined && isAbsolute(told) ? told : join(homedir(), '.config'), 'portcullis', DEFAULT_FILE)
+}
+
 /** Where a person's programs keep what is theirs (XDG Base Directory Specification; on Windows, local application data). */
 export function stateFolder(environment: Environment = process.env): string {
   const told = environment['XDG_STATE_HOME'] ?? environment['LOCALAPPDATA']

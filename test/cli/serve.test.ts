@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -118,6 +118,18 @@ test('run needs to know what to run, and takes no configuration from the folder 
   assert.match(unknown.errors, /there is no server nobody, expected one of other, secure/)
   assert.equal(here.code, 2)
   assert.match(here.errors, /name the configuration with -c/)
+})
+
+test('run without -c takes the configuration of the person whose program it is', async (t) => {
+  const there = install(t, 'a stranger wrote this')
+  mkdirSync(join(there.folder, '.config/portcullis'), { recursive: true })
+  there.write('.config/portcullis/portcullis.yaml', CONFIG)
+  const { code, out, errors } = await there.run(['run', '--name', 'secure'], {
+    input: INITIALIZE,
+    env: { XDG_CONFIG_HOME: join(there.folder, '.config') },
+  })
+  assert.equal(code, 0, errors)
+  assert.equal(JSON.parse(out).error.data.code, 'unauthenticated')
 })
 
 test('an edited copy of the journal is caught, and the first bad record is named', async (t) => {
