@@ -9,7 +9,7 @@ import type { House } from '../guard/create.ts'
 import { chainFlaws, day, isFor, readCertificates, readPrivateKey, viewOf } from '../net/certificate.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
 import { KEYS } from '../store/keys.ts'
-import { type Certified, newKey, orderCertificate } from '../trust/acme.ts'
+import { type Certified, needAcmeClient, newKey, orderCertificate } from '../trust/acme.ts'
 
 /** Of its life a certificate has this share left when it is renewed … */
 const RENEW_SHARE = 1 / 3
@@ -63,8 +63,10 @@ export class Acme {
     return findCertificate(this.#parts, this.#config, this.#host)
   }
 
-  /** Before there is a listener. @throws Fault `FAULT_TLS` when there is no certificate and none can be had now. */
+  /** Before there is a listener. @throws Fault `FAULT_TLS` when there is no certificate and none can be had now, or `acme-client` is not installed. */
   async need(): Promise<Certified> {
+    // Also where there still is a certificate: it will not be found out on the day of renewal.
+    await needAcmeClient()
     for (
       const endAt = this.#parts.clock() + LEASE_MS;
       this.#parts.clock() < endAt;

@@ -1,6 +1,11 @@
 /** A gateway that has its certificate made by an authority (pebble, which really asks at its port for HTTP-01), and renewed while it serves. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { createServer } from 'node:https'
+import { registerHooks } from 'node:module'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough, Readable } from 'node:stream'
@@ -10,6 +15,9 @@ import { connect, type TLSSocket } from 'node:tls'
 import { main } from '../../src/cli/main.ts'
 import { Fault } from '../../src/core/denial.ts'
 import type { AuditEvent, EventType } from '../../src/core/event.ts'
+import { createGuardedFetch } from '../../src/net/fetch.ts'
+import { needAcmeClient, newKey, orderCertificate } from '../../src/trust/acme.ts'
+import { anAuthority } from '../fixtures/authority.ts'
 import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
 import { PEBBLE_MISSING, type Pebble, startPebble } from '../fixtures/pebble.ts'
 import { freePort } from '../fixtures/port.ts'
@@ -61,6 +69,20 @@ async function ask(socket: TLSSocket): Promise<string> {
 async function told(house: RunningGateway, type: EventType): Promise<readonly AuditEvent[]> {
   return (await house.events()).filter((event) => event.type === type)
 }
+
+test('who writes tls.acme without acme-client is told what to install', async () => {
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      return next(specifier === 'acme-client' ? 'no-such-package' : specifier, context)
+    },
+  })
+  try {
+    await assert.rejects(needAcmeClient(), { code: 'FAULT_TLS', message: 'tls.acme needs an ACME client: npm install acme-client' })
+  } finally {
+    hooks.deregister()
+  }
+  await needAcmeClient()
+})
 
 /** Two replicas; the authority asks at the port of the first, or of nobody. */
 let [first, second]: RunningGateway[] = []
@@ -153,7 +175,8 @@ test('an authority that says no changes nothing, is an event, and is left alone 
   ahead = 62 * DAY_MS
   await one.gateway.reload()
   const [failed, ...others] = await told(one, 'certificate.failed')
-  assert.match(failed?.detail ?? '', /^mcp\.example\.com: the certificate authority says .*(dns|NXDOMAIN|no such host|connection|lookup)/i)
+  assert.ok(failed !== undefined, JSON.stringify([one.faults.map(String), (await one.events()).slice(-3)]))
+  assert.match(failed.detail ?? '', /^mcp\.example\.com: the certificate authority says .*(dns|NXDOMAIN|no such host|connection|lookup)/i)
   assert.deepEqual(others, [])
   assert.ok(one.faults.some(({ code, message }) => code === 'FAULT_TLS' && message.includes(HOST)))
   assert.equal(await fingerprint(one), before)
@@ -176,4 +199,58 @@ test('without a certificate and without an authority that gives one nothing list
   await assert.rejects(start(redirect, dead, 'other.db'), isFault)
   await assert.rejects(fetch(`http://127.0.0.1:${redirect}/`))
   await assert.rejects(start(redirect, dead, 'other.db'), /not tried again before/)
+})
+
+test('where an authority sends the client it goes as to any other place: nothing private, no redirect, no proxy of the environment', async () => {
+  using root = anAuthority()
+  let answer: RequestListener = (_, res) => res.end()
+  const authority = createServer(root.issue('DNS:localhost,IP:127.0.0.1'), (req, res) => answer(req, res)).listen(0, '127.0.0.1')
+  let visits = 0
+  const trap = createHttpServer((_, res) => res.end('seen'))
+    .on('connection', () => visits++)
+    .listen(0, '127.0.0.1')
+  await Promise.all([once(authority, 'listening'), once(trap, 'listening')])
+  const portOf = (server: typeof authority | typeof trap): number => (server.address() as AddressInfo).port
+  const [origin, elsewhere] = [`https://127.0.0.1:${portOf(authority)}`, `127.0.0.1:${portOf(trap)}`]
+  const fetch = createGuardedFetch({ ca: root.cert, allowPrivate: [origin] })
+  const attempt = (listener: RequestListener): Promise<unknown> => {
+    answer = listener
+    const never = (): Promise<never> => Promise.reject(new Error('it has nothing to show or to wait for'))
+    return orderCertificate({ directory: `${origin}/dir`, contact: [], accountKey: newKey(), name: HOST, fetch, show: never, wait: never })
+  }
+  const directory = { newNonce: `${origin}/nonce`, newAccount: `${origin}/account`, newOrder: `${origin}/order` }
+  const naming = (named: Partial<typeof directory>): RequestListener => {
+    return (req, res) => res.setHeader('replay-nonce', 'n').end(req.url === '/dir' ? JSON.stringify({ ...directory, ...named }) : '{}')
+  }
+  process.env['HTTPS_PROXY'] = process.env['HTTP_PROXY'] = `http://${elsewhere}`
+  try {
+    for (const named of ['newNonce', 'newAccount'] as const) {
+      await assert.rejects(attempt(naming({ [named]: `https://${elsewhere}/` })), { code: 'FAULT_FETCH_REFUSED' }, named)
+      await assert.rejects(attempt(naming({ [named]: `http://${elsewhere}/` })), { code: 'FAULT_FETCH_REFUSED' }, named)
+    }
+    const moved: RequestListener = (_, res) => res.writeHead(307, { location: `http://${elsewhere}/` }).end()
+    await assert.rejects(attempt(moved), { code: 'FAULT_TLS' })
+    await assert.rejects(
+      attempt((_, res) => res.end('x'.repeat(600_000))),
+      { code: 'FAULT_FETCH' },
+    )
+    const busy: RequestListener = (_, res) => res.writeHead(503, { 'retry-after': '3600' }).end()
+    await assert.rejects(attempt(busy), { code: 'FAULT_TLS', message: /error 503/ })
+    const refusing: RequestListener = (req, res) =>
+      req.url === '/account' ? res.writeHead(403).end('{"detail":"not\u202eyou"}') : naming({})(req, res)
+    await assert.rejects(attempt(refusing), { code: 'FAULT_TLS', message: 'ordering it came to: not\\u202eyou' })
+  } finally {
+    delete process.env['HTTPS_PROXY']
+    delete process.env['HTTP_PROXY']
+  }
+  assert.equal(visits, 0)
+
+  // Whoever else uses the library in this process is not held to our rules.
+  const { axios } = await import('acme-client')
+  assert.equal((await axios.get(`http://${elsewhere}/`, { validateStatus: null })).data, 'seen')
+  await fetch.close()
+  for (const server of [authority, trap]) {
+    server.closeAllConnections()
+    server.close()
+  }
 })
