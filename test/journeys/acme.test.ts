@@ -204,7 +204,7 @@ test('without a certificate and without an authority that gives one nothing list
   await assert.rejects(start(redirect, dead, 'other.db'), /not tried again before/)
 })
 
-test('where an authority sends the client it goes as to any other place: nothing private, no redirect, no proxy of the environment', async () => {
+test('where an authority sends the client it goes as to any other place: nothing private, no redirect, no proxy', async () => {
   using root = anAuthority()
   let answer: RequestListener = (_, res) => res.end()
   const authority = createServer(root.issue('DNS:localhost,IP:127.0.0.1'), (req, res) => answer(req, res)).listen(0, '127.0.0.1')
@@ -225,7 +225,8 @@ test('where an authority sends the client it goes as to any other place: nothing
   const naming = (named: Partial<typeof directory>): RequestListener => {
     return (req, res) => res.setHeader('replay-nonce', 'n').end(req.url === '/dir' ? JSON.stringify({ ...directory, ...named }) : '{}')
   }
-  process.env['HTTPS_PROXY'] = process.env['HTTP_PROXY'] = `http://${elsewhere}`
+  const { axios } = await import('acme-client')
+  axios.defaults.proxy = { protocol: 'http', host: '127.0.0.1', port: portOf(trap) }
   try {
     for (const named of ['newNonce', 'newAccount'] as const) {
       await assert.rejects(attempt(naming({ [named]: `https://${elsewhere}/` })), { code: 'FAULT_FETCH_REFUSED' }, named)
@@ -243,13 +244,11 @@ test('where an authority sends the client it goes as to any other place: nothing
       req.url === '/account' ? res.writeHead(403).end('{"detail":"not\u202eyou"}') : naming({})(req, res)
     await assert.rejects(attempt(refusing), { code: 'FAULT_TLS', message: 'ordering it came to: not\\u202eyou' })
   } finally {
-    delete process.env['HTTPS_PROXY']
-    delete process.env['HTTP_PROXY']
+    delete axios.defaults.proxy
   }
   assert.equal(visits, 0)
 
   // Whoever else uses the library in this process is not held to our rules.
-  const { axios } = await import('acme-client')
   assert.equal((await axios.get(`http://${elsewhere}/`, { validateStatus: null })).data, 'seen')
   await fetch.close()
   for (const server of [authority, trap]) {
