@@ -46,22 +46,19 @@ export async function scanEvents(store: Store, span: Span, reader: Reader): Prom
  */
 const BEGUN = '"type":"call.begun"}'
 const ENDED = '"type":"call.ended"}'
-const PERMITTED = '"outcome":"permitted"'
 const AT = '"at":'
 
 /** @returns when it happened; 0 when that does not matter */
 function tell(line: Line, { since, until }: Span, reader: Reader): number {
   const { text } = line
   if (text?.endsWith(BEGUN) === true) return 0
-  if (reader.permitted !== undefined && text?.endsWith(ENDED) === true && text.includes(PERMITTED)) {
+  if (reader.permitted !== undefined && text?.endsWith(ENDED) === true) {
     const place = timePlaceIn(text)
     const at = numberAt(text, place)
-    if (at < since || at >= until) return at
-    const answered = answeredIn(text, place, at)
-    if (answered !== undefined) {
-      reader.permitted(answered)
-      return at
-    }
+    const isWithin = at >= since && at < until
+    const answered = isWithin ? permittedIn(text, place, at) : undefined
+    if (answered !== undefined) reader.permitted(answered)
+    if (answered !== undefined || (at > 0 && !isWithin)) return at
   }
   const { value } = line
   if (!isEvent(value) || value.type === 'call.begun') return 0
@@ -96,29 +93,38 @@ const [ZERO, NINE] = [0x30, 0x39]
 /** Of a number that JSON holds exactly. */
 const DIGITS_MAX = 16
 
-const BYTES = '"bytes":'
+const BYTES = ',"bytes":'
+const PERMITTED = '"outcome":"permitted"'
 const PRINCIPAL = '"principal":"'
-const TOOL_NAME = '"resource":{"kind":"tool","name":"'
+const TOOL_NAME = '","resource":{"kind":"tool","name":"'
 const SERVER = '","server":"'
 
 /*
  * Behind the arguments, whose names a caller chooses, no member is a caller's: what is looked for is what it seems to be. It stands in
- * sorted order, so each is looked for behind the one before. Undefined where a name is not written as it is: then the event is read whole.
+ * sorted order, so each is looked for behind the one before. Undefined where it was not permitted, or says more than this reads, or a
+ * name is not written as it is: then the event is read whole.
  */
-function answeredIn(text: string, from: number, at: number): Answered | undefined {
-  const place = text.indexOf(BYTES, from)
-  if (place === -1) return { at }
-  const bytes = numberAt(text, place + BYTES.length)
-  const who = text.indexOf(PRINCIPAL, place)
-  const principal = who === -1 ? '' : plainIn(text, who + PRINCIPAL.length)
-  const what = text.indexOf(TOOL_NAME, place)
-  const name = what === -1 ? '' : plainIn(text, what + TOOL_NAME.length)
-  if (principal === undefined || name === undefined) return undefined
-  const known = { at, bytes, ...(who === -1 ? {} : { principal }) }
-  if (what === -1) return known
+function permittedIn(text: string, place: number, at: number): Answered | undefined {
+  const behindAt = place + digitsOf(at)
+  const outcome = text.indexOf(PERMITTED, behindAt)
+  if (outcome === -1) return undefined
+  if (!text.startsWith(BYTES, behindAt)) return { at }
+  const bytes = numberAt(text, behindAt + BYTES.length)
+  const who = text.indexOf(PRINCIPAL, outcome)
+  const principal = who === -1 ? undefined : plainIn(text, who + PRINCIPAL.length)
+  if (principal === undefined) return undefined
+  const what = who + PRINCIPAL.length + principal.length
+  if (!text.startsWith(TOOL_NAME, what)) return { at, bytes, principal }
+  const name = plainIn(text, what + TOOL_NAME.length)
+  if (name === undefined) return undefined
   const behind = what + TOOL_NAME.length + name.length
   const server = text.startsWith(SERVER, behind) ? plainIn(text, behind + SERVER.length) : undefined
-  return server === undefined ? undefined : { ...known, resource: { kind: 'tool', name, server } }
+  return server === undefined ? undefined : { at, bytes, principal, resource: { kind: 'tool', name, server } }
+}
+
+/** Milliseconds since the epoch have thirteen from 2001 to 2286. */
+function digitsOf(at: number): number {
+  return at >= 1e12 && at < 1e13 ? 13 : String(at).length
 }
 
 /** From a place to the next quote; undefined where anything in between is escaped. */
