@@ -2,12 +2,13 @@
 import type { Call, Message, Resource } from '../core/call.ts'
 import type { Entry } from '../core/event.ts'
 import { type Finding, OF_DEFINITION } from '../core/finding.ts'
-import { isObject } from '../core/json.ts'
+import { isObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { judgeDefinition } from '../inspect/definition.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { Tail } from '../store/tail.ts'
 import { remember } from '../trust/remember.ts'
 import { Budget } from './budget.ts'
 import { changesBetween } from './changes.ts'
@@ -16,9 +17,6 @@ import { KnownPins } from './known-pins.ts'
 import { type Held, type Mark, nameThing, type Pin, type PinnedKind, Pins, type Thing, withHeld } from './pins.ts'
 import { type Sighting, sightingsIn, withoutSelf } from './sightings.ts'
 
-/** How often a process looks for what operators and other processes decided. */
-const LOOK_MS = 1_000
-const PAGE = 1_000
 /** Things of one server that have a record; more are withheld without one. */
 const THINGS_MAX = 10_000
 /** Records of one server that are written in a minute for what is withheld: a server that changes what it says all the time is not followed. */
@@ -59,15 +57,14 @@ export class Definitions {
   readonly #reading = new Map<string, string>()
   readonly #holds: Budget
   readonly #reads: Budget
-  #after: string | undefined
+  readonly #tail: Tail
   #isOpen = false
   #opening: Promise<void> | undefined
-  #looking: Promise<void> | undefined
-  #timer: NodeJS.Timeout | undefined
 
   constructor(parts: DefinitionsParts) {
     this.#parts = parts
     this.#pins = new Pins(parts.store, parts.clock)
+    this.#tail = new Tail(parts.store, LOGS.pins, { take: (value) => this.#reread(value) })
     this.#holds = new Budget(HOLDS_PER_MINUTE, parts.clock)
     this.#reads = new Budget(READ_PER_MINUTE_CHARS, parts.clock)
   }
@@ -81,10 +78,8 @@ export class Definitions {
     return this.#opening
   }
 
-  async close(): Promise<void> {
-    clearInterval(this.#timer)
-    this.#timer = undefined
-    await this.#looking?.catch(() => undefined)
+  close(): Promise<void> {
+    return this.#tail.close()
   }
 
   /** What is held against a thing as its server showed it with this digest: one look-up, and nothing where it is as it was approved. */
@@ -108,10 +103,7 @@ export class Definitions {
 
   /** Reads what was decided since the last look. @throws Fault `FAULT_STORE` */
   look(): Promise<void> {
-    this.#looking ??= this.#follow().finally(() => {
-      this.#looking = undefined
-    })
-    return this.#looking
+    return this.#isOpen ? this.#tail.read() : Promise.resolve()
   }
 
   /**
@@ -243,25 +235,17 @@ export class Definitions {
   }
 
   async #open(): Promise<void> {
-    // The position first: what comes in between is then seen twice, not never.
-    this.#after = (await this.#parts.store.read(LOGS.pins, { last: 1 }))[0]?.position
-    for (const pin of await this.#pins.list()) this.#known.set(pin)
-    this.#listed = new Set(await this.#pins.listed())
-    this.#timer ??= setInterval(() => void this.look().catch(() => undefined), LOOK_MS).unref()
+    await this.#tail.start(async () => {
+      for (const pin of await this.#pins.list()) this.#known.set(pin)
+      this.#listed = new Set(await this.#pins.listed())
+    })
     this.#isOpen = true
   }
 
-  async #follow(): Promise<void> {
-    if (!this.#isOpen) return
-    for (;;) {
-      const lines = await this.#parts.store.read(LOGS.pins, { limit: PAGE, ...(this.#after === undefined ? {} : { after: this.#after }) })
-      for (const { value } of lines) if (isObject(value)) await this.#reread(value as unknown as Partial<Thing>)
-      this.#after = lines.at(-1)?.position ?? this.#after
-      if (lines.length < PAGE) return
-    }
-  }
-
-  async #reread({ server, kind, name }: Partial<Thing>): Promise<void> {
+  /** A thing that somebody decided on, or a kind whose list was seen. */
+  async #reread(said: JsonValue): Promise<void> {
+    if (!isObject(said)) return
+    const { server, kind, name } = said as unknown as Partial<Thing>
     if (server === undefined || kind === undefined) return
     if (name === undefined) this.#listed.add(`${server} ${kind}`)
     else {

@@ -7,8 +7,8 @@ const LOOK_MS = 500
 const PAGE = 1_000
 
 export interface Heard {
-  /** A line. */
-  take(value: JsonValue): void
+  /** A line; the next one waits until it has been taken. */
+  take(value: JsonValue): void | Promise<void>
   /** After each look, also one that found nothing. */
   looked?(): void
 }
@@ -38,23 +38,29 @@ export class Tail {
   async close(): Promise<void> {
     clearInterval(this.#timer)
     this.#timer = undefined
-    await this.#looking
+    await this.#looking?.catch(() => undefined)
   }
 
   /** Reads what came since the last look. While the store is away, what is known stands. Never rejects. */
   look(): Promise<void> {
-    this.#looking ??= this.#follow()
-      .catch(() => undefined)
-      .finally(() => {
-        this.#looking = undefined
-      })
+    return this.read().catch(() => undefined)
+  }
+
+  /** The same for whoever must know. @throws Fault `FAULT_STORE` */
+  read(): Promise<void> {
+    this.#looking ??= this.#follow().finally(() => {
+      this.#looking = undefined
+    })
     return this.#looking
   }
 
   async #follow(): Promise<void> {
     for (;;) {
       const lines = await this.#store.read(this.#log, { limit: PAGE, ...(this.#after === undefined ? {} : { after: this.#after }) })
-      for (const { value } of lines) this.#heard.take(value)
+      for (const { value } of lines) {
+        const taking = this.#heard.take(value)
+        if (taking !== undefined) await taking
+      }
       this.#after = lines.at(-1)?.position ?? this.#after
       if (lines.length < PAGE) break
     }
