@@ -12,6 +12,7 @@ import { Denial, type DenialCode } from '../../src/core/denial.ts'
 import type { Entry } from '../../src/core/event.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { Principal } from '../../src/core/principal.ts'
+import type { Clock } from '../../src/core/time.ts'
 import { createHttpUpstream, type HttpSpec } from '../../src/upstream/http.ts'
 import type { Upstream } from '../../src/upstream/upstream.ts'
 
@@ -363,11 +364,11 @@ export interface TestUpstream extends Upstream, AsyncDisposable {
   readonly events: Entry[]
 }
 
-export function upstreamAt(url: string, spec: Partial<HttpSpec> = {}): TestUpstream {
+export function upstreamAt(url: string, spec: Partial<HttpSpec> = {}, clock: Clock = Date.now): TestUpstream {
   const events: Entry[] = []
   const upstream = createHttpUpstream(
     { name: 'up', url, timeoutMs: 5_000, allowLegacy: true, ...spec },
-    { clock: Date.now, versionInfo: { name: 'portcullis', version: '0.0.0' }, onEvent: (entry) => events.push(entry) },
+    { clock, versionInfo: { name: 'portcullis', version: '0.0.0' }, onEvent: (entry) => events.push(entry) },
   )
   return {
     events,
