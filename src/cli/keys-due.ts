@@ -1,6 +1,6 @@
 /** `portcullis keys rotate-due`: every key whose secret has grown old gets a new one, put where its holder reads it. Made to be run by a timer. */
 import { randomBytes } from 'node:crypto'
-import { renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
@@ -13,6 +13,8 @@ import { say, sayJson, when } from './terminal.ts'
 /** A holder that reads its file once a day has read it by then. */
 const OVERLAP = '48h'
 const OWNER_ALONE = 0o600
+/** More than the longest secret has. */
+const ROOM_BYTES = 256
 
 interface Options extends Shared {
   readonly older: number
@@ -57,13 +59,15 @@ async function rotateDue({ older, overlap, into, config, json }: Options, { term
   if (rotated.length === 0) say(terminal, 'no secret is so old')
 }
 
-/** There is a place for the secret before there is a secret: what cannot be put anywhere is not made. The file is whole or not there. */
+/** There is a place for the secret, with room for it, before there is a secret: what cannot be put anywhere is not made. The file is whole or not there. */
 async function rotateInto({ keys, journal }: Records, id: string, overlapMs: number, into: string): Promise<KeyView> {
   const aside = join(into, `.${id}.${randomBytes(6).toString('hex')}`)
   try {
-    writeFileSync(aside, '', { mode: OWNER_ALONE, flag: 'wx' })
+    writeFileSync(aside, ' '.repeat(ROOM_BYTES), { mode: OWNER_ALONE, flag: 'wx' })
     const { key, text } = await keys.rotate(id, overlapMs)
-    writeFileSync(aside, `${text.reveal()}\n`)
+    // Where the room is, not anew: on a disk that has filled up meanwhile there would be none.
+    writeFileSync(aside, `${text.reveal()}\n`, { flag: 'r+' })
+    truncateSync(aside, Buffer.byteLength(text.reveal()) + 1)
     renameSync(aside, join(into, id))
     await journal.write(keyEntry('key.rotated', key, operator()))
     return key

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -138,4 +139,24 @@ test('secrets that are older than they may be are replaced, each put where its h
     .looseObject({ url: z.string() })
     .parse(JSON.parse(await there.start(['serve', '--json']).line((line) => line.startsWith('{'))))
   for (const key of [old.key, fresh]) assert.equal((await post(`${url}/mcp/secure`, 'tools/list', {}, { 'x-api-key': key })).status, 200)
+})
+
+test('a secret for which the disk has no room is not made: the one before it goes on without an end', async (t) => {
+  const there = install(t, CONFIG)
+  const { id } = await create(there, '--role', 'user')
+  const folder = join(there.folder, 'small')
+  mkdirSync(folder)
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k,mode=700', 'tmpfs', folder])
+  if (mounted.status !== 0) return t.skip('mounting a small file system needs root')
+  try {
+    assert.throws(() => writeFileSync(join(folder, 'ballast'), Buffer.alloc(1_048_576)), { code: 'ENOSPC' })
+    const { code, errors } = await there.run(['keys', 'rotate-due', '--older', '0s', '--into', folder])
+    assert.equal(code, 1)
+    assert.match(errors, new RegExp(`the secret of key ${id} cannot be put there`))
+    assert.deepEqual(readdirSync(folder), ['ballast'])
+    assert.equal((await there.run(['audit', 'query', '--json'])).out.includes('key.rotated'), false)
+    assert.equal((await there.run(['keys', 'list', '--json'])).out.includes('rotatedAt'), false)
+  } finally {
+    spawnSync('umount', ['-l', folder])
+  }
 })
