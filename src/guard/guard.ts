@@ -43,7 +43,7 @@ export interface Stations {
   /** Answers what the person at the client is asked, where it is up to them; nothing is done before that has ended. */
   enforce(decision: Decision, principal: Principal, call: Call, findings: readonly Finding[], forward: Forward): Asking | Promise<Asking>
   /** What of the call may be asked, where a part of it may not: the call itself, or a narrower one. */
-  narrow(call: Call, principal: Principal): Call
+  narrow(call: Call, principal: Principal): Call | Promise<Call>
   begin(call: Call, trail: Trail): Promise<void>
   /** To whom the call goes: the server, or ourselves where it answers what we have asked. */
   direct(call: Call, principal: Principal, forward: Forward): AsyncIterable<Message>
@@ -71,7 +71,8 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     trail.decision = decision
     const asking = await house.enforce(decision, principal, asked, trail.findings, forward) // obey it 403
     if (asking !== undefined) yield* asking // first the person at the client is asked
-    const permitted = house.narrow(asked, principal) // only what may be asked is asked
+    const narrowed = house.narrow(asked, principal) // only what may be asked is asked
+    const permitted = narrowed instanceof Promise ? await narrowed : narrowed
     await house.begin(permitted, trail) // write it down first                                    503
     trail.begun = true
     for await (const message of house.direct(permitted, principal, forward)) {

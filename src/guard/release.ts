@@ -37,7 +37,7 @@ interface ReleaseParts {
 const TOOLS_CHANGED = 'notifications/tools/list_changed'
 
 export function createRelease(parts: ReleaseParts): Stations['release'] {
-  const { observing, clock, withheld, definitions, meter, catalog, asking, approved, declared } = parts
+  const { observing, clock, withheld, definitions, meter, catalog, tasks, asking, approved, declared } = parts
   const outlet = outletOf(parts)
   return (message, principal, call) => {
     const { body } = message
@@ -46,7 +46,11 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
     if (withheld.asks(call.resource.server, body.method)) return undefined
     if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
     const letGo = outlet(message, call, principal)
-    if (body.method !== undefined) return mayTell(message, call.resource.server, asking.permits(principal)) ? letGo(message) : undefined
+    if (body.method !== undefined) {
+      if (!mayTell(message, call.resource.server, asking.permits(principal))) return undefined
+      const isTold = tasks.isTold(message, call, principal)
+      return isTold instanceof Promise ? isTold.then((told) => (told ? letGo(message) : undefined)) : letGo(message)
+    }
     if (body.result === undefined) return letGo(message)
     checkReceipt(asking.decide(principal, 'receive', call.resource), observing)
     if (call.method === 'initialize') declared.learn(call, principal)

@@ -108,7 +108,7 @@ export function createStations(parts: Parts): Stations {
     enforce: createEnforce(observing, asking, { meter, tasks, approved, recall }),
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
-      return withheld.narrow(narrowListen(call, asking.permits(principal)))
+      return tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)
     },
     begin: (call, trail) => both(history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))), recall.confirm(call)),
     direct: (call, principal, forward) => {

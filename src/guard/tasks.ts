@@ -10,6 +10,8 @@ import { rewrite } from './lists.ts'
 
 /** A task without a life of its own is remembered so long. */
 const TASK_TTL_MS = 24 * 60 * 60_000
+/** Of the revisions since 2026-07-28, and of 2025-11-25. */
+const TOLD_OF_TASKS: ReadonlySet<string> = new Set(['notifications/tasks', 'notifications/tasks/status'])
 
 /** The task that a result brings, and how long it is remembered. */
 export function taskOf(result: JsonObject): { readonly id: string; readonly lifeMs: number } | undefined {
@@ -56,6 +58,26 @@ export class TaskOwners {
     const owner = await this.#ownerOf(call.resource.server, call.resource.name)
     if (owner !== nameOf(principal))
       throw new Denial('forbidden', { detail: owner === undefined ? 'unknown task' : 'a task of another principal' })
+  }
+
+  /** `subscriptions/listen` with only the caller's own tasks: what is told of a task is told to whoever listens. */
+  listened(call: Call, principal: Principal): Call | Promise<Call> {
+    const params = call.method === 'subscriptions/listen' ? call.message.body.params : undefined
+    const wanted = params?.['notifications']
+    const ids = isObject(wanted) ? wanted['taskIds'] : undefined
+    if (params === undefined || !isObject(wanted) || !Array.isArray(ids) || ids.length === 0) return call
+    return Promise.all(ids.map((id) => this.#ownerOf(call.resource.server, id))).then((owners) => {
+      const taskIds = ids.filter((_, at) => owners[at] === nameOf(principal))
+      if (taskIds.length === ids.length) return call
+      const body = { ...call.message.body, params: { ...params, notifications: { ...wanted, taskIds } } }
+      return { ...call, message: { body } }
+    })
+  }
+
+  /** Whether what a server tells is of no task, or of one of the caller's: not every server tells only what was asked for. */
+  isTold({ body: { method, params } }: Message, call: Call, principal: Principal): boolean | Promise<boolean> {
+    if (method === undefined || !TOLD_OF_TASKS.has(method)) return true
+    return this.#ownerOf(call.resource.server, params?.['taskId']).then((owner) => owner === nameOf(principal))
   }
 
   async #ownerOf(server: string, id: unknown): Promise<JsonValue | undefined> {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
+import { KEYS } from '../../src/store/keys.ts'
 import { aGateway, post, type Reply } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { aBareUpstream, text } from '../fixtures/upstream.ts'
@@ -67,4 +68,33 @@ test('of a subscription the server is asked only for what its caller may listen 
     return (await stations.release(message, aPrincipal({ roles: ['user'] }), stream)) !== undefined
   }
   assert.deepEqual([await isTold('file:///open/a'), await isTold('file:///closed/b')], [true, false])
+})
+
+test('of tasks a caller listens to its own alone, and is told of no other, whatever its server says', async () => {
+  await using upstream = await aBareUpstream({ greet })
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\naccess: { roles: { user: { permissions: ["*"] } } }`)
+  const key = await house.key({ roles: ['user'] })
+  const me = `key#${key.split('_')[1]}`
+  const { store, stations } = house.gateway.house
+  await store.put(KEYS.taskOwner('tools', 'mine'), me)
+  await store.put(KEYS.taskOwner('tools', 'theirs'), 'key#another')
+  const notifications = { taskIds: ['mine', 'theirs', 'nobodys'] }
+  await post(`${house.url}/mcp`, 'subscriptions/listen', { notifications }, { 'x-api-key': key })
+  const asked = upstream.seen
+    .filter(({ body }) => body['method'] === 'subscriptions/listen')
+    .map(({ body }) => body['params'] as JsonObject)
+  assert.deepEqual(
+    asked.map((params) => params['notifications']),
+    [{ taskIds: ['mine'] }],
+  )
+  const stream = aCall({ method: 'subscriptions/listen', action: 'listen', resource: { kind: 'server', server: 'tools', name: 'tools' } })
+  const principal = aPrincipal({ issuer: 'key', subject: me.slice(4), roles: ['user'] })
+  const told = async (method: string, taskId: string): Promise<boolean> =>
+    (await stations.release({ body: { jsonrpc: '2.0', method, params: { taskId } } }, principal, stream)) !== undefined
+  for (const method of ['notifications/tasks', 'notifications/tasks/status'])
+    assert.deepEqual(
+      [await told(method, 'mine'), await told(method, 'theirs'), await told(method, 'nobodys')],
+      [true, false, false],
+      method,
+    )
 })

@@ -36,6 +36,12 @@ export const STATIONS: readonly Mutant[] = [
 
 export const STEPS: readonly Mutant[] = [
   ...rows('src/guard/stations.ts', [
+    {
+      name: "anybody listens to anybody's tasks",
+      seenBy: ['gateway/round-trip'],
+      from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)',
+      to: 'withheld.narrow(narrowListen(call, asking.permits(principal)))',
+    },
     { name: 'admit asks no limit', seenBy: ['journeys/limits'], from: 'limits.admit(call)\n', to: '\n' },
     {
       name: 'one more finds room where every place is taken',
@@ -205,6 +211,12 @@ export const STEPS: readonly Mutant[] = [
     },
   ]),
   ...rows('src/guard/release.ts', [
+    {
+      name: "what is told of anybody's task is told to everybody",
+      seenBy: ['gateway/round-trip'],
+      from: 'tasks.isTold(message, call, principal)',
+      to: 'true as boolean | Promise<boolean>',
+    },
     {
       name: 'a server may ask for roots and for models',
       seenBy: ['journeys/arguments'],
