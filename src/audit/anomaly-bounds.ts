@@ -29,7 +29,8 @@ function makeRoom<V>(memory: Map<string, V>, max: number, isWorth: (value: V) =>
 
 /** Adds to what was noted when, keeping at most `max`: those noted last. */
 export function note(seen: Map<string, number>, name: string, at: number, max: number): void {
-  seen.delete(name)
+  // Who stands alone stands last already; a Map that loses and takes what it holds again and again is made anew each few times.
+  if (seen.size !== 1 || !seen.has(name)) seen.delete(name)
   if (seen.size >= max) makeRoom(seen, max, () => false)
   seen.set(name, at)
 }

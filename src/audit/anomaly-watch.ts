@@ -13,8 +13,8 @@ import type { Sink } from './sinks.ts'
 
 /** Events that may wait: a busy second or two. Beyond it they are not looked at, and counted as lost. */
 const WAITING_MAX = 65_536
-/** Looked at in one turn of the event loop: about a millisecond's work. */
-const SLICE_EVENTS = 64
+/** Looked at in one turn of the event loop: two milliseconds' work, and more than the calls of a turn can bring, or what waits would pile up under a load. */
+const SLICE_EVENTS = 1_024
 /** How far back is learned from, and from how many lines at most: some ten seconds' work, in slices. */
 const LEARN_MS = 14 * DAY_MS
 const LEARN_LINES_MAX = 1_000_000

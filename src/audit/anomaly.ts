@@ -1,10 +1,10 @@
 /** What is far from usual in history: events in, anomalies out. Pure, its clock is that of the events, and its memory is bounded. */
 import type { Anomaly, AnomalyKind, Sensitivity } from '../core/anomaly.ts'
-import { neighbourhoodOf, parseIp, showCidr } from '../core/cidr.ts'
 import type { AuditEvent } from '../core/event.ts'
 import { note } from './anomaly-bounds.ts'
 import { createFailureState, type FailureState, isGuess, takeFailure } from './anomaly-failures.ts'
 import { createHabitState, type HabitState, noteTool, takeCall } from './anomaly-habits.ts'
+import { placeOf } from './anomaly-network.ts'
 import type { Raised } from './anomaly-state.ts'
 import { QUIET_MS, SEVERITIES, THRESHOLDS } from './anomaly-thresholds.ts'
 
@@ -52,12 +52,6 @@ export function createDetector(sensitivity: Sensitivity, state = createAnomalySt
       takeCall(state.habits, event, event.principal, place, limits, raise)
     return found
   }
-}
-
-/** One address, or one /64. */
-export function placeOf(address: string | undefined): string {
-  const ip = address === undefined ? undefined : parseIp(address)
-  return ip === undefined ? (address ?? '') : showCidr(neighbourhoodOf(ip))
 }
 
 function noteLaw(habits: HabitState, { law = '', at }: AuditEvent): void {

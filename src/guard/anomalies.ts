@@ -1,5 +1,6 @@
 /** What is done about what is far from usual: held against one principal at one address, for a time, so that its owner goes on working elsewhere. */
-import { placeOf, type Sighting } from '../audit/anomaly.ts'
+import type { Sighting } from '../audit/anomaly.ts'
+import { placeOf } from '../audit/anomaly-network.ts'
 import { QUIET_MS } from '../audit/anomaly-thresholds.ts'
 import { AnomalyWatch } from '../audit/anomaly-watch.ts'
 import { sentenceOf } from '../audit/anomaly-words.ts'

@@ -4,6 +4,7 @@ import type { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { Bag } from '../core/bag.ts'
 
 export interface Drain {
   /** @returns false when the connection is over: then there is nothing to answer. */
@@ -17,7 +18,7 @@ export interface Drain {
 }
 
 export function createDrain(server: Server | SecureServer): Drain {
-  const inFlight = new Set<ServerResponse>()
+  const inFlight = new Bag<ServerResponse>()
   const open = new Set<Socket>()
   /** With the bytes that the handshake took. */
   const secured = new Map<Socket, number>()

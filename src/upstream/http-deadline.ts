@@ -1,4 +1,5 @@
 /** Deadlines of many exchanges, looked at together: a timer for each call would cost more than the call's own bookkeeping. */
+import { Bag } from '../core/bag.ts'
 import type { Clock } from '../core/time.ts'
 
 /** A deadline is noticed at most this late, and never later than an eighth of the time-out. */
@@ -14,7 +15,7 @@ export interface Expiring {
 export class Deadlines {
   readonly #clock: Clock
   readonly #tickMs: number
-  readonly #waiting = new Set<Expiring>()
+  readonly #waiting = new Bag<Expiring>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(clock: Clock, timeoutMs: number) {
