@@ -51,7 +51,8 @@ const say = (text: string): void => {
 
 interface Tally {
   readonly runs: Run[]
-  cpuUs: number
+  /** Of each run, for one request. */
+  readonly cpuUs: number[]
 }
 
 async function measure(load: Load, variant: Variant, connections: number, ms: number, tally?: Tally): Promise<void> {
@@ -65,7 +66,7 @@ async function measure(load: Load, variant: Variant, connections: number, ms: nu
   if (run.failed > 0) throw new Error(`${name}: ${run.failed} of ${run.requests} calls failed: ${run.failure}`)
   const after = usedUs()
   tally?.runs.push(run)
-  if (tally !== undefined && before !== undefined && after !== undefined) tally.cpuUs += after - before
+  tally?.cpuUs.push(before === undefined || after === undefined ? Number.NaN : (after - before) / run.requests)
 }
 
 /** Every round visits every variant, and each round starts with another one, so that a slow moment of the machine hits them all alike. */
@@ -73,7 +74,7 @@ async function compare(load: Load, { variants }: Setting, yardstick: string, lev
   for (const variant of variants) await measure(load, variant, 64, WARM_UP_MS)
   const rows: Row[] = []
   for (const connections of levels) {
-    const tallies = variants.map((): Tally => ({ runs: [], cpuUs: 0 }))
+    const tallies = variants.map((): Tally => ({ runs: [], cpuUs: [] }))
     for (let round = 0; round < ROUNDS; round++) {
       for (let turn = 0; turn < variants.length; turn++) {
         const index = (round + turn) % variants.length
@@ -81,9 +82,9 @@ async function compare(load: Load, { variants }: Setting, yardstick: string, lev
         if (variant !== undefined) await measure(load, variant, connections, ROUND_MS, tallies[index])
       }
     }
-    const base = tallies[variants.findIndex(({ name }) => name === yardstick)]?.runs ?? []
+    const { runs: base = [], cpuUs: baseUs = [] } = tallies[variants.findIndex(({ name }) => name === yardstick)] ?? {}
     for (const [index, { name }] of variants.entries()) {
-      const { runs, cpuUs: used } = tallies[index] ?? { runs: [], cpuUs: 0 }
+      const { runs, cpuUs: used } = tallies[index] ?? { runs: [], cpuUs: [] }
       const rate = (run: Run): number => run.requests / run.seconds
       rows.push({
         name,
@@ -93,7 +94,8 @@ async function compare(load: Load, { variants }: Setting, yardstick: string, lev
         medianUs: median(runs.map((run) => run.medianUs)),
         addedUs: median(runs.map((run, round) => run.medianUs - (base[round]?.medianUs ?? Number.NaN))),
         p99Us: median(runs.map((run) => run.p99Us)),
-        cpuUs: used / runs.reduce((sum, run) => sum + run.requests, 0),
+        cpuUs: median(used),
+        addedCpuUs: median(used.map((us, round) => us - (baseUs[round] ?? Number.NaN))),
       })
     }
   }
@@ -191,7 +193,7 @@ async function main(load: Load): Promise<void> {
   if (wanted('embedded')) {
     const setting = await embedded(load)
     try {
-      const rows = await compare(load, setting, 'SDK v2 handler, unguarded', [8, 64])
+      const rows = await compare(load, setting, 'SDK v2 handler, unguarded')
       report['embedded'] = rows
       say(showRows('Inside the server: a 400-byte tools/call', 'SDK v2 handler, unguarded', rows))
     } finally {
