@@ -7,7 +7,7 @@ export type FetchHandler = (request: Request) => Response | Promise<Response>
 
 /** What `createMcpHandler` of the SDK v2 makes. Handed whole it is given messages parsed, and reads no body. */
 export interface McpHandler {
-  fetch(request: Request, options?: { readonly parsedBody?: unknown }): Promise<Response>
+  readonly fetch: (request: Request, options?: { readonly parsedBody?: unknown }) => Promise<Response>
   readonly notify: object
   readonly bus: object
 }
