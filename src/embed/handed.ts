@@ -30,6 +30,7 @@ export function handlerCarrier(handler: FetchHandler | McpHandler): Carrier {
       const leave = (): void => {
         stop.abort()
         reading.reader?.cancel().catch(() => undefined)
+        reading.wake?.()
       }
       const carried = new Carried(told, leave, () => reading.wake?.())
       answer(() => ask(asked, stop.signal), carried, reading).catch((error: unknown) => carried.fail(error))
