@@ -13,6 +13,8 @@ export interface Row {
   readonly p99Us: number
   /** CPU time of the measured process for one request; NaN where it cannot be read. */
   readonly cpuUs: number
+  /** What of it is over the yardstick's of the same round; median over the rounds. */
+  readonly addedCpuUs: number
 }
 
 export interface Station {
@@ -72,7 +74,7 @@ function table(head: readonly string[], lines: readonly (readonly string[])[]): 
 const whole = (value: number): string => (Number.isNaN(value) ? '–' : value.toFixed(0))
 
 export function showRows(title: string, yardstick: string, rows: readonly Row[]): string {
-  const head = ['', 'connections', 'calls/s', `ratio to ${yardstick}`, 'median µs', 'added µs', 'p99 µs', 'CPU µs/call']
+  const head = ['', 'connections', 'calls/s', `ratio to ${yardstick}`, 'median µs', 'added µs', 'p99 µs', 'CPU µs/call', 'added CPU µs']
   const lines = rows.map((row) => [
     row.name,
     String(row.connections),
@@ -82,6 +84,7 @@ export function showRows(title: string, yardstick: string, rows: readonly Row[])
     whole(row.addedUs),
     whole(row.p99Us),
     whole(row.cpuUs),
+    whole(row.addedCpuUs),
   ])
   return `\n${title}\n${table(head, lines)}`
 }

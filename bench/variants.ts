@@ -216,7 +216,8 @@ export function embedded(load: Load): Promise<Setting> {
     const issuer = stack.keep(await startIssuer())
     const sdk = stack.keep(await startServer('sdk-server.ts'))
     const variants = [variant('SDK v2 handler, unguarded', sdk.port, '/mcp', sdk.pid)]
-    for (const wrapper of ['guardNode', 'guardFetch', 'guardServer']) {
+    const any = ['guardNode around any listener', 'guardFetch around any function']
+    for (const wrapper of ['guardNode', 'guardFetch', 'guardServer', ...any]) {
       const port = await freePort()
       const { file, command } = configure(stack, {
         listen: `127.0.0.1:${port}`,
@@ -227,10 +228,8 @@ export function embedded(load: Load): Promise<Setting> {
       const key = String(command(['keys', 'create', '--name', 'bench', '--role', 'bench'])['key'])
       const guarded = stack.keep(await startServer('guarded-server.ts', wrapper, file, String(port)))
       const token = issuer.token('ES256', `http://127.0.0.1:${port}/mcp/bench`).text
-      variants.push(
-        variant(`${wrapper}, API key`, port, '/mcp', guarded.pid, { 'x-api-key': key }),
-        variant(`${wrapper}, JWT`, port, '/mcp', guarded.pid, { authorization: `Bearer ${token}` }),
-      )
+      variants.push(variant(`${wrapper}, API key`, port, '/mcp', guarded.pid, { 'x-api-key': key }))
+      if (!any.includes(wrapper)) variants.push(variant(`${wrapper}, JWT`, port, '/mcp', guarded.pid, { authorization: `Bearer ${token}` }))
     }
     return settle(stack, load, variants)
   })

@@ -16,8 +16,11 @@ function listenerOf(handler: { fetch(request: Request): Promise<Response> }): Li
 
 const WRAPPERS: Readonly<Record<string, (guard: Guard) => Listener>> = {
   guardServer: (guard) => guardServer(guard, createEchoServer(), { server: 'bench' }).listener,
-  guardNode: (guard) => guardNode(guard, listenerOf(createMcpHandler(createEchoServer)), { server: 'bench' }),
-  guardFetch: (guard) => {
+  guardNode: (guard) => guardNode(guard, createMcpHandler(createEchoServer), { server: 'bench' }),
+  guardFetch: (guard) => listenerOf({ fetch: guardFetch(guard, createMcpHandler(createEchoServer), { server: 'bench' }) }),
+  // What is not known to be the SDK's, although it is.
+  'guardNode around any listener': (guard) => guardNode(guard, listenerOf(createMcpHandler(createEchoServer)), { server: 'bench' }),
+  'guardFetch around any function': (guard) => {
     const handler = createMcpHandler(createEchoServer)
     return listenerOf({ fetch: guardFetch(guard, (request) => handler.fetch(request), { server: 'bench' }) })
   },

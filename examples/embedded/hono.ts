@@ -1,4 +1,4 @@
-/** The SDK's stock handler, guarded as what it is, `(Request) => Response`, in a Hono application. */
+/** The SDK's stock handler, guarded as what it is, from `Request` to `Response`, in a Hono application. */
 import { serve } from '@hono/node-server'
 import { createMcpHandler } from '@modelcontextprotocol/server'
 import { Hono } from 'hono'
@@ -6,8 +6,7 @@ import { createGuard, guardFetch } from '../../src/index.ts' // in your project:
 import { createNotesServer } from './notes.ts'
 
 const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
-const handler = createMcpHandler(createNotesServer)
-const guarded = guardFetch(guard, (request) => handler.fetch(request), { server: 'notes' })
+const guarded = guardFetch(guard, createMcpHandler(createNotesServer), { server: 'notes' })
 
 const app = new Hono()
 app.all('/mcp', (context) => guarded(context.req.raw))

@@ -68,8 +68,13 @@ export class Carried implements Dispatcher.DispatchController {
     this.#onResume()
   }
 
-  start(status: number, headers: Readonly<Record<string, string | string[]>>): void {
-    if (!this.#isOver) this.#handler.onResponseStart?.(this, status, { ...headers })
+  /** Nothing more is wanted of the handler, or nothing more is to come. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  start(status: number, headers: Record<string, string | string[]>): void {
+    if (!this.#isOver) this.#handler.onResponseStart?.(this, status, headers)
   }
 
   data(chunk: Buffer): void {
@@ -91,17 +96,25 @@ export class Carried implements Dispatcher.DispatchController {
 }
 
 /** The client's headers that a handler may see, then those of the request itself, names and values in turn. */
-export function shownHeaders(sent: readonly string[], request: CarriedRequest, bytes: number): string[] {
-  const said = new Set(request.headers.filter((_, at) => at % 2 === 0))
+export function shownHeaders(sent: readonly string[], { headers, body }: CarriedRequest, bytes: number): string[] {
   const shown: string[] = []
   for (let at = 0; at + 1 < sent.length; at += 2) {
     const name = (sent[at] ?? '').toLowerCase()
     // Of the protocol's own headers every one is said anew, so that they agree with the body.
-    if (!WITHHELD.has(name) && !name.startsWith('mcp-') && name !== 'last-event-id' && !said.has(name)) shown.push(name, sent[at + 1] ?? '')
+    if (WITHHELD.has(name) || name.startsWith('mcp-') || name === 'last-event-id' || isSaid(headers, name)) continue
+    // What HTTP/2 says before the headers is none of them.
+    if (name.startsWith(':')) continue
+    shown.push(name, sent[at + 1] ?? '')
   }
-  shown.push(...request.headers)
-  if (request.body !== null) shown.push('content-length', String(bytes))
+  for (const part of headers) shown.push(part)
+  if (body !== null) shown.push('content-length', String(bytes))
   return shown
+}
+
+/** They are so few that a look at each is quicker than a set of them. */
+function isSaid(headers: readonly string[], name: string): boolean {
+  for (let at = 0; at < headers.length; at += 2) if (headers[at] === name) return true
+  return false
 }
 
 const NOTHING = Buffer.alloc(0)
@@ -109,4 +122,13 @@ const NOTHING = Buffer.alloc(0)
 export function bytesOfBody(body: CarriedRequest['body']): Buffer {
   if (body === null) return NOTHING
   return typeof body === 'string' ? Buffer.from(body) : Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+}
+
+/** The platform copies what it is given as a body; only memory that threads share has to be copied for it. */
+export function plainBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return isPlain(bytes) ? bytes : new Uint8Array(bytes)
+}
+
+function isPlain(bytes: Uint8Array): bytes is Uint8Array<ArrayBuffer> {
+  return bytes.buffer instanceof ArrayBuffer
 }

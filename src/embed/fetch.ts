@@ -2,30 +2,27 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Reply } from '../face/answer.ts'
-import type { CarriedRequest, Carrier } from '../upstream/http-plan.ts'
-import { bytesOfBody, Carried, shownHeaders } from './carried.ts'
-import { current } from './context.ts'
+import { readBody, readStream } from '../face/intake.ts'
+import { plainBytes } from './carried.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
+import { type FetchHandler, handlerCarrier, type McpHandler } from './handed.ts'
 import { handlerUpstream, host } from './host.ts'
-
-export type FetchHandler = (request: Request) => Response | Promise<Response>
 
 /**
  * A handler in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. `Host` is the request's own, else that of its URL.
- * @throws RangeError for a name that no server can have.
+ * @param handler any function; of what the SDK's `createMcpHandler` makes the whole, and no message is parsed twice.
+ * @throws RangeError for a name that no server can have; TypeError for another object.
  */
-export function guardFetch(guard: Guard, handler: FetchHandler, options: Guarded): (request: Request) => Promise<Response> {
+export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, options: Guarded): (request: Request) => Promise<Response> {
   const post = postOf(guard, options)
-  const { maxBytes } = guard.house.config.limits.request
-  const { edge } = host<FetchReply>(guard, post, handlerUpstream(guard, post, carrierOf(handler)))
+  const upstream = handlerUpstream(guard, post, handlerCarrier(handler))
+  const { edge } = host<FetchReply>(guard, post, upstream, { read })
   return (request) => {
     const reply = new FetchReply()
-    const { pathname } = new URL(request.url)
-    const req = incomingOf(request)
+    const url = new URL(request.url)
     request.signal.addEventListener('abort', () => reply.leave(), { once: true })
-    edge(req, reply, pathname)
-    feed(request, req, maxBytes).catch((error: unknown) => req.emit('error', error))
+    edge(new Incoming(request, url), reply, url.pathname)
     return reply.response
   }
 }
@@ -34,82 +31,31 @@ export function guardFetch(guard: Guard, handler: FetchHandler, options: Guarded
 const UNCONNECTED = new Socket()
 
 /** What the edge looks at of a request. */
-function incomingOf(request: Request): IncomingMessage {
-  const url = new URL(request.url)
-  const req = new IncomingMessage(UNCONNECTED)
-  // Whoever reads the body is told too; for what is answered without reading it, a broken body is no matter.
-  req.on('error', () => undefined)
-  req.method = request.method
-  req.url = url.pathname + url.search
-  if (!request.headers.has('host')) req.rawHeaders.push('host', url.host)
-  for (const [name, value] of request.headers) req.rawHeaders.push(name, value)
-  for (let at = 0; at + 1 < req.rawHeaders.length; at += 2) req.headers[req.rawHeaders[at] ?? ''] = req.rawHeaders[at + 1]
-  return req
-}
+class Incoming extends IncomingMessage {
+  readonly request: Request
 
-/** The body, no more of it than is wanted. */
-async function feed(request: Request, req: IncomingMessage, maxBytes: number): Promise<void> {
-  let bytes = 0
-  if (request.body !== null) {
-    for await (const chunk of request.body) {
-      bytes += chunk.byteLength
-      req.push(chunk)
-      if (bytes > maxBytes) return
-    }
-  }
-  req.complete = true
-  req.push(null)
-}
-
-function carrierOf(handler: FetchHandler): Carrier {
-  return {
-    dispatch(request, told) {
-      const stop = new AbortController()
-      let wake: (() => void) | undefined
-      const carried = new Carried(
-        told,
-        () => stop.abort(),
-        () => wake?.(),
-      )
-      const patience = (): Promise<void> => (carried.paused ? new Promise((resolve) => (wake = resolve)) : Promise.resolve())
-      answer(handler, request, stop.signal, carried, patience).catch((error: unknown) => carried.fail(error))
-    },
-    destroy: () => Promise.resolve(),
+  constructor(request: Request, { host, pathname, search }: URL) {
+    super(UNCONNECTED)
+    this.request = request
+    this.method = request.method
+    this.url = pathname + search
+    const { headers, rawHeaders } = this
+    request.headers.forEach((value, name) => {
+      headers[name] = value
+      rawHeaders.push(name, value)
+    })
+    if (headers.host !== undefined) return
+    headers.host = host
+    rawHeaders.push('host', host)
   }
 }
 
-async function answer(
-  handler: FetchHandler,
-  asked: CarriedRequest,
-  signal: AbortSignal,
-  carried: Carried,
-  patience: () => Promise<void>,
-): Promise<void> {
-  const response = await handler(requestOf(asked, signal))
-  carried.start(response.status, Object.fromEntries(response.headers))
-  // One read instead of a reader's several; how much it may be is counted all the same.
-  if (response.headers.get('content-type') === 'application/json') carried.data(Buffer.from(await response.arrayBuffer()))
-  else if (response.body !== null) {
-    const reader = response.body.getReader()
-    signal.addEventListener('abort', () => void reader.cancel().catch(() => undefined), { once: true })
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
-      carried.data(Buffer.from(value.buffer, value.byteOffset, value.byteLength))
-      await patience()
-    }
-  }
-  carried.end()
-}
+const EMPTY = new Uint8Array(0)
 
-function requestOf(asked: CarriedRequest, signal: AbortSignal): Request {
-  const from = current()?.req
-  const body = bytesOfBody(asked.body)
-  const raw = shownHeaders(from?.rawHeaders ?? [], asked, body.length)
-  const headers = new Headers()
-  for (let at = 0; at + 1 < raw.length; at += 2) headers.append(raw[at] ?? '', raw[at + 1] ?? '')
-  const url = `http://${headers.get('host') ?? 'localhost'}${from?.url ?? asked.path}`
-  return new Request(url, { method: asked.method, headers, signal, ...(asked.body === null ? {} : { body: new Uint8Array(body) }) })
+async function read(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  if (!(req instanceof Incoming)) return readBody(req, maxBytes)
+  const { body } = req.request
+  return body === null ? EMPTY : readStream(body, req.headers['content-length'], maxBytes)
 }
 
 /** An answer of the edge as a Response: whole when it is said at once, else a stream. */
@@ -118,7 +64,7 @@ class FetchReply implements Reply {
   readonly #resolve: (response: Response) => void
   readonly #onClose: (() => void)[] = []
   #status = 200
-  #headers = new Headers()
+  readonly #headers: Record<string, string> = {}
   #stream: ReadableStreamDefaultController<Uint8Array> | undefined
   headersSent = false
   writableEnded = false
@@ -141,7 +87,11 @@ class FetchReply implements Reply {
   writeHead(status: number, headers: string[]): void {
     this.headersSent = true
     this.#status = status
-    for (let at = 0; at + 1 < headers.length; at += 2) this.#headers.append(headers[at] ?? '', headers[at + 1] ?? '')
+    for (let at = 0; at + 1 < headers.length; at += 2) {
+      const name = headers[at] ?? ''
+      const before = this.#headers[name]
+      this.#headers[name] = before === undefined ? (headers[at + 1] ?? '') : `${before}, ${headers[at + 1] ?? ''}`
+    }
   }
 
   flushHeaders(): void {
@@ -174,7 +124,7 @@ class FetchReply implements Reply {
     }
     const body = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : chunk
     const hasBody = body !== undefined && body.length > 0 && this.#status !== 204
-    this.#resolve(new Response(hasBody ? new Uint8Array(body) : null, { status: this.#status, headers: this.#headers }))
+    this.#resolve(new Response(hasBody ? plainBytes(body) : null, { status: this.#status, headers: this.#headers }))
   }
 
   destroy(): void {

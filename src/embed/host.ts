@@ -4,7 +4,7 @@ import { systemSchedule } from '../bridge/alarm.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import type { Reply } from '../face/answer.ts'
 import { createDoor } from '../face/door.ts'
-import { createEdge, type Edge, pathOf } from '../face/edge.ts'
+import { createEdge, type Edge, type EdgeParts, pathOf } from '../face/edge.ts'
 import { createGate } from '../face/gate.ts'
 import { createRelay, type Destination, type Relay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
@@ -26,16 +26,15 @@ export interface Host<Res extends Reply> {
   close(): Promise<void>
 }
 
-/**
- * Puts the edge in front of a server. The relay is for faces that have no HTTP.
- * @param drain waits for what is under way, before the server is closed.
- */
-export function host<Res extends Reply>(
-  guard: Guard,
-  post: Post,
-  upstream: Upstream,
-  drain: () => Promise<unknown> = () => Promise.resolve(),
-): Host<Res> {
+export interface HostOptions {
+  /** Waits for what is under way, before the server is closed. */
+  readonly drain?: () => Promise<unknown>
+  /** How a body is taken in that comes in another way than over a connection. */
+  readonly read?: EdgeParts['read']
+}
+
+/** Puts the edge in front of a server. The relay is for faces that have no HTTP. */
+export function host<Res extends Reply>(guard: Guard, post: Post, upstream: Upstream, { drain, read }: HostOptions = {}): Host<Res> {
   const { house } = guard
   const { config, journal, clock, newId } = house
   const { server, resources } = post
@@ -57,6 +56,7 @@ export function host<Res extends Reply>(
     resources,
     isStanding: house.isStanding,
     maxBytes: config.limits.request.maxBytes,
+    ...(read === undefined ? {} : { read }),
     parsing: { maxDepth: config.limits.request.maxDepth },
     clock,
     newId,
@@ -66,7 +66,7 @@ export function host<Res extends Reply>(
   const close = closeWith(guard, async () => {
     clearInterval(sweep)
     stopping.abort()
-    await drain()
+    await drain?.()
     await upstream.close()
   })
   return { edge, relay, close }

@@ -1,10 +1,11 @@
-/** guardNode(): around a listener of node:http: a function, or an Express application. */
+/** guardNode(): around a listener of node:http: a function, or an Express application; or in its place, around what the SDK makes. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Carrier } from '../upstream/http-plan.ts'
 import { requestOf, responseOf } from './captured.ts'
 import { Carried } from './carried.ts'
 import { current } from './context.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
+import { handlerCarrier, isMcpHandler, type McpHandler } from './handed.ts'
 import { askedPath, handlerUpstream, host } from './host.ts'
 
 /** What answers requests of node:http. */
@@ -13,11 +14,17 @@ export type NodeListener = (req: IncomingMessage, res: ServerResponse) => unknow
 /**
  * A listener in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. The body is read here and handed on as it came, so nothing in front may read it (`express.json()`).
- * @throws RangeError for a name that no server can have.
+ * @param listener any function; or what the SDK's `createMcpHandler` makes, the whole: it is asked without `toNodeHandler` in between.
+ * @throws RangeError for a name that no server can have; TypeError for another object.
  */
-export function guardNode(guard: Guard, listener: NodeListener, options: Guarded): (req: IncomingMessage, res: ServerResponse) => void {
+export function guardNode(
+  guard: Guard,
+  listener: NodeListener | McpHandler,
+  options: Guarded,
+): (req: IncomingMessage, res: ServerResponse) => void {
   const post = postOf(guard, options)
-  const { edge } = host<ServerResponse>(guard, post, handlerUpstream(guard, post, carrierOf(listener)))
+  const carrier = isMcpHandler(listener) ? handlerCarrier(listener) : carrierOf(listener)
+  const { edge } = host<ServerResponse>(guard, post, handlerUpstream(guard, post, carrier))
   return (req, res) => edge(req, res, askedPath(req))
 }
 

@@ -38,7 +38,7 @@ export function guardServer(guard: Guard, server: McpServer | Server, options: G
   const { config, clock, newId } = guard.house
   const listeners: { close(graceMs: number): Promise<void> }[] = []
   const drain = (): Promise<unknown> => Promise.all(listeners.splice(0).map((listening) => listening.close(config.limits.drainMs)))
-  const { edge, relay, close } = host<ServerResponse>(guard, post, new HostedServer(server, post.timeoutMs, clock), drain)
+  const { edge, relay, close } = host<ServerResponse>(guard, post, new HostedServer(server, post.timeoutMs, clock), { drain })
   const listener = (req: IncomingMessage, res: ServerResponse): void => edge(req, res, askedPath(req))
   return {
     listener,

@@ -38,6 +38,8 @@ export interface EdgeParts<Res extends Reply = Reply> {
   /** By exact path. */
   readonly routes: ReadonlyMap<string, Route>
   readonly maxBytes: number
+  /** Takes a body in, where it does not come over a connection of `node:http`. Bounded as `readBody` is. */
+  readonly read?: typeof readBody
   readonly parsing: Envelope['limits']
   readonly clock: Clock
   readonly newId: () => string
@@ -174,7 +176,7 @@ async function post(parts: Common, exchange: Exchange): Promise<void> {
   const envelope = envelopeOf(parts, exchange)
   let bytes: Uint8Array
   try {
-    bytes = await readBody(exchange.req, parts.maxBytes)
+    bytes = await (parts.read ?? readBody)(exchange.req, parts.maxBytes)
   } catch (error) {
     // What is left of the body is not read: the connection cannot be used again.
     await turnAway(parts, exchange.req, exchange.answer, Denial.from(error), { Connection: 'close' })

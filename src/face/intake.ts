@@ -23,11 +23,50 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8A
     })
     req.on('end', () => resolve(rest === undefined ? (first ?? EMPTY) : Buffer.concat(rest, size)))
     // Node tells an end before the end as an error; it comes from the caller, not from us.
-    req.on('error', (error) => reject(new Denial('slow_request', { detail: `the body did not arrive whole: ${error.message}` })))
+    req.on('error', (error) => reject(notWhole(error)))
   })
 }
 
 const EMPTY = new Uint8Array(0)
+
+/**
+ * The same of a body that comes as a stream of the Web, as that of a `Request`. What it announces is believed when that is too much, and
+ * never when it is little. @throws Denial `too_large` as soon as it is known to be, `slow_request`.
+ */
+export async function readStream(body: ReadableStream<unknown>, announced: string | undefined, maxBytes: number): Promise<Uint8Array> {
+  if (announced !== undefined && Number(announced) > maxBytes) throw tooLarge(maxBytes)
+  const reader = readerOf(body)
+  const chunks: Uint8Array[] = []
+  for (let size = 0; ; ) {
+    const { done, value } = await reader.read().catch((error: unknown) => Promise.reject(notWhole(error)))
+    if (done) break
+    // Whoever makes a Request may put any stream into it, and only bytes can be counted.
+    const isBytes = value instanceof Uint8Array
+    if (isBytes) size += value.byteLength
+    if (isBytes && size <= maxBytes) {
+      // Any number of empty ones are no bytes, but would be memory.
+      if (value.byteLength > 0) chunks.push(value)
+      continue
+    }
+    // Nobody waits for that: a source which cannot be stopped must not hold the refusal.
+    reader.cancel().catch(() => undefined)
+    throw isBytes ? tooLarge(maxBytes) : notWhole(new TypeError('it is not made of bytes'))
+  }
+  const [first] = chunks
+  return chunks.length > 1 ? Buffer.concat(chunks) : (first ?? EMPTY)
+}
+
+/** Somebody who reads it already leaves nothing to read. */
+function readerOf(body: ReadableStream<unknown>): ReadableStreamDefaultReader<unknown> {
+  try {
+    return body.getReader()
+  } catch (error) {
+    throw notWhole(error)
+  }
+}
+
+const notWhole = (error: unknown): Denial =>
+  new Denial('slow_request', { detail: `the body did not arrive whole: ${error instanceof Error ? error.message : String(error)}` })
 
 function tooLarge(maxBytes: number): Denial {
   return new Denial('too_large', { detail: `the body is over limits.request.maxBytes (${maxBytes})` })

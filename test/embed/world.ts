@@ -119,6 +119,8 @@ export const WRAPPERS: Readonly<Record<string, (guard: Guard, options: Guarded, 
     const handle = toNodeHandler(createMcpHandler(server))
     return guardNode(guard, (req, res) => handle(req as NodeIncomingMessageLike, res), options)
   },
+  'guardNode, createMcpHandler': (guard, options, server = aServer) => guardNode(guard, createMcpHandler(server), options),
   guardFetch: (guard, options, server = aServer) =>
     overNode(guardFetch(guard, (request) => createMcpHandler(server).fetch(request), options)),
+  'guardFetch, createMcpHandler': (guard, options, server = aServer) => overNode(guardFetch(guard, createMcpHandler(server), options)),
 }
