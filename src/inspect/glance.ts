@@ -55,7 +55,7 @@ function classes(): Uint8Array {
 
 /** How credentials begin, by their first three letters: `AKI`, `ghp`. */
 const BEGINNINGS = new Set(
-  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT'
+  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT nva AQ. sgp jin e2b tgp CFP rnd'
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )

@@ -11,7 +11,8 @@ const COMMAND_MAX_CHARS = 32_768
 /** Ends a command, begins another, moves its output, or is replaced before the program sees it (POSIX Shell §2.2, §2.6, §2.7). */
 const META = /[;|&`<>\n\r\0]|\$[({'"A-Za-z_@*#?!$-]|%[A-Za-z]{3,20}%|%[A-Za-z]{2,20}:~|\^[&|<>]/
 /** A program with what it is to do, in the place of an argument. */
-const PROGRAM = /^\s{0,8}(?:\/(?:usr\/)?s?bin\/|(?:wget|curl|nc|ncat|bash|sh|powershell|pwsh|cmd)(?:\.exe)?\s{1,8}\S{0,80}[/:])/i
+const PROGRAM =
+  /^\s{0,8}(?:\/(?:usr\/)?s?bin\/|(?:wget|curl|nc|ncat|bash|sh|powershell|pwsh|cmd)(?:\.exe)?\s{1,8}\S{0,80}[/:]|socat\s{1,8}\S{0,80}:|telnet\s{1,8}[\w.:-]{1,80}\s{1,8}\d|busybox\s{1,8}[a-z]|(?:iex|invoke-\w{1,40})\s{0,4}\()/i
 /** `/b?n/c[a]t`, `{cat,/etc/passwd}`: names that were not to be seen. */
 const HIDDEN = /\/[^\s/]{0,40}[?[][^\s/]{0,40}\/|^\s{0,8}\{[^}\s]{1,200},[^}]{0,200}\}/
 /** Options that name a program to run, whatever the program is that takes them; and transports that are one. */
