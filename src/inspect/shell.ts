@@ -159,6 +159,7 @@ function judgeOne({ words, redirects, isPiped }: Command, assigned: ReadonlyMap<
   const name = known.slice(Math.max(known.lastIndexOf('/'), known.lastIndexOf('\\')) + 1).toLowerCase()
   const rest = words.slice(at + 1).map(({ text }) => text)
   if (RUNNING_IN_COMMAND.test(rest.join(' '))) return 'dangerous-command'
+  if (/^(?:export|declare|typeset|readonly|local)$/.test(name) && rest.some((word) => LOADING.test(word))) return 'dangerous-command'
   const inner = startedBy(name, words.slice(at + 1))
   if (inner !== undefined) {
     const found = judgeOne({ words: inner, redirects: [], isPiped: false }, assigned)

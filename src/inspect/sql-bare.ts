@@ -3,6 +3,7 @@ import { isDangerousFunction } from './sql.ts'
 import { isExecutable, type SqlToken } from './sql-lexer.ts'
 
 const CONNECTIVES = new Set(['or', 'and', 'xor', '||', '&&', 'having'])
+const ARITHMETIC = new Set(['+', '-', '*', '/', '%'])
 const COMPARATORS = new Set(['=', '<', '>', '<>', '!=', '>=', '<=', '<=>', '==', 'like', 'in', 'between', 'rlike', 'regexp', 'glob', '~'])
 /** Verbs and what they are about; `*`: anything. */
 const STATEMENTS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
@@ -127,6 +128,8 @@ function isTellingCall(tokens: readonly SqlToken[], at: number, name: string): b
 function isTautology(tokens: readonly SqlToken[], at: number): boolean {
   let from = at + 1
   while (['not', '(', '-', '+', '!', '~'].includes(tokens[from]?.text ?? '')) from++
+  // `3*2=6`
+  while (tokens[from]?.kind === 'number' && ARITHMETIC.has(tokens[from + 1]?.text ?? '') && tokens[from + 2]?.kind === 'number') from += 2
   const [left, sign, right] = [tokens[from], tokens[from + 1], tokens[from + 2]]
   const isAfterNumber = at === 1 && tokens[0]?.kind === 'number'
   if (isAfterNumber && left !== undefined && (/^(?:true|false)$/.test(left.text) || left.text.startsWith('@@'))) return true
@@ -181,6 +184,7 @@ function isStatement(tokens: readonly SqlToken[], at: number): boolean {
   if (verb.text === 'declare') return object?.text.startsWith('@') === true
   if (verb.text === 'copy')
     return tokens.slice(at, at + SELECT_TOKENS_MAX).some(({ text }) => text === 'from' || text === 'to') && third !== undefined
+  if (verb.text === 'truncate' && object?.kind === 'word' && third?.text === ';') return true
   if (verb.text === 'call') return third?.text === '('
   return STATEMENTS.get(verb.text)?.has(object?.text ?? '') === true
 }
