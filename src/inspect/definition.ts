@@ -88,12 +88,17 @@ function visit(value: JsonValue | undefined, name: string, pointer: string, dept
   }
 }
 
+/** What a name asks for by itself: `content_from_reading_ssh_id_rsa`. */
+const COLLECTING =
+  /(?:^|_)(?:contents?|text|dump|read(?:ing)?|values?|copy)_(?:[a-z]{1,16}_){0,6}(?:id_(?:rsa|ed25519|ecdsa)|ssh_keys?|private_keys?|passwd|shadow|dotenv|env_file|credentials|cookies|system_prompt)(?:_|$)/i
+
 /** Names of members are texts that models read. */
 function judgeMember(member: string, place: string, walk: Walk): void {
   walk.texts++
   walk.chars += member.length
   const hidden = hiddenIn(member)
   if (hidden !== undefined) note(walk, hidden, place)
+  if (COLLECTING.test(member)) note(walk, 'instructions/collect', place)
   if (member.includes(' ')) for (const detector of ordersIn(member)) note(walk, detector, place)
 }
 

@@ -100,7 +100,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
 const SAMPLE =
-  /(\b(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80})(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
+  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80}|(?:check|lint|search|look)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -132,6 +132,9 @@ const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|
 /** Words with digits for letters. */
 const LEET = /(?<![\w@$])(?=\w)(?=(?:[\w@$]*[a-z]){2})(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
 const LEET_MIN = 2
+/** Words in pieces: `ig-nore pre-vious`. */
+const HYPHENED = /(?<=[a-z]{2})-(?=[a-z]{2})/gi
+const HYPHENED_MIN = 3
 const LETTERS: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */
 const BACKWARDS = /\bresu\b|\berongi\b|snoitcurtsni|\bterces\b|\bdrowssap\b|\beteled\b/i
@@ -156,6 +159,7 @@ function decodedIn(text: string): readonly string[] {
   if (ROTATED.test(text)) found.push(text.replace(/[a-z]/gi, rotated))
   if ((text.match(LEET)?.length ?? 0) >= LEET_MIN)
     found.push(text.replace(LEET, (word) => word.replace(/[013457@$]/g, (sign) => LETTERS[sign] ?? sign)))
+  if ((text.match(HYPHENED)?.length ?? 0) >= HYPHENED_MIN) found.push(text.replace(HYPHENED, ''))
   if (BACKWARDS.test(text)) found.push([...text].reverse().join(''))
   return found
 }
