@@ -7,7 +7,7 @@ const CONDUCT: readonly Rule[] = [
     detector: 'instructions/persona',
     all: [
       /\b(?:answer|respond|act|behave|reply|speak)\b/,
-      /\bas (?:dan\b|an? (?:unrestricted|uncensored|unfiltered|jailbroken))|\b(?:with no|without(?: any)?) (?:restrictions|limits|filters|guidelines|safety|rules|censorship)\b/,
+      /\bas (?:dan\b|an? (?:unrestricted|uncensored|unfiltered|jailbroken))|\b(?:with no|without|free of) (?:a?ny )?(?:restrictions|limits|filters|guidelines|safety|rules|censorship)\b/,
     ],
     none: [WARNED],
   },
@@ -31,7 +31,7 @@ const CONDUCT: readonly Rule[] = [
   {
     detector: 'instructions/persistence',
     all: [
-      /\b(?:any|all|every|each|the)(?: \w+)? (?:code|scripts?|programs?|functions?|pages?)\b[^.]{0,20}\byou (?:write|generate|create|produce|edit|suggest)\b/,
+      /\b(?:all|any|every|each|the)(?: \w+)? (?:code|scripts?|programs?|functions?|pages?)\b[^.]{0,20}\byou (?:write|generate|create|produce|edit|suggest)\b/,
       /\bverify ?= ?false\b|\b(?:disable|turn off|skip|weaken|downgrade)\b|https?:|\b[\w-]+\.(?:js|com|net|org|io|dev|example|info|ru|cn|xyz)\b|\bbackdoor\b|\beval\b|\bhard-?code\b/,
       /\b(?:add|insert|include|set|use|call|embed|import|disable|put|skip|turn off)\b/,
     ],

@@ -8,11 +8,14 @@ import { cheapestFirst, isMet, type Rule, SECRET_FILE } from './lexicon.ts'
 import { ORDERS } from './orders.ts'
 import { OVERREACH } from './overreach.ts'
 import { ROUTES } from './routes.ts'
+import { RUSES } from './ruses.ts'
 import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...LANGUAGES].map(cheapestFirst)
+const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...RUSES, ...LANGUAGES].map(
+  cheapestFirst,
+)
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024
@@ -56,7 +59,8 @@ export function ordersIn(text: string, purpose = false): ReadonlySet<string> {
     // Read letter by letter, it is the same text, and begins as it does.
     judge(plain(hidden), purpose && hidden.length === read.length, inner)
     for (const known of found) inner.delete(known)
-    if (inner.size > 0 || SECRET_FILE.test(hidden.toLowerCase())) found.add('instructions/encoded')
+    if (inner.size > 0 || (text.match(ROTATED_WORDS)?.length ?? 0) >= ROTATED_MIN || SECRET_FILE.test(hidden.toLowerCase()))
+      found.add('instructions/encoded')
   }
   return found
 }
@@ -129,6 +133,9 @@ const NEEDLESS_MIN = 3
 const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{2,4});|&#(\d{2,4});/g
 /** The same words thirteen letters on (ROT13). */
 const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz)\b/i
+const ROTATED_WORDS = new RegExp(ROTATED, 'gi')
+/** Two of them stand together in no language. */
+const ROTATED_MIN = 2
 /** Words with digits for letters. */
 const LEET = /(?<![\w@$])(?=\w)(?=(?:[\w@$]*[a-z]){2})(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
 const LEET_MIN = 2

@@ -135,7 +135,7 @@ export const THEFT: readonly Rule[] = [
       /\b(?:users?|customers?|persons?|humans?|them|their|client|owner|caller|account holder)\b/,
       /\b(?:passwords?|passcode|pins?|one-time|otp|2fa|mfa|sms codes?|verification codes?|code by (?:sms|text|e-?mail|phone)|recovery (?:phrase|codes?)|seed phrase|12-word|24-word|private keys?|api keys?|secret keys?|card numbers?|credit card|cvv|cvc|ssn|social security|access tokens?|credentials|login details|session cookies?)\b/,
     ],
-    none: [NEGATED_ASK, /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword (?:reset|policy|manager)/],
+    none: [NEGATED_ASK, /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword[ -](?:reset|policy|manager)/],
   },
   {
     detector: 'instructions/exfiltration',
