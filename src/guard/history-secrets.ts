@@ -8,13 +8,23 @@ import { replaced } from '../inspect/leaves.ts'
 /** No credential that is known by its form or stands in a URL is shorter; tools and arguments are mostly called less. */
 const SHORTEST = 16
 
+/** More names than an installation has; whoever sends others is looked at each time. */
+const KNOWN_MAX = 1_024
+const KNOWN_CHARS = 256
+
 type Written = { -readonly [Member in keyof Entry]: Entry[Member] }
 
 /** @param keyPrefixes how this installation's own API keys begin. @returns a function whose answer is the very entry where there is nothing in it. */
 export function createHistorySecrets(keyPrefixes: readonly string[]): (entry: Entry) => Entry {
   const detector = createDetector({ labels: new Set(['secret']), personal: [], keyPrefixes })
+  /** What was looked at and is clean: agents and tools are called the same all day. */
+  const known = new Set<string>()
   const clean = (text: string): string => {
-    if (text.length < SHORTEST || !glance(Buffer.from(text, 'latin1'))) return text
+    if (text.length < SHORTEST || known.has(text)) return text
+    if (!glance(Buffer.from(text, 'latin1'))) {
+      if (known.size < KNOWN_MAX && text.length <= KNOWN_CHARS) known.add(text)
+      return text
+    }
     const hits = detector.find(text, {})
     return hits.length === 0 ? text : replaced(text, hits, false)
   }
