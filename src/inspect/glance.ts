@@ -231,8 +231,8 @@ function isNamed(bytes: Uint8Array, at: number): boolean {
   if (told === ION) return ((bytes[last - 4] ?? 0) | 0x20) === 0x61 && ((bytes[last - 5] ?? 0) | 0x20) === 0x7a
   // `Passwort`, not `port`.
   if (told === ORT) return ((bytes[last - 3] ?? 0) | 0x20) === 0x77
-  // `apiKey`, not `key`.
-  return told !== KEY || isOfRun(bytes[last - 3])
+  // `apiKey` and `API key`, not `key`.
+  return told !== KEY || isOfRun(bytes[last - 3]) || (bytes[last - 3] === 0x20 && isOfRun(bytes[last - 4]))
 }
 const ION = ending(0x69, 0x6f, 0x6e)
 const ORT = ending(0x6f, 0x72, 0x74)

@@ -10,6 +10,9 @@ interface Shape {
 /** Rows: rule, anchor, what follows. A body is as long as issuers make it at least; they have all lengthened theirs. */
 const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] = [
   ['aws-access-key', '(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9]|AGPA|AIDA|AROA|AIPA|ANPA|ANVA)', '[A-Z0-9]{16}(?![A-Za-z0-9])'],
+  ['password-hash', '\\$2[abxy]\\$[0-9]{2}\\$', '[A-Za-z0-9./]{53}'],
+  ['password-hash', '\\$(?:1|5|6|7|y|gy|apr1)\\$', '(?:[A-Za-z0-9./=,]{1,64}\\$){1,2}[A-Za-z0-9./]{22,128}'],
+  ['password-hash', '\\$argon2(?:id|i|d)\\$', '(?:v=[0-9]{1,3}\\$)?m=[0-9,tp=]{5,40}\\$[A-Za-z0-9+/]{8,128}\\$[A-Za-z0-9+/]{16,128}'],
   ['aws-session-token', '(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz)', '[A-Za-z0-9+/]{60,}={0,2}'],
   ['aws-bedrock-key', 'ABSK', '[A-Za-z0-9+/]{100,}={0,2}'],
   ['github-token', 'gh[pousr]_', '[A-Za-z0-9_]{36,255}(?:\\.[A-Za-z0-9_-]+){0,2}'],
