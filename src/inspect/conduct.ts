@@ -23,8 +23,8 @@ const CONDUCT: readonly Rule[] = [
     detector: 'instructions/tool-order',
     all: [
       order('replace|change|swap|substitute|rewrite|set'),
-      /\b(?:account|iban|recipients?|payee|beneficiar(?:y|ies)|wallet|routing|bank)\b/,
-      /\b(?:with|to|by) [`'"]?(?:[a-z]{2}\d{2}|\d{2}[\d-]{2,}|0x[0-9a-f]{6}|bc1|[\w.+-]{1,64}@)/,
+      /\b(?:account|iban|recipients?|payee|beneficiar(?:y|ies)|wallet|routing|bank|phone numbers?|links?)\b/,
+      /\b(?:with|to|by) [`'"]?(?:[a-z]{2}\d{2}|\d{2}[\d-]{2,}|0x[0-9a-f]{6}|bc1|\+\d[\d ]{5,}|[\w.+-]{1,64}@)/,
     ],
     none: [FOR_EXAMPLE],
   },

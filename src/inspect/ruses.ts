@@ -18,8 +18,8 @@ export const RUSES: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      order('approve|accept|merge|sign|confirm|click|agree'),
-      /\bwithout (?:reading|reviewing|looking|checking|opening|asking)\b|\bon (?:every|any|each|all) (?:permission|consent|confirmation|warning)\b/,
+      order('approve|accept|merge|sign|confirm|click|agree|close|dismiss'),
+      /\bwithout (?:reading|reviewing|looking|checking|opening|asking|review)\b|\bon (?:every|any|each|all) (?:permission|consent|confirmation|warning)\b/,
     ],
     none: [WARNED],
   },
@@ -85,6 +85,28 @@ export const RUSES: readonly Rule[] = [
       new RegExp(`${PLACE.source}|ssh://|git@`),
     ],
     none: [FOR_EXAMPLE, /\b(?:default|localhost|127\.0\.0\.1)\b|\bif\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [/\b(?:keep|continue|go on) (?:asking|prompting|insisting|pressing|nagging)\b[^.]{0,60}\b(?:until|even (?:if|after)|despite)\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:seed phrase|recovery phrase|private key|one-time code|passcode)s?\b[^.]{0,30}\b(?:goes?|belongs?|is (?:put|written)) (?:in|into)\b/,
+    ],
+    none: [WARNED],
+  },
+  { detector: 'instructions/collect', all: [/\bos\.environ\b|\bprocess\.env\b(?!\.)/, order(CARRY)], none: [NEGATED_ASK] },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      order('disable|turn off|switch off|stop|pause'),
+      /\b(?:versioning|backups?|snapshots?|history|recycle bin|retention)\b/,
+      /\bso (?:that )?\b|\bbefore\b|\bfirst\b/,
+      /\b(?:deleted?|cannot|can't|restored?|recovered?|undone|traced?)\b/,
+    ],
+    none: [/\bif\b|\bnever\b/],
   },
   {
     detector: 'instructions/preference',
