@@ -109,7 +109,7 @@ export class Approvals {
       if (found === undefined || this.#isOver(found.approval)) throw fault(`${id}: there is no such approval, or its time is over`)
       checkSettling(found.approval, says, person)
       const now = clock()
-      const words = [...found.approval.words, { by: person.name, says, at: now }]
+      const words = [...found.approval.words, { by: person.name, names: namesOf(person), says, at: now }]
       const isApproved = words.length >= found.approval.needs
       const status = says === 'deny' ? 'denied' : isApproved ? 'approved' : 'pending'
       const after: Approval = { ...found.approval, words, status, ...(status === 'pending' ? {} : { expiresAt: now + expiresMs }) }
@@ -202,12 +202,17 @@ export class Approvals {
 }
 
 /** Four eyes: two people, and neither of them the one who asks. Whoever asks may always say no. */
-function checkSettling({ id, status, needs, words, people }: Approval, says: Word['says'], { name, subject, aliases = [] }: Person): void {
+function checkSettling({ id, status, needs, words, people }: Approval, says: Word['says'], person: Person): void {
   if (status !== 'pending') throw fault(`${id}: is ${status} already`)
   if (says === 'deny' || needs === 1) return
-  if ([subject, ...aliases].some((one) => people.includes(one))) throw fault(`${id}: who asks cannot approve it too`)
-  if (words.some(({ by }) => by === name)) throw fault(`${id}: you have approved it already; somebody else must too`)
+  const names = namesOf(person)
+  if (names.some((one) => people.includes(one))) throw fault(`${id}: who asks cannot approve it too`)
+  // At the command line and on a page, here and signed in elsewhere: the same name is taken for the same person.
+  if (words.some((word) => word.by === person.name || word.names?.some((one) => names.includes(one)) === true))
+    throw fault(`${id}: you have approved it already; somebody else must too`)
 }
+
+const namesOf = ({ subject, aliases = [] }: Person): readonly string[] => [subject, ...aliases]
 
 function fault(message: string): Fault {
   return new Fault('FAULT_APPROVAL', message)

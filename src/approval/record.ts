@@ -8,6 +8,8 @@ import type { Bound } from './bound.ts'
 export interface Word {
   /** `local#alice`, `cli:alice` */
   readonly by: string
+  /** What whoever said so is called, here and elsewhere: one person is one, by whichever way they come. */
+  readonly names?: readonly string[]
   readonly says: 'approve' | 'deny'
   /** Milliseconds since the epoch. */
   readonly at: number

@@ -1,6 +1,7 @@
 /** The few words of the protocol that connections to servers need: methods, codes and guards. */
 import type { Body, Message, RequestId } from '../core/call.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { hasResultVariant } from '../mcp/keys.ts'
 import { errorResponse } from '../mcp/message.ts'
 
 /** The methods that may be asked in several legs (basic/patterns/mrtr); in the legacy revisions, those during which a server asks the client something. */
@@ -25,8 +26,24 @@ export function isBody(value: unknown): value is Body {
   if (method !== undefined)
     return typeof method === 'string' && (params === undefined || isObject(params)) && result === undefined && error === undefined
   if (id === undefined) return false
-  if (error === undefined) return isObject(result)
+  if (error === undefined) return isObject(result) && !hasResultVariant(result)
   return result === undefined && isObject(error) && typeof error['code'] === 'number' && typeof error['message'] === 'string'
+}
+
+/** The members of a message (JSON-RPC 2.0 §4, §5). */
+const MEMBERS = new Set(['jsonrpc', 'id', 'method', 'params', 'result', 'error'])
+
+/**
+ * The message with its members and no others: what stands beside them nobody looks through, and some reader may take for one of them.
+ * @returns the very same when there are no others; then the bytes that it came in say the same too
+ */
+export function exactly(body: Body): Body {
+  for (const member in body) {
+    if (MEMBERS.has(member)) continue
+    const own = Object.entries(body).filter(([name]) => MEMBERS.has(name))
+    return { ...(Object.fromEntries(own) as Omit<Body, 'jsonrpc'>), jsonrpc: '2.0' } // some of its own members
+  }
+  return body
 }
 
 export function isRequestId(value: unknown): value is RequestId {

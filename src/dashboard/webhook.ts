@@ -8,6 +8,7 @@ import { readBody, TooLarge } from '../oauth/forms.ts'
 import { KEYS } from '../store/keys.ts'
 import { saidIn } from './approvals.ts'
 import type { DashboardParts } from './parts.ts'
+import { aliasesOf } from './sign-in.ts'
 
 /** An id, a word and a name. */
 const BODY_MAX_BYTES = 4 * 1024
@@ -50,7 +51,7 @@ async function settle({ secret, clock, store, accounts, isApprover, approvals }:
   const account = await accounts.find(by)
   if (account === undefined || !isApprover(account.roles))
     throw new Denial('forbidden', { detail: `${JSON.stringify(by)} is nobody who may approve` })
-  return approvals.settle(id, says, { name: `local#${account.subject}`, subject: account.subject })
+  return approvals.settle(id, says, { name: `local#${account.subject}`, subject: account.subject, aliases: aliasesOf(account.subject) })
 }
 
 /** The id stands in the body, too: what is signed for one approval settles no other. */

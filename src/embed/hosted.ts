@@ -2,7 +2,7 @@
 import type { McpServer, Server } from '@modelcontextprotocol/server'
 import { Mailbox } from '../bridge/mailbox.ts'
 import type { Peer } from '../bridge/peer.ts'
-import { isBody, isRequestId, metaOf } from '../bridge/wire.ts'
+import { exactly, isBody, isRequestId, metaOf } from '../bridge/wire.ts'
 import type { Body, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -76,7 +76,7 @@ export class HostedPeer implements Peer {
     this.#wire = {
       start: () => Promise.resolve(),
       send: (message, said) => {
-        if (isBody(message)) this.#take(message, said?.relatedRequestId)
+        if (isBody(message)) this.#take(exactly(message), said?.relatedRequestId)
         return Promise.resolve()
       },
       close: () => Promise.resolve(),

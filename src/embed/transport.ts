@@ -1,7 +1,7 @@
 /** guardTransport(): between any transport of the SDKs, v1 and v2, and the server that is connected to it. Nothing is skipped on stdio. */
 import { Mailbox } from '../bridge/mailbox.ts'
 import { Strays } from '../bridge/strays.ts'
-import { isBody } from '../bridge/wire.ts'
+import { exactly, isBody } from '../bridge/wire.ts'
 import type { Body, Call, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
@@ -93,8 +93,9 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
   }
 
   /** From the server. What belongs to a request walks out with it, the rest with the stream of the connection. */
-  send(message: M, options?: O): Promise<void> {
-    if (!isBody(message)) return Promise.reject(new TypeError('not a JSON-RPC 2.0 message'))
+  send(given: M, options?: O): Promise<void> {
+    if (!isBody(given)) return Promise.reject(new TypeError('not a JSON-RPC 2.0 message'))
+    const message = exactly(given)
     if (message.method === undefined) {
       const running = message.id === undefined ? undefined : this.#running.get(message.id)
       if (running !== undefined) running.options = options

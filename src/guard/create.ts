@@ -25,6 +25,7 @@ import { withFlow } from './flow.ts'
 import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
 import { withHandles } from './handles.ts'
+import { createHistorySecrets } from './history-secrets.ts'
 import { keyPrefixesOf } from './outlet.ts'
 import { openPeople } from './people.ts'
 import { type HouseOptions, openRecords, type Records } from './records.ts'
@@ -143,7 +144,8 @@ function openWatched(
   clock: Clock,
 ): { readonly records: Records; readonly anomalies: Anomalies | undefined } {
   let anomalies: Anomalies | undefined
-  const records = openRecords(config, { spools: true, ...options }, (kept) => {
+  const tidy = createHistorySecrets(keyPrefixesOf(config.authentication))
+  const records = openRecords(config, { spools: true, tidy, ...options }, (kept) => {
     anomalies = openAnomalies(config, kept, clock, options.onFault)
     return anomalies === undefined ? [] : [anomalies.sink]
   })

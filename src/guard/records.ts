@@ -6,6 +6,7 @@ import type { Sink } from '../audit/sinks.ts'
 import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
 import type { Fault } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { createIds } from '../core/id.ts'
 import type { Seal } from '../core/seal.ts'
 import { createKeyedHash } from '../core/secret.ts'
@@ -42,6 +43,8 @@ export interface HouseOptions {
   readonly spools?: boolean
   /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
   readonly stdout?: boolean
+  /** An entry as it is written down: without what callers put into it that must not be. Default: as it is. */
+  readonly tidy?: (entry: Entry) => Entry
 }
 
 /**
@@ -50,7 +53,7 @@ export interface HouseOptions {
  */
 export function openRecords(
   config: Config,
-  { node, onFault, clock = Date.now, stdout = true, spools = false }: HouseOptions,
+  { node, onFault, clock = Date.now, stdout = true, spools = false, tidy }: HouseOptions,
   listen: (store: Store) => readonly Sink[] = () => [],
 ): Records {
   const metrics = config.admin === undefined ? undefined : new Metrics({ servers: Object.keys(config.servers) })
@@ -59,7 +62,7 @@ export function openRecords(
   const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
   const seal = config.sealing.records()
   const { checkpointMs, retainMs } = config.audit
-  const journal = createJournal({
+  const written = createJournal({
     store,
     clock,
     ids: createIds(clock),
@@ -72,6 +75,7 @@ export function openRecords(
     headHash: createKeyedHash(keyring.key('journal-head')),
     onFault,
   })
+  const journal = tidy === undefined ? written : tidied(written, tidy)
   const { prefix, expiresMs } = config.authentication.apiKeys
   const keys = new ApiKeys({ store, hashKey: keyring.key('api-key'), clock, prefix, expiresMs })
   const { notify: _notify, approvers: _approvers, ...asking } = config.approval
@@ -89,4 +93,19 @@ export function openRecords(
     await store.close()
   }
   return { store, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
+}
+
+/** The same journal, but for what is written into it. */
+function tidied(journal: Journal, tidy: (entry: Entry) => Entry): Journal {
+  return {
+    node: journal.node,
+    get isFailing() {
+      return journal.isFailing
+    },
+    write: (entry) => journal.write(tidy(entry)),
+    checkpoint: () => journal.checkpoint(),
+    close: () => journal.close(),
+    lost: () => journal.lost(),
+    waiting: () => journal.waiting(),
+  }
 }

@@ -14,7 +14,7 @@ type Sort = 'password' | 'key'
 const PASSWORD =
   /(?:^|_)(?:pass|passcode|pwd|pw|psk|contrasena|salasana|senha|lozinka|haslo)\d*$|(?:password|passwd|passphrase|passwort|kennwort|motdepasse)\d*$/
 const KEY =
-  /(?:^|_|api|access|secret|private|auth|client|app|master|account|service)(?:api|access|secret|private|auth|account|signing|encryption|master|service|shared|storage|consumer|app|application|client|license|admin|deploy|webhook|hmac|session|subscription|function|functions|root|server|integration|project)_?(?:access_?)?key(?:_?base64)?$|api_?key$|^x_functions_key$/
+  /(?:^|_|api|access|secret|private|auth|client|app|master|account|service)(?:api|access|secret|private|auth|account|signing|encryption|master|service|shared|storage|consumer|app|application|client|license|admin|deploy|webhook|hmac|session|subscription|function|functions|root|server|integration|project)_?(?:access_?)?key(?:_?base(?:64)?)?$|(?:^|_)enc_key$|api_?key$|^x_functions_key$/
 const SECRET = /secret$|(?:^|_)(?:secret_value|credential|credentials|dsn|otp|authorization|auth|sig|bearer|pat)$/
 const TOKEN = /token$/
 /** Tokens that are places in a list, units of text, or numbers of them. */
@@ -41,7 +41,7 @@ const WORDS = new Set(
 )
 /** A piece of a program that would give the value: `os.environ["X"]`, `config.password`, `getpass()`. */
 const CODE =
-  /[([{}\])]|^[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+$|^[@$%#&]|^process\b|^vault:|^ref:|^env:|^arn:|^file:|^https?:|^secrets?[/.:]|^\/|^~|^\.\.?\//
+  /[([{}\])]|^[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+$|^[@$%#&]|^![a-z]+$|^process\b|^vault:|^ref:|^env:|^arn:|^file:|^https?:|^secrets?[/.:]|^\/|^~|^\.\.?\//
 
 const MIN_PASSWORD_CHARS = 4
 const MIN_KEY_CHARS = 10
@@ -50,7 +50,7 @@ const MAX_CHARS = 1_024
 /** Whether a value is what its name says: not a placeholder, a word on it, or code. */
 function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   if (value.length < MIN_PASSWORD_CHARS || value.length > MAX_CHARS || /\s/.test(value)) return false
-  if (WORDS.has(value.toLowerCase()) || isRedacted(value) || /^0x[0-9a-f]+$/i.test(value)) return false
+  if (WORDS.has(value.toLowerCase()) || isRedacted(value) || isNumber(value, sort)) return false
   if (sort === 'key' && style !== 'quoted' && isMember(value)) return false
   if (sort === 'key')
     return value.length >= MIN_KEY_CHARS && isRandom(value) && !isPlaceholder(value) && !/^(?:https?|arn|ref|env):/.test(value)
@@ -64,6 +64,9 @@ function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   // Letters alone are a password where nothing else can stand: in `NAME=value`, and in quotes when it is no word that is shown to people.
   return style === 'assigned' || (style === 'quoted' && value.length >= 6 && (value === value.toLowerCase() || isRandom(value)))
 }
+
+/** In hexadecimal; of the length of a key and called one, it is one. */
+const isNumber = (value: string, sort: Sort): boolean => /^0x[0-9a-f]+$/i.test(value) && (sort !== 'key' || value.length < 66)
 
 /** `fs.readFileSync`: a member of something in a program, none of whose names is random. */
 function isMember(value: string): boolean {
@@ -123,7 +126,7 @@ const SCHEME = /(?:=>|[:=])?\s{0,4}\\?["'`]?(?:bearer|basic|token|apikey|api-key
 /** @param at where `=` or `:` stands, or the space or `>` in front of what is told without one. @returns the value behind it, when the name in front of it calls it a secret. */
 export function secretAssigned(text: string, at: number): readonly Span[] {
   const before = text.slice(Math.max(0, at - NAME_MAX_CHARS - 8), at)
-  const name = NAME.exec(before)?.[1]
+  const name = nameIn(before)
   if (name === undefined) return NOTHING
   if (/cookie$/i.test(name)) return cookies(text, at + 1)
   const sort = sortOf(name)
@@ -141,6 +144,15 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
   const style = match[2] !== undefined ? 'quoted' : isTight ? 'assigned' : 'told'
   if (/[\s>]/.test(text[at] ?? '') && style === 'told' && !isToldPassword(value, before)) return NOTHING
   return isSecretValue(value, sort, style) ? [{ rule: `named/${sort}`, start, end: start + value.length }] : NOTHING
+}
+
+/** `API key: …`: what a key is for stands in front of it, as a word of its own. */
+function nameIn(before: string): string | undefined {
+  const match = NAME.exec(before)
+  const name = match?.[1]
+  if (name === undefined || !/^key$/i.test(name)) return name
+  const kind = /([A-Za-z]{2,16})\s{1,2}$/.exec(before.slice(0, match?.index))?.[1]
+  return kind === undefined ? name : `${kind}_${name}`
 }
 
 /** Without a sign in front of it a value must look like a password, or every sentence on passwords would hold one. */

@@ -14,14 +14,16 @@ const FETCHES =
 const SHELL_PIPE = /(?:curl|wget)\b[^\n|]{0,300}\|\s{0,4}(?:sudo\s{1,4})?(?:(?:ba|z|da|k)?sh|python[\d.]{0,4}|perl|node|ruby)\b/
 /** A shell at the other end of a socket. */
 const BACKDOOR =
-  /\/dev\/(?:tcp|udp)\/|\bn(?:c|cat|etcat)\b[^\n]{0,80}\s-\w{0,4}[ec]\b|\bdup2\s{0,4}\([^\n]{0,80}fileno|pty\.spawn\s{0,4}\(|\bbash\s{1,4}-i\b|\bsocket\b[\s\S]{0,300}(?:\/bin\/(?:ba)?sh|subprocess|cmd\.exe)|TCPClient|fsockopen[\s\S]{0,200}(?:exec|proc_open|\/bin\/sh)|net\.(?:connect|Socket|createConnection)[\s\S]{0,300}(?:\/bin\/(?:ba)?sh|spawn|cmd\.exe)|socat\b[^\n]{0,120}exec:|stratum\+tcp|\bxmrig\b/i
+  /\/dev\/(?:tcp|udp)\/|\bn(?:c|cat|etcat)\b[^\n]{0,80}\s-\w{0,4}[ec]\b|\bdup2\s{0,4}\([^\n]{0,80}fileno|pty\.spawn\s{0,4}\(|\bbash\s{1,4}-i\b|\bsocket\b[\s\S]{0,300}(?:\/bin\/(?:ba)?sh|subprocess|cmd\.exe)|TCPClient|fsockopen[\s\S]{0,200}(?:exec|proc_open|\/bin\/sh)|net\.(?:connect|Socket|createConnection)[\s\S]{0,300}(?:\/bin\/(?:ba)?sh|spawn|cmd\.exe)|socat\b[^\n]{0,120}exec:|stratum\+tcp|\bxmrig\b|\b(?:system|exec|passthru|shell_exec|popen|proc_open|eval|assert)\s{0,4}\(\s{0,4}@?\$_(?:GET|POST|REQUEST|COOKIE|SERVER|FILES)\b|\bCDLL\s{0,4}\([^\n]{0,80}\)\.(?:system|exec\w{0,3}|popen)\b/i
 /** The whole environment, on its way out. */
 const ENVIRONMENT =
   /JSON\.stringify\s{0,4}\(\s{0,4}process\.env\s{0,4}[,)]|(?:dict|dumps|str|urlencode)\s{0,4}\(\s{0,4}(?:dict\s{0,4}\(\s{0,4})?os\.environ\b|\benv\s{0,4}\|\s{0,4}(?:curl|nc|wget)|ENV\.to_(?:h|json)|\$\(env\)|\$\(printenv|=\s{0,4}process\.env\s{0,4}[,;})]|[{(,]\s{0,4}process\.env\s{0,4}[,)}]|(?:data|json|body|params)\s{0,4}[=:]\s{0,4}(?:dict\()?os\.environ/
 const SENDS =
   /requests\.(?:post|put|get)|__import__\s{0,4}\(\s{0,4}['"](?:requests|urllib|http|httpx|aiohttp|socket)|require\s{0,4}\(\s{0,4}['"](?:node:)?(?:https?|net|dgram|dns|undici|axios)['"]|\bfetch\s{0,4}\(|urlopen|XMLHttpRequest|https?\.(?:request|get|post)|sendBeacon|axios|\bcurl\b|\bwget\b|Net::HTTP|http\.client|WebSocket|dns\.(?:lookup|resolve)|gethostbyname|smtplib|\bnc\b/
+/** What a page knows of whoever is signed in. */
+const COOKIES = /\bdocument\.cookie\b(?!\s{0,4}=[^=])/
 const DESTROYS =
-  /\brm\s{1,4}-\w{0,8}r\w{0,8}\s{1,4}(?:-\w{1,8}\s{1,4}){0,3}['"]?(?:\/|~|\$HOME|\/\*)['"]?(?:\s|$|[;&|'")])|--no-preserve-root|rmtree\s{0,4}\(\s{0,4}(?:['"](?:\/|~|[A-Z]:\\)['"]|os\.path\.expanduser\(['"]~['"]\)|os\.environ|Path\.home)|(?:rmSync|rm|rmdirSync)\s{0,4}\(\s{0,4}(?:['"](?:\/|~)['"]|os\.homedir)|:\s{0,2}\(\)\s{0,2}\{[^}]{0,20}\|[^}]{0,20}&|while\s{1,4}(?:True|1|true)\s{0,4}:?\s{0,8}\{?\s{0,8}(?:os\.)?fork\(|while\s{1,4}(?:True|1)\s{0,4}:[^\n]{0,200}(?:10\*\*[6-9]|\*\s?\d{7,}|\d[eE][6-9]|<<\s?[23]\d)|\bdd\s{1,4}[^\n]{0,80}of=\/dev\/(?:sd|nvme|hd)|\bmkfs\.|del\s{1,4}\/[sfq]\s{1,4}[^\n]{0,40}[A-Z]:\\|\bformat\s{1,4}[a-z]:(?:\s|$)|vssadmin\s{1,4}delete|>\s{0,4}\/dev\/sd[a-z]/
+  /\brm\s{1,4}-\w{0,8}r\w{0,8}\s{1,4}(?:-\w{1,8}\s{1,4}){0,3}['"]?(?:\/|~|\$HOME|\/\*)['"]?(?:\s|$|[;&|'")])|--no-preserve-root|rmtree\s{0,4}\(\s{0,4}(?:['"](?:\/|~|[A-Z]:\\)['"]|os\.path\.expanduser\(['"]~['"]\)|os\.environ|Path\.home)|(?:rmSync|rm|rmdirSync)\s{0,4}\(\s{0,4}(?:['"](?:\/|~)['"]|os\.homedir)|:\s{0,2}\(\)\s{0,2}\{[^}]{0,20}\|[^}]{0,20}&|while\s{1,4}(?:True|1|true)\s{0,4}:?\s{0,8}\{?\s{0,8}(?:os\.)?fork\(|for\s{0,4}\(\s{0,4};\s{0,4};\s{0,4}\)\s{0,4}\{?\s{0,8}fork\s{0,4}\(|while\s{1,4}(?:True|1)\s{0,4}:[^\n]{0,200}(?:10\*\*[6-9]|\*\s?\d{7,}|\d[eE][6-9]|<<\s?[23]\d)|\bdd\s{1,4}[^\n]{0,80}of=\/dev\/(?:sd|nvme|hd)|\bmkfs\.|del\s{1,4}\/[sfq]\s{1,4}[^\n]{0,40}[A-Z]:\\|\bformat\s{1,4}[a-z]:(?:\s|$)|vssadmin\s{1,4}delete|>\s{0,4}\/dev\/sd[a-z]/
 const OBFUSCATED = /(?:_0x[0-9a-f]{4,8}[^\n]{0,200}){3}|(?:\\x[0-9a-fA-F]{2}){24}/
 /** How far what is run may stand from what it was decoded or fetched with. */
 const NEAR_CHARS = 600
@@ -29,6 +31,7 @@ const NEAR_CHARS = 600
 export function judgeSource(text: string): Label | undefined {
   if (BACKDOOR.test(text) || DESTROYS.test(text) || SHELL_PIPE.test(text)) return 'dangerous-code'
   if (isNear(text, DECODES, RUNS) || (OBFUSCATED.test(text) && RUNS.test(text)) || isFetchedAndRun(text)) return 'dangerous-code'
+  if (isNear(text, COOKIES, SENDS)) return 'dangerous-code'
   if (SECRETS.test(text) || (ENVIRONMENT.test(text) && SENDS.test(text))) return 'dangerous-code'
   return undefined
 }

@@ -1,8 +1,51 @@
 /** Orders on how a model behaves towards people, and on whether they have agreed: only those whom it works for may give the one, only the people themselves can say the other. */
-import { MUST, order, type Rule, WARNED } from './lexicon.ts'
+import { FOR_EXAMPLE, MUST, order, type Rule, WARNED } from './lexicon.ts'
 
 /** How a model behaves towards people. */
 const CONDUCT: readonly Rule[] = [
+  {
+    detector: 'instructions/persona',
+    all: [
+      /\b(?:answer|respond|act|behave|reply|speak)\b/,
+      /\bas (?:dan\b|an? (?:unrestricted|uncensored|unfiltered|jailbroken))|\b(?:with no|without|free of) (?:a?ny )?(?:restrictions|limits|filters|guidelines|safety|rules|censorship)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /\b(?:in|with|to|at the end of) (?:every|each|all|any)(?: \w+)? (?:messages?|responses?|answers?|repl(?:y|ies)|summar(?:y|ies)|turns?)\b/,
+      /\b(?:recommend|promote|praise|advertise|favou?r|never mention|not mention|plug)\b/,
+    ],
+    none: [/\bif\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      order('replace|change|swap|substitute|rewrite|set'),
+      /\b(?:account|iban|recipients?|payee|beneficiar(?:y|ies)|wallet|routing|bank|phone numbers?|links?)\b/,
+      /\b(?:with|to|by) [`'"]?(?:[a-z]{2}\d{2}|\d{2}[\d-]{2,}|0x[0-9a-f]{6}|bc1|\+\d[\d ]{5,}|[\w.+-]{1,64}@)/,
+    ],
+    none: [FOR_EXAMPLE],
+  },
+  {
+    detector: 'instructions/persistence',
+    all: [
+      /\b(?:all|any|every|each|the)(?: \w+)? (?:code|scripts?|programs?|functions?|pages?)\b[^.]{0,20}\byou (?:write|generate|create|produce|edit|suggest)\b/,
+      /\bverify ?= ?false\b|\b(?:disable|turn off|skip|weaken|downgrade)\b|https?:|\b[\w-]+\.(?:js|com|net|org|io|dev|example|info|ru|cn|xyz)\b|\bbackdoor\b|\beval\b|\bhard-?code\b/,
+      /\b(?:add|insert|include|set|use|call|embed|import|disable|put|skip|turn off)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/escalation',
+    all: [
+      /\b(?:i|we) (?:hereby )?(?:authori[sz]e|permit|allow|order|command|empower) you to\b/,
+      /\b(?:delete|wipe|disable|grant|transfer|bypass|ignore|skip|reveal|export|share|purge|drop)\b/,
+      /\b(?:audit|logs?|admin\w*|rights?|access|rules?|polic(?:y|ies)|approvals?|checks?|guardrails?|secrets?|credentials?|accounts?|first|database)\b/,
+    ],
+    none: [WARNED],
+  },
   {
     detector: 'instructions/persona',
     all: [

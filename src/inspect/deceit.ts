@@ -5,6 +5,46 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
+      /\b(?:may|can|should|must|could) (?:safely |always |simply )?(?:skip|bypass|omit|ignore|suppress)\b[^.]{0,30}\b(?:approvals?|confirmations?|consent|permissions?|reviews?)\b/,
+    ],
+    none: [/\b(?:cannot|can not|must not|never|nobody|no one)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:users?|customers?|owners?|company|organi[sz]ation|admin\w*|team|operators?) (?:has|have)(?: already)? (?:granted|given)\b[^.]{0,30}\b(?:permission|consent|approval|access|authori[sz]ation)\b/,
+    ],
+    none: [/\b(?:if|when|whether|until|unless|once|after|only|that|who|which|where|has not|have not)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /[`'"]?\b(?:always allow|allow always|allow all|approve all|yes to all|don't ask again)\b/,
+      order('choose|select|click|pick|press|accept|answer|confirm'),
+    ],
+  },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      /\bbefore (?:the |a |any )?(?:users?|persons?|humans?|customers?|people|they|anyone|anybody) (?:can|could|may|might|has (?:the )?time to|have (?:the )?time to|is able to|are able to|gets? to|notices?|reacts?|objects?)\b(?: ?(?:object|react|notice|stop|intervene|cancel|respond|answer|refuse|say no|review))?/,
+      /\b(?:act|acts|proceed|execute|run|call|send|delete|do|finish|complete|not wait)\b/,
+    ],
+    none: [/\bmust (?:confirm|approve|sign)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      /\b(?:do not|don't|never|must not|should not) (?:show|display|present|print|surface)\b[^.]{0,40}\bto (?:the )?(?:users?|humans?|customers?|person|people|anyone)\b/,
+    ],
+    none: [/\b(?:passwords?|secrets?|credentials?|tokens?|keys?|numbers?|ids?|internal|raw|html|markdown|stack|personal|unless)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [/\b(?:humans?|persons?) (?:do not|don't|cannot|can't|will not|never) (?:see|read|notice)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
       /\b(?:confirmation|approval|consent|permission|review)(?: (?:step|prompt|dialog|request|screen)s?)? (?:must|should|has to|have to|can|may|needs to) (?:always )?be (?:skipped|bypassed|suppressed|omitted|ignored|disabled|avoided|assumed)\b/,
     ],
   },
@@ -144,6 +184,7 @@ export const DECEIT: readonly Rule[] = [
       /\b(?:do not|don't|never|must not|mustn't|should not|shouldn't|avoid|not to|without)\b(?: [\w']+){0,3} (?:tell|telling|mention|mentioning|inform|informing|notify|notifying|reveal|revealing|disclose|disclosing|alert|alerting|discuss|let)\b(?: [\w']+){0,5} (?:users?|customers?|humans?|persons?|anyone|anybody|operators?|employees?|people|clients?|know|this|it|that|these)\b/,
     ],
     none: [
+      /\bunless (?:they |the user )?(?:asks?|asked|requested|wanted)\b/,
       /\b(?:tell|inform|notify|reveal|disclose|reveals?|disclosing|mention|expose)\b[^.]{0,40}\b(?:passwords?|secrets?|credentials?|tokens?|api keys?|private keys?|personal data|keys)\b/,
     ],
   },
@@ -159,6 +200,7 @@ export const DECEIT: readonly Rule[] = [
     all: [
       /\bshould not appear in (?:your|the) (?:reply|answer|response)|\bwithout (?:the |their |any )?(?:user|users|user's|customer|customer's|owner)(?: (?:knowing|noticing|knowledge|consent|being told|awareness))|\bkeep (?:this|it|that|these) (?:a )?(?:secret|hidden|between us|from the user)|\bleaves? no trace|\b(?:user interface|ui) hides\b|\binvisible to (?:the )?users?\b|\bhide (?:this|it|that) from\b|\bnot? (?:visible|shown|be visible) to (?:the )?users?, so\b/,
     ],
+    none: [/\b(?:summary|summari[sz]e|show|tell|relay)\b/],
   },
   {
     detector: 'instructions/secrecy',

@@ -88,12 +88,20 @@ function visit(value: JsonValue | undefined, name: string, pointer: string, dept
   }
 }
 
+/** A sentence that a person who reads the page does not see, and a model does. */
+const HIDDEN_COMMENT = /<!--[^<>]{0,40}?[a-z]{2,}[ :,]+[a-z]{2,}[ :,]+[a-z]{2,}[^<>]{0,2000}?-->/i
+
+/** What a name asks for by itself: `content_from_reading_ssh_id_rsa`. */
+const COLLECTING =
+  /(?:^|_)(?:contents?|text|dump|read(?:ing)?|values?|copy)_(?:[a-z]{1,16}_){0,6}(?:id_(?:rsa|ed25519|ecdsa)|ssh_keys?|private_keys?|passwd|shadow|dotenv|env_file|credentials|cookies|system_prompt)(?:_|$)|(?:^|_)(?:api_?keys?|tokens?|passwords?|secrets?|credentials?)_(?:found_in|seen_in|known_from|from|in)_(?:the_)?(?:context|chat|conversation|memory|environment|files?|history)/i
+
 /** Names of members are texts that models read. */
 function judgeMember(member: string, place: string, walk: Walk): void {
   walk.texts++
   walk.chars += member.length
   const hidden = hiddenIn(member)
   if (hidden !== undefined) note(walk, hidden, place)
+  if (COLLECTING.test(member)) note(walk, 'instructions/collect', place)
   if (member.includes(' ')) for (const detector of ordersIn(member)) note(walk, detector, place)
 }
 
@@ -110,6 +118,7 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
     // Models read it all the same.
     if (!/\s/.test(text)) return
   }
+  if (HIDDEN_COMMENT.test(text)) note(walk, 'instructions/comment', pointer)
   const markup = judgeMarkup(text)
   if (markup !== undefined) note(walk, markup, pointer)
   for (const detector of ordersIn(text, (PURPOSES.has(pointer) && walk.kind !== 'server') || walk.switches.has(pointer)))

@@ -92,27 +92,29 @@ export function createDetector(settings: DetectSettings): Detector {
       if (place.tank !== undefined && place.tank.marks < 0) return [{ label: 'secret', rule: 'too-much', start: 0, end: text.length }]
       append(found, inView(view, marks, place))
       if (labels.has('secret') || labels.has('personal')) {
-        append(found, brokenIn(view, marks, found))
-        if (round < DEPTH_MAX)
-          append(
-            found,
-            encodedIn(view, marks, (inner) => search(inner, place, round + 1, tank), tank),
-          )
+        const within = (inner: string): readonly Hit[] => search(inner, place, round + 1, tank)
+        append(found, brokenIn(view, marks, found, round < DEPTH_MAX ? { search: within, tank } : undefined))
+        if (round < DEPTH_MAX) append(found, encodedIn(view, marks, within, tank))
       }
       view = marks.some(({ mark }) => mark === 'disguise') ? undisguise(view) : undefined
     }
     return found
   }
 
-  /** Credentials that were broken over lines: only by their form, and only what was not whole on a line of its own. */
-  const brokenIn = (view: View, marks: readonly Marked[], found: readonly Hit[]): readonly Hit[] => {
+  /**
+   * Credentials that were broken over lines: only by their form, and only what was not whole on a line of its own. What was encoded first and
+   * broken then, as `base64` and mail do (RFC 2045 §6.8), is decoded whole: a credential may stand on either side of a line end.
+   */
+  const brokenIn = (view: View, marks: readonly Marked[], found: readonly Hit[], inner: Inner | undefined): readonly Hit[] => {
     if (!marks.some(({ mark, end }) => mark === 'run' && /^(?:=|\\)?(?:[\r\n"'`]|\\[rn"])/.test(view.text.slice(end, end + 3))))
       return NOTHING
     const joined = unbroken(view)
     if (joined === undefined) return NOTHING
-    return inView(joined, marksOf(joined.text), { isJoined: true }).filter(
+    const joinedMarks = marksOf(joined.text)
+    const whole = inView(joined, joinedMarks, { isJoined: true }).filter(
       (hit) => hit.label === 'secret' && !found.some(({ start, end }) => start < hit.end && hit.start < end),
     )
+    return inner === undefined ? whole : [...whole, ...encodedIn(joined, joinedMarks, inner.search, inner.tank)]
   }
 
   return {
@@ -122,6 +124,12 @@ export function createDetector(settings: DetectSettings): Detector {
       return span === undefined ? undefined : { label: 'secret', ...span }
     },
   }
+}
+
+/** How what was encoded is looked at, and how much of it may still be. */
+interface Inner {
+  readonly search: (text: string) => readonly Hit[]
+  readonly tank: { left: number }
 }
 
 const NOTHING: readonly Hit[] = []

@@ -36,7 +36,7 @@ const STATEMENTS = new Set('while function class def import throw debugger with'
 /** A power of a power, or a number with more digits than any count has. */
 const HUGE =
   /\*\*[^*]{0,40}\*\*|\b\d{10,}\s{0,4}(?:\*\*|\))|\b\d{1,12}\s{0,4}\*\*\s{0,4}\d{4,}|\bpow\s{0,4}\(\s{0,4}\d{1,12}\s{0,4},\s{0,4}\d{4,}|\brange\s{0,4}\([^)]{0,20}(?:\d{8,}|\*\*|\d{1,3}e\d)|\.(?:repeat|padStart|padEnd|ljust|rjust|zfill)\s{0,4}\(\s{0,4}\d{7,}|\*\s{0,4}10\s{0,4}\*\*\s{0,4}(?:[7-9]|\d{2})|\*\s{0,4}\d{8,}|\*\s{0,4}\d{1,3}e\d{1,3}\b|\b(?:fact|factorial|fib)\s{0,4}\(\s{0,4}\d{4,}/i
-const DELIMITERS = /\{\{|\}\}|\$\{|#\{|\*\{|@\{|<%|%>|\{%|#set\s{0,4}\(|<#|\$!?\w{1,20}\.(?:class|getClass)\b/
+const DELIMITERS = /^\s{0,4}@\(|\{\{|\}\}|\$\{|#\{|\*\{|@\{|<%|%>|\{%|#set\s{0,4}\(|<#|\$!?\w{1,20}\.(?:class|getClass)\b/
 
 /** An expression that a person wrote is shorter. */
 const EXPRESSION_MAX_CHARS = 8_192
@@ -119,6 +119,10 @@ function reaches([before, after, third]: readonly (string | undefined)[], word: 
     return (
       !WEAK.has(word) || (before !== '.' && (after === '(' || (after === '.' && leads(word, third)) || (word === 'ENV' && after === '[')))
     )
+  // The packages of the platform, and jq's environment at the end of a pipe.
+  if (/^javax?$/.test(word) && after === '.' && /^(?:lang|io|net|nio|util|naming|script|rmi|security)$/.test(third ?? '') && before !== '.')
+    return true
+  if (place === 'whole' && word === 'env' && before === '|' && (after === undefined || after === '.' || after === '|')) return true
   if (word === 'T' && after === '(') return true
   if (place === 'reach') return false
   if (word === 'new') return after !== undefined && /^[A-Za-z]/.test(after) && !MADE.has(after)
@@ -135,6 +139,10 @@ const PLACEHOLDER = /\{\{-?\s{0,4}[A-Za-z_][\w.]{0,80}(?:\s{0,4}\|\s{0,4}[a-z_]{
 const OWN =
   /[{\s](?:_?self|config|settings|app|application|request|environ|_context|block)[\s}]|\bconfig\.[A-Z_]{3}|\brequest\.(?:application|environ)|\bapp\.config|\bENV\b/
 
+/** Sheets that start a program or fetch (OWASP CSV Injection): their names are read in either case. */
+const SHEET =
+  /^\s{0,8}[=+@-]\s{0,4}\w{1,20}\|\s{0,4}['"]|\b(?:DDE|WEBSERVICE|IMPORT(?:XML|DATA|HTML|FEED|RANGE)|FILTERXML|REGISTER\.ID|RTD)\s{0,4}\(/i
+
 /** A text with values put in by name, and nothing else. */
 function isPlainTemplate(text: string): boolean {
   const rest = text.replace(PLACEHOLDER, '')
@@ -149,6 +157,7 @@ function isPlainTemplate(text: string): boolean {
 export function judgeExpression(text: string): Label | undefined {
   if (text.length > EXPRESSION_MAX_CHARS) return 'expensive-code'
   if (DELIMITERS.test(text) && !isPlainTemplate(text)) return 'template-injection'
+  if (SHEET.test(text)) return 'formula-injection'
   if (QUOTED_OUT.test(text)) return 'code-injection'
   if (HUGE.test(text)) return 'expensive-code'
   if (/for\s{0,4}\(\s{0,4};/.test(text)) return 'expensive-code'

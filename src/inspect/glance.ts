@@ -55,7 +55,7 @@ function classes(): Uint8Array {
 
 /** How credentials begin, by their first three letters: `AKI`, `ghp`. */
 const BEGINNINGS = new Set(
-  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT'
+  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT nva AQ. sgp jin e2b tgp CFP rnd'
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )
@@ -231,8 +231,8 @@ function isNamed(bytes: Uint8Array, at: number): boolean {
   if (told === ION) return ((bytes[last - 4] ?? 0) | 0x20) === 0x61 && ((bytes[last - 5] ?? 0) | 0x20) === 0x7a
   // `Passwort`, not `port`.
   if (told === ORT) return ((bytes[last - 3] ?? 0) | 0x20) === 0x77
-  // `apiKey`, not `key`.
-  return told !== KEY || isOfRun(bytes[last - 3])
+  // `apiKey` and `API key`, not `key`.
+  return told !== KEY || isOfRun(bytes[last - 3]) || (bytes[last - 3] === 0x20 && isOfRun(bytes[last - 4]))
 }
 const ION = ending(0x69, 0x6f, 0x6e)
 const ORT = ending(0x6f, 0x72, 0x74)

@@ -15,10 +15,14 @@ export function judgeName(kind: string, { name }: JsonObject, siblings: readonly
   if (typeof name !== 'string' || kind === 'server' || kind === 'resource' || kind === 'template') return []
   const found: string[] = []
   if (name.length > NAME_MAX_CHARS || name.trim() !== name || !NAME.test(name) || LEADING.test(name)) found.push('definition/name')
-  else if (hasDisguisedWord(name) || latinised(name) !== name.normalize('NFC')) found.push('definition/look-alike')
+  else if (name.split(/[_. \-/:@]+/).some(isOfTwoScripts) || hasDisguisedWord(name) || latinised(name) !== name.normalize('NFC'))
+    found.push('definition/look-alike')
   if (siblings.some((other) => other !== name || NAMESPACE.test(name))) found.push('definition/look-alike')
   return [...new Set(found)]
 }
+
+/** No word is written in letters of two alphabets that look alike (UTS 39 §5.1). */
+const isOfTwoScripts = (word: string): boolean => /\p{Script=Latin}/u.test(word) && /[\p{Script=Cyrillic}\p{Script=Greek}]/u.test(word)
 
 /** What changes or ends something, as the first word of a name or of a sentence about it. */
 const DESTROYS = /^(?:delete|remove|drop|destroy|erase|purge|wipe|truncate|kill|terminate|uninstall|overwrite|revoke|rm)(?:e?s|d)?$/

@@ -43,6 +43,9 @@ const ADDRESS = /^https?:\/\/[^"'`\s<>]*$/i
 const AWAY = /^(?:[a-z][a-z0-9+.-]{0,20}:)?\/\//i
 /** Out of a text of a script and into it; or a handler by itself. */
 const SCRIPTED = /^\s{0,8}(?:["'`]\s{0,8}[;)\-+*|&}]{1,3}\s{0,8}[\w.$]{1,60}|on[a-z]{3,24}\s{0,8}=\s{0,8}["']?[\w.$]{1,60})\s{0,8}[(`]/i
+/** Attributes that a framework on the page runs, or fetches markup for: Angular, Alpine, Vue, htmx, Knockout. */
+const DIRECTIVE =
+  /^(?:data-)?(?:ng-(?:app|init|click|include|bind-html|controller|[a-z]*(?:focus|blur|change|load|over|enter|submit|key[a-z]+))|x-(?:data|init|html|effect|on:.+)|v-(?:html|on:.+)|hx-(?:get|post|put|delete|patch|on.*|vals|trigger)|bind$)|^@[a-z]/
 const MARKUP = /<[a-z!/?]/i
 /** Ends of elements whose content is no markup: an end without a beginning is meant for somebody else's. */
 const RAW_END = /<\/(title|style|textarea|script|noscript|xmp|template|noembed|iframe|select)[\s/>]/gi
@@ -150,6 +153,8 @@ function judgeAttribute(name: string, value: string): Label | undefined {
   const bare = value.length > 0 ? value.slice(0, 4096).replace(LEFT_OUT, '') : ''
   if (SCRIPT_SCHEME.test(bare) || (HANDLER.test(value) && !(LOADING.has(name) && ADDRESS.test(value)))) return 'script'
   if (LOADING.has(name) && DATA.test(bare)) return 'script'
+  if (name === 'formaction' && AWAY.test(bare)) return 'active-markup'
+  if (DIRECTIVE.test(name)) return 'active-markup'
   if (name === 'style') return judgeStyle(value)
   if (/["'`<=]/.test(name)) return 'active-markup'
   return name === 'formaction' || name === 'is' || name === 'xmlns' ? 'unlisted-markup' : undefined

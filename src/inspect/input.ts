@@ -7,7 +7,7 @@ import { judgeExpression } from './expression.ts'
 import { judgeHtml } from './html.ts'
 import { type ArgumentRule, type Kind, type Leaf, leafOfName, type Shape, shapeOf, TEXT } from './kinds.ts'
 import { isStated, type Label, type Level } from './labels.ts'
-import { judgeMembers, judgeName } from './names.ts'
+import { judgeMembers, judgeName, judgePacked } from './names.ts'
 import { judgePath } from './path.ts'
 import { judgeRecipients } from './recipients.ts'
 import { judgeRegex } from './regex.ts'
@@ -150,6 +150,7 @@ class Walk {
     if (leaf.kind === 'opaque') return
     this.note(judgeCharacters(text), 'input/characters', place)
     this.note(JUDGES[leaf.kind](text, leaf), `input/${leaf.kind}`, place)
+    if (leaf.kind === 'text') this.note(judgePacked(text), 'input/names', place)
   }
 
   /** What an object is said to be for, its members are for too, unless a name says otherwise. */

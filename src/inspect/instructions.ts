@@ -8,11 +8,14 @@ import { cheapestFirst, isMet, type Rule, SECRET_FILE } from './lexicon.ts'
 import { ORDERS } from './orders.ts'
 import { OVERREACH } from './overreach.ts'
 import { ROUTES } from './routes.ts'
+import { RUSES } from './ruses.ts'
 import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...LANGUAGES].map(cheapestFirst)
+const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...RUSES, ...LANGUAGES].map(
+  cheapestFirst,
+)
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024
@@ -56,7 +59,8 @@ export function ordersIn(text: string, purpose = false): ReadonlySet<string> {
     // Read letter by letter, it is the same text, and begins as it does.
     judge(plain(hidden), purpose && hidden.length === read.length, inner)
     for (const known of found) inner.delete(known)
-    if (inner.size > 0 || SECRET_FILE.test(hidden.toLowerCase())) found.add('instructions/encoded')
+    if (inner.size > 0 || (text.match(ROTATED_WORDS)?.length ?? 0) >= ROTATED_MIN || SECRET_FILE.test(hidden.toLowerCase()))
+      found.add('instructions/encoded')
   }
   return found
 }
@@ -100,7 +104,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
 const SAMPLE =
-  /(\b(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80})(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
+  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80}|(?:check|lint|search|look)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -129,9 +133,15 @@ const NEEDLESS_MIN = 3
 const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{2,4});|&#(\d{2,4});/g
 /** The same words thirteen letters on (ROT13). */
 const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz)\b/i
+const ROTATED_WORDS = new RegExp(ROTATED, 'gi')
+/** Two of them stand together in no language. */
+const ROTATED_MIN = 2
 /** Words with digits for letters. */
 const LEET = /(?<![\w@$])(?=\w)(?=(?:[\w@$]*[a-z]){2})(?=[\w@$]*[013457@$])[\w@$]{4,24}/gi
 const LEET_MIN = 2
+/** Words in pieces: `ig-nore pre-vious`. */
+const HYPHENED = /(?<=[a-z]{2})-(?=[a-z]{2})/gi
+const HYPHENED_MIN = 3
 const LETTERS: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */
 const BACKWARDS = /\bresu\b|\berongi\b|snoitcurtsni|\bterces\b|\bdrowssap\b|\beteled\b/i
@@ -156,6 +166,7 @@ function decodedIn(text: string): readonly string[] {
   if (ROTATED.test(text)) found.push(text.replace(/[a-z]/gi, rotated))
   if ((text.match(LEET)?.length ?? 0) >= LEET_MIN)
     found.push(text.replace(LEET, (word) => word.replace(/[013457@$]/g, (sign) => LETTERS[sign] ?? sign)))
+  if ((text.match(HYPHENED)?.length ?? 0) >= HYPHENED_MIN) found.push(text.replace(HYPHENED, ''))
   if (BACKWARDS.test(text)) found.push([...text].reverse().join(''))
   return found
 }

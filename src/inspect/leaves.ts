@@ -94,17 +94,17 @@ class Walk {
     const kind = FIXED.test(pointer) ? 'fixed' : URI_NAMES.has(token) && URL.canParse(text) ? 'uri' : 'text'
     const seen = this.detector.find(text, this.place)
     const found = ELICITED.test(pointer) ? seen.filter(({ label }) => label !== 'data-link') : seen
-    const named = found.length === 0 ? this.underName(text, container, token) : undefined
+    const named = found.length === 0 ? this.underName(text, container, token, pointer) : undefined
     const hits = named === undefined ? found : [named]
     const leaf: Leaf = { container, token, kind, pointer, text, encoding: 'utf8', hits }
     if (SHOWN.has(token)) this.shown.push(leaf)
     if (hits.length > 0) this.note(leaf)
   }
 
-  /** `{ "password": "…" }`, and `{ "name": "DB_PASSWORD", "value": "…" }`. */
-  private underName(text: string, container: Container, token: string): Hit | undefined {
+  /** `{ "password": "…" }`, `{ "name": "DB_PASSWORD", "value": "…" }`, and `{ "password": { "value": "…" } }`. */
+  private underName(text: string, container: Container, token: string, pointer: string): Hit | undefined {
     if (Array.isArray(container)) return undefined
-    const told = token === 'value' || token === 'Value' ? nameBeside(container as JsonObject) : undefined
+    const told = token === 'value' || token === 'Value' ? (nameBeside(container as JsonObject) ?? pointer.split('/').at(-2)) : undefined
     return this.detector.underName(told ?? token, text)
   }
 

@@ -43,7 +43,7 @@ export const PLACE = /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?
 export const FOR_EXAMPLE = /\b(?:e\.g|eg|for example|for instance|such as|example:|like)\b/
 export const FEEDBACK = /\b(?:feedback|issues?|bugs?|questions?|support requests?|documentation|docs|help|see)\b/
 export const NEGATED_ASK =
-  /\b(?:never|do not|don't|must not|should not|cannot|without|no need to|not) (?:ever )?(?:ask|request|prompt|require|pass|include|send|provide|share|enter|store|put)/
+  /\b(?:never|do not|don't|must not|should not|cannot|without|no need to|not) (?:ever )?(?:ask|request|prompt|require|pass|include|send|provide|share|enter|store|put)(?!ed\b)/
 
 /** A tool of somebody's by its name: `transfer_funds`, `mailer.send`, `upload(`. */
 export const DEED =

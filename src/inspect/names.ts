@@ -29,8 +29,7 @@ export function judgeName(name: string): Label | undefined {
 
 /** The members of one object together. */
 export function judgeMembers(object: JsonObject, names: readonly string[], owner: string): Label | undefined {
-  if (Object.hasOwn(object, 'constructor') && isRecord(object['constructor']) && Object.hasOwn(object['constructor'], 'prototype'))
-    return 'prototype-pollution'
+  if (isPolluting(object)) return 'prototype-pollution'
   if (names.length > 1 && isAmbiguous(names)) return 'ambiguous-name'
   if (ENVIRONMENT.test(owner) && names.some((name) => LOADING.test(name))) return 'command-injection'
   if (isTyped(object)) return 'deserialization'
@@ -40,6 +39,40 @@ export function judgeMembers(object: JsonObject, names: readonly string[], owner
   if (SECRET_NAME.test(owner) || operators.some((name) => isAnything(name.toLowerCase(), object[name]))) return 'nosql-injection'
   return 'nosql-operator'
 }
+
+/** What a text must hold for a name in it to be one of those. */
+const TELLING = /__proto__|prototype|"\s{0,8}\$|mapReduce|\\u00/i
+/** Longer ones are documents. */
+const PACKED_MAX_CHARS = 65_536
+const PACKED_DEPTH_MAX = 64
+
+/** A text that is itself JSON, as servers take objects that a model wrote as text: its names alone, for what its values are for nobody has said. */
+export function judgePacked(text: string): Label | undefined {
+  if (text.length > PACKED_MAX_CHARS || !/^\s{0,64}[[{]/.test(text) || !TELLING.test(text)) return undefined
+  try {
+    return judgeTree(JSON.parse(text) as JsonValue, '', 0) // the type of whatever JSON.parse returns
+  } catch {
+    return undefined
+  }
+}
+
+function judgeTree(value: JsonValue, owner: string, depth: number): Label | undefined {
+  if (typeof value !== 'object' || value === null || depth > PACKED_DEPTH_MAX) return undefined
+  for (const [name, member] of Object.entries(value as JsonObject | readonly JsonValue[])) {
+    const found =
+      (Array.isArray(value) ? undefined : judgeName(name)) ?? judgeTree(member ?? null, Array.isArray(value) ? owner : name, depth + 1)
+    if (found !== undefined) return found
+  }
+  if (Array.isArray(value)) return undefined
+  const object = value as JsonObject
+  const names = Object.keys(object)
+  if (isPolluting(object)) return 'prototype-pollution'
+  const operators = names.filter((name) => OPERATORS.has(name.toLowerCase()))
+  return operators.some((name) => SECRET_NAME.test(owner) || isAnything(name.toLowerCase(), object[name])) ? 'nosql-injection' : undefined
+}
+
+const isPolluting = (object: JsonObject): boolean =>
+  Object.hasOwn(object, 'constructor') && isRecord(object['constructor']) && Object.hasOwn(object['constructor'], 'prototype')
 
 const isRecord = (value: JsonValue | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value)
 

@@ -28,7 +28,7 @@ export const ORDERS: readonly Rule[] = [
   {
     detector: 'instructions/override',
     all: [
-      /\b(?:ignore|forget|disregard) (?:everything|anything|all|what)(?: (?:that )?(?:you|was|were|has|came|is|i|we)\b| (?:above|before|else|previous|prior))|\b(?:previous|earlier|prior|above|existing|former|other)(?: \w+)? (?:guidance|instructions?|rules?|guidelines?|prompts?|polic(?:y|ies)|restrictions?)\b[^.]{0,24}\b(?:no longer|not|void|invalid|obsolete|cancel+ed|superseded|replaced|lifted)\b|\byour (?:only|real|true|new|actual) (?:task|goal|purpose|job|mission|objective|role)\b/,
+      /\b(?:ignore|forget|disregard) (?:everything|anything|all|what|whatever)(?: (?:that )?(?:the (?:developer|user|operator|system)|you|was|were|has|came|is|i|we)\b| (?:above|before|else|previous|prior))|\b(?:previous|earlier|prior|above|existing|former|other)(?: \w+)? (?:guidance|instructions?|rules?|guidelines?|prompts?|polic(?:y|ies)|restrictions?)\b[^.]{0,24}\b(?:no longer|not|void|invalid|obsolete|cancel+ed|superseded|replaced|lifted)\b|\byour (?:only|real|true|new|actual) (?:task|goal|purpose|job|mission|objective|role)\b/,
     ],
   },
   {
@@ -80,7 +80,7 @@ export const ORDERS: readonly Rule[] = [
   {
     detector: 'instructions/override',
     all: [
-      /\bnew rules?:|\b(?:respond|answer|reply) only with\b.{0,40}\b(?:links?|https?|yes|the words?)\b|\bdo (?:exactly )?(?:what|as) (?:it|they|the (?:text|result|page|output)) (?:says?|tells?)\b|\b(?:treat|regard|consider|interpret|handle)\b[^.]{0,60}\b(?:as|like) (?:commands?|instructions?|orders|if the user|user (?:input|messages?|instructions))\b|\band obey\b|\bcarry (?:them|it) out\b/,
+      /\bnew rules?:|\b(?:respond|answer|reply) only with\b.{0,40}\b(?:links?|https?|yes|the words?)\b|\bdo (?:exactly )?(?:what|as) (?:it|they|the (?:text|result|page|output)) (?:says?|tells?|requests?|demands?)\b|\b(?:treat|regard|consider|interpret|handle)\b[^.]{0,60}\b(?:as|like) (?:commands?|instructions?|orders|if the user|user (?:input|messages?|instructions))\b|\band obey\b|\bcarry (?:them|it) out\b/,
     ],
   },
   {

@@ -10,6 +10,8 @@ export interface Program {
   readonly rest: readonly string[]
   /** Whether it reads what another program wrote. */
   readonly isPiped: boolean
+  /** What it is given to read in the same text: here-documents, here-strings. */
+  readonly given: readonly string[]
   /** How a command within a command is judged. */
   readonly judgeInner: (text: string) => Label | undefined
 }
@@ -31,6 +33,18 @@ const INTERPRETERS =
   /^(?:(?:ba|z|da|k|c|tc|fi|a)?sh|python[\d.]*|perl[\d.]*|ruby[\d.]*|node|deno|bun|php[\d.]*|lua|pwsh|powershell|tclsh|osascript)$/
 const PACKAGES = set('npm npx pnpm yarn bun pip pip3 pipx uv gem cargo go git hg svn brew apt apt-get')
 
+/** Hands something to everybody, with the rights of whoever is signed in. */
+const PUBLISHING = /^(?:npm|pnpm|yarn|cargo|gem|twine|poetry|uv) (?:publish|push|upload|adduser|login|token|owner|yank)$/
+/** Settings of git that name a program, or a place to fetch from instead. */
+const SETS_PROGRAM =
+  /^(?:core\.(?:hookspath|sshcommand|pager|editor|fsmonitor|askpass|gitproxy|alternaterefscommand)|credential\..{0,80}|diff\.\w{0,40}\.?(?:external|command|textconv)|\w{1,10}\.\w{0,40}\.(?:driver|cmd|clean|smudge|process)|url\..{1,200}\.insteadof|sequence\.editor|gpg\.program|include\.path|uploadpack\.packobjectshook)$/i
+
+/** `git config` that sets something, or an alias that is a command of its own. */
+function configures(rest: readonly string[]): boolean {
+  const [command, ...words] = rest.filter((word) => !word.startsWith('-'))
+  return command === 'config' && words.length > 1 && !rest.some((word) => /^--(?:get|unset|list)/.test(word))
+}
+
 export function judgeProgram(program: Program): Label | undefined {
   const { name, rest, isPiped } = program
   // Without a word behind it nothing is run or fetched.
@@ -38,11 +52,13 @@ export function judgeProgram(program: Program): Label | undefined {
   if (NEVER.has(name) || name.startsWith('mkfs')) return 'dangerous-command'
   if (NETWORK.has(name)) return isLocal(name, rest) ? undefined : 'network-command'
   if (INTERPRETERS.test(name)) return judgeInterpreter(program)
+  if (PUBLISHING.test(`${name} ${rest.find((word) => !word.startsWith('-')) ?? ''}`)) return 'network-command'
+  if (name === 'git' && rest.some((word) => SETS_PROGRAM.test(word) || word.startsWith('!')) && configures(rest)) return 'dangerous-command'
   if (PACKAGES.has(name))
     return rest.some((word) => /^(?:https?|git\+\w{3,5}|ssh|git|ext):/i.test(word) || /^[\w.-]{1,64}@[\w.-]{1,255}:/.test(word))
       ? 'network-command'
       : undefined
-  if (name === 'alias')
+  if (name === 'alias' || name === 'trap')
     return rest.map((word) => program.judgeInner(word.slice(word.indexOf('=') + 1))).find((label) => label !== undefined)
   return isPiped && (name === 'source' || name === '.') ? 'dangerous-command' : judgeArguments(name, rest)
 }
@@ -65,19 +81,27 @@ function isLocal(name: string, rest: readonly string[]): boolean {
 const LOCAL = /^(?:https?:\/\/)?(?:localhost|127\.0\.0\.1|\[::1\])(?:[/:?]|$)/
 
 /** Programs that run what they are given: from another program, they run anything. */
-function judgeInterpreter({ name, rest, isPiped, judgeInner }: Program): Label | undefined {
+function judgeInterpreter({ name, rest, isPiped, given, judgeInner }: Program): Label | undefined {
   const scripted = rest.find((word) => !word.startsWith('-'))
   if (/sh$/.test(name) && rest.length === 1 && rest[0] === '-i') return 'dangerous-command'
   if (isPiped && (scripted === undefined || rest.includes('-s') || rest[0] === '-')) return 'dangerous-command'
   if (/^(?:pwsh|powershell)$/.test(name) && rest.some((word) => /^-e(?:nc|ncodedcommand|c)?$/i.test(word))) return 'dangerous-command'
   const flag = rest.findIndex((word) => /^-(?:\w{0,4}c|e|-eval|r|E|p|-print|-command)$/i.test(word))
   const inner = flag === -1 ? undefined : rest[flag + 1]
-  if (inner === undefined) return undefined
+  return [...(inner === undefined ? [] : [inner]), ...given]
+    .map((source) => judgeGiven(name, source, judgeInner))
+    .find((label) => label !== undefined)
+}
+
+/** What an interpreter runs. */
+function judgeGiven(name: string, inner: string, judgeInner: Program['judgeInner']): Label | undefined {
   if (STARTS_SHELL.test(inner) || (/^(?:perl|ruby|php)/.test(name) && /`[^`]{1,400}`|\bqx\W/.test(inner))) return 'dangerous-command'
   return (
     (/sh$/.test(name) && name !== 'tclsh' ? judgeInner(inner) : undefined) ??
     judgeSource(inner) ??
-    (/\bsocket\b|urllib|urlopen|requests\.|\bfetch\(|net\.connect|http\.get|IO::Socket|fsockopen/.test(inner)
+    (/\bsocket\b|urllib|urlopen|requests\.|\bfetch\(|net\.connect|\bhttps?['")\]]{0,3}\.(?:get|request)|IO::Socket|\buse Socket\b|HTTP::Tiny|LWP::|TCPSocket|Net::HTTP|open-uri|(?:file_get_contents|fopen)\s{0,4}\(\s{0,4}['"]https?:|fsockopen|curl_init/.test(
+      inner,
+    )
       ? 'network-command'
       : undefined)
   )
@@ -85,7 +109,7 @@ function judgeInterpreter({ name, rest, isPiped, judgeInner }: Program): Label |
 
 /** A command within a program within a command: nobody could read what is run. */
 const STARTS_SHELL =
-  /\bos\.(?:system|popen|exec[lv]\w{0,3}|spawn[lv]\w{0,3})\s{0,4}\(|\bsubprocess\b|\bchild_process\b|(?:^|[\s;({])(?:system|exec|shell_exec|passthru|proc_open|popen|spawn)\s{0,4}[("'q]|\bIO\.popen\b|\bpty\.spawn\b|\bDeno\.(?:run|Command)\b|\bBun\.(?:spawn|\$)/
+  /\bos\.(?:system|execute|popen|exec[lv]\w{0,3}|spawn[lv]\w{0,3})\s{0,4}\(|\bsubprocess\b|\bchild_process\b|(?:^|[\s;({])(?:system|exec|shell_exec|passthru|proc_open|popen|spawn)\s{0,4}[("'q]|\bIO\.popen\b|\bpty\.spawn\b|\bDeno\.(?:run|Command)\b|\bBun\.(?:spawn|\$)/
 
 /** Outside of the workspace, or the whole of it. */
 const isGreedy = (word: string): boolean => isFarPath(word) || /^(?:\.{1,2}|\.{0,2}\/?\*|\.\/|\.git\/?)$/.test(word)
@@ -122,6 +146,16 @@ const HARMFUL: Readonly<Record<string, (rest: readonly string[], targets: readon
   unset: (rest) => danger(rest.some((word) => word.startsWith('HIST'))),
   docker: opensHost,
   podman: opensHost,
+  awk: runsOfAwk,
+  gawk: runsOfAwk,
+  mawk: runsOfAwk,
+  nawk: runsOfAwk,
+  sed: sedRuns,
+  sort: (rest) => danger(rest.some((word) => word.startsWith('--compress-program'))),
+  vim: editorRuns,
+  vi: editorRuns,
+  nvim: editorRuns,
+  ex: editorRuns,
   mkfifo: () => 'dangerous-command',
   truncate: (_, targets) => danger(targets.some(isFarPath)),
   ping: (_, targets) =>
@@ -150,6 +184,30 @@ function changesRights(_: readonly string[], targets: readonly string[]): Label 
 
 function writesFar(_: readonly string[], targets: readonly string[]): Label | undefined {
   return danger(targets.slice(-1).some(isFarPath))
+}
+
+/** Outside of its texts, where it runs a command or opens a connection. */
+function runsOfAwk(rest: readonly string[]): Label | undefined {
+  return danger(
+    rest.some((word) => {
+      const bare = word.replace(/"(?:[^"\\]|\\.){0,2000}"/g, '""')
+      return /\bsystem\s{0,4}\(|\|&|"\s{0,4}\|\s{0,4}getline|\|\s{0,4}""/.test(bare) || /\/inet[46]?\//.test(word)
+    }),
+  )
+}
+
+function editorRuns(rest: readonly string[]): Label | undefined {
+  return danger(rest.some((word) => /^(?:\+|-c)?\s{0,4}:?\s{0,4}(?:!|silent\s{0,2}!|\w{0,3}\s{0,2}system\()/.test(word)))
+}
+
+function sedRuns(rest: readonly string[]): Label | undefined {
+  return danger(
+    rest.some(
+      (word) =>
+        /(?:^|[;{}\n])\s{0,4}(?:\d{1,8}|\$|\/[^/]{0,200}\/)?\s{0,4}e\s{1,4}[\w/.~$]/.test(word) ||
+        /^s\/[^/]{0,400}\/[^/]{0,400}\/\w{0,4}e/.test(word),
+    ),
+  )
 }
 
 function packs(_: readonly string[], targets: readonly string[]): Label | undefined {

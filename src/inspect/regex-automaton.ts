@@ -42,10 +42,7 @@ export function parsePattern(text: string): Automaton | 'too large' | undefined 
   if (parser.at < text.length) return undefined
   const { chars } = parser
   const follow = parser.follow.map((set) => [...set])
-  const overlaps = (left: number, right: number): boolean => {
-    const [a, b] = [chars[left] ?? NONE, chars[right] ?? NONE]
-    return ((a[0] & b[0]) | (a[1] & b[1]) | (a[2] & b[2]) | (a[3] & b[3]) | (a[4] & b[4])) !== 0
-  }
+  const overlaps = (left: number, right: number): boolean => haveCommon(chars[left] ?? NONE, chars[right] ?? NONE)
   return { size: chars.length, follow, isDoubled: parser.isDoubled, overlaps }
 }
 
@@ -95,6 +92,7 @@ class Parser {
   private repeated(depth: number): Piece {
     const start = this.at
     let piece = this.atom(depth)
+    const { isEmpty } = piece
     const [least, most] = this.quantifier()
     if (least === 1 && most === 1) return piece
     const end = this.at
@@ -109,10 +107,17 @@ class Parser {
     }
     this.at = end
     if (most > STAR_FROM) {
+      // Of many copies each may read or not: which of them did is as many ways as there are choices (`(a?){50}`).
+      if (isEmpty && most !== Number.POSITIVE_INFINITY) this.isDoubled ||= this.meets(last)
       this.isDoubled ||= last.last.some((from) => last.first.some((to) => this.follow[from]?.has(to) === true))
       this.join(last, last)
     }
     return most === 0 ? NOTHING : whole
+  }
+
+  /** Whether what ends it can be read where it begins. */
+  private meets({ first, last }: Piece): boolean {
+    return last.some((from) => first.some((to) => haveCommon(this.chars[from] ?? NONE, this.chars[to] ?? NONE)))
   }
 
   private quantifier(): readonly [number, number] {
@@ -229,6 +234,7 @@ function between(from: string, to: string): Chars {
 
 const only = (letter: string): Chars => between(letter, letter)
 const union = (a: Chars, b: Chars): Chars => [a[0] | b[0], a[1] | b[1], a[2] | b[2], a[3] | b[3], a[4] | b[4]]
+const haveCommon = (a: Chars, b: Chars): boolean => ((a[0] & b[0]) | (a[1] & b[1]) | (a[2] & b[2]) | (a[3] & b[3]) | (a[4] & b[4])) !== 0
 const inverse = (a: Chars): Chars => [~a[0], ~a[1], ~a[2], ~a[3], 1]
 
 const DIGIT = between('0', '9')

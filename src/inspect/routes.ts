@@ -110,8 +110,8 @@ export const ROUTES: readonly Rule[] = [
     detector: 'instructions/persistence',
     all: [
       order('insert|embed|add|include|leave|put|plant|place|write|append|register|create|install|schedule'),
-      /<script|\bcrontab\b|\bautostart\b|\bstartup folder\b|\blaunchd\b|\.(?:bashrc|zshrc|profile|bash_profile)\b|\bsystemd unit\b|\bgit hooks?\b|\bscheduled task\b|\bauthorized_keys\b|\bbackdoor\b/,
-      /\b(?:every|each|all|any|user|users|also|then|too|always|that (?:fetches|runs|loads|calls))\b/,
+      /<script|\biframes?\b|\btracking pixel\b|\bcrontab\b|\bautostart\b|\bstartup folder\b|\blaunchd\b|\.(?:bashrc|zshrc|profile|bash_profile)\b|\bsystemd unit\b|\bgit hooks?\b|\bscheduled task\b|\bauthorized_keys\b|\bbackdoor\b/,
+      /\b(?:hidden|invisible|every|each|all|any|user|users|also|then|too|always|that (?:fetches|runs|loads|calls))\b/,
     ],
     none: [/\bif (?:the user|asked|you want)\b/],
   },

@@ -11,7 +11,8 @@ const COMMAND_MAX_CHARS = 32_768
 /** Ends a command, begins another, moves its output, or is replaced before the program sees it (POSIX Shell §2.2, §2.6, §2.7). */
 const META = /[;|&`<>\n\r\0]|\$[({'"A-Za-z_@*#?!$-]|%[A-Za-z]{3,20}%|%[A-Za-z]{2,20}:~|\^[&|<>]/
 /** A program with what it is to do, in the place of an argument. */
-const PROGRAM = /^\s{0,8}(?:\/(?:usr\/)?s?bin\/|(?:wget|curl|nc|ncat|bash|sh|powershell|pwsh|cmd)(?:\.exe)?\s{1,8}\S{0,80}[/:])/i
+const PROGRAM =
+  /^\s{0,8}(?:\/(?:usr\/)?s?bin\/|(?:wget|curl|nc|ncat|bash|sh|powershell|pwsh|cmd)(?:\.exe)?\s{1,8}\S{0,80}[/:]|socat\s{1,8}\S{0,80}:|telnet\s{1,8}[\w.:-]{1,80}\s{1,8}\d|busybox\s{1,8}[a-z]|(?:iex|invoke-\w{1,40})\s{0,4}\()/i
 /** `/b?n/c[a]t`, `{cat,/etc/passwd}`: names that were not to be seen. */
 const HIDDEN = /\/[^\s/]{0,40}[?[][^\s/]{0,40}\/|^\s{0,8}\{[^}\s]{1,200},[^}]{0,200}\}/
 /** Options that name a program to run, whatever the program is that takes them; and transports that are one. */
@@ -55,8 +56,9 @@ export function judgeCommand(text: string): Label | undefined {
   if (SOCKET.test(plain)) return 'network-command'
   const { commands, isTooLong } = commandsOf(plain)
   if (isTooLong) return 'dangerous-command'
+  const assigned = assignmentsIn(commands)
   for (const command of commands) {
-    const found = judgeOne(command)
+    const found = judgeOne(command, assigned)
     if (found !== undefined) return found
   }
   return commands.some(({ words }) => namesHome(words)) || namesSensitiveFile(plain) ? 'sensitive-file' : undefined
@@ -72,28 +74,110 @@ const ASSIGNMENT = /^[A-Za-z_]\w{0,80}=/
 /** Variables that make other programs load or run something. */
 const LOADING =
   /^(?:LD_(?:PRELOAD|LIBRARY_PATH|AUDIT)|BASH_ENV|ENV|PROMPT_COMMAND|PYTHONSTARTUP|PERL5OPT|GIT_(?:SSH|SSH_COMMAND|EXTERNAL_DIFF|PAGER|ASKPASS)|IFS|HISTFILE)=/
-const WRAPPERS = new Set(
-  'env nohup time nice ionice xargs command builtin exec timeout busybox stdbuf setsid watch strace ltrace script parallel if then else elif while until do ! {'.split(
-    ' ',
-  ),
-)
+/** What stands in front of a command, and which of its options have a word of their own behind them. */
+const WRAPPERS: ReadonlyMap<string, RegExp | undefined> = new Map<string, RegExp | undefined>([
+  ...'nohup builtin exec busybox setsid script if then else elif while until do ! { coproc function'
+    .split(' ')
+    .map((name) => [name, undefined] as const),
+  ['env', /^-(?:u|C|-unset|-chdir)$/],
+  ['time', /^-(?:f|o|-format|-output)$/],
+  ['nice', /^-(?:n|-adjustment)$/],
+  ['ionice', /^-[cnp]$/],
+  ['xargs', /^-(?:[InPLdEsa]|-replace|-max-\w{1,5}|-delimiter|-arg-file)$/],
+  ['parallel', /^-(?:[jInLaS]|-jobs|-colsep|-arg-file)$/],
+  ['command', undefined],
+  ['timeout', /^-(?:[sk]|-signal|-kill-after)$/],
+  ['stdbuf', /^-[ioe]$/],
+  ['watch', /^-(?:n|-interval)$/],
+  ['strace', /^-[oepPsSuE]$/],
+  ['ltrace', /^-[oepSsu]$/],
+  ['taskset', undefined],
+])
+/** Wrappers that take a text for a whole command. */
+const TEXT_WRAPPERS: Readonly<Record<string, RegExp | undefined>> = {
+  env: /^-\w{0,4}S$|^--split-string$/,
+  flock: /^-\w{0,4}c$|^--command$/,
+  su: /^-c$/,
+}
 
-function judgeOne({ words, redirects, isPiped }: Command): Label | undefined {
-  if (redirects.some(({ sign, to }) => sign.includes('>') && isOutside(to))) return 'dangerous-command'
-  let at = 0
-  for (; at < words.length; at++) {
+/** `c=curl; $c …`: variables that are given a value in the same text. */
+function assignmentsIn(commands: readonly Command[]): ReadonlyMap<string, string> {
+  const values = new Map<string, string>()
+  for (const { words } of commands) {
+    for (const { text } of words) {
+      if (/^(?:export|local|declare|readonly|typeset)$/.test(text)) continue
+      if (!ASSIGNMENT.test(text)) break
+      values.set(text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1))
+    }
+  }
+  return values
+}
+
+const NAME = /^[A-Za-z_][\w-]{0,80}$/
+const VARIABLE = /^"?\$\{?([A-Za-z_]\w{0,80})\}?"?$/
+
+/** Where the command itself begins, behind assignments and wrappers; and whether others bring it words. */
+function commandAt(words: readonly Word[]): { readonly at: number; readonly isFed: boolean; readonly isLoading: boolean } {
+  let wrapper: string | undefined
+  let isFed = false
+  for (let at = 0; at < words.length; at++) {
     const { text } = words[at] ?? { text: '' }
-    if (LOADING.test(text)) return 'dangerous-command'
-    const isOfWrapper = at > 0 && (text.startsWith('-') || /^\d{1,6}[smh]?$/.test(text))
-    if (!ASSIGNMENT.test(text) && !WRAPPERS.has(text) && !isOfWrapper) break
+    if (LOADING.test(text)) return { at, isFed, isLoading: true }
+    if (ASSIGNMENT.test(text)) continue
+    if (wrapper !== undefined && (text.startsWith('-') || /^(?:\d{1,6}[smh]?|0x[0-9a-f]{1,8})$/.test(text))) {
+      if (WRAPPERS.get(wrapper)?.test(text) === true) at++
+      continue
+    }
+    if (wrapper === 'function' && NAME.test(text)) {
+      wrapper = undefined
+      continue
+    }
+    if (!WRAPPERS.has(text)) return { at, isFed, isLoading: false }
+    wrapper = text
+    isFed ||= text === 'xargs' || text === 'parallel'
+  }
+  return { at: words.length, isFed, isLoading: false }
+}
+
+function judgeOne({ words, redirects, isPiped }: Command, assigned: ReadonlyMap<string, string>): Label | undefined {
+  if (redirects.some(({ sign, to }) => sign.includes('>') && isOutside(to))) return 'dangerous-command'
+  const { at, isFed, isLoading } = commandAt(words)
+  if (isLoading) return 'dangerous-command'
+  for (const [index, { text }] of words.entries()) {
+    const option = Object.hasOwn(TEXT_WRAPPERS, text) ? TEXT_WRAPPERS[text] : undefined
+    const told = option === undefined ? undefined : words.slice(index + 1).find((_, from, rest) => option.test(rest[from - 1]?.text ?? ''))
+    const found = told === undefined ? undefined : judgeCommand(told.text)
+    if (found !== undefined) return found
   }
   const first = words[at]
   if (first === undefined) return undefined
+  // A whole command in quotes, as `watch` takes it.
+  if (at > 0 && /\s/.test(first.text) && first.text !== first.raw) return judgeCommand(first.text)
   if (DISGUISED_NAME.test(first.raw)) return 'dangerous-command'
-  const name = first.text.slice(Math.max(first.text.lastIndexOf('/'), first.text.lastIndexOf('\\')) + 1).toLowerCase()
+  const value = assigned.get(VARIABLE.exec(first.raw)?.[1] ?? '')
+  const known = value === undefined ? first.text : (value.trim().split(/\s+/)[0] ?? '')
+  const name = known.slice(Math.max(known.lastIndexOf('/'), known.lastIndexOf('\\')) + 1).toLowerCase()
   const rest = words.slice(at + 1).map(({ text }) => text)
   if (RUNNING_IN_COMMAND.test(rest.join(' '))) return 'dangerous-command'
-  return judgeProgram({ name: name.replace(/\.exe$/, ''), rest, isPiped, judgeInner: judgeCommand })
+  if (/^(?:export|declare|typeset|readonly|local)$/.test(name) && rest.some((word) => LOADING.test(word))) return 'dangerous-command'
+  const inner = startedBy(name, words.slice(at + 1))
+  if (inner !== undefined) {
+    const found = judgeOne({ words: inner, redirects: [], isPiped: false }, assigned)
+    if (found !== undefined) return found
+  }
+  const given = redirects.flatMap(({ sign, to, body }) => (sign === '<<<' ? [to] : body === undefined ? [] : [body]))
+  // What brings words brings at least one.
+  const program = { name: name.replace(/\.exe$/, ''), rest: isFed ? [...rest, '_'] : rest, isPiped, judgeInner: judgeCommand }
+  return judgeProgram({ ...program, given })
+}
+
+/** A command that a program starts with what it was given. */
+function startedBy(name: string, rest: readonly Word[]): readonly Word[] | undefined {
+  // The lock's file, then the command.
+  if (name === 'flock') return rest.slice(rest.findIndex(({ text }) => !text.startsWith('-')) + 1)
+  if (name !== 'find' && name !== 'fd') return undefined
+  const at = rest.findIndex(({ text }) => /^-(?:exec|execdir|ok|okdir|x|X|-exec|-exec-batch)$/.test(text))
+  return at === -1 ? undefined : rest.slice(at + 1)
 }
 
 /** Written to a place that is not the workspace's: what is absolute, but for `/tmp` and the devices that swallow. */

@@ -3,6 +3,7 @@ import { isDangerousFunction } from './sql.ts'
 import { isExecutable, type SqlToken } from './sql-lexer.ts'
 
 const CONNECTIVES = new Set(['or', 'and', 'xor', '||', '&&', 'having'])
+const ARITHMETIC = new Set(['+', '-', '*', '/', '%'])
 const COMPARATORS = new Set(['=', '<', '>', '<>', '!=', '>=', '<=', '<=>', '==', 'like', 'in', 'between', 'rlike', 'regexp', 'glob', '~'])
 /** Verbs and what they are about; `*`: anything. */
 const STATEMENTS: ReadonlyMap<string, ReadonlySet<string>> = new Map(
@@ -47,7 +48,7 @@ export function isBareInjection(all: readonly SqlToken[], text: string): boolean
   if (all.some((token, index) => isExecutable(token) || isPartingComment(all, token, index))) return true
   if (/\d\.e[\s(,)]/i.test(text) && text.includes('(')) return true
   const tokens = all.filter(({ kind }) => kind !== 'comment')
-  if (NUMBER_THEN_COMMENT.test(text)) return true
+  if (NUMBER_THEN_COMMENT.test(text) || isCutOff(all)) return true
   return tokens.some((token, index) => {
     if (token.kind === 'sign') return isTellingSign(tokens, index, token.text)
     return token.kind === 'word' && isTelling(tokens, index, token.text)
@@ -74,6 +75,14 @@ function isPartingComment(all: readonly SqlToken[], token: SqlToken, index: numb
 
 /** What stands behind the number is cut off; years, as in `2019--2020`, are not. */
 const NUMBER_THEN_COMMENT = /^\s{0,8}-?\d{1,20}[\s)]{0,8}(?:--|#|\/\*)[\s+-]{0,8}$/
+
+/** `1 or 1 --`: a condition behind a number, and nothing behind the comment. */
+function isCutOff(all: readonly SqlToken[]): boolean {
+  const last = all.at(-1)
+  return (
+    all[0]?.kind === 'number' && CONNECTIVES.has(all[1]?.text ?? '') && last?.kind === 'comment' && /^(?:--|#|\/\*)\s*$/.test(last.text)
+  )
+}
 
 function isTelling(tokens: readonly SqlToken[], at: number, word: string): boolean {
   const [after, third] = [tokens[at + 1], tokens[at + 2]]
@@ -119,14 +128,18 @@ function isTellingCall(tokens: readonly SqlToken[], at: number, name: string): b
 function isTautology(tokens: readonly SqlToken[], at: number): boolean {
   let from = at + 1
   while (['not', '(', '-', '+', '!', '~'].includes(tokens[from]?.text ?? '')) from++
+  // `3*2=6`
+  while (tokens[from]?.kind === 'number' && ARITHMETIC.has(tokens[from + 1]?.text ?? '') && tokens[from + 2]?.kind === 'number') from += 2
   const [left, sign, right] = [tokens[from], tokens[from + 1], tokens[from + 2]]
+  const isAfterNumber = at === 1 && tokens[0]?.kind === 'number'
+  if (isAfterNumber && left !== undefined && (/^(?:true|false)$/.test(left.text) || left.text.startsWith('@@'))) return true
   if (left === undefined || sign === undefined) return false
+  if (isAfterNumber && left.kind === 'word' && sign.text === 'is' && /^(?:not|null)$/.test(right?.text ?? '')) return true
   const isLiteral = left.kind === 'number' || left.kind === 'text' || left.kind === 'quoted'
   if (isLiteral && !left.isOpen) {
     if (sign.text === '::') return true
     return COMPARATORS.has(sign.text) && right !== undefined && (sign.kind === 'sign' || right.text === '(' || right.kind !== 'word')
   }
-  const isAfterNumber = at === 1 && tokens[0]?.kind === 'number'
   if (!isAfterNumber || left.kind !== 'word') return left.text === 'exists' && sign.text === '('
   return (sign.kind === 'sign' && COMPARATORS.has(sign.text)) || (sign.text === '(' && sign.isGlued)
 }
@@ -171,6 +184,7 @@ function isStatement(tokens: readonly SqlToken[], at: number): boolean {
   if (verb.text === 'declare') return object?.text.startsWith('@') === true
   if (verb.text === 'copy')
     return tokens.slice(at, at + SELECT_TOKENS_MAX).some(({ text }) => text === 'from' || text === 'to') && third !== undefined
+  if (verb.text === 'truncate' && object?.kind === 'word' && third?.text === ';') return true
   if (verb.text === 'call') return third?.text === '('
   return STATEMENTS.get(verb.text)?.has(object?.text ?? '') === true
 }

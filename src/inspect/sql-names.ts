@@ -3,7 +3,9 @@
 export const DANGEROUS_FUNCTIONS = new Set(
   [
     // PostgreSQL, beside those that are told by how they begin
-    'set_config setval query_to_xml query_to_xmlschema table_to_xml database_to_xml schema_to_xml cursor_to_xml',
+    'set_config setval nextval setseed ts_stat txid_current',
+    // and of what is shipped with it or beside it: text that is run as a statement, other machines
+    'xpath_table crosstab crosstab2 crosstab3 crosstab4 connectby http http_get http_post http_put http_patch http_delete http_head',
     // MySQL
     'load_file benchmark sleep extractvalue updatexml get_lock release_lock master_pos_wait name_const sys_exec sys_eval gtid_subset',
     // SQLite
@@ -23,3 +25,6 @@ export const SECRET_TABLES = new Set(
     ' ',
   ),
 )
+
+/** Schemas of extensions that reach other machines or run things later, whichever of their functions is called. */
+export const REACHING_SCHEMAS = new Set('cron net aws_s3 aws_lambda'.split(' '))

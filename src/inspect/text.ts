@@ -78,6 +78,17 @@ const PATH_QUERY = /^\s{0,8}['"]\s{0,8}\]?\s{0,8}\|\s{0,8}\/{1,2}[\w*@]|^\s{0,8}
 /** A filter closed and another one opened (RFC 4515 §3). */
 const LDAP =
   /\)\s{0,4}\(\s{0,4}[|&!]\s{0,4}\(|\*\)\s{0,4}\(\s{0,4}[\w;.-]{1,40}[~<>]?=|^\(?[|&]\([\w-]{1,40}=[^)]{0,80}\)\(|^[\w.@*-]{0,80}\)\(&\)|\)\(\w{1,40}=\*\)?\)?$/
+/** A filter from its first bracket to its last, as a directory is asked with one: nothing was closed that it did not open. */
+function isWholeFilter(text: string): boolean {
+  const bare = text.trim()
+  if (!bare.startsWith('(')) return false
+  let open = 0
+  for (const [at, letter] of [...bare].entries()) {
+    if (letter === '(') open++
+    else if (letter === ')' && --open === 0 && at < bare.length - 1) return false
+  }
+  return open === 0
+}
 /** A whole answer in a value. */
 const RESPONSE = /^(?!HTTP\/)[^\r\n:]{0,80}\r\n(?:HTTP\/\d|(?:Set-Cookie|Location)\s{0,4}:)/i
 
@@ -89,7 +100,7 @@ function judgePayload(text: string): Label | undefined {
   const document = /^[\s\ufeff]{0,8}</.test(text) ? judgeDocument(text) : undefined
   if (document !== undefined) return document
   if (text.includes(')(') || text.includes(') (') || text.startsWith('(')) {
-    if (!isProse(text) && LDAP.test(text)) return 'query-injection'
+    if (!isProse(text) && LDAP.test(text) && !isWholeFilter(text)) return 'query-injection'
   }
   if ((BREAKOUT.test(text) && !isProse(text)) || PATH_QUERY.test(text)) return 'query-injection'
   if (RESPONSE.test(text)) return 'header-injection'

@@ -18,6 +18,46 @@ import {
 
 export const THEFT: readonly Rule[] = [
   {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:zip|archive|compress|pack|bundle|gather|scan|harvest)\b/,
+      /\b(?:saved|stored|browser's?|user's|users'|their)\b[^.]{0,24}\b(?:passwords?|cookies?(?: store| jar)?|credentials?|keys|tokens|wallets?|sessions?)\b/,
+    ],
+    none: [/\b(?:never|not|without|exclud\w+|masked|redact\w+|for (?:leaked|exposed))\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:requires?|needs?|expects?|wants)\b/,
+      /\bcontents? of (?:the |their |a )?(?:user'?s?|users'|customer'?s?|victim'?s?|private|personal|other|home)\b/,
+    ],
+    none: [NEGATED_ASK],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\bsession cookies?\b|\bsystem prompt\b|\bprivate keys?\b|\bpasswords?\b|\benvironment variables?\b/,
+      order('paste|include|put|pass|add|attach|supply|append|retry'),
+      /\b(?:if|when|on|after)\b[^,]{0,80}\b(?:errors?|fails?|failed|denied|refused|empty|40[13])\b/,
+    ],
+    none: [NEGATED_ASK],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:full|entire|whole|complete|current|own|verbatim)\b/,
+      /\b(?:system prompt|instructions|chain of thought|reasoning|memory|transcript) of (?:the |this |your )?(?:assistant|model|ai|agent|llm)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /\b(?:tokens?|credentials?|keys?|cookies?|sessions?) (?:of|from|for) (?:the )?(?:other |another )?(?:servers?|tools?|users?)\b/,
+      /\b(?:tools?|servers?)\b[^.]{0,40}\b(?:are|is|must|should|to) (?:to )?be (?:called|used|invoked|sent)\b/,
+    ],
+    none: [/\b(?:never|not|cannot|own)\b/],
+  },
+  {
     detector: 'instructions/secret-file',
     all: [SECRET_FILE, /\b(?:contents?|text|body|values?|lines?) (?:of|from|in)\b/],
     none: [/\b(?:path|lints?|validates?|checks?|parses?|names? of|never|masked)\b/],
@@ -95,7 +135,7 @@ export const THEFT: readonly Rule[] = [
       /\b(?:users?|customers?|persons?|humans?|them|their|client|owner|caller|account holder)\b/,
       /\b(?:passwords?|passcode|pins?|one-time|otp|2fa|mfa|sms codes?|verification codes?|code by (?:sms|text|e-?mail|phone)|recovery (?:phrase|codes?)|seed phrase|12-word|24-word|private keys?|api keys?|secret keys?|card numbers?|credit card|cvv|cvc|ssn|social security|access tokens?|credentials|login details|session cookies?)\b/,
     ],
-    none: [NEGATED_ASK, /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword (?:reset|policy|manager)/],
+    none: [NEGATED_ASK, /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword[ -](?:reset|policy|manager)/],
   },
   {
     detector: 'instructions/exfiltration',

@@ -26,6 +26,8 @@ const PORTS = new Set([
 ])
 /** Where a URL begins, for every reader that is lenient: leading space, slashes either way, any number of them. */
 const AUTHORITY = /^[\s\0-\x20]{0,64}(?:[A-Za-z][A-Za-z0-9+.-]{0,40}:)?[/\\]{0,64}([^/?#]*)/
+/** `http://a#@b/`: for readers that look for the last `@` in front of the path it leads to `b`. */
+const LATE_USER = /^[^/?#]{0,40}[/\\]{2}[^/?#]{0,255}[?#][^/]{0,255}@/
 const SCHEME = /^([A-Za-z][A-Za-z0-9+.-]{0,40}):/
 /** `host:port` without a scheme looks like a scheme. */
 const HOST_AND_PORT = /^[\w.-]{1,255}:\d{1,5}(?:[/?#]|$)/
@@ -58,6 +60,7 @@ function judgeParsed(url: URL, { hosts, private: mayBePrivate = false }: UrlRule
 /** What other readers would take another way (A New Era of SSRF, 2017): where they may differ, nobody knows what is fetched. */
 function judgeForm(text: string, url: URL): Label | undefined {
   const [, authority = ''] = AUTHORITY.exec(text) ?? []
+  if (LATE_USER.test(text)) return 'url-form'
   if (authority.includes('\\') || /\s/.test(authority) || authority.includes('@') || url.username !== '') return 'url-form'
   if (/^[A-Za-z]{1,10}:(?![/][/][^/\\])/.test(text) && !HOST_AND_PORT.test(text)) return 'url-form'
   if (/%(?:2[ef]|3[af]|40|5c|00|0[9ad]|23)/i.test(authority) || /[\ufe00-\uffff\u3002]/.test(authority)) return 'url-form'

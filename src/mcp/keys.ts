@@ -44,10 +44,42 @@ const KNOWN_PARAMS = known(PARAMS)
 const KNOWN_META = known([...Object.values(META), 'traceparent', 'tracestate', 'baggage'])
 const KNOWN_REFERENCE = known(['type', 'name', 'uri', 'title'])
 const NONE = known([])
+/** What of a result is held to the law, to pins or to the schema by name. */
+const KNOWN_RESULT = known([
+  '_meta',
+  'tools',
+  'prompts',
+  'resources',
+  'resourceTemplates',
+  'tasks',
+  'content',
+  'structuredContent',
+  'isError',
+  'contents',
+  'messages',
+  'resultType',
+  'inputRequests',
+  'requestState',
+  'task',
+  'taskId',
+  'nextCursor',
+  'instructions',
+  'serverInfo',
+  'supportedVersions',
+  'capabilities',
+  'protocolVersion',
+  'cacheScope',
+  'ttlMs',
+])
 
 export const checkParamsKeys = (params: JsonObject): void => checkKeys(params, KNOWN_PARAMS)
 export const checkMetaKeys = (meta: JsonObject): void => checkKeys(meta, KNOWN_META)
 export const checkReferenceKeys = (ref: JsonObject): void => checkKeys(ref, KNOWN_REFERENCE)
+/** Whether a server's result has a name that a case-insensitive reader takes for one by which it is judged: `Tools` beside `tools`, or in its place. */
+export function hasResultVariant(result: JsonObject): boolean {
+  for (const key in result) if (!KNOWN_RESULT.exact.has(key) && KNOWN_RESULT.folded.has(fold(key))) return true
+  return false
+}
 /** The names of a tool's arguments are the tool's: only variants of one another are refused. */
 export const checkArgumentKeys = (values: JsonObject): void => checkKeys(values, NONE)
 

@@ -1,5 +1,5 @@
 /** What an upstream's HTTP answer is: its media type, its JSON, and whose response it carries. */
-import { isBody } from '../bridge/wire.ts'
+import { exactly, isBody } from '../bridge/wire.ts'
 import type { Body, RequestId } from '../core/call.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
 import { DEPTH_MAX, type ScanRules, scan } from '../mcp/scan.ts'
@@ -39,10 +39,14 @@ export function parseText(text: string): JsonValue | undefined {
 }
 
 /**
- * Whether a value is one message a server may send over HTTP. An array (a batch) is none.
+ * One message a server may send over HTTP, with its own members; undefined when a value is none. An array (a batch) is none.
  * An error may lack its id, or have `null`: then the request could not be read that far (JSON-RPC 2.0 §5).
  */
-export function isMessage(value: JsonValue | undefined): value is Body {
+export function messageOf(value: JsonValue | undefined): Body | undefined {
+  return isMessage(value) ? exactly(value) : undefined
+}
+
+function isMessage(value: JsonValue | undefined): value is Body {
   if (isBody(value)) return true
   if (!isObject(value) || value['method'] !== undefined || (value['id'] ?? null) !== null) return false
   return isBody({ ...value, id: 0 }) && value['error'] !== undefined

@@ -4,7 +4,7 @@ import { STANDING } from '../bridge/strays.ts'
 import type { Body, StreamEvent } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { SseDecoder, type SseEvent } from '../mcp/sse.ts'
-import { codeOf, isMedia, isMessage, isStale, ownResponse, parseBytes, parseText } from './http-answer.ts'
+import { codeOf, isMedia, isStale, messageOf, ownResponse, parseBytes, parseText } from './http-answer.ts'
 import type { Expiring } from './http-deadline.ts'
 import { Delivery } from './http-delivery.ts'
 import { type Headers, type Plan, present, type Wire } from './http-plan.ts'
@@ -207,8 +207,9 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
     if (!this.#isJson) return `it answered a request with ${this.#status} and no JSON`
     const bytes = this.#join()
     const value = parseBytes(bytes)
-    if (!isMessage(value) || value.method !== undefined) return 'it answered a request with something else than a response'
-    return this.#respond(value, bytes, undefined)
+    const body = messageOf(value)
+    if (body === undefined || body.method !== undefined) return 'it answered a request with something else than a response'
+    return this.#respond(body, body === value ? bytes : undefined, undefined)
   }
 
   #join(): Buffer {
@@ -234,8 +235,8 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
       if (position !== undefined) this.deliver({ body: EMPTY, event: { ...position, isEmpty: true } })
       return undefined
     }
-    const value = parseText(event.data)
-    if (!isMessage(value)) return 'an event of its stream is no JSON-RPC message'
+    const value = messageOf(parseText(event.data))
+    if (value === undefined) return 'an event of its stream is no JSON-RPC message'
     const isAnswer = value.method === undefined
     if (isAnswer && this.#plan.id !== undefined) return this.#respond(value, undefined, position)
     const isRequest = !isAnswer && value.id !== undefined
@@ -280,8 +281,8 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
     if (status === 401) return this.#again() ? undefined : REFUSED_401
     if (status === 403) return `it refused the gateway's credential (${status})`
     if (status < 400) return `it answered with a redirect (${status}), which is not followed`
-    const value = this.#isJson ? parseBytes(this.#join()) : undefined
-    const error = isMessage(value) && value.error !== undefined ? value : undefined
+    const body = this.#isJson ? messageOf(parseBytes(this.#join())) : undefined
+    const error = body?.error === undefined ? undefined : body
     const instead = this.#plan.otherwise?.({ status, body: error })
     if (instead === undefined) {
       return error !== undefined && this.#plan.id !== undefined ? this.#respond(error, undefined, undefined) : `it answered ${status}`

@@ -2,7 +2,7 @@
 import type { Alarm, Schedule } from '../bridge/alarm.ts'
 import { Mailbox } from '../bridge/mailbox.ts'
 import type { Peer } from '../bridge/peer.ts'
-import { isBody, isRequestId, metaOf, refusalOf } from '../bridge/wire.ts'
+import { exactly, isBody, isRequestId, metaOf, refusalOf } from '../bridge/wire.ts'
 import type { Body, Call, Era, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject } from '../core/json.ts'
@@ -142,7 +142,8 @@ export class StdioPeer implements Peer {
   }
 
   /** Takes one value that was read. */
-  take(value: unknown, bytes: number): void {
+  take(read: unknown, bytes: number): void {
+    const value = isBody(read) ? exactly(read) : read
     if (!isBody(value)) {
       this.#options.onDrop('not a message')
       // Its asker need not wait for more.

@@ -142,6 +142,18 @@ describe('four eyes', () => {
     assert.equal((await approvals.settle(approval.id, 'approve', BOB)).status, 'approved')
   })
 
+  test('are not one person who comes by two ways', async () => {
+    const { approvals } = aWorld({ fourEyes: true })
+    const { approval } = await approvals.request(CALL, ASKING)
+    await approvals.settle(approval.id, 'approve', ALICE)
+    for (const again of [
+      { name: 'cli:alice', subject: 'alice' },
+      { name: 'local#admin:Staff|alice', subject: 'admin:Staff|alice', aliases: ['Staff|alice', 'alice'] },
+    ])
+      await assert.rejects(approvals.settle(approval.id, 'approve', again), { code: 'FAULT_APPROVAL' })
+    assert.equal((await approvals.settle(approval.id, 'approve', BOB)).status, 'approved')
+  })
+
   test('see a no of the one who asks: what is not wanted any more is not done', async () => {
     const { approvals } = aWorld({ fourEyes: true })
     const { approval } = await approvals.request(CALL, ASKING)

@@ -70,6 +70,26 @@ const STEPS: Readonly<Record<string, (world: World) => Promise<void>>> = {
     assert.equal(form.status, 401)
     assert.equal(JSON.stringify(await house.events()).includes(key), false)
   },
+  'a credential that stands where a name belongs is not written down': async ({ call, key, url, house }) => {
+    const mine = { 'x-api-key': key }
+    await call(
+      'echo',
+      { ...mine, 'user-agent': SECRET },
+      { arguments: { [SECRET]: 1, message: 'hi', url: 'x', [`path ${SECRET}`]: '../../x' } },
+    )
+    await call(SECRET, mine)
+    await post(url, 'resources/read', { uri: `https://files.example.com/a?api_key=${SECRET}` }, mine)
+    await post(url, SECRET, {}, mine)
+
+    const events = await house.events()
+    const text = JSON.stringify(events)
+    assert.ok(!text.includes(SECRET))
+    const named = events.filter(({ type, resource }) => type === 'call.ended' && resource?.name.includes('[redacted:secret]') === true)
+    assert.deepEqual(
+      named.map(({ resource }) => resource?.kind),
+      ['tool', 'resource'],
+    )
+  },
   'what we sealed, named or signed ourselves opens nothing: a state, a session, the id of a key, a seal of the journal': async ({
     call,
     key,

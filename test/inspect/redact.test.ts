@@ -107,14 +107,23 @@ test('two names that become one stay two', () => {
   assert.deepEqual(left?.result?.['structuredContent'], { '[redacted:secret]': 1, '[redacted:secret]#2': 2 })
 })
 
-test('a value that is a secret only by its name is taken out, beside its name and in a pair of name and value', () => {
+test('a value that is a secret only by its name is taken out, beside its name, in a pair of name and value, and in an object of that name', () => {
   const left = redact(
-    bodyOf({ structuredContent: { db: { password: 'hunter2!x' }, env: [{ name: 'API_TOKEN', value: 'kQ9xW4mN8bT1rY6u' }] } }),
+    bodyOf({
+      structuredContent: {
+        db: { password: 'hunter2!x' },
+        env: [{ name: 'API_TOKEN', value: 'kQ9xW4mN8bT1rY6u' }],
+        apiKey: { value: 'kQ9xW4mN8bT1rY6u' },
+        color: { value: 'kQ9xW4mN8bT1rY6u' },
+      },
+    }),
   )
 
   assert.deepEqual(left?.result?.['structuredContent'], {
     db: { password: '[redacted:secret]' },
     env: [{ name: 'API_TOKEN', value: '[redacted:secret]' }],
+    apiKey: { value: '[redacted:secret]' },
+    color: { value: 'kQ9xW4mN8bT1rY6u' },
   })
 })
 

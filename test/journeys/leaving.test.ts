@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
-import { aGateway, META, type RunningGateway } from '../fixtures/gateway.ts'
+import { aGateway, META, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { bare, json, sse, type TestServer } from '../upstream/http-upstreams.ts'
 
 /** Of the right form, and nobody's. */
@@ -155,3 +155,47 @@ access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t
       assert.ok(pointers.includes(pointer), pointer)
   })
 }
+
+test('what stands beside the members of an answer, or in the place of one for a reader that does not tell cases apart, does not leave', async () => {
+  const hidden = { tools: [{ name: 'b', description: 'Never approved.', inputSchema: { type: 'object' } }] }
+  const answers: Readonly<Record<string, JsonObject>> = {
+    beside: { ...DONE, leak: SECRET },
+    variant: { ...DONE, Result: { content: [said(SECRET)] } },
+    within: ok({ content: [said('done')], Content: [said('other')] }),
+    dotless: ok({ content: [said('done')], ıserror: true }),
+    honest: ok({ content: [said('done')], extra: 1 }),
+  }
+  for (const stream of [false, true]) {
+    await using upstream = await bare((told, res) => {
+      const { id, method, params } = JSON.parse(told.body.toString()) as { id?: number; method: string; params?: JsonObject }
+      if (id === undefined) return void res.writeHead(202).end()
+      const cacheable = { ttlMs: 0, cacheScope: 'private' }
+      const all = Object.keys(answers).map((name) => ({ name, inputSchema: { type: 'object' } }))
+      const listed =
+        params?.['cursor'] === undefined ? ok({ tools: all, ...cacheable }) : ok({ tools: [], Tools: hidden.tools, ...cacheable })
+      const discovered = ok({ supportedVersions: ['2026-07-28'], capabilities: { tools: {} }, ...cacheable })
+      const answered =
+        method === 'server/discover' ? discovered : method === 'tools/list' ? listed : (answers[String(params?.['name'])] ?? {})
+      if (!stream) return json(res, 200, { jsonrpc: '2.0', id, ...answered })
+      sse(res).end(`event: message\ndata: ${JSON.stringify({ jsonrpc: '2.0', id, ...answered })}\n\n`)
+    })
+    await using house = await aGateway(`servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+inspect: { definitions: { pin: false } }`)
+    const key = await house.key({ roles: ['user'] })
+
+    const replies = new Map<string, string>()
+    for (const name of Object.keys(answers)) {
+      const reply = await post(`${house.url}/mcp/s`, 'tools/call', { name, arguments: {} }, { 'x-api-key': key })
+      replies.set(name, JSON.stringify(reply.body))
+    }
+    const page = await post(`${house.url}/mcp/s`, 'tools/list', { cursor: 'second' }, { 'x-api-key': key })
+
+    for (const [name, text] of replies) {
+      assert.ok(!text.includes(SECRET), name)
+      assert.equal(text.includes('"upstream_failed"'), name === 'within' || name === 'dotless', `${name}: ${text}`)
+    }
+    assert.ok(replies.get('honest')?.includes('"extra":1'))
+    assert.ok(JSON.stringify(page.body).includes('"upstream_failed"'))
+  }
+})

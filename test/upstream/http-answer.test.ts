@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { isMedia, isMessage, ownResponse, parseBytes } from '../../src/upstream/http-answer.ts'
+import { isMedia, messageOf, ownResponse, parseBytes } from '../../src/upstream/http-answer.ts'
 
 test('a media type is compared without its parameters and its case, and wholly', () => {
   for (const type of ['application/json', 'Application/JSON', 'application/json; charset=utf-8', 'application/json ;x'])
@@ -19,13 +19,13 @@ test('a media type is compared without its parameters and its case, and wholly',
 
 test('an error without an id is a message, a result without one is not', () => {
   const error = { code: -32600, message: 'x' }
-  assert.ok(isMessage({ jsonrpc: '2.0', error }))
-  assert.ok(isMessage({ jsonrpc: '2.0', id: null, error }))
-  assert.ok(!isMessage({ jsonrpc: '2.0', id: null, result: {} }))
-  assert.ok(!isMessage({ jsonrpc: '2.0', result: {} }))
-  assert.ok(!isMessage({ jsonrpc: '2.0', id: null, method: 'x' }))
-  assert.ok(!isMessage([]))
-  assert.ok(!isMessage(undefined))
+  assert.ok(messageOf({ jsonrpc: '2.0', error }))
+  assert.ok(messageOf({ jsonrpc: '2.0', id: null, error }))
+  assert.ok(!messageOf({ jsonrpc: '2.0', id: null, result: {} }))
+  assert.ok(!messageOf({ jsonrpc: '2.0', result: {} }))
+  assert.ok(!messageOf({ jsonrpc: '2.0', id: null, method: 'x' }))
+  assert.ok(!messageOf([]))
+  assert.ok(!messageOf(undefined))
 })
 
 test('a response is ours by its very id', () => {

@@ -44,6 +44,12 @@ const FLOW: readonly Mutant[] = [
   ]),
   ...rows('src/guard/create.ts', [
     {
+      name: 'credentials in the place of names are written down',
+      seenBy: ['gateway/attacks'],
+      from: '{ spools: true, tidy, ...options }',
+      to: '{ spools: true, ...options }',
+    },
+    {
       name: 'no flow is kept',
       seenBy: ['journeys/flow'],
       from: 'withFlow(line, { config, store, clock, isRead: () => law.readsFlow })',
