@@ -132,7 +132,7 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'the decision that let it through is not written',
       seenBy: ['journeys/approval'],
-      from: 'approved.decided(call, trail)',
+      from: 'approved.decided(call, known)',
       to: 'trail',
     },
     {
@@ -188,8 +188,8 @@ export const STEPS: readonly Mutant[] = [
     {
       name: "anybody's task is everybody's",
       seenBy: ['matrix/credentials'],
-      from: "call.resource.kind === 'task' ? Promise.resolve(charged).then(() => tasks.check(call, principal)) : charged",
-      to: 'charged',
+      from: 'inOrder(charged, tasks.check(call, principal))',
+      to: 'inOrder(charged)',
     },
     {
       name: 'nobody is told which argument does not fit',
