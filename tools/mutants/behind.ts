@@ -272,24 +272,4 @@ const IDENTITY: readonly Mutant[] = [
   ]),
 ]
 
-export const BEHIND: readonly Mutant[] = [...FLOW, ...APPROVAL, ...RELEASE, ...DEFINITIONS, ...ARGUMENTS, ...LIMITS, ...IDENTITY  ...rows('src/gateway/gathered.ts', [
-    {
-      name: "a task of another process is acknowledged by the name of the caller's",
-      seenBy: ['gateway/gathered'],
-      from: 'taskIds.filter((one) => tasks.includes(one))',
-      to: 'tasks.map(String)',
-    },
-    {
-      name: 'a replica that is asked for some tasks is asked for all',
-      seenBy: ['gateway/gathered'],
-      from: 'await homes.at(home, listenTo(call, stop, { taskIds }))',
-      to: 'await homes.at(home, call)',
-    },
-    {
-      name: 'replicas are listened to when nobody listens any more',
-      seenBy: ['gateway/gathered'],
-      from: '    leave()\n    call.signal.removeEventListener',
-      to: '    call.signal.removeEventListener',
-    },
-  ]),
-]
+export const BEHIND: readonly Mutant[] = [...FLOW, ...APPROVAL, ...RELEASE, ...DEFINITIONS, ...ARGUMENTS, ...LIMITS, ...IDENTITY]

@@ -1,7 +1,7 @@
-/** Who is taken for whom he was, until the store has answered: each of what keeps a wrong guess from being told or doing anything. */
+/** Many replicas: who is taken for whom he was until the store has answered, each of what keeps a wrong guess from being told or doing anything; tasks of many homes. */
 import { type Mutant, rows } from './rows.ts'
 
-export const PRESUMED: readonly Mutant[] = [
+export const REPLICAS: readonly Mutant[] = [
   ...rows('src/guard/recalled.ts', [
     {
       name: 'bad credentials are not counted',
@@ -84,6 +84,26 @@ export const PRESUMED: readonly Mutant[] = [
       seenBy: ['embed/tools'],
       from: 'await stations.settle(call)',
       to: '',
+    },
+  ]),
+  ...rows('src/gateway/gathered.ts', [
+    {
+      name: "a task of another process is acknowledged by the name of the caller's",
+      seenBy: ['gateway/gathered'],
+      from: 'taskIds.filter((one) => tasks.includes(one))',
+      to: 'tasks.map(String)',
+    },
+    {
+      name: 'a replica that is asked for some tasks is asked for all',
+      seenBy: ['gateway/gathered'],
+      from: 'await homes.at(home, listenTo(call, stop, { taskIds }))',
+      to: 'await homes.at(home, call)',
+    },
+    {
+      name: 'replicas are listened to when nobody listens any more',
+      seenBy: ['gateway/gathered'],
+      from: '    leave()\n    call.signal.removeEventListener',
+      to: '    call.signal.removeEventListener',
     },
   ]),
 ]
