@@ -16,18 +16,23 @@ const ack = (notifications: JsonObject): Message => ({
 const told = (taskId: string): Message => ({ body: { jsonrpc: '2.0', method: 'notifications/tasks', params: { _meta, taskId } } })
 const refused: Message = { body: { jsonrpc: '2.0', id: 'L1', error: { code: -32601, message: 'Method not found' } } }
 
+/** As replicas and relays give it: whoever waits for the next cannot be called off but by the signal. */
+async function* said(box: Mailbox): AsyncGenerator<Message> {
+  yield* box
+}
+
 /** Replicas by name, `here` among them: what each was asked to tell of, and its stream, which the test writes. */
 function aWorld(homes: Readonly<Record<string, string>>, notifications: JsonObject) {
   const asked = new Map<string, JsonObject>()
   const boxes = new Map<string, Mailbox>()
   const stop = new Stop()
   const call = aCall({ method: 'subscriptions/listen', requestId: 'L1', params: { notifications }, signal: stop })
-  const open = (name: string, { message, signal }: Call): Mailbox => {
+  const open = (name: string, { message, signal }: Call): AsyncIterable<Message> => {
     const box = new Mailbox()
     signal.addEventListener('abort', () => box.end(), { once: true })
     asked.set(name, (message.body.params?.['notifications'] ?? {}) as JsonObject)
     boxes.set(name, box)
-    return box
+    return said(box)
   }
   const stream = listenAtHomes(call, {
     homeOf: async (task) => homes[task],
@@ -35,10 +40,10 @@ function aWorld(homes: Readonly<Record<string, string>>, notifications: JsonObje
     here: (narrowed) => open('here', narrowed),
   })
   /** The first that is told, once every replica has said what it has to say. */
-  const begin = async (said: Readonly<Record<string, Message>>): Promise<Message | undefined> => {
+  const begin = async (answers: Readonly<Record<string, Message>>): Promise<Message | undefined> => {
     const first = stream.next()
-    while (Object.keys(said).some((name) => !boxes.has(name))) await new Promise((resolve) => setImmediate(resolve))
-    for (const [name, message] of Object.entries(said)) boxes.get(name)?.push(message)
+    while (Object.keys(answers).some((name) => !boxes.has(name))) await new Promise((resolve) => setImmediate(resolve))
+    for (const [name, message] of Object.entries(answers)) boxes.get(name)?.push(message)
     return (await first).value ?? undefined
   }
   const box = (name: string): Mailbox => boxes.get(name) ?? assert.fail(name)

@@ -130,7 +130,9 @@ inspect: { definitions: { pin: false } }`,
       for (const tool of ['echo', 'wipe', 'unheard-of', 'locked']) {
         const caller = await make()
         assert.equal(await call(caller), 200)
-        time.wentBy += MINUTE_MS
+        // What needs a person is looked up again where it is not fresh, and there a wrong guess would end already.
+        if (tool === 'wipe') await post(`${house.url}/mcp/tools`, 'tools/list', {}, caller.headers)
+        else time.wentBy += MINUTE_MS
         await caller.end()
         const reached = upstream.seen.length
         assert.equal(await call(caller, tool), 'invalid_token', tool)
