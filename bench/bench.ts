@@ -12,6 +12,7 @@ import {
   showAsked,
   showHistory,
   showIssued,
+  showLone,
   showMemory,
   showRecognition,
   showRows,
@@ -158,7 +159,9 @@ async function watchReplicas(load: Load, report: Record<string, unknown>): Promi
       }
     }
     say(showAsked(asked))
-    report['replicas'] = { rows, asked }
+    const lone = await setting.lone(values.quick ? 3 : 9)
+    say(showLone(lone))
+    report['replicas'] = { rows, asked, lone }
   } finally {
     await setting.end()
   }

@@ -48,6 +48,12 @@ export interface Asked {
   readonly roundTrips: number
 }
 
+/** What Redis is asked for a call that is alone. */
+export function showLone(rows: readonly { readonly name: string; readonly commands: number; readonly roundTrips: number }[]): string {
+  const lines = rows.map(({ name, commands, roundTrips }) => [name, commands.toFixed(0), roundTrips.toFixed(0)])
+  return `\nWhat Redis is asked for a call that is alone, medians\n\n${table(['', 'commands', 'round trips'], lines)}\n`
+}
+
 /** How a server is started. */
 export interface Confined {
   readonly name: string

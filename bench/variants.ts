@@ -298,7 +298,7 @@ export function credentials(load: Load): Promise<Setting & { readonly issuing: I
   })
 }
 
-async function tokenFor({ url, resource, machine: { id, secret } }: Issuing): Promise<string> {
+export async function tokenFor({ url, resource, machine: { id, secret } }: Pick<Issuing, 'url' | 'resource' | 'machine'>): Promise<string> {
   const headers = { authorization: `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}` }
   const body = new URLSearchParams({ grant_type: 'client_credentials', resource })
   const said: unknown = await (await fetch(`${url}/token`, { method: 'POST', headers, body })).json()

@@ -8,7 +8,7 @@ import type { Principal } from './principal.ts'
 /** How a call ended. `would_deny`: permitted only because `profile: observe` is on. */
 export type Outcome = 'permitted' | 'would_deny' | 'denied' | 'failed' | 'cancelled'
 
-/** What happened. `call.ended` is the one decision record of a call; `call.begun` says that it was let through, `call.noted` what the server itself had to say of it. */
+/** What happened. `call.ended` is the one decision record of a call; `call.begun` says that it was let through, as far as could be told before the store had answered (where it had not, `call.ended` says what it said), `call.noted` what the server itself had to say of it. */
 export type EventType =
   | 'call.begun'
   | 'call.ended'

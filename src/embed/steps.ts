@@ -24,6 +24,8 @@ export function stepsOf(stations: Stations, powers: Powers, checks: Checks, anno
     const asking = await stations.enforce(decision, principal, call, findings, forward)
     const asked = matching(call.resource.name)
     if (call.method !== 'tools/call' || asked.length === 0) return asking
+    // A check is the author's code: it is asked about who it is, not about who it may be.
+    await stations.settle(call)
     const denial = await refusalOf(asked, { call, principal, powers })
     if (denial === undefined) return asking
     // What cannot be had by asking for more is not there.

@@ -74,11 +74,13 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
  * Who signed in elsewhere, or was vouched for, is there as long as their token: nobody tells us when they go.
  */
 function standingAt({ accounts, clients }: AuthorizationServer): (principal: Principal) => Promise<boolean> {
-  return async ({ subject, roles }) => {
+  return async ({ subject, roles, client }) => {
     if (subject.includes(FOREIGN)) return true
-    const now = await accounts.find(subject)
-    // No user: a client that got the token for itself (RFC 9068 §2.2), perhaps exchanged since by another one.
-    return now === undefined ? clients.has(subject) : roles.every((role) => now.roles.includes(role))
+    // Where it is most likely a client that got the token for itself (RFC 9068 §2.2), both are asked at once.
+    const has = client === subject ? clients.has(subject) : undefined
+    const [now] = await Promise.all([accounts.find(subject), has])
+    // No user: such a client, perhaps exchanged since by another one.
+    return now === undefined ? (has ?? clients.has(subject)) : roles.every((role) => now.roles.includes(role))
   }
 }
 

@@ -43,6 +43,8 @@ export interface GatewayOptions {
   readonly onFault: (fault: Fault) => void
   /** Default: the machine's. */
   readonly clock?: Clock
+  /** Milliseconds that only ever go forward; those of the process unless told. */
+  readonly steady?: Clock
 }
 
 export interface Gateway {
@@ -69,8 +71,9 @@ export interface Endpoints {
 
 /** @throws Fault when the house cannot be opened: then nothing starts. */
 export function createGateway(config: Config, options: GatewayOptions): Gateway {
-  const { onFault, clock } = options
-  const house = openHouse(config, { node: config.node ?? 'gateway', onFault, ...(clock === undefined ? {} : { clock }) })
+  const { onFault, clock, steady } = options
+  const clocks = { ...(clock === undefined ? {} : { clock }), ...(steady === undefined ? {} : { steady }) }
+  const house = openHouse(config, { node: config.node ?? 'gateway', onFault, ...clocks })
   return new RunningGateway(house, options)
 }
 

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import { Agent, request } from 'undici'
 import type { PeerConfig } from '../config/config.ts'
 import type { Call, Message } from '../core/call.ts'
-import { Denial } from '../core/denial.ts'
+import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
@@ -14,12 +14,30 @@ import { createSeal, type Seal } from '../core/seal.ts'
 import { abortSignalOf, Stop } from '../core/signal.ts'
 import { readBody } from '../face/intake.ts'
 import type { Relay } from '../face/relay.ts'
+import { isWaiting } from '../face/streams.ts'
 import type { House } from '../guard/create.ts'
 import { taskOf } from '../guard/tasks.ts'
 import { type Listener, listen } from '../net/serve.ts'
 import { KEYS } from '../store/keys.ts'
 import { remember } from '../trust/remember.ts'
-import { callOf, type Errand, readErrand, readStep, textOf, urlOf, writeDenial, writeEnd, writeErrand, writeMessage } from './peer-wire.ts'
+import { type Homes, listenAtHomes, listenedTasks } from './gathered.ts'
+import {
+  AGAIN,
+  callOf,
+  type Errand,
+  GONE,
+  type Gone,
+  homeOf,
+  isUnreached,
+  readErrand,
+  readStep,
+  textOf,
+  urlOf,
+  writeDenial,
+  writeEnd,
+  writeErrand,
+  writeMessage,
+} from './peer-wire.ts'
 
 /** 64 random bits: no two replicas have one. */
 const ID_BYTES = 8
@@ -62,6 +80,8 @@ class RunningPeers implements Peers {
   readonly #seal: Seal
   readonly #relays = new Map<string, Relay>()
   readonly #nonces = new Map<string, true>()
+  /** Those that wait for events here, for other replicas. */
+  readonly #waiting = new Set<Stop>()
   readonly #agent = new Agent({ connect: { timeout: CONNECT_MS }, headersTimeout: 0, bodyTimeout: 0 })
   #listener: Listener | undefined
   #beat: NodeJS.Timeout | undefined
@@ -94,7 +114,11 @@ class RunningPeers implements Peers {
     return (call, principal, stop, req) => {
       const { home, call: plain } = homeOf(call)
       const here = (): AsyncIterable<Message> => this.#named(call, relay(plain, principal, stop, req))
-      if (keepsTasks && call.origin.era === 'modern' && call.resource.kind === 'task') return this.#whereTaskIs(call, principal, here)
+      if (keepsTasks && call.origin.era === 'modern') {
+        if (call.resource.kind === 'task') return this.#whereTaskIs(call, principal, here)
+        if (listenedTasks(call).length > 0)
+          return this.#whereTasksAre(call, principal, (asked, until) => this.#named(asked, relay(asked, principal, until, req)))
+      }
       if (home === undefined || home === this.#id) return here()
       return this.#elsewhere(home, call, principal, here)
     }
@@ -103,6 +127,8 @@ class RunningPeers implements Peers {
   async close(graceMs: number): Promise<void> {
     clearInterval(this.#beat)
     await this.#house.store.take(KEYS.replica(this.#id)).catch(() => undefined)
+    // They are told that it is over, and listen where there is still somebody.
+    for (const stop of this.#waiting) stop.abort()
     await this.#listener?.close(graceMs)
     await this.#agent.destroy()
   }
@@ -120,8 +146,7 @@ class RunningPeers implements Peers {
 
   /** A session ends with its replica. A question does not have to: a server that keeps nothing answers on any replica. */
   async *#elsewhere(home: string, call: Call, principal: Principal, here: () => AsyncIterable<Message>): AsyncGenerator<Message> {
-    const url = urlOf(await this.#house.store.get(KEYS.replica(home)))
-    const answer = url === undefined ? undefined : await this.#send(url, home, call, principal)
+    const answer = await this.#at(home, call, principal)
     if (answer !== undefined) yield* answer
     else if (call.session === undefined) yield* here()
     else throw new Denial('no_session', { detail: `the replica of this session is gone: ${home}` })
@@ -132,10 +157,21 @@ class RunningPeers implements Peers {
     const { server, name } = call.resource
     const home = await this.#house.store.get(KEYS.taskHome(server, name))
     if (typeof home !== 'string' || home === this.#id) return yield* here()
-    const url = urlOf(await this.#house.store.get(KEYS.replica(home)))
-    const answer = url === undefined ? undefined : await this.#send(url, home, call, principal)
+    const answer = await this.#at(home, call, principal)
     if (answer === undefined) throw new Denial('not_found', { detail: `the replica of this task is gone: ${home}` })
     yield* answer
+  }
+
+  #whereTasksAre(call: Call, principal: Principal, here: Homes['here']): AsyncIterable<Message> {
+    const { server } = call.resource
+    return listenAtHomes(call, {
+      here,
+      homeOf: async (task) => {
+        const home = await this.#house.store.get(KEYS.taskHome(server, task))
+        return typeof home === 'string' && home !== this.#id ? home : undefined
+      },
+      at: (home, asked) => this.#at(home, asked, principal),
+    })
   }
 
   async #keep({ resource: { server } }: Call, result: JsonObject): Promise<void> {
@@ -145,7 +181,9 @@ class RunningPeers implements Peers {
   }
 
   /** @returns undefined when nobody was reached: then nothing was done. */
-  async #send(url: string, home: string, call: Call, principal: Principal): Promise<AsyncIterable<Message> | undefined> {
+  async #at(home: string, call: Call, principal: Principal): Promise<AsyncIterable<Message> | undefined> {
+    const url = urlOf(await this.#house.store.get(KEYS.replica(home)))
+    if (url === undefined) return undefined
     const { signal, message, flaw: _flaw, ...rest } = call
     const nonce = randomBytes(NONCE_BYTES).toString('base64url')
     const errand: Errand = { call: rest, message: textOf(message), principal, at: this.#house.clock(), nonce }
@@ -156,7 +194,7 @@ class RunningPeers implements Peers {
         dispatcher: this.#agent,
         signal: abortSignalOf(signal),
       })
-      if (answer.statusCode === 200) return this.#read(answer.body, nonce)
+      if (answer.statusCode === 200) return this.#read(answer.body, nonce, isWaiting(call) ? AGAIN : GONE)
       await answer.body.dump()
       throw new Denial('unavailable', { detail: `replica ${home} answers ${answer.statusCode}: does it have the same key file and time?` })
     } catch (error) {
@@ -165,7 +203,7 @@ class RunningPeers implements Peers {
     }
   }
 
-  async *#read(body: Readable, nonce: string): AsyncGenerator<Message> {
+  async *#read(body: Readable, nonce: string, gone: Gone): AsyncGenerator<Message> {
     let index = 0
     try {
       for await (const line of createInterface({ input: body, crlfDelay: Number.POSITIVE_INFINITY })) {
@@ -173,11 +211,13 @@ class RunningPeers implements Peers {
         if (message === undefined) return
         yield message
       }
+    } catch (error) {
+      throw error instanceof Denial || error instanceof Fault ? error : new Denial(...gone)
     } finally {
       // Whoever stops listening lets the other side know.
       body.destroy()
     }
-    throw new Denial('upstream_failed', { detail: 'the replica that holds the session went away' })
+    throw new Denial(...gone)
   }
 
   /** Walked down the line by who sends it: here it is done. */
@@ -219,15 +259,18 @@ class RunningPeers implements Peers {
     let index = 0
     try {
       const { call } = homeOf(callOf(errand, stop))
+      if (isWaiting(call)) this.#waiting.add(stop)
       const relay = this.#relays.get(call.resource.server)
       if (relay === undefined) throw new Denial('no_session', { detail: `this replica has no server ${call.resource.server}` })
       for await (const message of this.#named(call, relay(call, principal, stop))) {
         if (!res.write(writeMessage(this.#seal, nonce, index++, message))) await drained(res)
-        if (stop.aborted) return
+        if (res.destroyed) return
       }
       res.end(writeEnd(this.#seal, nonce, index))
     } catch (error) {
       res.end(writeDenial(this.#seal, nonce, index, Denial.from(error)))
+    } finally {
+      this.#waiting.delete(stop)
     }
   }
 
@@ -237,33 +280,6 @@ class RunningPeers implements Peers {
     if (this.#nonces.has(nonce)) throw new Denial('forbidden', { detail: 'an errand that was done' })
     remember(this.#nonces, nonce, true, NONCES_MAX)
   }
-}
-
-const SESSION_HOME = /\.([0-9a-f]{16})$/
-const STATE_HOME = /^([0-9a-f]{16})\.(.*)$/s
-
-/** Where a call belongs, and the call as its server is to see it. */
-function homeOf(call: Call): { readonly home: string | undefined; readonly call: Call } {
-  if (call.origin.era === 'legacy') {
-    return { home: call.method === 'initialize' ? undefined : SESSION_HOME.exec(call.session ?? '')?.[1], call }
-  }
-  const { params } = call.message.body
-  const state = params?.['requestState']
-  const [, home, theirs] = typeof state === 'string' ? (STATE_HOME.exec(state) ?? []) : []
-  if (home === undefined) return { home, call }
-  return { home, call: { ...call, message: { body: { ...call.message.body, params: { ...params, requestState: theirs } } } } }
-}
-
-/** Nothing was sent. */
-function isUnreached(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return (
-    code === 'ECONNREFUSED' ||
-    code === 'UND_ERR_CONNECT_TIMEOUT' ||
-    code === 'EHOSTUNREACH' ||
-    code === 'ENETUNREACH' ||
-    code === 'ENOTFOUND'
-  )
 }
 
 function drained(res: ServerResponse): Promise<void> {

@@ -9,7 +9,7 @@ import type { JsonObject } from '../core/json.ts'
 import type { Credential, Principal } from '../core/principal.ts'
 import { createKeyedHash, type Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
-import { createAuthenticator } from '../identity/authenticate.ts'
+import { createAuthenticator, createPresume } from '../identity/authenticate.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import { Limits } from '../limit/limits.ts'
 import { type Clients, createClients } from '../net/client.ts'
@@ -89,7 +89,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     authenticate,
     law,
     limits,
-    recall: config.redis === undefined ? undefined : (options.steady ?? (() => performance.now())),
+    presume: config.redis === undefined ? undefined : createPresume(schemes),
     pageOf: people.pageOf,
     notify: people.notify,
   })

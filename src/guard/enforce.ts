@@ -1,6 +1,7 @@
 /** The law is obeyed: what it permits is charged, what it forbids is told, and what lacks only a word is asked for it. */
 import type { Decision } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
+import { inOrder } from '../core/order.ts'
 import type { Approved, Said } from './approved.ts'
 import type { Asking } from './asking.ts'
 import type { Stations } from './guard.ts'
@@ -26,14 +27,17 @@ export function createEnforce(
   return (decision, principal, call, findings, forward) => {
     const charge = (final: Decision): undefined | Promise<void> => {
       const charged = meter.charge(call, principal, final)
-      return call.resource.kind === 'task' ? Promise.resolve(charged).then(() => tasks.check(call, principal)) : charged
+      return call.resource.kind === 'task' ? inOrder(charged, tasks.check(call, principal)) : charged
     }
-    if (decision.effect === 'permit' || observing) return charge(decision)
+    if (decision.effect === 'permit' || observing) {
+      const charged = charge(decision)
+      return charged && recall.owe(call, charged)
+    }
     const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
     if (told instanceof Denial) throw told
     if (!lacksWord(told)) throw refusal(told, call, isVisible(principal, call.action, call.resource, findings))
     const decide = (said: Said): Decision => weigh(principal, call, findings, said)
     const wanting = { decision: told, principal, call, forward, decide, charge }
-    return recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)
+    return recall.settle(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)
   }
 }

@@ -60,7 +60,10 @@ export function withFlow(stations: Stations, { config: { flow: config, authentic
       const { writes } = placeOf(call.resource)
       const labels = writes.length === 0 ? [] : trail.findings.flatMap(labelIn)
       if (labels.length === 0) return stations.begin(call, trail)
-      return Promise.all(writes.map((one) => record.add(storeOf(one), labels, one.rememberMs))).then(() => stations.begin(call, trail))
+      const add = (): Promise<unknown> => Promise.all(writes.map((one) => record.add(storeOf(one), labels, one.rememberMs)))
+      return Promise.resolve(stations.settle(call))
+        .then(add)
+        .then(() => stations.begin(call, trail))
     },
     release: (message, principal, call) => {
       const released = stations.release(message, principal, call)

@@ -42,6 +42,12 @@ export interface Stations {
   decide(principal: Principal, call: Call, findings: readonly Finding[]): Decision
   /** Answers what the person at the client is asked, where it is up to them; nothing is done before that has ended. */
   enforce(decision: Decision, principal: Principal, call: Call, findings: readonly Finding[], forward: Forward): Asking | Promise<Asking>
+  /**
+   * What was put off until the store has answered: whether the caller is who he was taken for, and whether the call is paid for. Nothing is
+   * told or done before. Asked again it answers the same; undefined where there is nothing to wait for.
+   * @throws Denial (rejects)
+   */
+  settle(call: Call): undefined | Promise<void>
   /** What of the call may be asked, where a part of it may not: the call itself, or a narrower one. */
   narrow(call: Call, principal: Principal): Call | Promise<Call>
   begin(call: Call, trail: Trail): Promise<void>
@@ -83,9 +89,19 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     }
     if (call.message.body.id === undefined || call.method === '$stream') trail.answered ??= 'ok'
   } catch (error) {
-    trail.denial = Denial.from(error)
+    trail.denial = await refusalOf(house, call, error) // who is not who they seemed is told that
     throw trail.denial
   } finally {
     await house.end(call, trail) // always, however it ended
+  }
+}
+
+/** What a call is refused with: first what was put off of it. */
+async function refusalOf(house: Stations, call: Call, error: unknown): Promise<Denial> {
+  try {
+    await house.settle(call)
+    return Denial.from(error)
+  } catch (earlier) {
+    return Denial.from(earlier)
   }
 }

@@ -7,13 +7,21 @@ import type { Credential, Principal } from '../core/principal.ts'
 import type { Limits } from '../limit/limits.ts'
 import type { Budget } from './flow-budget.ts'
 
-type Identify = (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
+export type Identify = (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
+
+type Asked<T> = (credentials: readonly Credential[], call: Call) => T | Promise<T>
+
+/** Who counts bad credentials. */
+export interface Guessing {
+  readonly limits: Pick<Limits, 'failed' | 'isGuessed' | 'checkCredential'>
+  readonly keyIdOf: KeyIdOf
+}
 
 /** The public id of the key that a credential means to be, undefined when it is no key. */
 export type KeyIdOf = (credential: Credential) => string | undefined
 
 /** Bad credentials are counted, and where there were too many the next one is not looked at. */
-export function countFailures(identify: Identify, limits: Limits, keyIdOf: KeyIdOf): Identify {
+export function countFailures<T>(identify: Asked<T>, { limits, keyIdOf }: Guessing): Asked<T> {
   return (credentials, call) => {
     const { address } = call.origin
     const [credential] = credentials

@@ -1,83 +1,96 @@
-/** Where the store is elsewhere: who called a moment ago is asked about anew on the same way as the call's first record, not on one of its own. */
+/** Where the store is elsewhere: what it has to say of a caller, and of what the call costs, comes on the same way as the call's first record, not on ones of its own. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Call } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import { inOrder } from '../core/order.ts'
 import type { Credential, Principal } from '../core/principal.ts'
-import { sha256 } from '../core/secret.ts'
-import type { Clock } from '../core/time.ts'
-import { remember } from '../trust/remember.ts'
-import type { KeyIdOf } from './limited.ts'
+import type { Presume, Presumed } from '../identity/authenticate.ts'
+import type { Trail } from './guard.ts'
+import { countFailures, type Guessing, type Identify } from './limited.ts'
 
-/** What the law is asked about is never older; before anything is done, it is known to be so still. */
-const RECALL_MS = 1_000
-const RECALLED_MAX = 10_000
+/** The next call is judged by what is. */
+const CHANGED_WAIT_MS = 1_000
 
-type Identify = (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
-
-export interface RecallParts {
+export interface RecallParts extends Guessing {
   /** Asks the store. */
   readonly identify: Identify
-  readonly keyIdOf: KeyIdOf
-  /** Milliseconds that only ever go forward. */
-  readonly steady: Clock
-  /** Whether credentials are being guessed: then each is looked at first. */
-  readonly isGuessed: () => boolean
+  /** Absent where the store is so near that nothing is won: then nothing is put off. */
+  readonly presume?: Presume | undefined
 }
 
 export interface Recall {
   readonly identify: Identify
+  /** @returns what has to be waited for now; nothing where `settle` waits for it. */
+  owe(call: Call, charged: Promise<void>): Promise<void> | undefined
   /**
-   * Has to have answered before anything is done for the call: whether it is who it was taken for.
-   * @throws Denial (rejects) what `identify` would have thrown, or `unavailable` where the key was changed meanwhile
+   * Has to have answered before anything is told or done for the call: whether it is who it was taken for, and what it owes. Asked again it
+   * answers the same.
+   * @throws Denial (rejects) what `identify` would have thrown, `unavailable` where the key was changed meanwhile, or what was owed
    */
-  confirm(call: Call): Promise<void> | undefined
+  settle(call: Call): Promise<void> | undefined
+  /** The trail of a call as it is written down: of a caller who is not who he was taken for, nothing that was thought of him. */
+  known(call: Call, trail: Trail): Trail
   /** The call is over. */
   end(call: Call): void
 }
 
-/** API keys alone: what else is presented is good for one server or one request. */
-export function createRecall({ identify, keyIdOf, steady, isGuessed }: RecallParts): Recall {
-  const recalled = new Map<string, { readonly principal: Principal; readonly at: number }>()
-  const unsure = new Map<string, { readonly principal: Principal; readonly ask: () => Promise<Principal> }>()
-  const asked = async (credentials: readonly Credential[], call: Call, digest: string): Promise<Principal> => {
-    const at = steady()
-    try {
-      const principal = await identify(credentials, call)
-      remember(recalled, digest, { principal, at }, RECALLED_MAX)
-      return principal
-    } catch (error) {
-      recalled.delete(digest)
-      throw error
-    }
+interface Open {
+  readonly known: Promise<void>
+  isAnother: boolean
+  owed?: Promise<void>
+}
+
+export function createRecall({ identify: ask, presume, ...guessing }: RecallParts): Recall {
+  const identify = countFailures(ask, guessing)
+  if (presume === undefined)
+    return { identify, owe: (_call, charged) => charged, settle: () => undefined, known: (_call, trail) => trail, end: () => undefined }
+  const open = new Map<string, Open>()
+  const presumed = countFailures(presume, guessing)
+  const take = ({ principal, confirmed }: Presumed, credentials: readonly Credential[], call: Call): Principal => {
+    if (confirmed === undefined) return principal
+    const counted = countFailures(() => confirmed, guessing)
+    const one: Open = { known: Promise.resolve(counted(credentials, call)).then((now) => checkSame(now, principal)), isAnother: false }
+    one.known.catch(() => {
+      one.isAnother = true
+    })
+    open.set(call.id, one)
+    return principal
   }
   return {
     identify: (credentials, call) => {
-      const [credential, another] = credentials
-      if (credential === undefined || another !== undefined || isGuessed() || keyIdOf(credential) === undefined)
-        return identify(credentials, call)
-      // Only what was presented the same way is the same: a key in another header may be refused for that.
-      const digest = sha256(`${credential.scheme} ${credential.flaw ?? ''} ${credential.secret.reveal()}`)
-      const known = recalled.get(digest)
-      if (known === undefined || steady() - known.at > RECALL_MS) return asked(credentials, call, digest)
-      unsure.set(call.id, { principal: known.principal, ask: () => asked(credentials, call, digest) })
-      return known.principal
+      // While credentials are being guessed each is looked at first.
+      const found = guessing.limits.isGuessed ? undefined : presumed(credentials, call)
+      if (found === undefined) return identify(credentials, call)
+      if (!(found instanceof Promise)) return take(found, credentials, call)
+      return found.then((one) => (one === undefined ? identify(credentials, call) : take(one, credentials, call)))
     },
-    confirm: (call) => {
-      const waiting = unsure.get(call.id)
-      if (waiting === undefined) return undefined
-      unsure.delete(call.id)
-      return waiting.ask().then((principal) => {
-        if (principal !== waiting.principal && !isDeepStrictEqual(principal, waiting.principal)) throw changed()
-      })
+    owe: (call, charged) => {
+      charged.catch(() => undefined)
+      const one = open.get(call.id)
+      if (one === undefined) open.set(call.id, { known: NOTHING, isAnother: false, owed: charged })
+      else one.owed = charged
+      return undefined
     },
-    end: (call) => void unsure.delete(call.id),
+    settle: (call) => {
+      const one = open.get(call.id)
+      return one && inOrder(one.known, one.owed)
+    },
+    known: (call, trail) => {
+      if (open.get(call.id)?.isAnother !== true) return trail
+      const { principal: _principal, decision: _decision, ...rest } = trail
+      return { ...rest, findings: [] }
+    },
+    end: (call) => void open.delete(call.id),
   }
 }
 
-/** What the law was asked about is no more; the next call is judged by what is. */
-function changed(): Denial {
-  return new Denial('unavailable', {
+const NOTHING = Promise.resolve()
+
+/** @throws Denial `unavailable`: what the law was asked about is no more. */
+function checkSame(now: Principal, principal: Principal): void {
+  if (now === principal || isDeepStrictEqual(now, principal)) return
+  throw new Denial('unavailable', {
     detail: 'the key was changed while the call was looked at',
-    remedies: [{ kind: 'wait', ms: RECALL_MS }],
+    remedies: [{ kind: 'wait', ms: CHANGED_WAIT_MS }],
   })
 }

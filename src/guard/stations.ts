@@ -5,8 +5,10 @@ import type { History } from '../audit/history.ts'
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
+import { inOrder } from '../core/order.ts'
 import { type Credential, nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
+import type { Presume } from '../identity/authenticate.ts'
 import type { Limits } from '../limit/limits.ts'
 import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
@@ -25,7 +27,7 @@ import type { Stations } from './guard.ts'
 import { checkHeld, withHeld } from './holds.ts'
 import { Inquiry } from './inquiry.ts'
 import { type Ask, createInspector, type InspectInput, type Inspector, type InspectorParts, lacksWord, type Screen } from './inspector.ts'
-import { countFailures, createMeter, type KeyIdOf } from './limited.ts'
+import { createMeter, type KeyIdOf } from './limited.ts'
 import { checkMirrors } from './mirrors.ts'
 import type { OutputSettings } from './outlet.ts'
 import { createQuestions } from './questions.ts'
@@ -46,8 +48,8 @@ export interface Parts {
   readonly history: History
   readonly limits: Limits
   readonly keyIdOf: KeyIdOf
-  /** Milliseconds that only ever go forward, where the store is elsewhere, so that a way to it is worth being spared. */
-  readonly recall?: Clock | undefined
+  /** Where the store is elsewhere, so that a way to it is worth being spared. */
+  readonly presume?: Presume | undefined
   readonly store: Store
   readonly seal: StateSeal
   readonly describe: Describe
@@ -90,7 +92,7 @@ export function createStations(parts: Parts): Stations {
   const asking = createAsking(parts)
   let underway = 0
   const declared = new Declared()
-  const recall = recallOf(parts)
+  const recall = createRecall({ ...parts, identify: parts.authenticate })
   const askTools = toolsAsker(parts, catalog, recall)
   const questions = createQuestions(seal, declared)
   const connecting = createConnecting(questions)
@@ -106,11 +108,12 @@ export function createStations(parts: Parts): Stations {
     inspect: withHeld(inspectorOf(parts, catalog, connecting, askTools, permitsOf(observing, asking)), parts.anomalies),
     decide: asking.weigh,
     enforce: createEnforce(observing, asking, { meter, tasks, approved, recall }),
+    settle: recall.settle,
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
       return tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)
     },
-    begin: (call, trail) => both(history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call))), recall.confirm(call)),
+    begin: (call, trail) => settled(recall.settle(call), history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call)))),
     direct: (call, principal, forward) => {
       if (approved.takes(call, principal)) return NO_MESSAGES
       const messages = forward(call, principal)
@@ -120,8 +123,9 @@ export function createStations(parts: Parts): Stations {
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)
+      const known = recall.known(call, trail)
       recall.end(call)
-      const ended = meter.record(call, endedEntry(call, approved.decided(call, trail), clock(), parts.describe))
+      const ended = meter.record(call, endedEntry(call, approved.decided(call, known), clock(), parts.describe))
       const written = history.write(withApproval(ended, approved.approvalOf(call, trail.denial)))
       const spent = approved.end(call, trail)
       return spent === undefined ? written : Promise.all([written, history.write(spent)]).then(() => undefined)
@@ -144,15 +148,9 @@ function withApproval(entry: Entry, approval: string | undefined): Entry {
   return approval === undefined ? entry : { ...entry, approval }
 }
 
-function recallOf({ authenticate, limits, keyIdOf, recall: steady }: Parts): Recall {
-  const identify = countFailures(authenticate, limits, keyIdOf)
-  if (steady === undefined) return { identify, confirm: () => undefined, end: () => undefined }
-  return createRecall({ identify, keyIdOf, steady, isGuessed: () => limits.isGuessed })
-}
-
-/** At once: it is one way to the store. */
-function both(written: Promise<void>, confirmed: Promise<void> | undefined): Promise<void> {
-  return confirmed === undefined ? written : Promise.all([written, confirmed]).then(() => undefined)
+/** At once: it is one way to the store. Who it is comes first, then what it owes. */
+function settled(known: Promise<void> | undefined, written: Promise<void>): Promise<void> {
+  return known === undefined ? written : inOrder(known, written)
 }
 
 /** Once for all who wait, and written down before. */
@@ -160,11 +158,12 @@ function toolsAsker({ history, withheld, clock, definitions }: Parts, catalog: C
   const begin = (call: Call, principal: Principal): Promise<void> => {
     const { server } = call.resource
     const resource = { kind: 'server', server, name: server } as const
-    const written = history.write({ type: 'tools.asked', call: call.id, resource, principal: nameOf(principal), by: 'gateway' })
-    return both(written, recall.confirm(call))
+    return history.write({ type: 'tools.asked', call: call.id, resource, principal: nameOf(principal), by: 'gateway' })
   }
   const inquiry = new Inquiry({ catalog, clock, begin, ...(definitions === undefined ? {} : { definitions }) })
-  return (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(withheld.narrow(asked), who))
+  const ask: Ask = (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(withheld.narrow(asked), who))
+  // Others of that name wait for the same answer, with credentials of their own.
+  return (call, principal, forward) => recall.settle(call)?.then(() => ask(call, principal, forward)) ?? ask(call, principal, forward)
 }
 
 function inspectorOf(

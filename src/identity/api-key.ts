@@ -8,7 +8,7 @@ import { isEqual, keyedHash, Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
-import type { Scheme } from './authenticate.ts'
+import type { Presumed, Scheme } from './authenticate.ts'
 import { type KeyRecord, type KeyView, principalOf, readRecord, readUse, viewOf, writeRecord } from './key-record.ts'
 import { isKeyLike, type KeyText, mintId, mintSecret, parseKey, writeKey } from './key-text.ts'
 import { KeyUses } from './key-use.ts'
@@ -143,12 +143,19 @@ export class ApiKeys implements Scheme {
 
   /** Not mine: undefined. @throws Denial `invalid_token`, the same to the caller whatever is wrong. */
   authenticate(credential: Credential): Promise<Principal> | undefined {
-    const text = credential.secret.reveal()
-    if (credential.scheme !== 'api-key' && !isKeyLike(this.#options.prefix, text)) return undefined
-    // Refused here, or a later scheme would show the key to whoever it asks about tokens.
-    if (credential.scheme === 'dpop') throw refused('an API key was presented as a bound token')
+    const text = this.#textOf(credential)
+    if (text === undefined) return undefined
     const proved = this.#proved.get(sha256(text))
     return proved === undefined ? this.#recognise(text) : this.#recogniseAgain(proved, text)
+  }
+
+  /** Whose key it was when it was found good last; its record is being read. @throws Denial `invalid_token` */
+  presume(credential: Credential): Promise<Presumed> | Presumed | undefined {
+    const text = this.#textOf(credential)
+    if (text === undefined) return undefined
+    const proved = this.#proved.get(sha256(text))
+    if (proved === undefined) return this.#recognise(text).then((principal) => ({ principal }))
+    return { principal: proved.principal, confirmed: this.#recogniseAgain(proved, text) }
   }
 
   /** The id of the key that a credential means to be, whether there is one or not. Nothing is looked up. */
@@ -159,6 +166,15 @@ export class ApiKeys implements Scheme {
   /** Writes the counts that wait. Never rejects. */
   flush(): Promise<void> {
     return this.#uses.flush()
+  }
+
+  /** Undefined when it means to be no key. */
+  #textOf({ scheme, secret }: Credential): string | undefined {
+    const text = secret.reveal()
+    if (scheme !== 'api-key' && !isKeyLike(this.#options.prefix, text)) return undefined
+    // Refused here, or a later scheme would show the key to whoever it asks about tokens.
+    if (scheme === 'dpop') throw refused('an API key was presented as a bound token')
+    return text
   }
 
   async #recognise(text: string): Promise<Principal> {
@@ -173,8 +189,14 @@ export class ApiKeys implements Scheme {
   /** The record is read each time; only what was made of the very same version of it is used again. */
   async #recogniseAgain(proved: Remembered, text: string): Promise<Principal> {
     const { id, version, hash, principal } = proved
-    const record = this.#read(await this.#options.store.get(KEYS.keyRecord(id)), id)
-    return record.version === version && record.hash === hash ? this.#admit(record, principal) : this.#recognise(text)
+    try {
+      const record = this.#read(await this.#options.store.get(KEYS.keyRecord(id)), id)
+      return record.version === version && record.hash === hash ? this.#admit(record, principal) : await this.#recognise(text)
+    } catch (error) {
+      // Who was refused is presumed to be nobody, and looked at whole.
+      if (error instanceof Denial) this.#proved.delete(sha256(text))
+      throw error
+    }
   }
 
   /** The key is the right one; is it still good? */

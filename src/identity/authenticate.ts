@@ -10,7 +10,24 @@ export interface Scheme {
    * @throws Denial `invalid_token` when it is of my kind and not good: then no other scheme is asked.
    */
   authenticate(credential: Credential, call: Call): Promise<Principal | undefined> | Principal | undefined
+  /**
+   * `authenticate` in two steps, for a credential that was good the last time, however long ago: who it was then, and whether it still is, which
+   * the store is asked at once. What can be told without the store is told in the first.
+   * @throws Denial `invalid_token` as `authenticate` does.
+   */
+  presume?(credential: Credential, call: Call): Promise<Presumed | undefined> | Presumed | undefined
 }
+
+export interface Presumed {
+  readonly principal: Principal
+  /**
+   * Who it is now; rejects with what `authenticate` would have refused with. Nothing may be told or done before. Absent for a credential that
+   * was not known to be good, and is.
+   */
+  readonly confirmed?: Promise<Principal>
+}
+
+export type Presume = (credentials: readonly Credential[], call: Call) => Promise<Presumed | undefined> | Presumed | undefined
 
 export interface AuthenticateOptions {
   /** Who a call without a credential is. Absent: such a call is refused. */
@@ -30,6 +47,21 @@ export function createAuthenticator(schemes: readonly Scheme[], { anonymous }: A
     if (credential !== undefined)
       return ask(schemes, 0, credential, call) ?? nobody ?? unauthenticated('the certificate says nothing of who it is')
     return nobody ?? unauthenticated('no credential was presented')
+  }
+}
+
+/** The same schemes in the same order, for a credential that came alone and whole. Undefined: the authenticator has to be asked. */
+export function createPresume(schemes: readonly Scheme[]): Presume {
+  return (credentials, call) => {
+    const [credential, another] = credentials
+    if (credential === undefined || another !== undefined || credential.flaw !== undefined) return undefined
+    for (const scheme of schemes) {
+      // One that presumes nothing may yet say that it is its own: then no later one is shown it.
+      if (scheme.presume === undefined) return undefined
+      const presumed = scheme.presume(credential, call)
+      if (presumed !== undefined) return presumed
+    }
+    return undefined
   }
 }
 

@@ -1,11 +1,14 @@
 /** Access tokens as a way to tell who somebody is: JWTs of trusted issuers, opaque ones by introspection, and proof of possession where they ask for it. */
 import type { Call } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
 import type { JsonObject } from '../core/json.ts'
+import { inOrder } from '../core/order.ts'
 import type { Credential, Principal } from '../core/principal.ts'
 import { type Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import type { Proofs } from '../trust/proof.ts'
-import type { Scheme } from './authenticate.ts'
+import { remember } from '../trust/remember.ts'
+import type { Presumed, Scheme } from './authenticate.ts'
 import { checkIntrospection } from './bearer-opaque.ts'
 import { type KnownToken, KnownTokens, knownToken, type TokenIssuer } from './bearer-token.ts'
 import { isJwtLike, outlived, parseJwt, refused, TOKEN_MAX_CHARS } from './jwt.ts'
@@ -25,6 +28,7 @@ export interface BearerOptions {
 
 /** How long a token is believed before its signature is looked at again: what an issuer withdrew without a word is used no longer. */
 const REMEMBERED_MS = 300_000
+const STOOD_MAX = 10_000
 /** A credential of the schemes Bearer and DPoP (RFC 6750 §2.1, RFC 9449 §7.1). */
 const TOKEN68 = /^[A-Za-z0-9._~+/-]+=*$/
 
@@ -38,6 +42,8 @@ export class Bearer implements Scheme {
   /** What was made of an answer of the issuer's. */
   readonly #answered = new WeakMap<JsonObject, KnownToken>()
   readonly #tokenOf = new WeakMap<Principal, KnownToken>()
+  /** Tokens that were not revoked when the store was asked last, by where they would be found revoked. */
+  readonly #stood = new Map<string, true>()
   /** Reached with the very principal that came of it, and gone with that. */
   readonly #presented = new WeakMap<Principal, Secret>()
 
@@ -60,6 +66,16 @@ export class Bearer implements Scheme {
     return text === '' ? undefined : this.#admit(text, credential, call)
   }
 
+  /**
+   * Who a token speaks for that stood the last time. All that it says itself is looked at first; whether it was revoked, the store is being
+   * asked. Nobody is presumed who presents a proof: one that was overheard would be charged to whom it was heard from.
+   */
+  presume(credential: Credential, call: Call): Promise<Presumed> | undefined {
+    if (credential.scheme !== 'bearer') return undefined
+    const text = credential.secret.reveal()
+    return text === '' ? undefined : this.#presume(text, credential, call)
+  }
+
   /** The token that a principal came with, where tokens are kept. Never to be written down. */
   presentedBy(principal: Principal): Secret | undefined {
     return this.#presented.get(principal)
@@ -80,19 +96,41 @@ export class Bearer implements Scheme {
 
   async #admit(text: string, credential: Credential, call: Call): Promise<Principal> {
     const token = await this.#tokenFor(text)
-    const urls = this.#options.audiencesOf(call.resource.server)
-    if (!token.isForAll && !token.audiences.some((audience) => urls.includes(audience))) throw outlived('the token is for another audience')
-    const proved = this.#prove(token, text, credential, call, urls)
-    if (proved !== undefined) await proved
-    await this.#checkStanding(token)
-    if (this.#options.keepsPresented === true) this.#presented.set(token.principal, credential.secret)
+    await this.#letIn(token, text, credential, call)
     return token.principal
   }
 
+  async #presume(text: string, credential: Credential, call: Call): Promise<Presumed> {
+    const token = await this.#tokenFor(text)
+    const { principal } = token
+    const confirmed = this.#letIn(token, text, credential, call).then(() => principal)
+    if (this.#stood.has(placeOf(token))) return { principal, confirmed }
+    await confirmed
+    return { principal }
+  }
+
+  /** What is not the store's to say is told at once. */
+  #letIn(token: KnownToken, text: string, credential: Credential, call: Call): Promise<void> {
+    const urls = this.#options.audiencesOf(call.resource.server)
+    if (!token.isForAll && !token.audiences.some((audience) => urls.includes(audience))) throw outlived('the token is for another audience')
+    const proved = this.#prove(token, text, credential, call, urls)
+    if (this.#options.keepsPresented === true) this.#presented.set(token.principal, credential.secret)
+    // Both at once: each is a way to the store. What is wrong with the proof is told first: only that the caller can mend.
+    const standing = this.#checkStanding(token)
+    return proved === undefined ? standing : inOrder(proved, standing)
+  }
+
   /** Asked at every call: a token may have been revoked since, and who it speaks for may have been disabled or have lost a role. */
-  async #checkStanding({ revocation, issuer, principal }: KnownToken): Promise<void> {
-    const [stands = true] = await Promise.all([issuer.stands?.(principal), this.#options.revocations.check(revocation)])
-    if (!stands) throw outlived('who the token speaks for is no longer what it says')
+  async #checkStanding(token: KnownToken): Promise<void> {
+    const { revocation, issuer, principal } = token
+    try {
+      const [stands = true] = await Promise.all([issuer.stands?.(principal), this.#options.revocations.check(revocation)])
+      if (!stands) throw outlived('who the token speaks for is no longer what it says')
+      remember(this.#stood, placeOf(token), true, STOOD_MAX)
+    } catch (error) {
+      if (error instanceof Denial) this.#stood.delete(placeOf(token))
+      throw error
+    }
   }
 
   /** Whoever presents a bound token must hold what it is bound to (RFC 9449 §7.1, RFC 8705 §3). */
@@ -154,6 +192,11 @@ export class Bearer implements Scheme {
     this.#tokenOf.set(token.principal, token)
     return token
   }
+}
+
+/** Where it would be found revoked by itself: no other token has the same. */
+function placeOf({ revocation: [own = ''] }: KnownToken): string {
+  return own
 }
 
 /** Requests without a body are asked under names of ours. */

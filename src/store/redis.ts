@@ -53,6 +53,7 @@ class RedisStore implements Store {
   readonly #logs: RedisLogs
   readonly #outbox: Outbox
   readonly #reads: GroupedReads
+  readonly #turn: Turn
   /** By what is read together: one MGET. */
   readonly #asked = new Map<string, { readonly keys: string[]; readonly found: Promise<readonly unknown[]> }>()
   readonly #groups = new Set<string>()
@@ -66,6 +67,7 @@ class RedisStore implements Store {
     this.#isCluster = settings.kind === 'cluster'
     this.#logs = new RedisLogs(this.#link, this.#keys)
     this.#outbox = new Outbox(this.#logs, { spool: options.spool, steady, onFault: options.onFault ?? (() => undefined) })
+    this.#turn = turn
     this.#reads = new GroupedReads(turn, (key) => this.#textOf(key))
   }
 
@@ -110,6 +112,8 @@ class RedisStore implements Store {
     for (const cell of cells) checkCell(cell)
     const [first, ...rest] = cells.map(({ key }) => this.#keys.cell(checkKey(key)))
     const words = cells.flatMap((cell) => [String(intervalUsOf(cell)), String(cell.burst), String(cell.cost)])
+    // Along with what else this turn asks and writes.
+    await new Promise<void>((resolve) => this.#turn.writes(resolve))
     const answer = await this.#link.run(
       CHARGE,
       [first ?? '', ...rest],

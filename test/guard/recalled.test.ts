@@ -1,78 +1,95 @@
-/** A key that called a moment ago is judged as it was known then, and asked about anew before anything is done. */
+/** Where the store is elsewhere, who was good the last time is judged as he was known then, and asked about anew before anything is told or done. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Denial } from '../../src/core/denial.ts'
 import type { Credential, Principal } from '../../src/core/principal.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createRecall } from '../../src/guard/recalled.ts'
+import type { Presumed } from '../../src/identity/authenticate.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 
 const KEY: readonly Credential[] = [{ scheme: 'api-key', secret: new Secret('mcp_key') }]
-const TOKEN: readonly Credential[] = [{ scheme: 'bearer', secret: new Secret('token') }]
 const ANN = aPrincipal({ subject: 'ann' })
+const REVOKED = new Denial('invalid_token', { detail: 'revoked' })
+const USED_UP = new Denial('rate_limited')
 
-function aRecall(answer: { now: Principal | Denial }) {
-  const world = { at: 0, asked: 0, isGuessed: false }
+function aRecall(now: Principal | Denial, presumes: (confirmed: Promise<Principal>) => Presumed | Promise<Presumed> | undefined) {
+  const world = { asked: 0, failed: 0, isGuessed: false }
+  const answer = (): Promise<Principal> => (now instanceof Denial ? Promise.reject(now) : Promise.resolve(now))
   const recall = createRecall({
     identify: () => {
       world.asked++
-      return answer.now instanceof Denial ? Promise.reject(answer.now) : Promise.resolve(answer.now)
+      return answer()
     },
-    keyIdOf: ({ scheme }) => (scheme === 'api-key' ? 'id' : undefined),
-    steady: () => world.at,
-    isGuessed: () => world.isGuessed,
+    presume: () => presumes(answer()),
+    keyIdOf: () => 'id',
+    limits: {
+      get isGuessed() {
+        return world.isGuessed
+      },
+      failed: () => world.failed++,
+      checkCredential: () => undefined,
+    },
   })
   return { world, recall }
 }
 
-test('who called within a second is known at once and asked about once a call, before anything is done', async () => {
-  const { world, recall } = aRecall({ now: ANN })
-  const [first, second, late] = [aCall(), aCall(), aCall()]
-  assert.equal(await recall.identify(KEY, first), ANN)
-  assert.equal(recall.confirm(first), undefined)
-  assert.equal(recall.identify(KEY, second), ANN)
-  assert.equal(world.asked, 1)
-  await recall.confirm(second)
-  assert.equal(recall.confirm(second), undefined)
-  assert.equal(world.asked, 2)
-  world.at = 1_001
-  assert.ok(recall.identify(KEY, late) instanceof Promise)
+const fromBefore = (confirmed: Promise<Principal>): Presumed => ({ principal: ANN, confirmed })
+const call = aCall({ origin: { ...aCall().origin, address: '192.0.2.1' } })
+
+test('who was good the last time is known at once, and asked about before anything is done', async () => {
+  const { world, recall } = aRecall(ANN, fromBefore)
+  assert.equal(recall.identify(KEY, call), ANN)
+  await recall.settle(call)
+  await recall.settle(call)
+  assert.deepEqual([recall.known(call, { findings: [], principal: ANN }).principal, world.asked, world.failed], [ANN, 0, 0])
+  recall.end(call)
+  assert.equal(recall.settle(call), undefined)
 })
 
-test('a key that was revoked meanwhile is refused as it always is, and known no more', async () => {
-  const answer: { now: Principal | Denial } = { now: ANN }
-  const { recall } = aRecall(answer)
-  await recall.identify(KEY, aCall())
-  answer.now = new Denial('invalid_token', { detail: 'revoked' })
-  const call = aCall()
-  assert.equal(recall.identify(KEY, call), ANN)
-  await assert.rejects(Promise.resolve(recall.confirm(call)), { code: 'invalid_token' })
-  await assert.rejects(Promise.resolve(recall.identify(KEY, aCall())), { code: 'invalid_token' })
+test('of who is not who he was taken for nothing is told but that, as often as it is asked, and nothing of him is written down', async () => {
+  const { world, recall } = aRecall(REVOKED, async (confirmed) => fromBefore(confirmed))
+  assert.equal(await recall.identify(KEY, call), ANN)
+  assert.equal(recall.owe(call, Promise.reject(USED_UP)), undefined)
+  for (let asked = 0; asked < 2; asked++) await assert.rejects(Promise.resolve(recall.settle(call)), REVOKED)
+  assert.deepEqual(recall.known(call, { findings: [{ label: 'x', detector: 'y', pointer: '' }], principal: ANN, admitted: true }), {
+    findings: [],
+    admitted: true,
+  })
+  assert.equal(world.failed, 1)
+})
+
+test('what a call owes is waited for together with who it is; alone as well', async () => {
+  const { recall } = aRecall(ANN, fromBefore)
+  await recall.identify(KEY, call)
+  assert.equal(recall.owe(call, Promise.reject(USED_UP)), undefined)
+  await assert.rejects(Promise.resolve(recall.settle(call)), USED_UP)
+  assert.equal(recall.known(call, { findings: [], principal: ANN }).principal, ANN)
+  const anonymous = aCall()
+  assert.equal(recall.owe(anonymous, Promise.reject(USED_UP)), undefined)
+  await assert.rejects(Promise.resolve(recall.settle(anonymous)), USED_UP)
 })
 
 test('a key whose rights were changed meanwhile is not judged by the old ones: the call may be made again', async () => {
-  const answer: { now: Principal | Denial } = { now: ANN }
-  const { recall } = aRecall(answer)
-  await recall.identify(KEY, aCall())
-  const same = aCall()
-  answer.now = { ...ANN }
-  await recall.identify(KEY, same)
-  await recall.confirm(same)
-  answer.now = { ...ANN, roles: ['other'] }
-  const call = aCall()
-  await recall.identify(KEY, call)
-  await assert.rejects(Promise.resolve(recall.confirm(call)), { code: 'unavailable' })
-  assert.deepEqual(recall.identify(KEY, aCall()), answer.now)
+  for (const [now, code] of [
+    [{ ...ANN }, undefined],
+    [{ ...ANN, roles: ['other'] }, 'unavailable'],
+  ] as const) {
+    const { recall } = aRecall(now, fromBefore)
+    await recall.identify(KEY, call)
+    const settled = await Promise.resolve(recall.settle(call)).catch((error: unknown) => error)
+    assert.equal(settled instanceof Denial ? settled.code : settled, code)
+  }
 })
 
-test('tokens, flawed credentials, two at once and times of guessing are looked up first', async () => {
-  const { world, recall } = aRecall({ now: ANN })
-  await recall.identify(KEY, aCall())
-  await recall.identify(TOKEN, aCall())
-  assert.ok(recall.identify(TOKEN, aCall()) instanceof Promise)
-  assert.ok(recall.identify([...KEY, ...KEY], aCall()) instanceof Promise)
-  assert.ok(recall.identify([], aCall()) instanceof Promise)
-  assert.ok(recall.identify([{ scheme: 'bearer', secret: new Secret('mcp_key') }], aCall()) instanceof Promise)
-  world.isGuessed = true
-  assert.ok(recall.identify(KEY, aCall()) instanceof Promise)
+test('while credentials are guessed, and where nobody is presumed or all is known, the store is asked first', async () => {
+  const guessed = aRecall(ANN, fromBefore)
+  guessed.world.isGuessed = true
+  const unknown = aRecall(ANN, () => undefined)
+  const known = aRecall(ANN, async () => ({ principal: ANN }))
+  for (const { recall } of [guessed, unknown, known]) {
+    assert.equal(await recall.identify(KEY, call), ANN)
+    assert.equal(recall.settle(call), undefined)
+  }
+  assert.deepEqual([guessed.world.asked, unknown.world.asked, known.world.asked], [1, 1, 0])
 })

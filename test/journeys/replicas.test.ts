@@ -15,12 +15,14 @@ import { Blocks } from '../../src/limit/blocks.ts'
 import { type Balancer, startBalancer } from '../fixtures/balancer.ts'
 import { META, post, type Reply } from '../fixtures/gateway.ts'
 import { type GatewayProcess, startGateway } from '../fixtures/gateway-process.ts'
+import { type Heard, listenAt } from '../fixtures/listener.ts'
 import { REDIS_MISSING, type RedisServer, startRedis, until } from '../fixtures/redis.ts'
 import { legacyHttp } from '../fixtures/speakers.ts'
 import { child } from '../fixtures/stdio.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 
 const BURST = 12
+const SUBSCRIPTION = 'io.modelcontextprotocol/subscriptionId'
 const PLENTY = { rate: '1000000/m', burst: 100_000 }
 /** What a client may try again: nothing of an answer had come. */
 const CUT = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE'])
@@ -44,11 +46,15 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
       keyFile: join(folder, 'house.key'),
       peers: { listen: '127.0.0.1:0' },
       trustedProxies: ['127.0.0.1'],
-      servers: { tools: { url: upstream.url }, talk: { command: child('sdk-v1') } },
+      servers: {
+        tools: { url: upstream.url },
+        talk: { command: child('sdk-v1') },
+        work: { command: [process.execPath, join(import.meta.dirname, '../fixtures/task-stdio.ts')] },
+      },
       authentication: { anonymous: { roles: ['guest'] } },
       access: {
         roles: { guest: { permissions: ['tools:use'] }, user: { permissions: ['*'] }, few: { permissions: ['*'] } },
-        tools: { 'tools/*': { permission: 'tools:use' }, 'talk/*': { permission: 'talk:use' } },
+        tools: { 'tools/*': { permission: 'tools:use' }, 'talk/*': { permission: 'talk:use' }, 'work/*': { permission: 'work:use' } },
       },
       limits: {
         address: PLENTY,
@@ -179,6 +185,58 @@ describe('Three replicas on one Redis', { skip: REDIS_MISSING }, () => {
     const won = replies.filter((reply) => saidBy(resultOf(reply)) === 'accept {"ok":true}')
     assert.equal(won.length, 1)
     assert.deepEqual([...new Set(replies.filter((reply) => !won.includes(reply)).map(codeOf))], ['invalid_arguments'])
+  })
+
+  it('tasks of three replicas are listened to at any of them, with all else that is listened to, until one of them is gone', async () => {
+    const [mine, theirs] = [(await createKey('user')).key, (await createKey('user')).key]
+    const _meta = { ...META, 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } }
+    const work = (at: number, name: string, task: string, key = mine): Promise<Reply> =>
+      post(`${replicas[at]?.url}/mcp/work`, 'tools/call', { name, arguments: { task }, _meta }, { 'x-api-key': key })
+    for (const at of [0, 1, 2]) assert.equal(resultOf(await work(at, 'begin', `job-${at}`))['resultType'], 'task')
+    assert.equal(resultOf(await work(1, 'begin', 'their-job', theirs))['resultType'], 'task')
+    const all = { toolsListChanged: true, taskIds: ['job-2', 'job-0', 'their-job', 'job-1', 'nobodys'] }
+    const listen = async (at: number, notifications: JsonObject = all): Promise<Heard> => {
+      const heard = listenAt(`${replicas[at]?.url}/mcp/work`, mine, `L${at}`, notifications)
+      await until(() => heard.messages.length > 0)
+      return heard
+    }
+    const acknowledged = ({ messages: [first] }: Heard): JsonObject => {
+      const { notifications, _meta: meta } = (first?.['params'] ?? {}) as JsonObject
+      const { taskIds = [], ...rest } = notifications as { taskIds?: string[] }
+      return { ...rest, taskIds: taskIds.toSorted(), id: (meta as JsonObject)[SUBSCRIPTION] ?? '' }
+    }
+    const told = ({ messages }: Heard): readonly string[] =>
+      messages.slice(1).map(({ method, params }) => {
+        const { taskId = '', _meta: meta } = params as JsonObject
+        return `${String(method)} ${String(taskId)} ${String((meta as JsonObject)[SUBSCRIPTION])}`
+      })
+    const streams = [await listen(0), await listen(1), await listen(2)]
+    const [at0, at1, at2] = streams
+    assert.ok(at0 !== undefined && at1 !== undefined && at2 !== undefined)
+    for (const [at, heard] of streams.entries())
+      assert.deepEqual(acknowledged(heard), { toolsListChanged: true, taskIds: ['job-0', 'job-1', 'job-2'], id: `L${at}` })
+    // The server tells whoever listens of every task; of theirs nobody else hears.
+    await work(1, 'finish', 'their-job')
+    for (const at of [0, 1, 2]) await work(at, 'finish', `job-${at}`)
+    await work(0, 'touch', '')
+    await until(() => at0.messages.length > 4 && at1.messages.length > 3 && at2.messages.length > 3)
+    const finished = (at: number): readonly string[] => [0, 1, 2].map((one) => `notifications/tasks job-${one} L${at}`)
+    assert.deepEqual(told(at0).toSorted(), [...finished(0), 'notifications/tools/list_changed  L0'])
+    assert.deepEqual([told(at1).toSorted(), told(at2).toSorted()], [finished(1), finished(2)])
+    await using alone = await listen(0, { taskIds: ['job-1'] })
+    assert.deepEqual(acknowledged(alone), { taskIds: ['job-1'], id: 'L0' })
+
+    await replicas[2]?.restart('SIGKILL')
+    await Promise.all(streams.map(({ over }) => over))
+    for (const { messages } of [at0, at1]) assert.equal(codeOf({ body: messages.at(-1) ?? {} } as Reply), 'unavailable')
+    const again = await listen(0)
+    assert.deepEqual(acknowledged(again)['taskIds'], ['job-0', 'job-1'])
+    await replicas[1]?.restart('SIGTERM')
+    await Promise.all([again.over, alone.over])
+    for (const { messages } of [again, alone])
+      assert.equal((messages.at(-1)?.['result'] as JsonObject | undefined)?.['resultType'], 'complete')
+    await using last = await listen(2, { taskIds: ['job-1', 'job-2'] })
+    assert.deepEqual(acknowledged(last)['taskIds'], [])
   })
 
   it('replicas are restarted one after another under load, and nobody hears anything worse than 503', async () => {

@@ -31,6 +31,12 @@ export const STATIONS: readonly Mutant[] = [
     from: 'await house.release(message, principal, permitted)',
     to: 'message',
   },
+  {
+    name: 'settle: who is not who they seemed is told what they would have been told',
+    seenBy: ['journeys/recalled'],
+    from: 'await house.settle(call)',
+    to: '',
+  },
   { name: 'end: how it ended is not written', seenBy: ['journeys/approval'], from: 'await house.end(call, trail)', to: '' },
 ].map((row) => ({ ...row, file: 'src/guard/guard.ts' }))
 
@@ -48,12 +54,6 @@ export const STEPS: readonly Mutant[] = [
       seenBy: ['gateway/gateway'],
       from: 'if (underway >= parts.maxCalls) throw full(parts.maxCalls)',
       to: '',
-    },
-    {
-      name: 'bad credentials are not counted',
-      seenBy: ['journeys/limits'],
-      from: 'const identify = countFailures(authenticate, limits, keyIdOf)',
-      to: 'const identify = authenticate',
     },
     {
       name: 'who is held is let in',
@@ -132,7 +132,7 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'the decision that let it through is not written',
       seenBy: ['journeys/approval'],
-      from: 'approved.decided(call, trail)',
+      from: 'approved.decided(call, known)',
       to: 'trail',
     },
     {
@@ -160,16 +160,22 @@ export const STEPS: readonly Mutant[] = [
       to: 'Promise.resolve()',
     },
     {
-      name: 'a key that was revoked a moment ago calls',
+      name: 'a key that was revoked since it called calls',
       seenBy: ['journeys/recalled'],
-      from: 'approved.approvalOf(call))), recall.confirm(call))',
-      to: 'approved.approvalOf(call))), undefined)',
+      from: 'settled(recall.settle(call), ',
+      to: 'settled(undefined, ',
     },
     {
-      name: 'a server is asked what there is for a key that was revoked a moment ago',
+      name: 'a server is asked what there is for a key that was revoked since it called',
       seenBy: ['journeys/recalled'],
-      from: 'return both(written, recall.confirm(call))',
-      to: 'return written',
+      from: 'recall.settle(call)?.then(() => ask(call, principal, forward)) ?? ',
+      to: '',
+    },
+    {
+      name: 'what was thought of a key that was revoked since it called is written down',
+      seenBy: ['journeys/recalled'],
+      from: 'recall.known(call, trail)',
+      to: 'trail',
     },
   ]),
   ...rows('src/guard/enforce.ts', [
@@ -182,8 +188,8 @@ export const STEPS: readonly Mutant[] = [
     {
       name: "anybody's task is everybody's",
       seenBy: ['matrix/credentials'],
-      from: "call.resource.kind === 'task' ? Promise.resolve(charged).then(() => tasks.check(call, principal)) : charged",
-      to: 'charged',
+      from: 'inOrder(charged, tasks.check(call, principal))',
+      to: 'inOrder(charged)',
     },
     {
       name: 'nobody is told which argument does not fit',
@@ -200,13 +206,13 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'nobody need say yes',
       seenBy: ['journeys/approval'],
-      from: 'return recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)',
+      from: 'return recall.settle(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)',
       to: 'return charge(decide({ approved: true, confirmed: true }))',
     },
     {
-      name: 'a person is asked for a key that was revoked a moment ago',
+      name: 'a person is asked for a key that was revoked since it called',
       seenBy: ['journeys/recalled'],
-      from: 'recall.confirm(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)',
+      from: 'recall.settle(call)?.then(() => approved.enforce(wanting)) ?? approved.enforce(wanting)',
       to: 'approved.enforce(wanting)',
     },
   ]),
