@@ -126,7 +126,7 @@ export class Bearer implements Scheme {
     try {
       const [stands = true] = await Promise.all([issuer.stands?.(principal), this.#options.revocations.check(revocation)])
       if (!stands) throw outlived('who the token speaks for is no longer what it says')
-      remember(this.#stood, placeOf(token), true, STOOD_MAX)
+      if (!this.#stood.has(placeOf(token))) remember(this.#stood, placeOf(token), true, STOOD_MAX)
     } catch (error) {
       if (error instanceof Denial) this.#stood.delete(placeOf(token))
       throw error
