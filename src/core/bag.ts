@@ -1,4 +1,4 @@
-/** What is under way, in no order: put in and taken out at the price of a field. */
+/** What is under way, and does not grow old by lying in a table: in no order, or by number. */
 
 const AT = Symbol('place in a bag')
 
@@ -50,5 +50,37 @@ export class Bag<T extends object> {
   #has(thing: T & Placed): boolean {
     const at = thing[AT]
     return at !== undefined && this.#places[at] === thing
+  }
+}
+
+/** What is under way, by number, in the order in which it came: a `Map` whose left-behind tables hold nothing but empty covers. */
+export class Ledger<T extends object> {
+  readonly #covers = new Map<number, { thing: T | undefined }>()
+
+  get size(): number {
+    return this.#covers.size
+  }
+
+  get(number: number): T | undefined {
+    return this.#covers.get(number)?.thing
+  }
+
+  set(number: number, thing: T): void {
+    this.#covers.set(number, { thing })
+  }
+
+  delete(number: number): void {
+    const cover = this.#covers.get(number)
+    if (cover === undefined) return
+    cover.thing = undefined
+    this.#covers.delete(number)
+  }
+
+  keys(): MapIterator<number> {
+    return this.#covers.keys()
+  }
+
+  *values(): Generator<T, undefined> {
+    for (const { thing } of this.#covers.values()) if (thing !== undefined) yield thing
   }
 }

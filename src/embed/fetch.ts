@@ -19,9 +19,8 @@ export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, opt
   const upstream = handlerUpstream(guard, post, handlerCarrier(handler))
   const { edge } = host<FetchReply>(guard, post, upstream, { read })
   return (request) => {
-    const reply = new FetchReply()
+    const reply = new FetchReply(request.signal)
     const url = new URL(request.url)
-    request.signal.addEventListener('abort', () => reply.leave(), { once: true })
     edge(new Incoming(request, url), reply, url.pathname)
     return reply.response
   }
@@ -62,6 +61,7 @@ async function read(req: IncomingMessage, maxBytes: number): Promise<Uint8Array>
 class FetchReply implements Reply {
   readonly response: Promise<Response>
   readonly #resolve: (response: Response) => void
+  readonly #signal: AbortSignal
   readonly #onClose: (() => void)[] = []
   #status = 200
   readonly #headers: Record<string, string> = {}
@@ -70,10 +70,18 @@ class FetchReply implements Reply {
   writableEnded = false
   destroyed = false
 
-  constructor() {
+  /** @param signal of the request: aborted when the caller has gone. */
+  constructor(signal: AbortSignal) {
     const { promise, resolve } = Promise.withResolvers<Response>()
     this.response = promise
     this.#resolve = resolve
+    this.#signal = signal
+    signal.addEventListener('abort', this, { once: true })
+  }
+
+  /** The signal was aborted. */
+  handleEvent(): void {
+    this.leave()
   }
 
   get writableFinished(): boolean {
@@ -117,6 +125,8 @@ class FetchReply implements Reply {
   end(chunk?: string | Uint8Array, encoding: 'utf8' | 'latin1' = 'utf8'): void {
     if (this.writableEnded || this.destroyed) return
     this.writableEnded = true
+    // The signal of a Request lies about until a full collection, and whatever listens to it would lie there with it.
+    this.#signal.removeEventListener('abort', this)
     if (this.#stream !== undefined) {
       if (chunk !== undefined) this.write(chunk)
       this.#stream.close()

@@ -3,6 +3,7 @@ import type { McpServer, Server } from '@modelcontextprotocol/server'
 import { Mailbox } from '../bridge/mailbox.ts'
 import type { Peer } from '../bridge/peer.ts'
 import { exactly, isBody, isRequestId, metaOf } from '../bridge/wire.ts'
+import { Ledger } from '../core/bag.ts'
 import type { Body, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { JsonObject } from '../core/json.ts'
@@ -61,7 +62,7 @@ export class HostedPeer implements Peer {
   readonly #server: Connectable
   readonly #options: HostedOptions
   readonly #deadlines: Deadlines
-  readonly #asked = new Map<number, { readonly asked: Asked; readonly signal: Signal }>()
+  readonly #asked = new Ledger<{ readonly asked: Asked; readonly signal: Signal }>()
   readonly #wire: Transport
   #nextId = 1
   #starting: Promise<void> | undefined

@@ -3,6 +3,7 @@ import type { Alarm, Schedule } from '../bridge/alarm.ts'
 import { Mailbox } from '../bridge/mailbox.ts'
 import type { Peer } from '../bridge/peer.ts'
 import { exactly, isBody, isRequestId, metaOf, refusalOf } from '../bridge/wire.ts'
+import { Ledger } from '../core/bag.ts'
 import type { Body, Call, Era, Message, RequestId } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject } from '../core/json.ts'
@@ -46,7 +47,7 @@ interface Asked {
 export class StdioPeer implements Peer {
   readonly #wire: Wire
   readonly #options: PeerOptions
-  readonly #asked = new Map<number, Asked>()
+  readonly #asked = new Ledger<Asked>()
   readonly #questions = new Questions()
   readonly #strays = new Set<(message: Message, bytes: number) => void>()
   #nextId = 1
@@ -179,7 +180,7 @@ export class StdioPeer implements Peer {
   }
 
   #answer(body: Body): void {
-    const asked = typeof body.id === 'number' ? this.#asked.get(body.id) : undefined
+    const asked = this.#find(body.id)
     if (asked === undefined) {
       // Late, a second time, or never asked.
       this.#options.onDrop('answer without a request')
@@ -283,10 +284,7 @@ export class StdioPeer implements Peer {
   #late(asked: Asked): void {
     const waited = this.#options.clock() - asked.startedAt
     // While the server waits for an answer of the caller's, the time is not the server's.
-    if (this.#questions.size > 0 && waited < this.#options.maxTimeoutMs) {
-      asked.alarm?.refresh()
-      return
-    }
+    if (this.#questions.size > 0 && waited < this.#options.maxTimeoutMs) return void asked.alarm?.refresh()
     asked.box.fail(new Denial('timeout', { detail: `no answer to ${asked.body.method} in ${this.#options.timeoutMs} ms` }))
     this.#abandon(asked.id, 'timed out')
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { Bag } from '../../src/core/bag.ts'
+import { Bag, Ledger } from '../../src/core/bag.ts'
 
 interface Thing {
   readonly name: number
@@ -63,4 +63,25 @@ test('a thing of another bag is not taken out', () => {
   one.delete(theirs)
   assert.deepEqual([...one], [mine])
   assert.deepEqual([...other], [theirs])
+})
+
+test('a ledger holds what a Map would, in the same order', () => {
+  const steps = fc.array(fc.tuple(fc.boolean(), fc.nat(9)), { maxLength: 200 })
+  fc.assert(
+    fc.property(steps, (taken) => {
+      const ledger = new Ledger<Thing>()
+      const map = new Map<number, Thing>()
+      for (const [isAdded, name] of taken) {
+        const thing = { name }
+        for (const one of [ledger, map]) {
+          if (isAdded) one.set(name, thing)
+          else one.delete(name)
+        }
+        assert.equal(ledger.size, map.size)
+        assert.equal(ledger.get(name), map.get(name))
+        assert.deepEqual([...ledger.values()], [...map.values()])
+        assert.deepEqual([...ledger.keys()], [...map.keys()])
+      }
+    }),
+  )
 })
