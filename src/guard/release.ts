@@ -14,7 +14,7 @@ import type { Meter } from './limited.ts'
 import { filterList, limitCaching, limitRevisions } from './lists.ts'
 import { createOutlet, type Outlet, type OutletParts, type OutputSettings } from './outlet.ts'
 import { checkReceipt } from './refusal.ts'
-import { checkInputRequests, kindOfResult } from './results.ts'
+import { checkInputRequests, kindOfResult, mayAsk } from './results.ts'
 import type { StateSeal } from './state.ts'
 import { mayTell } from './subscriptions.ts'
 import type { TaskOwners } from './tasks.ts'
@@ -47,7 +47,7 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
     if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
     const letGo = outlet(message, call, principal)
     if (body.method !== undefined) {
-      if (!mayTell(message, call.resource.server, asking.permits(principal))) return undefined
+      if (!mayTell(message, call.resource.server, asking.permits(principal)) || !mayAsk(message, call)) return undefined
       const isTold = tasks.isTold(message, call, principal)
       return isTold instanceof Promise ? isTold.then((told) => (told ? letGo(message) : undefined)) : letGo(message)
     }
@@ -72,12 +72,13 @@ function releaseResult(
   const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
   const visible = asking.visibleIn(call.method, principal)
   const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visible) : listed
+  // A task that needs more says so in an answer that is complete (SEP-2663).
+  if (call.origin.era === 'modern') checkInputRequests(result, call)
   switch (kindOfResult(result, call)) {
     case 'complete':
       if (call.method === 'tasks/list') return tasks.narrow(filtered, call, principal).then(letGo)
       return letGo(call.origin.era === 'modern' ? limitCaching(limitRevisions(filtered, call.method), call.method) : filtered)
     case 'input_required':
-      checkInputRequests(result, call)
       return seal.seal(letGo(message), principal, call, approved.continuation(call))
     case 'task':
       return tasks.remember(message, call, principal).then(() => letGo(message))

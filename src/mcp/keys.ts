@@ -43,11 +43,13 @@ function known(names: readonly string[]): Known {
 const KNOWN_PARAMS = known(PARAMS)
 const KNOWN_META = known([...Object.values(META), 'traceparent', 'tracestate', 'baggage'])
 const KNOWN_REFERENCE = known(['type', 'name', 'uri', 'title'])
+const KNOWN_FILTER = known(['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions', 'taskIds'])
 const NONE = known([])
 
 export const checkParamsKeys = (params: JsonObject): void => checkKeys(params, KNOWN_PARAMS)
 export const checkMetaKeys = (meta: JsonObject): void => checkKeys(meta, KNOWN_META)
 export const checkReferenceKeys = (ref: JsonObject): void => checkKeys(ref, KNOWN_REFERENCE)
+export const checkFilterKeys = (filter: JsonObject): void => checkKeys(filter, KNOWN_FILTER)
 /** The names of a tool's arguments are the tool's: only variants of one another are refused. */
 export const checkArgumentKeys = (values: JsonObject): void => checkKeys(values, NONE)
 
