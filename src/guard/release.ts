@@ -1,5 +1,7 @@
 /** What of a server's messages may leave, and in which form. */
-import type { Call, Message } from '../core/call.ts'
+import type { Call, Message, Resource } from '../core/call.ts'
+import type { Decision } from '../core/decision.ts'
+import type { Finding } from '../core/finding.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Approved } from './approved.ts'
@@ -38,8 +40,11 @@ const TOOLS_CHANGED = 'notifications/tools/list_changed'
 
 export function createRelease(parts: ReleaseParts): Stations['release'] {
   const { observing, clock, withheld, definitions, meter, catalog, tasks, asking, approved, declared } = parts
-  const outlet = outletOf(parts)
-  return (message, principal, call) => {
+  /** Of a message that is being looked at: the tool that began its task. */
+  const begun = new WeakMap<Call, Resource>()
+  const receive = receiving(asking, begun)
+  const outlet = outletOf(parts, receive)
+  const release: Stations['release'] = (message, principal, call) => {
     const { body } = message
     meter.answered(message, principal, call)
     approved.answered(call, message)
@@ -52,12 +57,43 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
       return isTold instanceof Promise ? isTold.then((told) => (told ? letGo(message) : undefined)) : letGo(message)
     }
     if (body.result === undefined) return letGo(message)
-    checkReceipt(asking.decide(principal, 'receive', call.resource), observing)
+    checkReceipt(receive(principal, call), observing)
     if (call.method === 'initialize') declared.learn(call, principal)
     const seen = definitions?.see(message, call, principal) ?? message
     const settle = (shown: Message): Message | Promise<Message> => releaseResult(shown, principal, call, letGo, parts)
     return seen instanceof Promise ? seen.then(settle) : settle(seen)
   }
+  return (message, principal, call) => {
+    const ofTask = tasks.begunBy(message, call)
+    if (ofTask === undefined) return release(message, principal, call)
+    return ofTask.then(async (tool) => {
+      if (tool !== undefined) begun.set(call, tool)
+      try {
+        return await release(message, principal, call)
+      } finally {
+        begun.delete(call)
+      }
+    })
+  }
+}
+
+type Receive = (principal: Principal, call: Call, findings?: readonly Finding[]) => Decision
+
+/** A task brings what its tool answers: what may not be received from the tool may not be received by way of the task. */
+function receiving({ decide }: Asking, begun: WeakMap<Call, Resource>): Receive {
+  return (principal, call, findings) => {
+    const own = decide(principal, 'receive', call.resource, findings)
+    const tool = begun.get(call)
+    return tool === undefined ? own : both(own, decide(principal, 'receive', tool, findings))
+  }
+}
+
+/** Where both forbid, a forbid that nothing helps against is the answer; else all that would help against either. */
+function both(one: Decision, other: Decision): Decision {
+  if (one.effect === 'permit') return other
+  if (other.effect === 'permit' || one.remedies.length === 0) return one
+  if (other.remedies.length === 0) return other
+  return { ...one, policies: [...new Set([...one.policies, ...other.policies])], remedies: [...one.remedies, ...other.remedies] }
 }
 
 /** What of a result may leave, in the words of its era. @param letGo takes out what must not leave */
@@ -85,8 +121,7 @@ function releaseResult(
   }
 }
 
-function outletOf({ output, observing, catalog, asking }: ReleaseParts): Outlet {
-  const judge: OutletParts['judge'] = (principal, { resource }, findings) => asking.decide(principal, 'receive', resource, findings)
+function outletOf({ output, observing, catalog }: ReleaseParts, judge: OutletParts['judge']): Outlet {
   const outlet = createOutlet({
     settings: output,
     judge,
