@@ -247,6 +247,28 @@ test('trap 10: a redirect to the loopback is asked about each time, on any port'
   assert.match(browser.page.html, /Only continue if you started this yourself/)
 })
 
+test('trap 10: a redirect to the loopback that does not look like one is not registered, so nothing of it is left out', async (t) => {
+  const world = await createWorld(t)
+  const disguised = [
+    'HTTP://127.0.0.1:7777/callback',
+    'http://127.1:7777/callback',
+    'http://2130706433/callback',
+    'http://LOCALHOST/callback',
+    'http:127.0.0.1/callback',
+    'https:///app.example.com/callback',
+    'https://app.example.com\\evil.example/callback',
+    ' https://app.example.com/callback',
+    'https://app.example.com/call\nback',
+    'https://\u0430pp.example.com/callback',
+  ]
+  for (const uri of disguised) {
+    const { status, body } = await postJson(`${world.issuer}/register`, { redirect_uris: [uri] })
+    assert.deepEqual([status, body['error']], [400, 'invalid_redirect_uri'], uri)
+  }
+  for (const uri of ['https://app.example.com', 'https://app.example.com:443/callback?x=1', 'http://[::1]:1/callback'])
+    assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [uri] })).status, 201, uri)
+})
+
 test('trap 12: identities are not in the metadata, and nobody may look at or end the token of another client', async (t) => {
   const world = await createWorld(t)
   const { body } = await get(`${world.issuer}/.well-known/oauth-authorization-server`)
