@@ -79,10 +79,11 @@ export function withFlow(stations: Stations, { config: { flow: config, authentic
 
 /**
  * An answer may be fetched by a stream that is resumed (2025-11-25, basic/transports "Resumability and Redelivery"), which does not say of which call it is:
- * it may be any of the server's, as that of a task.
+ * it may be any of the server's, as that of a task. Whoever listens to a task is told its answer, too (SEP-2663).
  */
 function broughtFrom({ method, resource }: Call, { body }: Message): Resource {
-  return method === '$stream' && body.id !== undefined ? { ...resource, kind: 'task' } : resource
+  const isOfAny = (method === '$stream' && body.id !== undefined) || body.method === 'notifications/tasks'
+  return isOfAny ? { ...resource, kind: 'task' } : resource
 }
 
 interface Hearing {

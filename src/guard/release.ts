@@ -17,6 +17,7 @@ import { filterList, limitCaching, limitRevisions } from './lists.ts'
 import { createOutlet, type Outlet, type OutletParts, type OutputSettings } from './outlet.ts'
 import { checkReceipt } from './refusal.ts'
 import { checkInputRequests, kindOfResult, mayAsk } from './results.ts'
+import type { Resumed } from './resumed.ts'
 import type { StateSeal } from './state.ts'
 import { mayTell } from './subscriptions.ts'
 import type { TaskOwners } from './tasks.ts'
@@ -34,17 +35,19 @@ interface ReleaseParts {
   readonly asking: Asking
   readonly approved: Approved
   readonly declared: Declared
+  readonly resumed: Resumed
 }
 
 const TOOLS_CHANGED = 'notifications/tools/list_changed'
 
 export function createRelease(parts: ReleaseParts): Stations['release'] {
-  const { observing, clock, withheld, definitions, meter, catalog, tasks, asking, approved, declared } = parts
-  /** Of a message that is being looked at: the tool that began its task. */
+  const { observing, clock, withheld, definitions, meter, catalog, tasks, asking, approved, declared, resumed } = parts
+  /** Of a message that is being looked at: whose answer it brings, where it comes by a task or a stream. */
   const begun = new WeakMap<Call, Resource>()
   const receive = receiving(asking, begun)
   const outlet = outletOf(parts, receive)
-  const release: Stations['release'] = (message, principal, call) => {
+  /** @param asked what it answers: another call than the one that it came by, where that is a stream. */
+  const release = (message: Message, principal: Principal, call: Call, asked: Call): ReturnType<Stations['release']> => {
     const { body } = message
     meter.answered(message, principal, call)
     approved.answered(call, message)
@@ -58,18 +61,22 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
     }
     if (body.result === undefined) return letGo(message)
     checkReceipt(receive(principal, call), observing)
-    if (call.method === 'initialize') declared.learn(call, principal)
-    const seen = definitions?.see(message, call, principal) ?? message
-    const settle = (shown: Message): Message | Promise<Message> => releaseResult(shown, principal, call, letGo, parts)
+    if (asked.method === 'initialize') declared.learn(asked, principal)
+    const seen = definitions?.see(message, asked, principal) ?? message
+    const settle = (shown: Message): Message | Promise<Message> => releaseResult(shown, principal, asked, letGo, parts)
     return seen instanceof Promise ? seen.then(settle) : settle(seen)
   }
   return (message, principal, call) => {
-    const ofTask = tasks.begunBy(message, call)
-    if (ofTask === undefined) return release(message, principal, call)
-    return ofTask.then(async (tool) => {
-      if (tool !== undefined) begun.set(call, tool)
+    const isFetched = call.method === '$stream' && message.body.method === undefined && message.body.id !== undefined
+    const asked = isFetched ? resumed.of(message, call, principal) : call
+    if (asked === undefined && !observing) return undefined
+    const answered = asked ?? call
+    const ofTask = tasks.begunBy(message, answered)
+    if (ofTask === undefined && answered === call) return release(message, principal, call, call)
+    return Promise.resolve(ofTask).then(async (tool = answered.resource) => {
+      begun.set(call, tool)
       try {
-        return await release(message, principal, call)
+        return await release(message, principal, call, answered)
       } finally {
         begun.delete(call)
       }
@@ -79,7 +86,7 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
 
 type Receive = (principal: Principal, call: Call, findings?: readonly Finding[]) => Decision
 
-/** A task brings what its tool answers: what may not be received from the tool may not be received by way of the task. */
+/** What may not be received from a tool may not be received by way of its task, or of a stream that is resumed. */
 function receiving({ decide }: Asking, begun: WeakMap<Call, Resource>): Receive {
   return (principal, call, findings) => {
     const own = decide(principal, 'receive', call.resource, findings)

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { FlowRecord, personOf } from '../../src/guard/flow-record.ts'
+import { KEYS } from '../../src/store/keys.ts'
 import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
 import { legacyHttp, modernHttp, type Speaker } from '../fixtures/speakers.ts'
@@ -217,7 +218,13 @@ test('an answer that is fetched by a resumed stream may be of any tool of its se
   const { stations, store } = house.gateway.house
   const principal = aPrincipal({ subject: 'resumes' })
   const resource = { kind: 'server', server: 's', name: 's' } as const
-  const stream = aCall({ method: '$stream', action: 'listen', resource, era: 'legacy' })
+  const session = { era: 'legacy', session: 'resumed' } as const
+  const stream = aCall({ ...session, method: '$stream', action: 'listen', resource })
+  const asked = [
+    aCall({ ...session, requestId: 0, method: 'initialize', action: 'control', resource }),
+    aCall({ ...session, requestId: 1, resource: { kind: 'tool', server: 's', name: 'search' } }),
+  ]
+  for (const call of asked) stations.direct(call, principal, async function* nobody() {})
   await stations.release(
     { body: { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'up' } } },
     principal,
@@ -226,6 +233,18 @@ test('an answer that is fetched by a resumed stream may be of any tool of its se
   const record = new FlowRecord(store, () => clock.now)
   assert.deepEqual(await record.labelsOf(personOf(principal)), [])
   await stations.release(aResult(text('BLUEBIRD')), principal, stream)
+  assert.deepEqual(await record.labelsOf(personOf(principal)), ['confidential', 'internal', 'untrusted'])
+})
+
+test('who listens to a task is told what it brings, and takes the labels with it', async () => {
+  const { stations, store } = house.gateway.house
+  const principal = aPrincipal({ subject: 'listens-to-a-task', roles: ['user'] })
+  await store.put(KEYS.taskOwner('s', 'told'), { owner: 'key#listens-to-a-task', tool: 'read_contract' })
+  const resource = { kind: 'server', server: 's', name: 's' } as const
+  const stream = aCall({ id: 'listens', method: 'subscriptions/listen', action: 'listen', resource })
+  const params = { taskId: 'told', status: 'completed', result: text('BLUEBIRD') }
+  assert.ok(await stations.release({ body: { jsonrpc: '2.0', method: 'notifications/tasks', params } }, principal, stream))
+  const record = new FlowRecord(store, () => clock.now)
   assert.deepEqual(await record.labelsOf(personOf(principal)), ['confidential', 'internal', 'untrusted'])
 })
 

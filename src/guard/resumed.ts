@@ -1,0 +1,73 @@
+/**
+ * Answers that a resumed stream brings (2025-11-25, basic/transports "Resumability and Redelivery"): each leaves as the answer to what its session
+ * asked under that id, or not at all. A stream by itself is of no tool and no list, so nothing would be held against it.
+ */
+import type { Call, Message, RequestId } from '../core/call.ts'
+import type { JsonObject } from '../core/json.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
+import { foreignLists } from '../mcp/methods.ts'
+import { remember } from '../trust/remember.ts'
+
+/** Sessions whose requests are remembered; of others nothing is fetched later. */
+const SESSIONS_MAX = 1_024
+/** Requests of one session: who resumes comes back for one of the last. */
+const REQUESTS_MAX = 256
+/** Longer names are not kept. */
+const NAME_MAX_CHARS = 512
+
+/** What was asked, as far as its answer is judged by it. Undefined: under this id it may have been more than one thing. */
+type Asked = Pick<Call, 'method' | 'action' | 'resource' | 'receivedAt'> & { readonly params: JsonObject }
+
+interface Session {
+  readonly owner: string
+  readonly asked: Map<RequestId, Asked | undefined>
+  /** The highest number under which something was asked that is forgotten. */
+  forgotten: number
+  /** Something is forgotten that was asked under a text. */
+  hasForgotten: boolean
+}
+
+export class Resumed {
+  /** Begun by `initialize`, so that one that gave way does not come back empty. */
+  readonly #sessions = new Map<string, Session>()
+
+  /** A request goes to its server. */
+  note(call: Call, principal: Principal): void {
+    const { id } = call.message.body
+    if (call.origin.era !== 'legacy' || call.session === undefined || id === undefined || call.method.startsWith('$')) return
+    if (call.method === 'initialize') {
+      const begun: Session = { owner: nameOf(principal), asked: new Map(), forgotten: Number.NEGATIVE_INFINITY, hasForgotten: false }
+      remember(this.#sessions, call.session, begun, SESSIONS_MAX)
+    }
+    const session = this.#sessions.get(call.session)
+    if (session?.owner !== nameOf(principal)) return
+    const isFresh = !session.asked.has(id) && (typeof id === 'number' ? id > session.forgotten : !session.hasForgotten)
+    session.asked.set(id, isFresh ? askedBy(call) : undefined)
+    if (session.asked.size > REQUESTS_MAX) forgetOldest(session)
+  }
+
+  /** @param stream `$stream`, on which the answer came. @returns the call that it answers; undefined when the session is not known to have made it. */
+  of({ body }: Message, stream: Call, principal: Principal): Call | undefined {
+    const session = stream.session === undefined ? undefined : this.#sessions.get(stream.session)
+    const asked = session?.owner === nameOf(principal) && body.id !== undefined ? session.asked.get(body.id) : undefined
+    if (asked === undefined || asked.resource.server !== stream.resource.server) return undefined
+    // Whatever it says that it is, a list leaves as the list that it is.
+    if (foreignLists(asked.method).some((member) => body.result?.[member] !== undefined)) return undefined
+    const { params, ...rest } = asked
+    return { ...stream, ...rest, message: { body: { jsonrpc: '2.0', id: body.id ?? 0, method: asked.method, params } } }
+  }
+}
+
+function askedBy({ method, action, resource, receivedAt, message }: Call): Asked | undefined {
+  const cursor = message.body.params?.['cursor']
+  const isKept = resource.name.length <= NAME_MAX_CHARS && (cursor === undefined || String(cursor).length <= NAME_MAX_CHARS)
+  return isKept ? { method, action, resource, receivedAt, params: cursor === undefined ? {} : { cursor } } : undefined
+}
+
+function forgetOldest(session: Session): void {
+  const [oldest] = session.asked.keys()
+  if (oldest === undefined) return
+  session.asked.delete(oldest)
+  if (typeof oldest === 'number') session.forgotten = Math.max(session.forgotten, oldest)
+  else session.hasForgotten = true
+}
