@@ -1,7 +1,4 @@
-/**
- * Answers that a resumed stream brings (2025-11-25, basic/transports "Resumability and Redelivery"): each leaves as the answer to what its session
- * asked under that id, or not at all. A stream by itself is of no tool and no list, so nothing would be held against it.
- */
+/** What the answers of a resumed stream answer: each leaves as that, or not at all, for a stream by itself is of no tool and of no list. */
 import type { Call, Message, RequestId } from '../core/call.ts'
 import type { JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
@@ -27,6 +24,7 @@ interface Session {
   hasForgotten: boolean
 }
 
+/** Streams that are resumed: 2025-11-25, basic/transports "Resumability and Redelivery". */
 export class Resumed {
   /** Begun by `initialize`, so that one that gave way does not come back empty. */
   readonly #sessions = new Map<string, Session>()

@@ -37,6 +37,12 @@ export const STATIONS: readonly Mutant[] = [
 export const STEPS: readonly Mutant[] = [
   ...rows('src/guard/stations.ts', [
     {
+      name: 'what a session asks is not remembered for what comes back later',
+      seenBy: ['gateway/resumed'],
+      from: 'resumed.note(call, principal)\n',
+      to: '\n',
+    },
+    {
       name: "anybody listens to anybody's tasks",
       seenBy: ['gateway/round-trip'],
       from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)',
@@ -212,6 +218,30 @@ export const STEPS: readonly Mutant[] = [
   ]),
   ...rows('src/guard/release.ts', [
     {
+      name: 'what a resumed stream brings is of no list and of no tool',
+      seenBy: ['gateway/resumed'],
+      from: 'isFetched ? resumed.of(message, call, principal) : call',
+      to: 'call',
+    },
+    {
+      name: 'the law on a tool is not asked about what its task brings',
+      seenBy: ['guard/tasks'],
+      from: 'tasks.begunBy(message, answered)',
+      to: 'undefined as ReturnType<TaskOwners["begunBy"]>',
+    },
+    {
+      name: 'what a task asks for is told whoever listens, declared or not',
+      seenBy: ['guard/forms'],
+      from: '!mayAsk(message, call)',
+      to: 'false',
+    },
+    {
+      name: 'a task may ask for what its caller did not declare',
+      seenBy: ['guard/forms'],
+      from: "if (call.origin.era === 'modern') checkInputRequests(result, call)",
+      to: '',
+    },
+    {
       name: "what is told of anybody's task is told to everybody",
       seenBy: ['gateway/round-trip'],
       from: 'tasks.isTold(message, call, principal)',
@@ -246,19 +276,19 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'a result is not asked about',
       seenBy: ['refusals/refusals'],
-      from: "checkReceipt(asking.decide(principal, 'receive', call.resource), observing)",
+      from: 'checkReceipt(receive(principal, call), observing)',
       to: '',
     },
     {
       name: 'what a client can be asked is not learned',
       seenBy: ['journeys/approval'],
-      from: "if (call.method === 'initialize') declared.learn(call, principal)",
+      from: "if (asked.method === 'initialize') declared.learn(asked, principal)",
       to: '',
     },
     {
       name: 'definitions are not looked at',
       seenBy: ['journeys/definitions'],
-      from: 'definitions?.see(message, call, principal) ?? message',
+      from: 'definitions?.see(message, asked, principal) ?? message',
       to: 'message',
     },
     {
