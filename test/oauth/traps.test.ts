@@ -388,6 +388,16 @@ test('trap 15: a registration can be neither read, changed nor deleted by anybod
   assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [REDIRECT] })).status, 429)
 })
 
+test('trap 15: who comes from another address of the same /64 each time is counted as one', async (t) => {
+  let host = 0
+  const world = await createWorld(t, { addressOf: () => `2001:db8:1:2::${(++host).toString(16)}` })
+  const codes = new Set<number>()
+  for (let n = 0; n <= 20; n++) codes.add((await post(`${world.issuer}/device`, { user_code: 'BBBB-BBBB' })).status)
+  assert.ok(codes.has(429))
+  for (let n = 0; n < 30; n++) await postJson(`${world.issuer}/register`, { redirect_uris: ['data:,'] })
+  assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [REDIRECT] })).status, 429)
+})
+
 test('trap 15: a body without end is refused', async (t) => {
   const world = await createWorld(t)
   const { status } = await post(`${world.issuer}/token`, { grant_type: 'x'.repeat(60 * 1024) })
