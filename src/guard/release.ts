@@ -61,9 +61,11 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
     }
     if (body.result === undefined) return letGo(message)
     checkReceipt(receive(principal, call), observing)
-    if (asked.method === 'initialize') declared.learn(asked, principal)
-    const seen = definitions?.see(message, asked, principal) ?? message
-    const settle = (shown: Message): Message | Promise<Message> => releaseResult(shown, principal, asked, letGo, parts)
+    if (call.method === 'initialize') declared.learn(call, principal)
+    // What is fetched later is as old as its call: it must not pass for what the server says now.
+    const seen = (asked === call ? definitions?.see(message, asked, principal) : undefined) ?? message
+    const settle = (shown: Message): Message | Promise<Message> =>
+      releaseResult(shown, principal, asked, letGo, asked === call ? parts : { ...parts, catalog: undefined })
     return seen instanceof Promise ? seen.then(settle) : settle(seen)
   }
   return (message, principal, call) => {
@@ -103,16 +105,19 @@ function both(one: Decision, other: Decision): Decision {
   return { ...one, policies: [...new Set([...one.policies, ...other.policies])], remedies: [...one.remedies, ...other.remedies] }
 }
 
+/** Nothing is learned where there is no catalog. */
+type Learning = Omit<ReleaseParts, 'catalog'> & { readonly catalog?: Catalog | undefined }
+
 /** What of a result may leave, in the words of its era. @param letGo takes out what must not leave */
 function releaseResult(
   message: Message,
   principal: Principal,
   call: Call,
   letGo: (message: Message) => Message,
-  { seal, catalog, tasks, asking, approved }: ReleaseParts,
+  { seal, catalog, tasks, asking, approved }: Learning,
 ): Message | Promise<Message> {
   const { result = {} } = message.body
-  const listed = call.method === 'tools/list' ? catalog.learn(message, call, principal) : message
+  const listed = call.method === 'tools/list' ? (catalog?.learn(message, call, principal) ?? message) : message
   const visible = asking.visibleIn(call.method, principal)
   const filtered = call.action === 'list' ? filterList(listed, call.method, call.resource.server, visible) : listed
   // A task that needs more says so in an answer that is complete (SEP-2663).

@@ -1,6 +1,5 @@
 /** What the answers of a resumed stream answer: each leaves as that, or not at all, for a stream by itself is of no tool and of no list. */
 import type { Call, Message, RequestId } from '../core/call.ts'
-import type { JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { foreignLists } from '../mcp/methods.ts'
 import { remember } from '../trust/remember.ts'
@@ -9,11 +8,11 @@ import { remember } from '../trust/remember.ts'
 const SESSIONS_MAX = 1_024
 /** Requests of one session: who resumes comes back for one of the last. */
 const REQUESTS_MAX = 256
-/** Longer names are not kept. */
+/** What has a longer name is not fetched later. */
 const NAME_MAX_CHARS = 512
 
-/** What was asked, as far as its answer is judged by it. Undefined: under this id it may have been more than one thing. */
-type Asked = Pick<Call, 'method' | 'action' | 'resource' | 'receivedAt'> & { readonly params: JsonObject }
+/** What was asked, as far as its answer is judged by it. Undefined: under this id it was more than one thing, or what opened the session. */
+type Asked = Pick<Call, 'method' | 'action' | 'resource'>
 
 interface Session {
   readonly owner: string
@@ -34,8 +33,14 @@ export class Resumed {
     const { id } = call.message.body
     if (call.origin.era !== 'legacy' || call.session === undefined || id === undefined || call.method.startsWith('$')) return
     if (call.method === 'initialize') {
-      const begun: Session = { owner: nameOf(principal), asked: new Map(), forgotten: Number.NEGATIVE_INFINITY, hasForgotten: false }
+      const begun: Session = {
+        owner: nameOf(principal),
+        asked: new Map([[id, undefined]]),
+        forgotten: Number.NEGATIVE_INFINITY,
+        hasForgotten: false,
+      }
       remember(this.#sessions, call.session, begun, SESSIONS_MAX)
+      return
     }
     const session = this.#sessions.get(call.session)
     if (session?.owner !== nameOf(principal)) return
@@ -51,15 +56,12 @@ export class Resumed {
     if (asked === undefined || asked.resource.server !== stream.resource.server) return undefined
     // Whatever it says that it is, a list leaves as the list that it is.
     if (foreignLists(asked.method).some((member) => body.result?.[member] !== undefined)) return undefined
-    const { params, ...rest } = asked
-    return { ...stream, ...rest, message: { body: { jsonrpc: '2.0', id: body.id ?? 0, method: asked.method, params } } }
+    return { ...stream, ...asked, message: { body: { jsonrpc: '2.0', id: body.id ?? 0, method: asked.method } } }
   }
 }
 
-function askedBy({ method, action, resource, receivedAt, message }: Call): Asked | undefined {
-  const cursor = message.body.params?.['cursor']
-  const isKept = resource.name.length <= NAME_MAX_CHARS && (cursor === undefined || String(cursor).length <= NAME_MAX_CHARS)
-  return isKept ? { method, action, resource, receivedAt, params: cursor === undefined ? {} : { cursor } } : undefined
+function askedBy({ method, action, resource }: Call): Asked | undefined {
+  return resource.name.length <= NAME_MAX_CHARS ? { method, action, resource } : undefined
 }
 
 function forgetOldest(session: Session): void {

@@ -14,7 +14,7 @@ import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
 const TOOLS = ['echo', 'admin_reset', 'query'].map((name) => ({ name, inputSchema: { type: 'object' } }))
 
 /** A server of the older revisions that begins each answer with an event to come back to, and says it once more to whoever comes back. */
-async function aResumable() {
+async function aResumable(describe: () => string = () => 'plain') {
   const said: string[] = []
   const server = createServer((req, res) => {
     let text = ''
@@ -30,7 +30,11 @@ async function aResumable() {
       if (req.method !== 'POST' || id === undefined) return void res.writeHead(202).end()
       const opened = { protocolVersion: '2025-11-25', capabilities: { tools: {} }, serverInfo: { name: 'x', version: '1' } }
       const result: JsonObject =
-        method === 'initialize' ? opened : method === 'tools/list' ? { tools: TOOLS } : { content: [{ type: 'text', text: 'BLUEBIRD' }] }
+        method === 'initialize'
+          ? opened
+          : method === 'tools/list'
+            ? { tools: TOOLS.map((tool) => ({ ...tool, description: describe() })) }
+            : { content: [{ type: 'text', text: 'BLUEBIRD' }] }
       const answer = JSON.stringify({ jsonrpc: '2.0', id, result })
       if (method === 'initialize') {
         res.writeHead(200, { 'content-type': 'application/json', 'mcp-session-id': 'theirs' }).end(answer)
@@ -50,6 +54,31 @@ async function aResumable() {
   }
 }
 
+/** A session of one caller. */
+async function aClient(url: string, key: string) {
+  const common = { 'x-api-key': key, accept: 'application/json, text/event-stream' }
+  let session: Readonly<Record<string, string>> = {}
+  const say = async (body: JsonObject): Promise<Response> =>
+    await fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: { ...common, ...session, 'content-type': 'application/json' },
+      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
+    })
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
+  const opened = await say({ id: 1, method: 'initialize', params })
+  await opened.text()
+  session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '', 'mcp-protocol-version': '2025-11-25' }
+  return {
+    ask: async (body: JsonObject): Promise<string> => await (await say(body)).text(),
+    /** Comes back to the first event of an answer. */
+    resume: async (answer: string): Promise<string> => {
+      const [, at = ''] = /^id: (.+)$/m.exec(answer) ?? []
+      const headers = { ...common, ...session, accept: 'text/event-stream', 'last-event-id': at }
+      return await (await fetch(`${url}/mcp`, { headers })).text()
+    },
+  }
+}
+
 test('a list or an answer that is fetched by a resumed stream is as narrow, and as forbidden, as it was', async () => {
   await using upstream = await aResumable()
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-resumed-'))
@@ -60,24 +89,11 @@ access:
   roles: { user: { permissions: [t:use] } }
   tools: { echo: { permission: t:use }, query: { permission: t:use }, admin_reset: { permission: t:reset } }
   policies: ${JSON.stringify(join(folder, 'p.cedar'))}`)
-  const common = { 'x-api-key': await house.key({ roles: ['user'] }), accept: 'application/json, text/event-stream' }
-  let session: Readonly<Record<string, string>> = {}
-  const say = async (body: JsonObject): Promise<Response> =>
-    await fetch(`${house.url}/mcp`, {
-      method: 'POST',
-      headers: { ...common, ...session, 'content-type': 'application/json' },
-      body: JSON.stringify({ jsonrpc: '2.0', ...body }),
-    })
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
-  const opened = await say({ id: 1, method: 'initialize', params })
-  await opened.text()
-  session = { 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '', 'mcp-protocol-version': '2025-11-25' }
+  const client = await aClient(house.url, await house.key({ roles: ['user'] }))
   /** What is told at first, and what to whoever comes back to the first event of it. */
   const twice = async (body: JsonObject): Promise<readonly string[]> => {
-    const first = await (await say(body)).text()
-    const [, at = ''] = /^id: (.+)$/m.exec(first) ?? []
-    const headers = { ...common, ...session, accept: 'text/event-stream', 'last-event-id': at }
-    return [first, await (await fetch(`${house.url}/mcp`, { headers })).text()]
+    const first = await client.ask(body)
+    return [first, await client.resume(first)]
   }
   for (const told of await twice({ id: 2, method: 'tools/list' }))
     assert.deepEqual([told.includes('"echo"'), told.includes('admin_reset')], [true, false], told)
@@ -85,6 +101,23 @@ access:
   for (const told of await twice({ id: 4, method: 'tools/call', params: { name: 'query', arguments: {} } }))
     assert.doesNotMatch(told, /BLUEBIRD/)
   rmSync(folder, { recursive: true })
+})
+
+test('a list that is fetched later does not pass for what the server says now', async () => {
+  let said = 'plain'
+  await using upstream = await aResumable(() => said)
+  await using house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }`)
+  const client = await aClient(house.url, await house.key({ roles: ['user'] }))
+  const call = { method: 'tools/call', params: { name: 'echo', arguments: {} } }
+  const first = await client.ask({ id: 2, method: 'tools/list' })
+  assert.match(await client.ask({ id: 3, ...call }), /BLUEBIRD/)
+  said = 'something else'
+  assert.doesNotMatch(await client.ask({ id: 4, method: 'tools/list' }), /echo/)
+  assert.doesNotMatch(await client.ask({ id: 5, ...call }), /BLUEBIRD/)
+  assert.match(await client.resume(first), /echo/)
+  assert.doesNotMatch(await client.ask({ id: 6, ...call }), /BLUEBIRD/)
 })
 
 test('it answers what its own session asked under that id, once and for one thing; everything else is not let go', () => {

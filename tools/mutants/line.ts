@@ -224,6 +224,12 @@ export const STEPS: readonly Mutant[] = [
       to: 'call',
     },
     {
+      name: 'a list that is fetched later passes for what the server says now',
+      seenBy: ['gateway/resumed'],
+      from: 'asked === call ? parts : { ...parts, catalog: undefined }',
+      to: 'parts',
+    },
+    {
       name: 'the law on a tool is not asked about what its task brings',
       seenBy: ['guard/tasks'],
       from: 'tasks.begunBy(message, answered)',
@@ -282,19 +288,19 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'what a client can be asked is not learned',
       seenBy: ['journeys/approval'],
-      from: "if (asked.method === 'initialize') declared.learn(asked, principal)",
+      from: "if (call.method === 'initialize') declared.learn(call, principal)",
       to: '',
     },
     {
       name: 'definitions are not looked at',
       seenBy: ['journeys/definitions'],
-      from: 'definitions?.see(message, asked, principal) ?? message',
-      to: 'message',
+      from: 'definitions?.see(message, asked, principal)',
+      to: 'undefined',
     },
     {
       name: 'what tools there are is not learned',
       seenBy: ['journeys/definitions'],
-      from: "call.method === 'tools/list' ? catalog.learn(message, call, principal) : message",
+      from: "call.method === 'tools/list' ? (catalog?.learn(message, call, principal) ?? message) : message",
       to: 'message',
     },
     {
