@@ -46,8 +46,8 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
   const begun = new WeakMap<Call, Resource>()
   const receive = receiving(asking, begun)
   const outlet = outletOf(parts, receive)
-  /** @param asked what it answers: another call than the one that it came by, where that is a stream. */
-  const release = (message: Message, principal: Principal, call: Call, asked: Call): ReturnType<Stations['release']> => {
+  /** @param asked what it answers: another call than the one that it came by, where that is a stream. @param isNews whether it says what is now */
+  const release = (message: Message, principal: Principal, call: Call, asked: Call, isNews: boolean): ReturnType<Stations['release']> => {
     const { body } = message
     meter.answered(message, principal, call)
     approved.answered(call, message)
@@ -62,23 +62,25 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
     if (body.result === undefined) return letGo(message)
     checkReceipt(receive(principal, call), observing)
     if (call.method === 'initialize') declared.learn(call, principal)
-    // What is fetched later is as old as its call: it must not pass for what the server says now.
-    const seen = (asked === call ? definitions?.see(message, asked, principal) : undefined) ?? message
+    // What is fetched once more is as old as its call: it must not pass for what the server says now.
+    const seen = (isNews ? definitions?.see(message, asked, principal) : undefined) ?? message
     const settle = (shown: Message): Message | Promise<Message> =>
-      releaseResult(shown, principal, asked, letGo, asked === call ? parts : { ...parts, catalog: undefined })
+      releaseResult(shown, principal, asked, letGo, isNews ? parts : { ...parts, catalog: undefined })
     return seen instanceof Promise ? seen.then(settle) : settle(seen)
   }
   return (message, principal, call) => {
-    const isFetched = call.method === '$stream' && message.body.method === undefined && message.body.id !== undefined
-    const asked = isFetched ? resumed.of(message, call, principal) : call
-    if (asked === undefined && !observing) return undefined
-    const answered = asked ?? call
-    const ofTask = tasks.begunBy(message, answered)
-    if (ofTask === undefined && answered === call) return release(message, principal, call, call)
-    return Promise.resolve(ofTask).then(async (tool = answered.resource) => {
+    const isAnswer = message.body.method === undefined && message.body.id !== undefined
+    const isFetched = isAnswer && call.method === '$stream'
+    const fetched = isFetched ? resumed.of(message, call, principal) : undefined
+    if (isFetched && fetched === undefined && !observing) return undefined
+    if (isAnswer && !isFetched) resumed.answered(call, principal)
+    const { call: asked, isFirst } = fetched ?? { call, isFirst: true }
+    const ofTask = tasks.begunBy(message, asked)
+    if (ofTask === undefined && asked === call) return release(message, principal, call, call, true)
+    return Promise.resolve(ofTask).then(async (tool = asked.resource) => {
       begun.set(call, tool)
       try {
-        return await release(message, principal, call, answered)
+        return await release(message, principal, call, asked, isFirst)
       } finally {
         begun.delete(call)
       }

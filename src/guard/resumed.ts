@@ -1,5 +1,6 @@
 /** What the answers of a resumed stream answer: each leaves as that, or not at all, for a stream by itself is of no tool and of no list. */
 import type { Call, Message, RequestId } from '../core/call.ts'
+import type { JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { foreignLists } from '../mcp/methods.ts'
 import { remember } from '../trust/remember.ts'
@@ -12,7 +13,19 @@ const REQUESTS_MAX = 256
 const NAME_MAX_CHARS = 512
 
 /** What was asked, as far as its answer is judged by it. Undefined: under this id it was more than one thing, or what opened the session. */
-type Asked = Pick<Call, 'method' | 'action' | 'resource'>
+interface Asked {
+  readonly call: Pick<Call, 'method' | 'action' | 'resource' | 'receivedAt'>
+  /** Where a list went on. */
+  readonly cursor: JsonValue | undefined
+  isAnswered: boolean
+}
+
+export interface Fetched {
+  /** The call that is answered. */
+  readonly call: Call
+  /** Nothing has answered it before: a server may leave an answer to whoever comes back for it. Else it is as old as its call. */
+  readonly isFirst: boolean
+}
 
 interface Session {
   readonly owner: string
@@ -49,19 +62,33 @@ export class Resumed {
     if (session.asked.size > REQUESTS_MAX) forgetOldest(session)
   }
 
-  /** @param stream `$stream`, on which the answer came. @returns the call that it answers; undefined when the session is not known to have made it. */
-  of({ body }: Message, stream: Call, principal: Principal): Call | undefined {
+  /** An answer came by its own call. */
+  answered({ session, message }: Call, principal: Principal): void {
+    const { id } = message.body
+    const known = session === undefined ? undefined : this.#sessions.get(session)
+    const asked = known?.owner === nameOf(principal) && id !== undefined ? known.asked.get(id) : undefined
+    if (asked !== undefined) asked.isAnswered = true
+  }
+
+  /** @param stream `$stream`, on which the answer came. @returns undefined when its session is not known to have asked for it. */
+  of({ body }: Message, stream: Call, principal: Principal): Fetched | undefined {
     const session = stream.session === undefined ? undefined : this.#sessions.get(stream.session)
     const asked = session?.owner === nameOf(principal) && body.id !== undefined ? session.asked.get(body.id) : undefined
-    if (asked === undefined || asked.resource.server !== stream.resource.server) return undefined
+    if (asked === undefined || asked.call.resource.server !== stream.resource.server) return undefined
     // Whatever it says that it is, a list leaves as the list that it is.
-    if (foreignLists(asked.method).some((member) => body.result?.[member] !== undefined)) return undefined
-    return { ...stream, ...asked, message: { body: { jsonrpc: '2.0', id: body.id ?? 0, method: asked.method } } }
+    if (foreignLists(asked.call.method).some((member) => body.result?.[member] !== undefined)) return undefined
+    const isFirst = !asked.isAnswered
+    asked.isAnswered = true
+    const { method } = asked.call
+    const params = asked.cursor === undefined ? {} : { cursor: asked.cursor }
+    return { call: { ...stream, ...asked.call, message: { body: { jsonrpc: '2.0', id: body.id ?? 0, method, params } } }, isFirst }
   }
 }
 
-function askedBy({ method, action, resource }: Call): Asked | undefined {
-  return resource.name.length <= NAME_MAX_CHARS ? { method, action, resource } : undefined
+function askedBy({ method, action, resource, receivedAt, message }: Call): Asked | undefined {
+  const cursor = message.body.params?.['cursor']
+  const isShort = resource.name.length <= NAME_MAX_CHARS && (cursor === undefined || String(cursor).length <= NAME_MAX_CHARS)
+  return isShort ? { call: { method, action, resource, receivedAt }, cursor, isAnswered: false } : undefined
 }
 
 function forgetOldest(session: Session): void {

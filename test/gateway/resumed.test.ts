@@ -133,7 +133,7 @@ test('it answers what its own session asked under that id, once and for one thin
   const call = (requestId: number | string) => aCall({ ...session, requestId, method: 'tools/call', resource: tools })
   const list = (requestId: number | string) => aCall({ ...session, requestId, method: 'tools/list', action: 'list', resource: server })
   const of = (resumed: Resumed, id: number | string, result: JsonObject = {}, who = ann): string | undefined =>
-    resumed.of(aResult(result, id), stream, who)?.method
+    resumed.of(aResult(result, id), stream, who)?.call.method
 
   const resumed = begun()
   resumed.note(call(1), ann)
@@ -155,6 +155,12 @@ test('it answers what its own session asked under that id, once and for one thin
     forgetful.note(call(id), ann)
     assert.equal(of(forgetful, id), undefined)
   }
+  const [answered, waiting] = [call(400), list(401)]
+  for (const one of [answered, waiting]) resumed.note(one, ann)
+  resumed.answered(answered, ann)
+  resumed.answered(waiting, bob)
+  const isFirst = (id: number): boolean | undefined => resumed.of(aResult({}, id), stream, ann)?.isFirst
+  assert.deepEqual([isFirst(400), isFirst(401), isFirst(401)], [false, true, false])
   // A session that was not seen to begin has asked nothing that is known.
   const late = new Resumed()
   late.note(call(1), ann)

@@ -220,19 +220,25 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'what a resumed stream brings is of no list and of no tool',
       seenBy: ['gateway/resumed'],
-      from: 'isFetched ? resumed.of(message, call, principal) : call',
-      to: 'call',
+      from: 'isFetched ? resumed.of(message, call, principal) : undefined',
+      to: 'isFetched ? { call, isFirst: true } : undefined',
     },
     {
       name: 'a list that is fetched later passes for what the server says now',
       seenBy: ['gateway/resumed'],
-      from: 'asked === call ? parts : { ...parts, catalog: undefined }',
+      from: 'isNews ? parts : { ...parts, catalog: undefined }',
       to: 'parts',
+    },
+    {
+      name: 'that a call was answered is not noted, so what is fetched again is news',
+      seenBy: ['gateway/resumed'],
+      from: 'if (isAnswer && !isFetched) resumed.answered(call, principal)',
+      to: '',
     },
     {
       name: 'the law on a tool is not asked about what its task brings',
       seenBy: ['guard/tasks'],
-      from: 'tasks.begunBy(message, answered)',
+      from: 'tasks.begunBy(message, asked)',
       to: 'undefined as ReturnType<TaskOwners["begunBy"]>',
     },
     {
