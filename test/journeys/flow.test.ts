@@ -248,6 +248,30 @@ test('who listens to a task is told what it brings, and takes the labels with it
   assert.deepEqual(await record.labelsOf(personOf(principal)), ['confidential', 'internal', 'untrusted'])
 })
 
+test('what could not be sent with a call to strangers cannot be sent after it: not as an answer, and not to its task', async () => {
+  const { stations, store } = house.gateway.house
+  const principal = aPrincipal({ subject: 'says-it-later', roles: ['user'] })
+  await store.put(KEYS.taskOwner('s', 'later'), { owner: 'key#says-it-later', tool: 'send' })
+  const server = { kind: 'server', server: 's', name: 's' } as const
+  const response = { body: { jsonrpc: '2.0', id: 'q', result: { action: 'accept', content: { body: 'BLUEBIRD' } } } } as const
+  const later = (to = 's') => [
+    {
+      ...aCall({ era: 'legacy', session: 'x', method: '$response', action: 'control', resource: { ...server, server: to, name: to } }),
+      message: response,
+    },
+    aCall({ method: 'tasks/update', action: 'control', resource: { kind: 'task', server: to, name: 'later' } }),
+  ]
+  const enforce = async (call: ReturnType<typeof aCall>): Promise<void> => {
+    await stations.enforce(stations.decide(principal, call, []), principal, call, [], async function* nobody() {})
+  }
+  for (const call of later()) await enforce(call)
+  await new FlowRecord(store, () => clock.now).add(personOf(principal), ['confidential'], 3_600_000)
+  for (const call of later()) await assert.rejects(enforce(call), { code: 'forbidden' }, call.method)
+  const [elsewhere] = later('chat')
+  assert.ok(elsewhere)
+  await enforce(elsewhere)
+})
+
 test('keys of one owner are one person', async () => {
   const { keys } = house.gateway.house
   const [first, second] = await Promise.all(
