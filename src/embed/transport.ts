@@ -43,6 +43,8 @@ export function guardTransport<M extends object, X, O>(
 
 /** A request that the server works on. */
 interface Running<O> {
+  /** `issuer#subject` of whose it is. */
+  readonly owner: string
   readonly box: Mailbox
   readonly stop: Stop
   /** How the server wants to have sent what belongs to it. */
@@ -118,10 +120,15 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
     const stop = new Stop()
     const tooLarge = new Denial('too_large', { detail: `a message is over limits.request.maxBytes (${maxBytes})` })
     const call = bytes.length > maxBytes ? flawedCall(tooLarge, this.#envelope(stop)) : parseCall(bytes, this.#envelope(stop))
-    await this.#walk(call, stop, extra, (asked) => this.#deliver(asked, message, stop, extra))
+    await this.#walk(call, stop, extra, (asked, principal) => this.#deliver(asked, nameOf(principal), message, stop, extra))
   }
 
-  async #walk(call: Call, stop: Stop, extra: X | undefined, deliver: (asked: Call) => AsyncIterable<Message>): Promise<void> {
+  async #walk(
+    call: Call,
+    stop: Stop,
+    extra: X | undefined,
+    deliver: (asked: Call, principal: Principal) => AsyncIterable<Message>,
+  ): Promise<void> {
     const { house } = this.#guard
     const { steps, powers } = this.#post
     const { id } = call.message.body
@@ -129,7 +136,7 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
       const credentials = credentialsOf(extra, house.config.authentication.environment.value)
       const messages = pass(steps, call, credentials, (asked, principal) => {
         this.#checkOwner(asked, principal)
-        return within({ call: asked, principal, powers }, () => deliver(asked))
+        return within({ call: asked, principal, powers }, () => deliver(asked, principal))
       })
       for await (const { body, event } of messages) {
         if (call.method === 'initialize' && body.result !== undefined) this.#open(extra)
@@ -152,20 +159,19 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
     if (this.#owner !== nameOf(principal)) throw new Denial('no_session', { detail: 'a connection of another principal' })
   }
 
-  #deliver(call: Call, message: M, stop: Stop, extra: X | undefined): AsyncIterable<Message> {
+  #deliver(call: Call, owner: string, message: M, stop: Stop, extra: X | undefined): AsyncIterable<Message> {
     const { body } = call.message
     const given = call.message.bytes !== undefined ? message : body
     if (!isMessage<M>(given)) throw new Denial('malformed', { detail: 'not a JSON-RPC 2.0 message' })
     if (body.id === undefined || body.method === undefined) {
-      if (call.method === 'notifications/cancelled') this.#cancel(body)
-      this.#hand(given, extra)
+      if (call.method !== 'notifications/cancelled' || this.#cancel(body, owner)) this.#hand(given, extra)
       return NOTHING
     }
     const id = body.id
     if (this.#running.has(id)) throw new Denial('malformed', { detail: 'the id of a request that is under way' })
     const leave = (): void => box.end()
     const box = new Mailbox()
-    this.#running.set(id, { box, stop, options: undefined })
+    this.#running.set(id, { owner, box, stop, options: undefined })
     stop.addEventListener('abort', leave)
     this.#hand(given, extra)
     return box
@@ -184,9 +190,13 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
       .then(() => new Promise((resolve) => setImmediate(resolve)))
   }
 
-  #cancel(body: Body): void {
+  /** What the caller asked itself: a transport over HTTP may carry many, whose ids are equal. @returns whether the server may be told. */
+  #cancel(body: Body, owner: string): boolean {
     const requestId = idOf(body.params?.['requestId'])
-    if (requestId !== undefined) this.#running.get(requestId)?.stop.abort()
+    const running = requestId === undefined ? undefined : this.#running.get(requestId)
+    if (running === undefined || running.owner !== owner) return false
+    running.stop.abort()
+    return true
   }
 
   /** What the server says unasked has a stream from now on: it walks the line like everything else. */

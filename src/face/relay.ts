@@ -21,7 +21,10 @@ export function createRelay(destination: Destination, sessions: Sessions, stream
   }
 
   function forward(call: Call, principal: Principal, stop: Pick<Stop, 'abort'>, req?: IncomingMessage): AsyncIterable<Message> {
-    if (call.origin.era === 'modern') return destination.forward(call, principal, req)
+    if (call.origin.era === 'modern') {
+      // Its one notification is the cancellation, which has become the signal; told on, it could name what another caller asked there.
+      return call.message.body.id === undefined ? NOTHING : destination.forward(call, principal, req)
+    }
     if (call.method === 'initialize') return initialize(destination, sessions, call, principal, req)
     const session = sessions.claim(call.session, nameOf(principal), call.resource.server)
     if (call.method === 'notifications/cancelled') return cancel(session, call)

@@ -96,9 +96,12 @@ export class Definitions {
     return held.length > 0 ? held : this.#heldAsShown('template', server, name)
   }
 
-  /** Of a tool that its server does not list to the caller: nobody can have approved it. */
-  heldUnlisted(): readonly Finding[] {
-    return this.#parts.quarantine ? UNLISTED : NOTHING
+  /**
+   * Of a tool that its server does not list to the caller: nobody can have approved it. A name that is a listed one but for case and joints is
+   * that tool to a server which does not look closely, and no policy on it would be asked.
+   */
+  heldUnlisted({ server, name }: Resource): readonly Finding[] {
+    return this.#parts.quarantine || this.#known.isOtherSpelling(server, name) ? UNLISTED : NOTHING
   }
 
   /** Reads what was decided since the last look. @throws Fault `FAULT_STORE` */

@@ -65,6 +65,13 @@ export function createPlaces({ labels, sinks, stores, unlabelled }: FlowConfig):
 const NOTHING = { labels: [], isSink: false, isExternal: false, writes: [], reads: [] } as const satisfies Place
 const NOWHERE: Place = { ...NOTHING, isNowhere: true }
 
+/** A name for each external sink of a server, by which the law knows it: what is sent there without saying to which tool may be for any of them. */
+export function externalSinks({ sinks }: FlowConfig, server: string): readonly Resource[] {
+  return rowsOf(sinks).flatMap(([pattern, where]) =>
+    where === 'external' && isServerCovered(pattern, server) ? [{ kind: 'tool' as const, server, name: pattern.name }] : [],
+  )
+}
+
 function rowsOf<T>(written: Readonly<Record<string, T>>): (readonly [Pattern, T])[] {
   return Object.entries(written).flatMap(([text, said]) => {
     const pattern = parsePattern(text)

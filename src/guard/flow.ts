@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { Call, Message, Resource } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
 import { type Finding, isOfFlow, OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
@@ -9,15 +10,17 @@ import type { Clock } from '../core/time.ts'
 import { picturesIn } from '../inspect/data-links.ts'
 import { SILENCE, type Spoken, spokenIn, type Tail } from '../inspect/spoken.ts'
 import type { Store } from '../store/store.ts'
-import { createPlaces, type FlowStore, type Place } from './flow-places.ts'
+import { createPlaces, externalSinks, type FlowStore, type Place } from './flow-places.ts'
 import { FlowRecord, type Holder, personOf } from './flow-record.ts'
 import { createSentSecrets } from './flow-secrets.ts'
 import type { Stations } from './guard.ts'
+import { lacksWord } from './inspector.ts'
 import { keyPrefixesOf } from './outlet.ts'
+import { ASKED } from './waiting.ts'
 
 export interface FlowParts {
   /** Without `flow` nothing is kept track of. */
-  readonly config: Pick<Config, 'flow' | 'authentication'>
+  readonly config: Pick<Config, 'flow' | 'authentication' | 'profile'>
   readonly store: Store
   readonly clock: Clock
   /** Whether a policy of the operator's reads `context.flow`: then it is looked up for every call. */
@@ -30,10 +33,15 @@ const PICTURES_MAX = 4
 
 type Findings = readonly Finding[]
 
-export function withFlow(stations: Stations, { config: { flow: config, authentication }, store, clock, isRead }: FlowParts): Stations {
+export function withFlow(
+  stations: Stations,
+  { config: { flow: config, authentication, profile }, store, clock, isRead }: FlowParts,
+): Stations {
   if (config === undefined) return stations
   const placeOf = createPlaces(config)
+  const sinksOf = (server: string): readonly Resource[] => (profile === 'observe' ? NOWHERE : externalSinks(config, server))
   const record = new FlowRecord(store, clock)
+  const labelsOf = (principal: Principal): Promise<readonly string[]> => record.labelsOf(personOf(principal))
   const secretsIn = createSentSecrets(keyPrefixesOf(authentication))
   /** By Call.id: what has entered by an answer, so that a stream writes it once. */
   const entered = new Map<string, Set<string>>()
@@ -50,11 +58,20 @@ export function withFlow(stations: Stations, { config: { flow: config, authentic
       const place = placeOf(call.resource)
       if (kind === 'server' || kind === 'task' || !(place.isSink || place.writes.length > 0 || isRead())) return carried
       const secrets = place.isExternal ? secretsIn(call) : NOTHING
-      return Promise.all([carried, record.labelsOf(personOf(principal))]).then(([findings, labels]) =>
+      return Promise.all([carried, labelsOf(principal)]).then(([findings, labels]) =>
         labels.length + secrets.length === 0
           ? findings
           : [...findings, ...labels.map(carriedLabel), ...secrets, ...(place.isSink && labels.length > 0 ? pictured(call.arguments) : [])],
       )
+    },
+    enforce: (decision, principal, call, findings, forward) => {
+      const sinks = isSaidLater(call) ? sinksOf(call.resource.server) : NOWHERE
+      if (sinks.length === 0) return stations.enforce(decision, principal, call, findings, forward)
+      const check = async (): Promise<void> => {
+        const carried = (await labelsOf(principal)).map(carriedLabel)
+        for (const resource of sinks) checkSent(stations, principal, { ...call, action: 'call', resource, arguments: {} }, carried)
+      }
+      return check().then(() => stations.enforce(decision, principal, call, findings, forward))
     },
     begin: (call, trail) => {
       const { writes } = placeOf(call.resource)
@@ -80,12 +97,32 @@ export function withFlow(stations: Stations, { config: { flow: config, authentic
   }
 }
 
+const NOWHERE: readonly Resource[] = []
+
+/** What is sent after its call: an answer to what a server asks in the middle of one, or what a task asks for. It does not say for which tool. */
+function isSaidLater({ method, message: { body } }: Call): boolean {
+  if (method === 'tasks/update') return true
+  return method === '$response' && body.result !== undefined && !String(body.id).startsWith(ASKED)
+}
+
+/** What could not be sent with the call itself cannot be sent after it: a conversation may have been labelled in between. @throws Denial `forbidden` */
+function checkSent({ decide }: Stations, principal: Principal, call: Call, carried: Findings): void {
+  if (carried.length === 0) return
+  const without = decide(principal, call, NOTHING)
+  // Who may not call it has nothing to say to it; an approval that every call needs was given for what was asked then.
+  if (without.effect === 'forbid' && !lacksWord(without)) return
+  const { effect, policies } = decide(principal, call, carried)
+  if (effect === 'forbid' && policies.some((policy) => !without.policies.includes(policy)))
+    throw new Denial('forbidden', { policies, findings: carried, detail: 'what has entered may not be sent there after the call' })
+}
+
 /**
  * An answer may be fetched by a stream that is resumed (2025-11-25, basic/transports "Resumability and Redelivery"), which does not say of which call it is:
- * it may be any of the server's, as that of a task.
+ * it may be any of the server's, as that of a task. Whoever listens to a task is told its answer, too (SEP-2663).
  */
 function broughtFrom({ method, resource }: Call, { body }: Message): Resource {
-  return method === '$stream' && body.id !== undefined ? { ...resource, kind: 'task' } : resource
+  const isOfAny = (method === '$stream' && body.id !== undefined) || body.method === 'notifications/tasks'
+  return isOfAny ? { ...resource, kind: 'task' } : resource
 }
 
 interface Hearing {

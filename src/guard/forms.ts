@@ -34,14 +34,15 @@ export function withForms(
   }
 }
 
-/** In its own words (before 2026-07-28), or in an answer that needs more. */
+/** In its own words (before 2026-07-28), or in an answer or a task that needs more, also where one is told of it. */
 function askedBy({ method, params, result }: Body): readonly Finding[] {
   if (method === ELICIT) return askedOnForm(params, '/params')
-  const requests = result?.['inputRequests']
+  const requests = (result ?? params)?.['inputRequests']
   if (!isObject(requests)) return []
+  const from = result === undefined ? '/params' : '/result'
   return Object.entries(requests).flatMap(([name, request]: readonly [string, JsonValue | undefined]) =>
     isObject(request) && request['method'] === ELICIT
-      ? askedOnForm(request['params'], `/result/inputRequests/${name.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')}/params`)
+      ? askedOnForm(request['params'], `${from}/inputRequests/${name.slice(0, 128).replaceAll('~', '~0').replaceAll('/', '~1')}/params`)
       : [],
   )
 }

@@ -68,7 +68,7 @@ export function createInspector(parts: InspectorParts): Inspector {
     const known = find(call, principal)
     const findings = findingsOf(call, known)
     if (known !== undefined) return findings
-    return joined(joined(definitions?.heldUnlisted() ?? NOTHING, input === 'strict' ? UNLISTED : NOTHING), findings)
+    return joined(joined(definitions?.heldUnlisted(call.resource) ?? NOTHING, input === 'strict' ? UNLISTED : NOTHING), findings)
   }
   const inspect: Inspector = (call, principal, forward) => {
     if (call.method !== 'tools/call') return findingsOf(call, undefined)

@@ -43,6 +43,12 @@ export class KnownPins {
       return other.server === server || lookOf(other.name) === lookOf(name) ? [other.name] : []
     })
   }
+
+  /** Whether a tool of this server has a name that differs by no more than case and joints. */
+  isOtherSpelling(server: string, name: string): boolean {
+    const key = keyOf('tool', server, name)
+    return [...(this.#alike.get(skeletonOf(name)) ?? [])].some((other) => other !== key && this.#pins.get(other)?.server === server)
+  }
 }
 
 /** The name last: no other part can hold a space or a slash. */

@@ -1,5 +1,5 @@
 /** What a result is, and whether it may ask its caller what it asks. */
-import type { Call } from '../core/call.ts'
+import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { declaredBy } from './declared.ts'
@@ -33,6 +33,18 @@ const CAPABILITY_OF: Readonly<Record<string, string>> = {
   'roots/list': 'roots',
 }
 
+/** Whether what is told of a task asks for nothing that its listener did not declare. */
+export function mayAsk({ body: { method, params } }: Message, call: Call): boolean {
+  if (method !== 'notifications/tasks' || params?.['inputRequests'] === undefined) return true
+  try {
+    checkInputRequests(params, call)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** @throws Denial `missing_capability` for what the caller did not declare, or is withheld; `upstream_failed` for what no revision defines. */
 export function checkInputRequests(result: JsonObject, call: Call): void {
   const requests = result['inputRequests']
   if (!isObject(requests)) return

@@ -34,6 +34,7 @@ import { createQuestions } from './questions.ts'
 import { createRecall, type Recall } from './recalled.ts'
 import { begunEntry, type Describe, endedEntry } from './record.ts'
 import { createRelease } from './release.ts'
+import { Resumed } from './resumed.ts'
 import type { StateSeal } from './state.ts'
 import { narrowListen } from './subscriptions.ts'
 import { TaskOwners } from './tasks.ts'
@@ -92,6 +93,7 @@ export function createStations(parts: Parts): Stations {
   const asking = createAsking(parts)
   let underway = 0
   const declared = new Declared()
+  const resumed = new Resumed()
   const recall = createRecall({ ...parts, identify: parts.authenticate })
   const askTools = toolsAsker(parts, catalog, recall)
   const questions = createQuestions(seal, declared)
@@ -116,10 +118,11 @@ export function createStations(parts: Parts): Stations {
     begin: (call, trail) => settled(recall.settle(call), history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call)))),
     direct: (call, principal, forward) => {
       if (approved.takes(call, principal)) return NO_MESSAGES
+      resumed.note(call, principal)
       const messages = forward(call, principal)
       return connected.has(call.resource.server) ? connecting.watch(messages, call, principal) : messages
     },
-    release: createRelease({ ...parts, observing, meter, catalog, tasks, asking, approved, declared }),
+    release: createRelease({ ...parts, observing, meter, catalog, tasks, asking, approved, declared, resumed }),
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)

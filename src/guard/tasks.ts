@@ -1,7 +1,7 @@
 /** Whose task it is: an id names a task and proves nothing, so it is bound to who began it (SEP-2663; 2025-11-25, basic/utilities/tasks). */
-import type { Call, Message } from '../core/call.ts'
+import type { Call, Message, Resource } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
@@ -21,6 +21,14 @@ export function taskOf(result: JsonObject): { readonly id: string; readonly life
   return typeof id === 'string' ? { id, lifeMs: typeof ttl === 'number' && ttl > 0 ? ttl : TASK_TTL_MS } : undefined
 }
 
+/** As it lies in the store; of a version before this one the owner alone. */
+interface Begun {
+  /** `issuer#subject` */
+  readonly owner: string
+  /** What began it. */
+  readonly tool?: string
+}
+
 export class TaskOwners {
   readonly #store: Store
   readonly #clock: Clock
@@ -37,9 +45,11 @@ export class TaskOwners {
     if (begun === undefined) throw new Denial('upstream_failed', { detail: 'a task without an id' })
     const { id, lifeMs } = begun
     const key = KEYS.taskOwner(call.resource.server, id)
-    const isNew = await this.#store.put(key, nameOf(principal), { expiresAt: this.#clock() + lifeMs, onlyIfAbsent: true })
+    const { kind, name } = call.resource
+    const record = { owner: nameOf(principal), ...(kind === 'tool' ? { tool: name } : {}) }
+    const isNew = await this.#store.put(key, record, { expiresAt: this.#clock() + lifeMs, onlyIfAbsent: true })
     // A server that hands out one id twice would hand one caller's task to another.
-    if (!isNew && (await this.#store.get(key)) !== nameOf(principal))
+    if (!isNew && (await this.#ownerOf(call.resource.server, id)) !== nameOf(principal))
       throw new Denial('upstream_failed', { detail: 'a task id that belongs to somebody else' })
   }
 
@@ -80,7 +90,23 @@ export class TaskOwners {
     return this.#ownerOf(call.resource.server, params?.['taskId']).then((owner) => owner === nameOf(principal))
   }
 
-  async #ownerOf(server: string, id: unknown): Promise<JsonValue | undefined> {
-    return typeof id === 'string' ? await this.#store.get(KEYS.taskOwner(server, id)) : undefined
+  /** What began the task that a message is of, whose answer it therefore brings; undefined at once where it is of none. */
+  begunBy({ body: { method, params } }: Message, { resource: { kind, server, name } }: Call): Promise<Resource | undefined> | undefined {
+    const isOfTask = method === undefined ? kind === 'task' : TOLD_OF_TASKS.has(method)
+    if (!isOfTask) return undefined
+    return this.#recordOf(server, method === undefined ? name : params?.['taskId']).then((begun) =>
+      begun?.tool === undefined ? undefined : { kind: 'tool', server, name: begun.tool },
+    )
+  }
+
+  async #ownerOf(server: string, id: unknown): Promise<string | undefined> {
+    return (await this.#recordOf(server, id))?.owner
+  }
+
+  async #recordOf(server: string, id: unknown): Promise<Begun | undefined> {
+    const found = typeof id === 'string' ? await this.#store.get(KEYS.taskOwner(server, id)) : undefined
+    if (typeof found === 'string') return { owner: found }
+    const { owner, tool } = isObject(found) ? found : {}
+    return typeof owner === 'string' ? { owner, ...(typeof tool === 'string' ? { tool } : {}) } : undefined
   }
 }

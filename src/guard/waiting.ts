@@ -16,7 +16,8 @@ const LOOK_MS = 500
 const CONFIRM_MS = 2 * 60_000
 /** Of one caller: limits do not count them yet, and they take places that others need. */
 const HELD_MAX = 8
-const ASKED = 'portcullis-confirm-'
+/** How the ids begin under which we ask ourselves. */
+export const ASKED = 'portcullis-confirm-'
 
 interface Question {
   readonly principal: string

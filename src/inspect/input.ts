@@ -7,7 +7,7 @@ import { judgeExpression } from './expression.ts'
 import { judgeHtml } from './html.ts'
 import { type ArgumentRule, type Kind, type Leaf, leafOfName, type Shape, shapeOf, TEXT } from './kinds.ts'
 import { isStated, type Label, type Level } from './labels.ts'
-import { judgeMembers, judgeName, judgePacked } from './names.ts'
+import { isOtherSpelling, judgeMembers, judgeName, judgePacked } from './names.ts'
 import { judgePath } from './path.ts'
 import { judgeRecipients } from './recipients.ts'
 import { judgeRegex } from './regex.ts'
@@ -134,6 +134,7 @@ class Walk {
     for (const name of names) {
       const inner: Place = { token: name, parent: place }
       if (!PLAIN_NAME.test(name) && shape.leaf.kind !== 'opaque') this.name(name, shape.leaf, inner)
+      if (isOtherSpelling(name, shape.members)) this.note('ambiguous-name', 'input/names', inner)
       this.value(object[name], shape.members.get(name) ?? this.inferred(name, shape), inner, depth + 1)
     }
   }

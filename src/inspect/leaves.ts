@@ -26,7 +26,7 @@ const DEPTH_MAX = 256
 /** What a server is given back as it said it. */
 const FIXED = /^\/(?:result\/nextCursor|(?:params|result)\/taskId|result\/task\/taskId|params\/progressToken|params\/requestId)$/
 /** Where a person is asked to go, after being told where that is (2025-11-25, client/elicitation, URL mode). */
-const ELICITED = /^\/(?:params|result\/inputRequests\/[^/]+\/params)\/url$/
+const ELICITED = /^\/(?:params|(?:params|result)\/inputRequests\/[^/]+\/params)\/url$/
 /** Sealed by us before it leaves. */
 const SEALED = '/result/requestState'
 const URI_NAMES = new Set(['uri', 'url', 'href', 'icon', 'src'])

@@ -118,3 +118,21 @@ function isAmbiguous(names: readonly string[]): boolean {
   }
   return false
 }
+
+/** What else readers bind to a member: protobuf's JSON takes `filePath` for `file_path`, Java's comparison a dotless `ı` for an `i`. */
+function bindable(name: string): string {
+  return fold(name).normalize('NFKC').trim().replace(/[ıİ]/g, 'i').toLowerCase().replace(/[_-]/g, '')
+}
+
+const BINDABLE = new WeakMap<ReadonlyMap<string, unknown>, ReadonlySet<string>>()
+
+/**
+ * Whether a name that is none of the known ones is read as one of them all the same (Go's JSON binds `Path` to `path`): then what is said of the
+ * known one, its bounds and every policy on it, would not be asked.
+ */
+export function isOtherSpelling(name: string, known: ReadonlyMap<string, unknown>): boolean {
+  if (known.size === 0 || known.has(name)) return false
+  const read = BINDABLE.get(known) ?? new Set([...known.keys()].map(bindable))
+  BINDABLE.set(known, read)
+  return read.has(bindable(name))
+}

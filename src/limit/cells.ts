@@ -2,7 +2,7 @@
 import type { Guard, RateConfig, Bucket as Shape } from '../config/limits.ts'
 import { moreGenerous } from '../config/limits.ts'
 import type { Call } from '../core/call.ts'
-import { neighbourhoodOf, parseIp, showCidr } from '../core/cidr.ts'
+import { countedAs } from '../core/cidr.ts'
 import type { Obligation } from '../core/decision.ts'
 import { isCovered, type Pattern, parsePattern } from '../core/pattern.ts'
 import { nameOf, ownerOf, type Principal } from '../core/principal.ts'
@@ -159,8 +159,7 @@ export class Cells {
     if (!address.includes(':')) return address
     const known = this.#places.get(address)
     if (known !== undefined) return known
-    const ip = parseIp(address)
-    const place = ip === undefined ? address : showCidr(neighbourhoodOf(ip))
+    const place = countedAs(address)
     if (this.#places.size >= KNOWN_MAX) this.#places.clear()
     this.#places.set(address, place)
     return place

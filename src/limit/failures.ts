@@ -1,6 +1,6 @@
 /** Bad credentials: who presents too many is turned away for a time, and a key that is being guessed still opens for its owner. */
 import type { RateConfig } from '../config/limits.ts'
-import { neighbourhoodOf, parseIp, showCidr } from '../core/cidr.ts'
+import { countedAs } from '../core/cidr.ts'
 import type { Clock } from '../core/time.ts'
 import type { Store } from '../store/store.ts'
 import type { Blocks } from './blocks.ts'
@@ -58,14 +58,14 @@ export class Failures {
   check(address: string, keyId: string): void {
     const nowUs = this.#options.nowUs()
     if ((this.#attacked.get(keyId) ?? 0) <= nowUs) return
-    const until = this.#guesses.get(guessOf(placeOf(address), keyId)) ?? 0
+    const until = this.#guesses.get(guessOf(countedAs(address), keyId)) ?? 0
     if (until > nowUs) throw refused(`key ${keyId} is being guessed, also from this address (limits.failures)`, (until - nowUs) / US_PER_MS)
   }
 
   /** A credential was bad. Counts here at once, and with the other processes behind the back of the call. */
   count(address: string, keyId: string | undefined): void {
     const nowUs = this.#options.nowUs()
-    const place = placeOf(address)
+    const place = countedAs(address)
     if (!this.#options.isProxy(address)) {
       this.#take(this.#addresses.of(place, nowUs), this.#byAddress, nowUs, () => this.#block(address, place))
     }
@@ -102,12 +102,6 @@ export class Failures {
     const until = clock() + settings.blockMs
     onBlock(cidr, until, blocks.add(cidr, { until, by: 'gateway' }))
   }
-}
-
-/** One address, or one /64. */
-function placeOf(address: string): string {
-  const ip = parseIp(address)
-  return ip === undefined ? address : showCidr(neighbourhoodOf(ip))
 }
 
 function guessOf(place: string, keyId: string): string {

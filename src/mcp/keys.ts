@@ -43,6 +43,7 @@ function known(names: readonly string[]): Known {
 const KNOWN_PARAMS = known(PARAMS)
 const KNOWN_META = known([...Object.values(META), 'traceparent', 'tracestate', 'baggage'])
 const KNOWN_REFERENCE = known(['type', 'name', 'uri', 'title'])
+const KNOWN_FILTER = known(['toolsListChanged', 'promptsListChanged', 'resourcesListChanged', 'resourceSubscriptions', 'taskIds'])
 const NONE = known([])
 /** What of a result is held to the law, to pins or to the schema by name. */
 const KNOWN_RESULT = known([
@@ -80,6 +81,8 @@ export function hasResultVariant(result: JsonObject): boolean {
   for (const key in result) if (!KNOWN_RESULT.exact.has(key) && KNOWN_RESULT.folded.has(fold(key))) return true
   return false
 }
+
+export const checkFilterKeys = (filter: JsonObject): void => checkKeys(filter, KNOWN_FILTER)
 /** The names of a tool's arguments are the tool's: only variants of one another are refused. */
 export const checkArgumentKeys = (values: JsonObject): void => checkKeys(values, NONE)
 

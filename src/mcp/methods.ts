@@ -90,3 +90,10 @@ const WIRE = new Map(METHODS.filter(({ method }) => !method.startsWith('$')).map
 export function methodRow(method: string): MethodRow | undefined {
   return WIRE.get(method)
 }
+
+const LISTS = METHODS.filter(({ list }) => list !== undefined)
+
+/** The members in which lists are answered by other methods than this one. */
+export function foreignLists(other: string): readonly string[] {
+  return LISTS.flatMap(({ method, list = '' }) => (method === other ? [] : [list]))
+}

@@ -2,7 +2,7 @@
 import type { Resource } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { checkArgumentKeys, checkReferenceKeys } from './keys.ts'
+import { checkArgumentKeys, checkFilterKeys, checkReferenceKeys } from './keys.ts'
 import type { MethodRow } from './methods.ts'
 import { checkName, checkUri } from './name.ts'
 
@@ -55,6 +55,7 @@ export function argumentsOf(row: MethodRow, params: JsonObject): JsonObject {
 export function checkFilter(params: JsonObject): void {
   const filter = params['notifications']
   if (!isObject(filter)) throw invalid('params.notifications is not an object')
+  checkFilterKeys(filter)
   for (const uri of textsOf(filter['resourceSubscriptions'])) checkUri(uri)
   for (const task of textsOf(filter['taskIds'])) checkName(task)
 }

@@ -1,4 +1,5 @@
 /** How often something may be tried that costs us much or is guessed at: by one address, against one name. */
+import { countedAs } from '../core/cidr.ts'
 import { keyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
@@ -40,9 +41,11 @@ export class Attempts {
   async wait(attempts: Readonly<Partial<Record<Attempt, string>>>): Promise<number> {
     const cells: Cell[] = []
     for (const kind of KINDS) {
-      const whom = attempts[kind]
-      if (whom !== undefined)
-        cells.push({ ...ALLOWANCES[kind], cost: 1, key: KEYS.oauth('attempts', keyedHash(this.#key, `${kind} ${whom}`)) })
+      const said = attempts[kind]
+      if (said === undefined) continue
+      // All but names are addresses; of IPv6 one subscriber has a whole /64 to come from.
+      const whom = kind === 'name' ? said : countedAs(said)
+      cells.push({ ...ALLOWANCES[kind], cost: 1, key: KEYS.oauth('attempts', keyedHash(this.#key, `${kind} ${whom}`)) })
     }
     return (await this.#store.charge(cells, this.#clock())).waitMs
   }

@@ -203,10 +203,17 @@ export function isClientSecret(kept: string | undefined, presented: string): boo
   return kept !== undefined && isEqual(hashClientSecret(kept), `${HASHED}${sha256(presented)}`)
 }
 
-/** `https`, or `http` to the loopback; parsed, never matched by prefix (RFC 9700 §4.1). */
+/** Nothing that a browser would leave out or read as a slash. */
+const PLAIN_URI = /^[\x21-\x5b\x5d-\x7e]+$/
+
+/**
+ * `https`, or `http` to the loopback; parsed, never matched by prefix (RFC 9700 §4.1). Scheme and host stand as every reader writes them:
+ * `HTTP://127.1` leads to the loopback, too, and must not pass for a page on the web.
+ */
 export function isRedirectUri(text: string): boolean {
   const url = URL.parse(text)
-  if (url === null || url.hash !== '' || text.includes('#') || url.username !== '' || url.password !== '') return false
+  if (url === null || !PLAIN_URI.test(text) || !text.startsWith(`${url.protocol}//${url.host}`)) return false
+  if (url.hash !== '' || text.includes('#') || url.username !== '' || url.password !== '') return false
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname))
 }
 

@@ -32,8 +32,11 @@ function escapeText(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '').replace(UNSEEN, (character) => `\\u${hex(character)}`)
 }
 
-/** Controls, invisible characters, and those that turn the direction of text: shown, so that nobody hides behind them. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+/**
+ * Controls, invisible characters, blanks that are none to a program, and those that turn the direction of text: shown, so that nobody hides
+ * behind them. Which of its forms a character has is no such thing (variation selectors).
+ */
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u2800]|(?![ \u00a0])\p{Zs}|(?![\ufe00-\ufe0f])\p{Default_Ignorable_Code_Point}/gu
 
 function hex(character: string): string {
   return (character.codePointAt(0) ?? 0).toString(16).padStart(4, '0')

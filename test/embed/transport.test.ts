@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
+import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
+import { McpServer as ServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StdioServerTransport as StdioV1 } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
@@ -298,4 +300,36 @@ test('a session over HTTP is its opener\u2019s alone, whoever knows its id', asy
   })
   assert.deepEqual(namesOf(await ask(mine, { id: 2, method: 'tools/list' }, session)), ['echo', 'whoami'])
   assert.equal(codeOf(await ask(theirs, { id: 3, method: 'tools/list' }, session)), 'no_session')
+})
+
+test('of callers whose ids are equal on one transport each cancels its own call alone', async () => {
+  await using running = aGuard(ACCESS)
+  const [mine, theirs] = [await running.key({ roles: ['user'] }), await running.key({ roles: ['writer'] })]
+  const [client, inner] = InMemoryTransport.createLinkedPair()
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const { promise: stopped, resolve: stop } = Promise.withResolvers<void>()
+  let isStopped = false
+  const server = new ServerV1({ name: 'notes', version: '1' })
+  server.tool('echo', async ({ signal }) => {
+    begin()
+    await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))
+    isStopped = true
+    stop()
+    return { content: [] }
+  })
+  await server.connect(guardTransport(running.guard, inner as TransportV1, { server: 'notes' }))
+  const { promise: pinged, resolve: pong } = Promise.withResolvers<void>()
+  client.onmessage = (message) => void ('id' in message && message.id === 2 && pong())
+  const say = (key: string, message: JsonObject): Promise<void> =>
+    client.send({ jsonrpc: '2.0', ...message } as never, { authInfo: { token: key, clientId: 'test', scopes: [] } })
+  const cancellation = { method: 'notifications/cancelled', params: { requestId: 1 } }
+  await say(mine, { id: 1, method: 'tools/call', params: { name: 'echo' } })
+  await begun
+  await say(theirs, cancellation)
+  await say(theirs, { id: 2, method: 'ping' })
+  await pinged
+  assert.equal(isStopped, false)
+  await say(mine, cancellation)
+  await stopped
+  await client.close()
 })

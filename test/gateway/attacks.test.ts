@@ -1,7 +1,10 @@
 /** Attacks that need no more than a request each, against one gateway: what must not be taken is not, and nothing of it reaches the server. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { gzipSync } from 'node:zlib'
 import { queryEvents } from '../../src/audit/query.ts'
@@ -272,4 +275,29 @@ function rawStatus(base: string, path: string): Promise<number> {
 test('one gateway, one attack after another', async (t) => {
   await using world = await aWorld()
   for (const [promise, body] of Object.entries(STEPS)) await t.test(promise, () => body(world))
+})
+
+test('a forbidden tool is not called by another spelling of its name, also where a star permits whatever nobody lists', async () => {
+  await using upstream = await aBareUpstream(
+    {
+      admin_reset: () => text('reset'),
+      Admin_Reset: () => text('reset'),
+      'admin-reset': () => text('reset'),
+      other: () => text('other'),
+    },
+    undefined,
+    ['admin_reset'],
+  )
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-spelling-'))
+  writeFileSync(join(folder, 'p.cedar'), '@id("no-reset") forbid (principal, action == Action::"call", resource == Tool::"s/admin_reset");')
+  await using house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: [t:use] } }, tools: { "*": { permission: t:use } }, policies: ${JSON.stringify(join(folder, 'p.cedar'))} }`)
+  const headers = { 'x-api-key': await house.key({ roles: ['user'] }) }
+  const call = async (name: string): Promise<JsonObject> =>
+    (await post(`${house.url}/mcp/s`, 'tools/call', { name, arguments: {} }, headers)).body
+  for (const name of ['admin_reset', 'Admin_Reset', 'admin-reset'])
+    assert.equal(((await call(name))['error'] as { data: JsonObject }).data['code'], 'not_found', name)
+  assert.deepEqual((await call('other'))['result'], { resultType: 'complete', ...text('other') })
+  rmSync(folder, { recursive: true })
 })

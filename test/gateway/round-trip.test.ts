@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { KEYS } from '../../src/store/keys.ts'
-import { aGateway, post, type Reply } from '../fixtures/gateway.ts'
+import { aGateway, META, post, type Reply } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { aBareUpstream, text } from '../fixtures/upstream.ts'
 
@@ -97,4 +97,36 @@ test('of tasks a caller listens to its own alone, and is told of no other, whate
       [true, false, false],
       method,
     )
+})
+
+test('no server is told to cancel what a caller names: of the newest revision a cancellation is the end of its own stream', async () => {
+  await using upstream = await aBareUpstream({ greet })
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${OPEN}`)
+  const body = { jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1, _meta: META } }
+  const headers = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'mcp-protocol-version': '2026-07-28',
+    'x-api-key': await house.key({ roles: ['user'] }),
+  }
+  const { status } = await fetch(`${house.url}/mcp`, { method: 'POST', headers, body: JSON.stringify(body) })
+  assert.equal(status, 202)
+  assert.deepEqual(
+    upstream.seen.map((seen) => seen.text),
+    [],
+  )
+})
+
+test('a filter in another spelling narrows nothing, so it is refused', async () => {
+  await using upstream = await aBareUpstream({ greet })
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${OPEN}`)
+  const notifications = { resourceSubscriptions: [], ResourceSubscriptions: ['file:///closed/b'] }
+  const { status } = await post(
+    `${house.url}/mcp`,
+    'subscriptions/listen',
+    { notifications },
+    { 'x-api-key': await house.key({ roles: ['user'] }) },
+  )
+  assert.equal(status, 400)
+  assert.equal(upstream.seen.length, 0)
 })

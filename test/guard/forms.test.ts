@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { askedOnForm } from '../../src/inspect/forms.ts'
 import { aGateway, META, post } from '../fixtures/gateway.ts'
+import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { aBareUpstream } from '../fixtures/upstream.ts'
 
 const form = (properties: JsonObject, message = 'A few questions.'): JsonObject => ({
@@ -11,6 +12,7 @@ const form = (properties: JsonObject, message = 'A few questions.'): JsonObject 
   requestedSchema: { type: 'object', properties },
 })
 const text = { type: 'string' }
+const CAPABILITIES = 'io.modelcontextprotocol/clientCapabilities'
 
 const ASKS: readonly JsonObject[] = [
   form({ password: text }),
@@ -99,4 +101,55 @@ inspect: { input: off, definitions: { pin: false } }`)
     [blocked?.policies, blocked?.findings?.[0]?.pointer],
     [['house.forms'], '/result/inputRequests/q/params/requestedSchema/properties/password'],
   )
+})
+
+test('a task asks for no more than a call: not for a password, and not for the model', async () => {
+  const TASKS = { extensions: { 'io.modelcontextprotocol/tasks': {} } }
+  const askings: Readonly<Record<string, JsonObject>> = {
+    phish: asking('elicitation/create', { mode: 'form', ...form({ password: text }) }),
+    ask: asking('elicitation/create', { mode: 'form', ...form({ colour: text }) }),
+    think: asking('sampling/createMessage', { messages: [], maxTokens: 1 }),
+  }
+  await using upstream = await aBareUpstream({
+    begin: (args) => ({ resultType: 'task', taskId: String(args['what']), status: 'working', ttlMs: 60_000 }),
+    'tasks/get': ({ taskId }) => ({
+      taskId: String(taskId),
+      status: 'input_required',
+      inputRequests: askings[String(taskId)]?.['inputRequests'] ?? {},
+    }),
+  })
+  await using house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+inspect: { input: off, definitions: { pin: false } }`)
+  const key = await house.key({ roles: ['user'] })
+  const _meta = { ...META, [CAPABILITIES]: { ...TASKS, elicitation: {}, sampling: {} } }
+  const ask = async (method: string, params: JsonObject): Promise<unknown> => {
+    const { body } = await post(`${house.url}/mcp/s`, method, { ...params, _meta }, { 'x-api-key': key })
+    const { error, result } = body as { readonly error?: { readonly data: JsonObject }; readonly result?: JsonObject }
+    return error?.data['code'] ?? result?.['status']
+  }
+  const { stations } = house.gateway.house
+  const stream = aCall({
+    method: 'subscriptions/listen',
+    action: 'listen',
+    resource: { kind: 'server', server: 's', name: 's' },
+    params: { _meta: { [CAPABILITIES]: { ...TASKS, elicitation: {} } } },
+  })
+  const principal = aPrincipal({ issuer: 'key', subject: String(key.split('_')[1]), roles: ['user'] })
+  const told = async (taskId: string): Promise<boolean> => {
+    const params = { taskId, status: 'input_required', inputRequests: askings[taskId]?.['inputRequests'] ?? {} }
+    return (await stations.release({ body: { jsonrpc: '2.0', method: 'notifications/tasks', params } }, principal, stream)) !== undefined
+  }
+  for (const [what, refusal] of [
+    ['ask', 'input_required'],
+    ['phish', 'content_blocked'],
+    ['think', 'missing_capability'],
+  ] as const) {
+    assert.equal(await ask('tools/call', { name: 'begin', arguments: { what } }), 'working')
+    assert.equal(await ask('tasks/get', { taskId: what }), refusal)
+  }
+  assert.equal(await told('ask'), true)
+  assert.equal(await told('think'), false)
+  await assert.rejects(told('phish'), { code: 'content_blocked' })
 })

@@ -1,10 +1,15 @@
 /** Tasks belong to whoever began them, also in lists. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { TaskOwners } from '../../src/guard/tasks.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import { aGateway, META, post } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
+import { aBareUpstream } from '../fixtures/upstream.ts'
 
 test('of a list of the tasks of everybody a caller sees its own', async () => {
   const store = openSqlite(':memory:', { clock: Date.now })
@@ -22,4 +27,45 @@ test('of a list of the tasks of everybody a caller sees its own', async () => {
   const mine = aResult({ tasks: [first] })
   assert.equal(await owners.narrow(mine, list, ann), mine)
   await store.close()
+})
+
+test('what may not be received from a tool may not be received by way of a task that it began', async () => {
+  const told = { content: [{ type: 'text', text: 'ada@example.org' }] }
+  await using upstream = await aBareUpstream({
+    query: () => ({ resultType: 'task', taskId: 'q', status: 'working', ttlMs: 60_000 }),
+    other: () => ({ resultType: 'task', taskId: 'o', status: 'working', ttlMs: 60_000 }),
+    'tasks/get': ({ taskId }) => ({ taskId: String(taskId), status: 'completed', result: told }),
+  })
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-tasks-'))
+  writeFileSync(
+    join(folder, 'p.cedar'),
+    '@id("no-mail") forbid (principal, action == Action::"receive", resource == Tool::"s/query") when { context.findings.contains("personal") };',
+  )
+  await using house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } }, policies: ${JSON.stringify(join(folder, 'p.cedar'))} }
+inspect: { input: off, definitions: { pin: false }, output: { personal: { kinds: [email], action: redact } } }`)
+  const key = await house.key({ roles: ['user'] })
+  const _meta = { ...META, 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } }
+  const ask = async (method: string, params: JsonObject): Promise<unknown> => {
+    const { body } = await post(`${house.url}/mcp/s`, method, { ...params, _meta }, { 'x-api-key': key })
+    const { error, result } = body as { readonly error?: { readonly data: JsonObject }; readonly result?: JsonObject }
+    return error?.data['code'] ?? result?.['status']
+  }
+  for (const name of ['query', 'other']) assert.equal(await ask('tools/call', { name, arguments: {} }), 'working')
+  assert.equal(await ask('tasks/get', { taskId: 'o' }), 'completed')
+  assert.equal(await ask('tasks/get', { taskId: 'q' }), 'content_blocked')
+  const { stations } = house.gateway.house
+  const stream = aCall({ method: 'subscriptions/listen', action: 'listen', resource: { kind: 'server', server: 's', name: 's' } })
+  const principal = aPrincipal({ issuer: 'key', subject: String(key.split('_')[1]), roles: ['user'] })
+  const tell = async (taskId: string): Promise<unknown> =>
+    stations.release(
+      { body: { jsonrpc: '2.0', method: 'notifications/tasks', params: { taskId, status: 'completed', result: told } } },
+      principal,
+      stream,
+    )
+  assert.notEqual(await tell('o'), undefined)
+  await assert.rejects(tell('q'), { code: 'content_blocked' })
+  assert.notEqual(await tell('o'), undefined)
+  rmSync(folder, { recursive: true })
 })

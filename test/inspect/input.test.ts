@@ -245,3 +245,17 @@ test('an address is judged alike in every spelling of it', () => {
   const screen = screenOf('url')
   fc.assert(fc.property(address, spell, (parts, write) => assert.equal(screen({ value: `http://${write(parts)}/` }).length, 1)))
 })
+
+test('a member in another spelling than the tool says would miss its bounds, so it is no member', () => {
+  const properties = {
+    file_path: { type: 'string' },
+    opts: { type: 'object', properties: { to: { type: 'string' } } },
+    meta: { type: 'object' },
+  }
+  const tools = { '*': { arguments: { file_path: { kind: 'path', within: ['/srv'] }, mode: { kind: 'line' } } } } as const
+  const screen = createScreen({ level: 'standard', tools })({ ...TOOL, inputSchema: { type: 'object', properties } })
+  for (const name of ['File_Path', 'FILE_PATH', 'filePath', 'file-path', 'file_path ', 'f\u0131le_path', 'ﬁle_path', 'Mode'])
+    assert.deepEqual(labelsOf(screen({ [name]: 'x' })), ['ambiguous-name'], name)
+  assert.deepEqual(screen({ opts: { To: 'x' } }), [{ label: 'ambiguous-name', detector: 'input/names', pointer: '/opts/To' }])
+  assert.deepEqual(screen({ file_path: '/srv/x', mode: 'x', opts: { to: 'x', cc: 'y' }, meta: { Mode: 'x', To: 'y' }, other: 'x' }), [])
+})

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
 import { FlowRecord, personOf } from '../../src/guard/flow-record.ts'
+import { KEYS } from '../../src/store/keys.ts'
 import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
 import { legacyHttp, modernHttp, type Speaker } from '../fixtures/speakers.ts'
@@ -217,7 +218,13 @@ test('an answer that is fetched by a resumed stream may be of any tool of its se
   const { stations, store } = house.gateway.house
   const principal = aPrincipal({ subject: 'resumes' })
   const resource = { kind: 'server', server: 's', name: 's' } as const
-  const stream = aCall({ method: '$stream', action: 'listen', resource, era: 'legacy' })
+  const session = { era: 'legacy', session: 'resumed' } as const
+  const stream = aCall({ ...session, method: '$stream', action: 'listen', resource })
+  const asked = [
+    aCall({ ...session, requestId: 0, method: 'initialize', action: 'control', resource }),
+    aCall({ ...session, requestId: 1, resource: { kind: 'tool', server: 's', name: 'search' } }),
+  ]
+  for (const call of asked) stations.direct(call, principal, async function* nobody() {})
   await stations.release(
     { body: { jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'up' } } },
     principal,
@@ -227,6 +234,42 @@ test('an answer that is fetched by a resumed stream may be of any tool of its se
   assert.deepEqual(await record.labelsOf(personOf(principal)), [])
   await stations.release(aResult(text('BLUEBIRD')), principal, stream)
   assert.deepEqual(await record.labelsOf(personOf(principal)), ['confidential', 'internal', 'untrusted'])
+})
+
+test('who listens to a task is told what it brings, and takes the labels with it', async () => {
+  const { stations, store } = house.gateway.house
+  const principal = aPrincipal({ subject: 'listens-to-a-task', roles: ['user'] })
+  await store.put(KEYS.taskOwner('s', 'told'), { owner: 'key#listens-to-a-task', tool: 'read_contract' })
+  const resource = { kind: 'server', server: 's', name: 's' } as const
+  const stream = aCall({ id: 'listens', method: 'subscriptions/listen', action: 'listen', resource })
+  const params = { taskId: 'told', status: 'completed', result: text('BLUEBIRD') }
+  assert.ok(await stations.release({ body: { jsonrpc: '2.0', method: 'notifications/tasks', params } }, principal, stream))
+  const record = new FlowRecord(store, () => clock.now)
+  assert.deepEqual(await record.labelsOf(personOf(principal)), ['confidential', 'internal', 'untrusted'])
+})
+
+test('what could not be sent with a call to strangers cannot be sent after it: not as an answer, and not to its task', async () => {
+  const { stations, store } = house.gateway.house
+  const principal = aPrincipal({ subject: 'says-it-later', roles: ['user'] })
+  await store.put(KEYS.taskOwner('s', 'later'), { owner: 'key#says-it-later', tool: 'send' })
+  const server = { kind: 'server', server: 's', name: 's' } as const
+  const response = { body: { jsonrpc: '2.0', id: 'q', result: { action: 'accept', content: { body: 'BLUEBIRD' } } } } as const
+  const later = (to = 's') => [
+    {
+      ...aCall({ era: 'legacy', session: 'x', method: '$response', action: 'control', resource: { ...server, server: to, name: to } }),
+      message: response,
+    },
+    aCall({ method: 'tasks/update', action: 'control', resource: { kind: 'task', server: to, name: 'later' } }),
+  ]
+  const enforce = async (call: ReturnType<typeof aCall>): Promise<void> => {
+    await stations.enforce(stations.decide(principal, call, []), principal, call, [], async function* nobody() {})
+  }
+  for (const call of later()) await enforce(call)
+  await new FlowRecord(store, () => clock.now).add(personOf(principal), ['confidential'], 3_600_000)
+  for (const call of later()) await assert.rejects(enforce(call), { code: 'forbidden' }, call.method)
+  const [elsewhere] = later('chat')
+  assert.ok(elsewhere)
+  await enforce(elsewhere)
 })
 
 test('keys of one owner are one person', async () => {

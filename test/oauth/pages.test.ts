@@ -1,6 +1,7 @@
 /** The pages: what they show, that nothing of a stranger becomes markup, and that only they can send their forms. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { html } from '../../src/oauth/html.ts'
 import { authorizeUrl, Browser, createWorld, PASSWORD, pkce, register } from './world.ts'
 
 const HOSTILE = '<script>alert(1)</script>"\'><img src=x onerror=alert(1)>\u202e'
@@ -41,6 +42,12 @@ test('consent shows the client, who vouches for it, where the answer goes, and e
   assert.match(html, /Use a tool: mcp:tool:echo/)
   assert.match(html, /Only continue if you started this yourself/)
   assert.match(html, /<dd>alice<\/dd>/)
+})
+
+test('a name that draws nothing, or moves what stands behind it away, is shown as what it is', () => {
+  for (const blank of ['\u3164', '\u115f', '\u2800', '\u2003', '\u034f', '\u00ad', '\u{e0041}', '\u200b'])
+    assert.match(String(html`${blank}`), /^\\u[0-9a-f]{4,5}$/, blank)
+  assert.equal(String(html`${'Caf\u00e9\u00a0\u2764\ufe0f \u65e5\u672c'}`), 'Caf\u00e9\u00a0\u2764\ufe0f \u65e5\u672c')
 })
 
 test('a form without its token, with that of another page, or from another site is refused', async (t) => {

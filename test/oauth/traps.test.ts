@@ -247,6 +247,28 @@ test('trap 10: a redirect to the loopback is asked about each time, on any port'
   assert.match(browser.page.html, /Only continue if you started this yourself/)
 })
 
+test('trap 10: a redirect to the loopback that does not look like one is not registered, so nothing of it is left out', async (t) => {
+  const world = await createWorld(t)
+  const disguised = [
+    'HTTP://127.0.0.1:7777/callback',
+    'http://127.1:7777/callback',
+    'http://2130706433/callback',
+    'http://LOCALHOST/callback',
+    'http:127.0.0.1/callback',
+    'https:///app.example.com/callback',
+    'https://app.example.com\\evil.example/callback',
+    ' https://app.example.com/callback',
+    'https://app.example.com/call\nback',
+    'https://\u0430pp.example.com/callback',
+  ]
+  for (const uri of disguised) {
+    const { status, body } = await postJson(`${world.issuer}/register`, { redirect_uris: [uri] })
+    assert.deepEqual([status, body['error']], [400, 'invalid_redirect_uri'], uri)
+  }
+  for (const uri of ['https://app.example.com', 'https://app.example.com:443/callback?x=1', 'http://[::1]:1/callback'])
+    assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [uri] })).status, 201, uri)
+})
+
 test('trap 12: identities are not in the metadata, and nobody may look at or end the token of another client', async (t) => {
   const world = await createWorld(t)
   const { body } = await get(`${world.issuer}/.well-known/oauth-authorization-server`)
@@ -363,6 +385,16 @@ test('trap 15: a registration can be neither read, changed nor deleted by anybod
     const uri = wrong[n % wrong.length] ?? ''
     assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [uri] })).status, 400, uri)
   }
+  assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [REDIRECT] })).status, 429)
+})
+
+test('trap 15: who comes from another address of the same /64 each time is counted as one', async (t) => {
+  let host = 0
+  const world = await createWorld(t, { addressOf: () => `2001:db8:1:2::${(++host).toString(16)}` })
+  const codes = new Set<number>()
+  for (let n = 0; n <= 20; n++) codes.add((await post(`${world.issuer}/device`, { user_code: 'BBBB-BBBB' })).status)
+  assert.ok(codes.has(429))
+  for (let n = 0; n < 30; n++) await postJson(`${world.issuer}/register`, { redirect_uris: ['data:,'] })
   assert.equal((await postJson(`${world.issuer}/register`, { redirect_uris: [REDIRECT] })).status, 429)
 })
 

@@ -11,10 +11,16 @@ const FLOW: readonly Mutant[] = [
       to: '',
     },
     {
+      name: 'what is said after a call is asked about nobody',
+      seenBy: ['journeys/flow'],
+      from: 'isSaidLater(call) ? sinksOf(call.resource.server) : NOWHERE',
+      to: 'NOWHERE',
+    },
+    {
       name: 'nobody asks what has entered',
       seenBy: ['journeys/flow'],
       from: 'record.labelsOf(personOf(principal))',
-      to: '[] as readonly string[]',
+      to: 'Promise.resolve([] as readonly string[])',
     },
     {
       name: 'a store is not labelled',

@@ -43,6 +43,12 @@ export const STATIONS: readonly Mutant[] = [
 export const STEPS: readonly Mutant[] = [
   ...rows('src/guard/stations.ts', [
     {
+      name: 'what a session asks is not remembered for what comes back later',
+      seenBy: ['gateway/resumed'],
+      from: 'resumed.note(call, principal)\n',
+      to: '\n',
+    },
+    {
       name: "anybody listens to anybody's tasks",
       seenBy: ['gateway/round-trip'],
       from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)',
@@ -218,6 +224,42 @@ export const STEPS: readonly Mutant[] = [
   ]),
   ...rows('src/guard/release.ts', [
     {
+      name: 'what a resumed stream brings is of no list and of no tool',
+      seenBy: ['gateway/resumed'],
+      from: 'isFetched ? resumed.of(message, call, principal) : undefined',
+      to: 'isFetched ? { call, isFirst: true } : undefined',
+    },
+    {
+      name: 'a list that is fetched later passes for what the server says now',
+      seenBy: ['gateway/resumed'],
+      from: 'isNews ? parts : { ...parts, catalog: undefined }',
+      to: 'parts',
+    },
+    {
+      name: 'that a call was answered is not noted, so what is fetched again is news',
+      seenBy: ['gateway/resumed'],
+      from: 'if (isAnswer && !isFetched) resumed.answered(call, principal)',
+      to: '',
+    },
+    {
+      name: 'the law on a tool is not asked about what its task brings',
+      seenBy: ['guard/tasks'],
+      from: 'tasks.begunBy(message, asked)',
+      to: 'undefined as ReturnType<TaskOwners["begunBy"]>',
+    },
+    {
+      name: 'what a task asks for is told whoever listens, declared or not',
+      seenBy: ['guard/forms'],
+      from: '!mayAsk(message, call)',
+      to: 'false',
+    },
+    {
+      name: 'a task may ask for what its caller did not declare',
+      seenBy: ['guard/forms'],
+      from: "if (call.origin.era === 'modern') checkInputRequests(result, call)",
+      to: '',
+    },
+    {
       name: "what is told of anybody's task is told to everybody",
       seenBy: ['gateway/round-trip'],
       from: 'tasks.isTold(message, call, principal)',
@@ -252,7 +294,7 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'a result is not asked about',
       seenBy: ['refusals/refusals'],
-      from: "checkReceipt(asking.decide(principal, 'receive', call.resource), observing)",
+      from: 'checkReceipt(receive(principal, call), observing)',
       to: '',
     },
     {
@@ -264,13 +306,13 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'definitions are not looked at',
       seenBy: ['journeys/definitions'],
-      from: 'definitions?.see(message, call, principal) ?? message',
-      to: 'message',
+      from: 'definitions?.see(message, asked, principal)',
+      to: 'undefined',
     },
     {
       name: 'what tools there are is not learned',
       seenBy: ['journeys/definitions'],
-      from: "call.method === 'tools/list' ? catalog.learn(message, call, principal) : message",
+      from: "call.method === 'tools/list' ? (catalog?.learn(message, call, principal) ?? message) : message",
       to: 'message',
     },
     {
