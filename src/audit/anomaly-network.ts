@@ -1,5 +1,5 @@
 /** Where an address is, as the detectors tell places apart. It is worked out once for each: the same few come with every call. */
-import { neighbourhoodOf, parseIp, rangeOf, showCidr } from '../core/cidr.ts'
+import { countedAs, parseIp, rangeOf, showCidr } from '../core/cidr.ts'
 
 /** Addresses that are remembered with where they are: some hundred bytes each. */
 const KNOWN_MAX = 4_096
@@ -26,7 +26,7 @@ function whereIs(address: string): Where {
   if (found !== undefined) return found
   const ip = parseIp(address)
   const where = {
-    place: ip === undefined ? address : showCidr(neighbourhoodOf(ip)),
+    place: countedAs(address),
     network: ip === undefined ? undefined : showCidr(rangeOf(ip, ip.bytes.length === 4 ? 16 : 32)),
   }
   if (known.size >= KNOWN_MAX) known.clear()

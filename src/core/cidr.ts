@@ -94,7 +94,7 @@ export function neighbourhoodOf(ip: Ip): Cidr {
   return rangeOf(ip, ip.bytes.length === 4 ? 32 : 64)
 }
 
-/** What is counted as one address, as a text: it, or its /64. What is no address is counted as it is written. */
+/** The same as a text: equal for what is counted as one. What is no address is counted as it is written. */
 export function countedAs(address: string): string {
   const ip = parseIp(address)
   return ip === undefined ? address : showCidr(neighbourhoodOf(ip))

@@ -21,23 +21,8 @@ import { type Listener, listen } from '../net/serve.ts'
 import { KEYS } from '../store/keys.ts'
 import { remember } from '../trust/remember.ts'
 import { type Homes, listenAtHomes, listenedTasks } from './gathered.ts'
-import {
-  AGAIN,
-  callOf,
-  type Errand,
-  GONE,
-  type Gone,
-  homeOf,
-  isUnreached,
-  readErrand,
-  readStep,
-  textOf,
-  urlOf,
-  writeDenial,
-  writeEnd,
-  writeErrand,
-  writeMessage,
-} from './peer-wire.ts'
+import { AGAIN, GONE, type Gone, homeOf, isUnreached } from './homes.ts'
+import { callOf, type Errand, readErrand, readStep, textOf, urlOf, writeDenial, writeEnd, writeErrand, writeMessage } from './peer-wire.ts'
 
 /** 64 random bits: no two replicas have one. */
 const ID_BYTES = 8

@@ -140,7 +140,7 @@ export function createShapes(keyPrefixes: readonly string[]): Shapes {
 
 /** What stands in documentation and templates in the place of a credential. */
 const PLACEHOLDER =
-  /example|placeholder|your[-_]?|x{4,}|\*{3,}|\.{3}|…|redacted|changeme|change-me|dummy|sample|123456789|abcdefgh|0{8,}|<|>|\$\{|\{\{|%s|insert|replace|todo|fixme|process\.env|os\.environ/i
+  /example|placeholder|your[-_]?|x{4,}|\*{3,}|\.{3}|…|redacted|changeme|change-me|dummy|sample|123456789|abcdefgh|0{8,}|<|>|\$\{|\{\{|%s|insert|replace|to-?do|fix-?me|process\.env|os\.environ/i
 /** Published by issuers, in their own documentation. */
 const PUBLISHED = new Set([
   'sk_test_4eC39HqLyjWDarjtT1zdp7dc',

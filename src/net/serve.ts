@@ -1,9 +1,10 @@
 /** Listeners on `node:http`: their limits, what they refuse before a handler sees it, and how they drain. */
 import { createServer, type IncomingMessage, type Server, type ServerOptions, type ServerResponse } from 'node:http'
 import { createServer as createSecureServer, type Server as SecureServer } from 'node:https'
-import { isIP, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { countedAs } from '../core/cidr.ts'
 import { createDrain, type Drain } from './drain.ts'
 import { contextOptions, hasCertificate, type RefusedClient, refusedClient, serverOptions, type TlsMaterial } from './tls.ts'
 
@@ -146,7 +147,7 @@ function bind(server: Server | SecureServer, host: string, port: number): Promis
 function guardConnections(server: Server | SecureServer, maxPerAddress: number): void {
   const open = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
-    const key = neighbourhood(socket.remoteAddress ?? '')
+    const key = countedAs(socket.remoteAddress ?? '')
     const count = (open.get(key) ?? 0) + 1
     if (count > maxPerAddress) {
       socket.destroy()
@@ -159,17 +160,6 @@ function guardConnections(server: Server | SecureServer, maxPerAddress: number):
       else open.set(key, left)
     })
   })
-}
-
-/** What is counted as one address: an IPv4 address, or the /64 that one IPv6 subscriber is given whole (RFC 6177). */
-export function neighbourhood(address: string): string {
-  const mapped = address.startsWith('::ffff:') ? address.slice(7) : address
-  if (isIP(mapped) !== 6) return mapped
-  const [head = '', tail] = (mapped.split('%')[0] ?? '').split('::')
-  const before = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = tail === undefined ? 0 : 8 - before.length - after.length
-  return [...before, ...Array.from({ length: zeros }, () => '0'), ...after].slice(0, 4).join(':')
 }
 
 /** What never reaches a handler is answered with a bare status, and the connection ends. */

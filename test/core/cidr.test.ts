@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { BlockList, isIPv4 } from 'node:net'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { isWithin, neighbourhoodOf, parseCidr, parseIp, showCidr, showIp } from '../../src/core/cidr.ts'
+import { countedAs, isWithin, neighbourhoodOf, parseCidr, parseIp, showCidr, showIp } from '../../src/core/cidr.ts'
 
 const shown = (text: string): string | undefined => {
   const ip = parseIp(text)
@@ -79,4 +79,14 @@ test('the one spelling reads back as the same address', () => {
       assert.deepEqual(parseIp(showIp(ip)), ip)
     }),
   )
+})
+
+test('an IPv6 subscriber is counted as one, a mapped address as the IPv4 one, and what is no address as it is written', () => {
+  assert.equal(countedAs('2001:db8:1:2:3:4:5:6'), countedAs('2001:db8:1:2::9'))
+  assert.notEqual(countedAs('2001:db8:1:2::1'), countedAs('2001:db8:1:3::1'))
+  assert.equal(countedAs('::1'), '::/64')
+  assert.equal(countedAs('fe80::1%eth0'), 'fe80::/64')
+  assert.equal(countedAs('::ffff:10.0.0.1'), countedAs('10.0.0.1'))
+  assert.equal(countedAs('10.0.0.1'), '10.0.0.1/32')
+  assert.equal(countedAs('pipe'), 'pipe')
 })

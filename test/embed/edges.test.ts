@@ -14,7 +14,7 @@ import { guardFetch } from '../../src/embed/fetch.ts'
 import { createGuard } from '../../src/embed/guard.ts'
 import { guardNode } from '../../src/embed/node.ts'
 import { guardServer } from '../../src/embed/server.ts'
-import { META, post } from '../fixtures/gateway.ts'
+import { META, MODERN, post } from '../fixtures/gateway.ts'
 import { ACCESS, aGuard, aServer, aServerV1, listening, type Place, type RunningGuard, WRAPPERS } from './world.ts'
 
 const OPTIONS = { server: 'notes' }
@@ -268,13 +268,7 @@ test('guardServer: who subscribes is told, and ends when the guard closes', asyn
   const url = await at(served.listener)
   const response = await fetch(url, {
     method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'subscriptions/listen',
-      'x-api-key': key,
-    },
+    headers: { ...MODERN, 'mcp-method': 'subscriptions/listen', 'x-api-key': key },
     body: JSON.stringify({
       jsonrpc: '2.0',
       id: 'listen',

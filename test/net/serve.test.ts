@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
-import { type Listener, type ListenLimits, listen, neighbourhood, type RequestHandler } from '../../src/net/serve.ts'
+import { type Listener, type ListenLimits, listen, type RequestHandler } from '../../src/net/serve.ts'
 
 const hello: RequestHandler = (req, res) => {
   req.resume()
@@ -147,15 +147,6 @@ test('one address has its share of the connections, and all together theirs', as
   const held = await dial(small)
   assert.equal(await rest(await dial(small)), '')
   held.destroy()
-})
-
-test('an IPv6 subscriber is one neighbourhood, and a mapped address is the IPv4 one', () => {
-  assert.equal(neighbourhood('2001:db8:1:2:3:4:5:6'), neighbourhood('2001:db8:1:2::9'))
-  assert.notEqual(neighbourhood('2001:db8:1:2::1'), neighbourhood('2001:db8:1:3::1'))
-  assert.equal(neighbourhood('::1'), '0:0:0:0')
-  assert.equal(neighbourhood('fe80::1%eth0'), 'fe80:0:0:0')
-  assert.equal(neighbourhood('::ffff:10.0.0.1'), '10.0.0.1')
-  assert.equal(neighbourhood('10.0.0.1'), '10.0.0.1')
 })
 
 test('closing lets finish what is under way, tells it to close, and accepts nobody new', async () => {
