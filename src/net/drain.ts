@@ -4,7 +4,6 @@ import type { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
-import { Bag } from '../core/bag.ts'
 
 export interface Drain {
   /** @returns false when the connection is over: then there is nothing to answer. */
@@ -17,53 +16,61 @@ export interface Drain {
   renew(concerns: (socket: Socket) => boolean, graceMs: number): void
 }
 
+/**
+ * While nobody stops, no response is listened to: with two listeners for one event of it Node keeps them in an array, V8 may learn at start
+ * that such arrays live long, and then makes them in its old generation, where each keeps its whole call until the next full collection:
+ * measured, in one start out of three, for a fifth of the gateway's time. So responses are looked for when it is asked for them.
+ */
 export function createDrain(server: Server | SecureServer): Drain {
-  const inFlight = new Bag<ServerResponse>()
   const open = new Set<Socket>()
+  /** By connection, what was asked last; before it, what is not answered yet. */
+  const asked = new Map<Duplex, readonly ServerResponse[]>()
   /** With the bytes that the handshake took. */
   const secured = new Map<Socket, number>()
   const ending = new WeakSet<Duplex>()
   let isClosing = false
   server.on('connection', (socket: Socket) => {
     open.add(socket)
-    socket.once('close', () => open.delete(socket))
+    socket.once('close', () => open.delete(socket) && asked.delete(socket))
   })
   server.on('secureConnection', (socket: TLSSocket) => {
     // Its handshake was under way when accepting ended.
     if (isClosing) socket.destroy()
     secured.set(socket, socket.bytesRead)
-    socket.once('close', () => secured.delete(socket))
+    socket.once('close', () => secured.delete(socket) && asked.delete(socket))
   })
+  const inFlight = (socket: Duplex): readonly ServerResponse[] => (asked.get(socket) ?? NONE).filter(isUnderWay)
+  const isBusy = (socket: Duplex): boolean => inFlight(socket).length > 0
+  /** Nothing more comes on its connection, which the client is told where it is not too late. */
+  const isLast = (response: ServerResponse): void => {
+    if (!response.headersSent) response.setHeader('connection', 'close')
+    response.once('close', ended)
+  }
   function ended(this: ServerResponse): void {
-    inFlight.delete(this)
     if (ending.has(this.req.socket)) this.req.socket.destroySoon()
     // A connection whose answer had begun before the drain was never told to close.
     if (isClosing) server.closeIdleConnections()
   }
-  const busySockets = (): ReadonlySet<Socket> => new Set([...inFlight].map((response) => response.req.socket))
   return {
     begin(response) {
-      if (ending.has(response.req.socket)) {
+      const { socket } = response.req
+      if (ending.has(socket) || socket.destroyed) {
         response.destroy()
         return false
       }
-      inFlight.add(response)
-      response.once('close', ended)
-      if (isClosing) response.setHeader('connection', 'close')
+      const before = asked.get(socket) ?? NONE
+      asked.set(socket, before.some(isUnderWay) ? [...before.filter(isUnderWay), response] : [response])
+      if (isClosing) isLast(response)
       return true
     },
-    answering(socket) {
-      for (const response of inFlight) if (response.socket === socket && response.headersSent) return true
-      return false
-    },
+    answering: (socket) => inFlight(socket).some((response) => response.socket === socket && response.headersSent),
     connections: () => [...open].filter((socket) => !socket.destroyed).length,
     close(graceMs) {
       isClosing = true
       // Node takes a connection that has never said anything for a busy one, and knows none whose handshake is not done.
       for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
-      const busy = busySockets()
-      for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && !busy.has(socket)) socket.destroy()
-      for (const response of inFlight) if (!response.headersSent) response.setHeader('connection', 'close')
+      for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && !isBusy(socket)) socket.destroy()
+      for (const socket of asked.keys()) inFlight(socket).forEach(isLast)
       const patience = setTimeout(() => {
         server.closeAllConnections()
         for (const socket of open) socket.destroy()
@@ -78,16 +85,17 @@ export function createDrain(server: Server | SecureServer): Drain {
     },
     renew(concerns, graceMs) {
       const concerned = [...secured.keys()].filter((socket) => concerns(socket))
-      const busy = busySockets()
       for (const socket of concerned) {
-        if (busy.has(socket)) ending.add(socket)
+        if (isBusy(socket)) ending.add(socket)
         else socket.destroy()
+        inFlight(socket).forEach(isLast)
       }
-      for (const response of inFlight)
-        if (ending.has(response.req.socket) && !response.headersSent) response.setHeader('connection', 'close')
       setTimeout(() => {
         for (const socket of concerned) socket.destroy()
       }, graceMs).unref()
     },
   }
 }
+
+const NONE = [] as const
+const isUnderWay = (response: ServerResponse): boolean => !response.closed
