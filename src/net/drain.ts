@@ -1,5 +1,6 @@
 /** How connections of a listener end: when it stops, or when their clients must be verified anew. */
-import type { Server, ServerResponse } from 'node:http'
+import diagnostics from 'node:diagnostics_channel'
+import { type Server, ServerResponse } from 'node:http'
 import type { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -16,31 +17,68 @@ export interface Drain {
   renew(concerns: (socket: Socket) => boolean, graceMs: number): void
 }
 
+/** Told of each answer of every server of the process (https://nodejs.org/api/diagnostics_channel.html#http). */
+const ANSWERED = 'http.server.response.finish'
+const NONE = [] as const
+
 /**
- * While nobody stops, no response is listened to: with two listeners for one event of it Node keeps them in an array, V8 may learn at start
- * that such arrays live long, and then makes them in its old generation, where each keeps its whole call until the next full collection:
- * measured, in one start out of three, for a fifth of the gateway's time. So responses are looked for when it is asked for them.
+ * What is not answered yet, by connection; one that waits for its next question keeps nothing of the last.
+ *
+ * No response is listened to for it: with two listeners for one event of it Node keeps them in an array, V8 may learn at start that such
+ * arrays live long, and then makes them in its old generation, where each keeps its whole call until the next full collection: measured, in
+ * one start out of three, for a fifth of the gateway's time.
  */
+class UnderWay {
+  readonly #asked = new Map<Duplex, readonly ServerResponse[]>()
+
+  begin(socket: Duplex, response: ServerResponse): void {
+    const before = this.#asked.get(socket)
+    // Once for a connection: with it ends what was asked on it.
+    if (before === undefined) socket.once('close', () => this.#asked.delete(socket))
+    this.#asked.set(socket, before === undefined || before.length === 0 ? [response] : [...before, response])
+  }
+
+  on(socket: Duplex): readonly ServerResponse[] {
+    return this.#asked.get(socket) ?? NONE
+  }
+
+  all(): readonly ServerResponse[] {
+    return [...this.#asked.values()].flat()
+  }
+
+  watch(server: Server | SecureServer): void {
+    server.once('listening', () => diagnostics.subscribe(ANSWERED, this.#answered))
+    server.once('close', () => diagnostics.unsubscribe(ANSWERED, this.#answered))
+  }
+
+  readonly #answered = (message: unknown): void => {
+    const response = typeof message === 'object' && message !== null && 'response' in message ? message.response : undefined
+    if (!(response instanceof ServerResponse)) return
+    const { socket } = response.req
+    const before = this.#asked.get(socket)
+    if (before?.includes(response) === true)
+      this.#asked.set(socket, before.length === 1 ? NONE : before.filter((other) => other !== response))
+  }
+}
+
 export function createDrain(server: Server | SecureServer): Drain {
   const open = new Set<Socket>()
-  /** By connection, what was asked last; before it, what is not answered yet. */
-  const asked = new Map<Duplex, readonly ServerResponse[]>()
+  const underWay = new UnderWay()
   /** With the bytes that the handshake took. */
   const secured = new Map<Socket, number>()
   const ending = new WeakSet<Duplex>()
   let isClosing = false
   server.on('connection', (socket: Socket) => {
     open.add(socket)
-    socket.once('close', () => open.delete(socket) && asked.delete(socket))
+    socket.once('close', () => open.delete(socket))
   })
   server.on('secureConnection', (socket: TLSSocket) => {
     // Its handshake was under way when accepting ended.
     if (isClosing) socket.destroy()
     secured.set(socket, socket.bytesRead)
-    socket.once('close', () => secured.delete(socket) && asked.delete(socket))
+    socket.once('close', () => secured.delete(socket))
   })
-  const inFlight = (socket: Duplex): readonly ServerResponse[] => (asked.get(socket) ?? NONE).filter(isUnderWay)
-  const isBusy = (socket: Duplex): boolean => inFlight(socket).length > 0
+  underWay.watch(server)
   /** Nothing more comes on its connection, which the client is told where it is not too late. */
   const isLast = (response: ServerResponse): void => {
     if (!response.headersSent) response.setHeader('connection', 'close')
@@ -58,19 +96,18 @@ export function createDrain(server: Server | SecureServer): Drain {
         response.destroy()
         return false
       }
-      const before = asked.get(socket) ?? NONE
-      asked.set(socket, before.some(isUnderWay) ? [...before.filter(isUnderWay), response] : [response])
+      underWay.begin(socket, response)
       if (isClosing) isLast(response)
       return true
     },
-    answering: (socket) => inFlight(socket).some((response) => response.socket === socket && response.headersSent),
+    answering: (socket) => underWay.on(socket).some((response) => response.socket === socket && response.headersSent),
     connections: () => [...open].filter((socket) => !socket.destroyed).length,
     close(graceMs) {
       isClosing = true
       // Node takes a connection that has never said anything for a busy one, and knows none whose handshake is not done.
       for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
-      for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && !isBusy(socket)) socket.destroy()
-      for (const socket of asked.keys()) inFlight(socket).forEach(isLast)
+      for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && underWay.on(socket).length === 0) socket.destroy()
+      underWay.all().forEach(isLast)
       const patience = setTimeout(() => {
         server.closeAllConnections()
         for (const socket of open) socket.destroy()
@@ -86,9 +123,9 @@ export function createDrain(server: Server | SecureServer): Drain {
     renew(concerns, graceMs) {
       const concerned = [...secured.keys()].filter((socket) => concerns(socket))
       for (const socket of concerned) {
-        if (isBusy(socket)) ending.add(socket)
+        if (underWay.on(socket).length > 0) ending.add(socket)
         else socket.destroy()
-        inFlight(socket).forEach(isLast)
+        underWay.on(socket).forEach(isLast)
       }
       setTimeout(() => {
         for (const socket of concerned) socket.destroy()
@@ -96,6 +133,3 @@ export function createDrain(server: Server | SecureServer): Drain {
     },
   }
 }
-
-const NONE = [] as const
-const isUnderWay = (response: ServerResponse): boolean => !response.closed

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { type Listener, type ListenLimits, listen, type RequestHandler } from '../../src/net/serve.ts'
 
 const hello: RequestHandler = (req, res) => {
@@ -191,4 +194,29 @@ test('what does not finish within the grace is cut', async () => {
   await listener.close(20)
   assert.equal(listener.connections(), 0)
   await listener.close(0)
+})
+
+test('a connection that waits for its next request keeps nothing of the last one', async () => {
+  const answers: WeakRef<object>[] = []
+  await using listener = await open((req, res) => {
+    answers.push(new WeakRef(res))
+    hello(req, res)
+  })
+  const socket = await dial(listener)
+  const ask = async (): Promise<void> => {
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+    await once(socket, 'data')
+  }
+  await ask()
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  // What a turn has looked at through a WeakRef lives until its end.
+  for (let turn = 0; turn < 100 && answers[0]?.deref() !== undefined; turn++) {
+    await nextTurn()
+    collect()
+  }
+  assert.equal(answers[0]?.deref(), undefined)
+  assert.equal(listener.connections(), 1)
+  await ask()
+  assert.equal(answers.length, 2)
 })
