@@ -32,7 +32,8 @@ async function aWorld(t: TestContext) {
   const run = async (...args: readonly string[]): Promise<{ readonly code: number; readonly out: string; readonly errors: string }> => {
     const [output, errors] = [new PassThrough(), new PassThrough()]
     const code = await main(['catalog', ...args, '-c', file], { input: new PassThrough(), output, errors, clock: Date.now })
-    return { code, out: String(output.read() ?? ''), errors: String(errors.read() ?? '') }
+    const said = (stream: PassThrough): string => String(stream.read(stream.readableLength) ?? '')
+    return { code, out: said(output), errors: said(errors) }
   }
   const listed = async (): Promise<readonly unknown[]> => {
     const { body } = await post(`${house.url}/mcp/s`, 'tools/list', {}, { 'x-api-key': key })

@@ -15,7 +15,7 @@ import { visible } from '../../src/core/visible.ts'
 function createTerminal(): Terminal & { said(): string; told(): string } {
   const output = new PassThrough()
   const errors = new PassThrough()
-  const read = (stream: PassThrough): string => String(stream.read() ?? '')
+  const read = (stream: PassThrough): string => String(stream.read(stream.readableLength) ?? '')
   return { input: new PassThrough(), output, errors, clock: () => 0, said: () => read(output), told: () => read(errors) }
 }
 
