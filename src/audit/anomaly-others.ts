@@ -3,11 +3,11 @@ import type { AuditEvent } from '../core/event.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { isEvent } from './event.ts'
+import { isBegun } from './event-text.ts'
 
 /** So many lines of everybody's are read at a look; who is further behind passes the rest over, because calls go first. */
 const LINES_MAX = 5_000
 const PAGE_LINES = 1_000
-const BEGUN = '"type":"call.begun"}'
 
 export class Others {
   readonly #store: Pick<Store, 'read' | 'marks'>
@@ -40,16 +40,21 @@ export class Others {
     for (let read = 0; read < LINES_MAX; read += PAGE_LINES) {
       const lines = await this.#store.read(LOGS.audit, { limit: PAGE_LINES, ...(this.#after === undefined ? {} : { after: this.#after }) })
       this.#after = lines.at(-1)?.position ?? this.#after
-      for (const line of lines) if (this.#isTheirs(line) && isEvent(line.value)) yield line.value
+      yield* eventsOfOthers(lines, this.#node)
       if (lines.length < PAGE_LINES) return
     }
     this.#after = later(this.#after, end)
   }
+}
 
-  /** Most lines are not even parsed: that a call has begun says nothing that its end does not say. */
-  #isTheirs({ text, value }: Line): boolean {
-    if (text !== undefined) return !text.endsWith(BEGUN) && !text.includes(`"node":"${this.#node}"`)
-    return isEvent(value) && value.node !== this.#node
+/** But for what says nothing to whom looks for anomalies: most lines are not even parsed. */
+export function* eventsOfOthers(lines: readonly Line[], node: string): Generator<AuditEvent> {
+  const own = `"node":"${node}"`
+  for (const line of lines) {
+    const { text } = line
+    if (text !== undefined && (isBegun(text) || text.includes(own))) continue
+    const { value } = line
+    if (isEvent(value) && value.node !== node) yield value
   }
 }
 

@@ -6,9 +6,10 @@ import type { Clock } from '../core/time.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { createDetector, type Sighting } from './anomaly.ts'
-import { Others } from './anomaly-others.ts'
+import { eventsOfOthers, Others } from './anomaly-others.ts'
 import { DAY_MS } from './anomaly-thresholds.ts'
 import { isEvent } from './event.ts'
+import { isBegun } from './event-text.ts'
 import type { Sink } from './sinks.ts'
 
 /** Events that may wait: a busy second or two. Beyond it they are not looked at, and counted as lost. */
@@ -48,7 +49,7 @@ export class AnomalyWatch implements Sink {
 
   write(told: Parameters<Sink['write']>[0]): void {
     if (this.#waiting.length + told.length > WAITING_MAX) throw new Error(`more than ${WAITING_MAX} events wait to be looked at`)
-    for (const one of told) if (one.kind === 'event') this.#waiting.push(one.event)
+    for (const one of told) if (one.kind === 'event' && !isBegun(one.text)) this.#waiting.push(one.event)
     if (this.#waiting.length > 0) this.#work ??= this.#drain()
   }
 
@@ -107,16 +108,14 @@ export class AnomalyWatch implements Sink {
     let after = await this.#start()
     while (!this.#isClosed) {
       const lines = await store.read(LOGS.audit, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
-      for (const { value } of lines) {
-        // Ours are told to us.
-        if (isEvent(value) && value.node !== node) this.#detect(value)
-      }
-      const last = lines.at(-1)?.position
-      if (last === undefined) {
+      // Ours are told to us.
+      for (const event of eventsOfOthers(lines, node)) this.#detect(event)
+      after = lines.at(-1)?.position ?? after
+      // Whoever waited for no line at all would learn for as long as there are calls: there is always one more, and it is ours.
+      if (lines.length < PAGE_LINES) {
         this.#others = new Others(store, node, after)
         return
       }
-      after = last
       await nextTurn()
     }
   }

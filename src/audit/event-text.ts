@@ -79,10 +79,35 @@ export function withoutSeal(text: string, seal: string): string {
   return at !== -1 && text.startsWith(member, at - member.length) ? text.slice(0, at - member.length) + text.slice(at) : text
 }
 
+/** Whether it is the text of a `call.begun`, `type` being the last member: it says nothing that the end of the call does not say. */
+export function isBegun(text: string): boolean {
+  return text.endsWith('"type":"call.begun"}')
+}
+
 /** The event itself, for those who read members. */
 export function eventOf(entry: Entry, seal: Seal): AuditEvent {
   const { id, at, node, seq, previous } = seal
   return { ...entry, id, at, node, seq, previous, ...(seal.seal !== undefined && { seal: seal.seal }) }
+}
+
+/** An event as sinks are told of it: made an object of only for those who read its members. */
+export class ToldEvent {
+  readonly kind = 'event'
+  readonly text: string
+  readonly #entry: Entry
+  readonly #seal: Seal
+  #event: AuditEvent | undefined
+
+  constructor(entry: Entry, seal: Seal, text: string) {
+    this.text = text
+    this.#entry = entry
+    this.#seal = seal
+  }
+
+  get event(): AuditEvent {
+    this.#event ??= eventOf(this.#entry, this.#seal)
+    return this.#event
+  }
 }
 
 function orderedAnomaly({ baseline, events, kind, limit, reaction, seen, severity, subject, until, windowMs }: Anomaly): Anomaly {

@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts'
 import type { Turn } from '../store/turn.ts'
 import { checkpointText, signCheckpoint } from './checkpoint.ts'
 import { isEvent } from './event.ts'
-import { eventOf, eventText, type Seal, withSeal } from './event-text.ts'
+import { eventText, type Seal, ToldEvent, withSeal } from './event-text.ts'
 import { sealHead } from './head.ts'
 import type { History } from './history.ts'
 import { Neighbours } from './neighbours.ts'
@@ -287,7 +287,7 @@ function toldOf(entries: readonly Entry[], seals: readonly Seal[], texts: readon
   for (const [index, entry] of entries.entries()) {
     const seal = seals[index]
     const text = texts[index]
-    if (seal !== undefined && text !== undefined) told.push({ kind: 'event', event: eventOf(entry, seal), text })
+    if (seal !== undefined && text !== undefined) told.push(new ToldEvent(entry, seal, text))
   }
   return told
 }
