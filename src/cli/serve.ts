@@ -1,5 +1,6 @@
 /** `portcullis serve`: the gateway, until it is told to stop. */
 import { once } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
@@ -20,6 +21,9 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   if (Object.keys(config.servers).length === 0) {
     throw new Fault('FAULT_CONFIG', `${options.config ?? config.file}: servers: expected at least one, there is nothing to guard`)
   }
+  // V8 may learn at start that what each call makes lives long, and makes it in its old generation from then on: 20 MB a second until the next
+  // full collection, in four starts of twelve. It is told not to, before there is code that was made for it.
+  setFlagsFromString('--no-allocation-site-pretenuring')
   // Loaded only here: the other commands start in half the time without it.
   const { createGateway } = await import('../gateway/gateway.ts')
   const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
