@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from '../src/core/json.ts'
 import { digestOf } from '../src/guard/sightings.ts'
 import { judgeDefinition } from '../src/inspect/definition.ts'
-import { skeletonOf } from '../src/inspect/skeleton.ts'
+import { skeletonOf, swappedSkeletons } from '../src/inspect/skeleton.ts'
 
 /** A line of `definitions.jsonl`, or of our own vectors. */
 export interface DefinitionRow {
@@ -57,8 +57,9 @@ export function judgeRow({ before, after, siblings = [], ...row }: DefinitionRow
   for (const kind of ['tool', 'server', 'prompt'] as const) {
     const definition = row[kind]
     if (!isObject(definition)) continue
-    const skeleton = skeletonOf(String(definition['name']))
-    const found = judgeDefinition(kind, definition, { siblings: siblings.filter((other) => skeletonOf(other) === skeleton) })
+    const name = String(definition['name'])
+    const alike = new Set([skeletonOf(name), ...swappedSkeletons(name)])
+    const found = judgeDefinition(kind, definition, { siblings: siblings.filter((other) => alike.has(skeletonOf(other))) })
     return found.length === 0 ? undefined : found.map(({ detector, pointer }) => `${detector} ${pointer}`).join(', ')
   }
   return undefined

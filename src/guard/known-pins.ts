@@ -1,5 +1,5 @@
 /** Every pin as it is in the store, in memory: found with one look-up, and by what names look like. */
-import { lookOf, skeletonOf } from '../inspect/skeleton.ts'
+import { lookOf, skeletonOf, swappedSkeletons } from '../inspect/skeleton.ts'
 import type { Pin, PinnedKind, Thing } from './pins.ts'
 
 export class KnownPins {
@@ -37,11 +37,19 @@ export class KnownPins {
   /** On one server names must differ by more than case and joints; the same name on two servers is usual, one that only looks the same is not. */
   lookAlikes({ kind, server, name }: Thing): readonly string[] {
     if (kind !== 'tool') return []
-    return [...(this.#alike.get(skeletonOf(name)) ?? [])].flatMap((key) => {
-      const other = this.#pins.get(key)
-      if (other === undefined || key === keyOf(kind, server, name)) return []
+    const alike = this.#withSkeleton(skeletonOf(name)).flatMap((other) => {
+      if (other.server === server && other.name === name) return []
       return other.server === server || lookOf(other.name) === lookOf(name) ? [other.name] : []
     })
+    // Whoever names two tools of his own so has mistyped.
+    const swapped = [...swappedSkeletons(name)]
+      .flatMap((skeleton) => this.#withSkeleton(skeleton))
+      .filter((other) => other.server !== server)
+    return [...alike, ...swapped.map((other) => other.name)]
+  }
+
+  #withSkeleton(skeleton: string): readonly Pin[] {
+    return [...(this.#alike.get(skeleton) ?? [])].flatMap((key) => this.#pins.get(key) ?? [])
   }
 
   /** Whether a tool of this server has a name that differs by no more than case and joints. */

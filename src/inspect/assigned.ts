@@ -129,6 +129,7 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
   const name = nameIn(before)
   if (name === undefined) return NOTHING
   if (/cookie$/i.test(name)) return cookies(text, at + 1)
+  if (PHRASED.test(before)) return phrases(text, at)
   const sort = sortOf(name)
   if (sort === undefined) return NOTHING
   SCHEME.lastIndex = at
@@ -144,6 +145,16 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
   const style = match[2] !== undefined ? 'quoted' : isTight ? 'assigned' : 'told'
   if (/[\s>]/.test(text[at] ?? '') && style === 'told' && !isToldPassword(value, before)) return NOTHING
   return isSecretValue(value, sort, style) ? [{ rule: `named/${sort}`, start, end: start + value.length }] : NOTHING
+}
+
+/** The words that a wallet is made of again (BIP 39): twelve to twenty-four, none shorter than three letters or longer than eight. */
+const PHRASED = /\b(?:(?:seed|recovery|mnemonic|backup|wallet|secret)[ _-]?(?:phrase|words)|mnemonic)["'`]?\s{0,3}$/i
+const PHRASE = /[:=]?\s{0,4}["'`[]?((?:[a-z]{3,8}["']?[ ,]{1,3}["']?){11,23}[a-z]{3,8})\b/iy
+
+function phrases(text: string, at: number): readonly Span[] {
+  PHRASE.lastIndex = at
+  const words = PHRASE.exec(text)?.[1]
+  return words === undefined ? NOTHING : [{ rule: 'named/phrase', start: PHRASE.lastIndex - words.length, end: PHRASE.lastIndex }]
 }
 
 /** `API key: …`: what a key is for stands in front of it, as a word of its own. */
@@ -236,6 +247,20 @@ export function optioned(text: string, start: number, endOf: () => number): Span
 }
 
 const OPTION_CHARS = 96
+/** `curl -u amy:…`, `sshpass -p …`, `mysql -u root -p…`. */
+const COMMANDED =
+  /^(?: -u ["']?[\w.@-]{1,64}:|sshpass +-p *["']?|mysql(?:dump|admin)?\b[^\n|;&]{0,160}? -p["']?)(?!["'$<{%*])([^\s"'|;&]{6,128})/
+const COMMAND_CHARS = 320
+
+/** @param start where the command, or its option, begins. @returns the password on its line. */
+export function commanded(text: string, start: number): Span | undefined {
+  const match = COMMANDED.exec(text.slice(start, start + COMMAND_CHARS))
+  const value = match?.[1]
+  if (match === null || value === undefined || SHOWN.test(value) || isPlaceholder(value) || isRedacted(value)) return undefined
+  if (/^[a-z]*$/.test(value)) return undefined
+  const end = start + match[0].length
+  return { rule: 'authorization', start: end - value.length, end }
+}
 
 /** Whether what follows is the credential of an authorization scheme. @param start of a run. @param endOf where its word ends. */
 export function schemed(text: string, start: number, endOf: () => number): Span | undefined {

@@ -172,7 +172,7 @@ const PROXY: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:users?|customers?|owners?|humans?|persons?|clients?|holders?|operators?|admins?|administrators?|they|everyone|everybody)(?: (?:has|have|had))?(?: \w+)? (?:confirmed|okayed|agreed|approved|consented|signed off|cleared|authori[sz]ed|permitted|allowed)\b[^.]{0,30}\b(?:beforehand|in advance|earlier|already|everything|upfront|up front|ahead of time|once and for all)\b/,
+      /\b(?:users?|customers?|owners?|humans?|persons?|clients?|holders?|operators?|admins?|administrators?|reviewers?|approvers?|managers?|teams?|they|everyone|everybody)(?: (?:has|have|had))?(?: \w+)? (?:confirmed|okayed|agreed|approved|consented|signed off|cleared|authori[sz]ed|permitted|allowed)\b[^.]{0,30}\b(?:beforehand|in advance|earlier|already|everything|upfront|up front|ahead of time|once and for all)\b/,
     ],
     none: [/\b(?:if|when|whether|until|unless|once|after|only|that|who|which|must|shows?|lists?)\b/],
   },
@@ -203,6 +203,30 @@ const PROXY: readonly Rule[] = [
 
 /** Who it says it is, and what it makes others believe. */
 const PRETENCE: readonly Rule[] = [
+  {
+    detector: 'instructions/persona',
+    all: [
+      order('say|tell|claim|state|answer|reply|explain|write|pretend'),
+      /\b(?:the )?(?:rest|others?|other \w+|competitors?|alternatives?|remaining)\b[^.]{0,24}\b(?:are|is|have|has|were)\b[^.]{0,16}\b(?:full|sold out|unavailable|closed|bad|unsafe|expensive|broken|gone|booked|out of stock|insecure|worse)\b/,
+    ],
+    none: [/\bif\b(?! the user)/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      order('prefer|choose|use|pick|favou?r|take'),
+      /\b(?:over|before|instead of|ahead of) (?:all|any|every|the)(?: of the)? others?\b|\bover (?:all|any|every) other\b/,
+      /\btools?|servers?|services?\b/,
+    ],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      order('recommend|promote|suggest|book|choose|favou?r|mention|advertise|offer|pick|prefer|push'),
+      /\b(?:whatever|no matter what|regardless of|whichever|even if|whether or not)\b[^.]{0,24}\b(?:users?|customers?|they|person|people|asks?|asked|prefers?|wants?|question)\b|\b(?:leave out|omit|hide|skip|drop|ignore|suppress)\b[^.]{0,16}\b(?:cheaper|better|other|competing|rival|alternative|competitors?)/,
+    ],
+    none: [WARNED],
+  },
   {
     detector: 'instructions/persona',
     all: [

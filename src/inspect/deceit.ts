@@ -36,7 +36,9 @@ export const DECEIT: readonly Rule[] = [
     all: [
       /\b(?:do not|don't|never|must not|should not) (?:show|display|present|print|surface)\b[^.]{0,40}\bto (?:the )?(?:users?|humans?|customers?|person|people|anyone)\b/,
     ],
-    none: [/\b(?:passwords?|secrets?|credentials?|tokens?|keys?|numbers?|ids?|internal|raw|html|markdown|stack|personal|unless)\b/],
+    none: [
+      /\b(?:passwords?|secrets?|credentials?|tokens?|keys?|numbers?|ids?|internal|raw|html|markdown|stack|personal|unless|but|except|other than)\b/,
+    ],
   },
   {
     detector: 'instructions/secrecy',
@@ -163,8 +165,8 @@ export const DECEIT: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\bset [`'"]?(?:\w+_)?(?:approved|confirmed?|confirmation|consent\w*|user_approved|authorized)[`'"]? (?:to|=) ?[`'"]?(?:true|yes|1)\b/,
-      /\b(?:always|without|so|even|automatically|by default)\b/,
+      /\bset [`'"]?(?:\w+_)?(?:approved|confirmed?|confirmation|consent\w*|user_approved|authorized)[`'"]? ?(?:to|=) ?[`'"]?(?:true|yes|1)\b/,
+      /\b(?:always|without|so|even|automatically|by default|yourself|in advance|agreed|already|instead)\b/,
     ],
   },
   {

@@ -8,6 +8,7 @@ import { hiddenIn, ordersIn, TEXT_MAX_CHARS } from './instructions.ts'
 import { PRIVATE, WANTS_ALL } from './lexicon.ts'
 import { judgeMarkup } from './markup.ts'
 import { askedBeyond } from './overreach.ts'
+import { growthOf } from './regex.ts'
 
 export type DefinitionKind = 'server' | 'tool' | 'prompt' | 'resource' | 'template'
 
@@ -41,11 +42,13 @@ interface Walk {
   readonly switches: Set<string>
   texts: number
   chars: number
+  /** Members whose names models fill by themselves. */
+  filled: number
 }
 
 /** @returns findings labelled `definition/poisoned`; what was seen is in the detector, where in the pointer. */
 export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { siblings }: Around): readonly Finding[] {
-  const walk: Walk = { kind, definition, found: [], switches: new Set(), texts: 0, chars: 0 }
+  const walk: Walk = { kind, definition, found: [], switches: new Set(), texts: 0, chars: 0, filled: 0 }
   for (const detector of judgeName(kind, definition, siblings)) note(walk, detector, '/name')
   // A name of many words is a sentence.
   for (const detector of ordersIn(String(definition['name'] ?? '').replace(/[_-]/g, ' '))) note(walk, detector, '/name')
@@ -95,13 +98,23 @@ const HIDDEN_COMMENT = /<!--[^<>]{0,40}?[a-z]{2,}[ :,]+[a-z]{2,}[ :,]+[a-z]{2,}[
 const COLLECTING =
   /(?:^|_)(?:contents?|text|dump|read(?:ing)?|values?|copy)_(?:[a-z]{1,16}_){0,6}(?:id_(?:rsa|ed25519|ecdsa)|ssh_keys?|private_keys?|passwd|shadow|dotenv|env_file|credentials|cookies|system_prompt)(?:_|$)|(?:^|_)(?:api_?keys?|tokens?|passwords?|secrets?|credentials?)_(?:found_in|seen_in|known_from|from|in)_(?:the_)?(?:context|chat|conversation|memory|environment|files?|history)/i
 
+/** Names that models fill by themselves. Of one it may be the business of a tool; whoever wants two of them wants all that there is. */
+const FILLED =
+  /^(?:system_?prompt|(?:conversation|chat|message)_?(?:history|transcript|context|log)|(?:previous|prior|all)_?messages|(?:available_?|all_?)?tools?_?(?:list|names)|available_?tools|full_?context|chain_?of_?thought|user_?(?:prompt|profile|secrets?|credentials))$/i
+/** An order of some words, written as a name. */
+const NAMED_ORDER =
+  /^(?:read|paste|copy|include|send|fetch|call|ignore|put|add|run|tell|dump|attach|upload|list|get|open)_(?:[a-z0-9]+_){3,}[a-z0-9]+$/i
+
 /** Names of members are texts that models read. */
 function judgeMember(member: string, place: string, walk: Walk): void {
   walk.texts++
   walk.chars += member.length
   const hidden = hiddenIn(member)
   if (hidden !== undefined) note(walk, hidden, place)
-  if (COLLECTING.test(member)) note(walk, 'instructions/collect', place)
+  if (COLLECTING.test(member) || (NAMED_ORDER.test(member) && /_(?:and|here|it|into|then|first)(?:_|$)/i.test(member)))
+    note(walk, 'instructions/collect', place)
+  if (FILLED.test(member) && ++walk.filled > 1 && walk.kind === 'tool' && !ABOUT_MODELS.test(aboutOf(walk.definition)))
+    note(walk, 'instructions/collect', place)
   if (member.includes(' ')) for (const detector of ordersIn(member)) note(walk, detector, place)
 }
 
@@ -113,11 +126,14 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   if (hidden !== undefined) note(walk, hidden, pointer)
   const last = pointer.slice(pointer.lastIndexOf('/') + 1)
   if (URIS.has(last)) {
-    const harm = judgeUri(text, last)
+    const harm = last === 'pattern' ? judgePattern(text) : judgeUri(text, last)
     if (harm !== undefined) note(walk, harm, pointer)
     // Models read it all the same.
     if (!/\s/.test(text)) return
+    if (last === 'pattern' && /(?:[a-z]{2,} ){3,}[a-z]{2,}/i.test(text) && OUT_OF_PLACE.test(text))
+      note(walk, 'instructions/out-of-place', pointer)
   }
+  if (walk.kind === 'prompt' && PLEDGE.test(text) && isAnswer(pointer, walk.definition)) note(walk, 'instructions/consent', pointer)
   if (HIDDEN_COMMENT.test(text)) note(walk, 'instructions/comment', pointer)
   const markup = judgeMarkup(text)
   if (markup !== undefined) note(walk, markup, pointer)
@@ -127,12 +143,22 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   if (walk.kind === 'prompt' && /^\/arguments\/\d+\/description$/.test(pointer)) judgeAsked(text, pointer, walk)
 }
 
+/** What a prompt lets the model have said: that it may, or that it will do what nobody asked for. */
+const PLEDGE =
+  /\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
+
+function isAnswer(pointer: string, { messages }: JsonObject): boolean {
+  const [, index = ''] = /^\/messages\/(\d+)\//.exec(pointer) ?? []
+  const message = Array.isArray(messages) ? messages[Number(index)] : undefined
+  return index !== '' && isObject(message) && message['role'] === 'assistant'
+}
+
 /** An argument that wants all that was said, of a tool that is not about what was said. */
 function judgeArgument(text: string, name: string, pointer: string, { definition, ...walk }: Walk): void {
   if (!pointer.endsWith('/description')) return
   judgeAsked(text, pointer, { definition, ...walk })
   const said = text.toLowerCase()
-  const about = `${String(definition['name'])} ${String(definition['description']).slice(0, 200)}`
+  const about = aboutOf(definition)
   if (PRIVATE.test(said) && WANTS_ALL.test(said) && !/\bwithout\b/.test(said) && !CONVERSATIONAL.test(about))
     note({ definition, ...walk }, 'instructions/collect', pointer)
   if (
@@ -141,6 +167,11 @@ function judgeArgument(text: string, name: string, pointer: string, { definition
   )
     note({ definition, ...walk }, 'instructions/collect', pointer)
 }
+
+const aboutOf = ({ name, description }: JsonObject): string => `${String(name)} ${String(description).slice(0, 200)}`
+/** Tools that speak to a model are given what models are given. */
+const ABOUT_MODELS =
+  /chat|conversation|messages?|summar|transcript|history|context|\b(?:llm|ai|gpt|claude|models?|prompts?|agents?|completions?|assistants?)\b/i
 
 function judgeAsked(text: string, pointer: string, walk: Walk): void {
   for (const detector of askedBeyond(text.toLowerCase().replace(/\s+/g, ' ').slice(0, TEXT_MAX_CHARS))) note(walk, detector, pointer)
@@ -152,6 +183,14 @@ function judgeHeader(header: JsonValue | undefined, property: string, pointer: s
   if (typeof header !== 'string' || !/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/.test(header)) note(walk, 'definition/header-form', place)
   else if (SECRET_NAME.test(property.replace(/([a-z])([A-Z])/g, '$1_$2')) || SECRET_NAME.test(header))
     note(walk, 'definition/header-leak', place)
+}
+
+/** An order where no prose belongs. */
+const OUT_OF_PLACE = /\b(?:call|send|read|run|ignore|forward|upload|delete|include|copy|execute|tell|use|must|always|never|first)\b/i
+
+/** Our own engine takes any pattern in linear time; whoever else checks arguments by it, the client above all, mostly does not. */
+function judgePattern(pattern: string): string | undefined {
+  return growthOf(pattern) === 'exponential' ? 'definition/pattern' : undefined
 }
 
 /** Icons and links that run, and schemas that are elsewhere. */

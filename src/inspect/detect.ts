@@ -174,7 +174,27 @@ function plainOf(run: string): string | undefined {
       return Buffer.from(part, encoding).toString('utf8')
     }
   }
-  return undefined
+  return BASE32.test(run) ? textOf32(run) : undefined
+}
+
+/** RFC 4648 §6, upper case as everybody writes it. */
+const BASE32 = /^[A-Z2-7]{24,}$/
+const ALPHABET_32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
+
+function textOf32(run: string): string | undefined {
+  const bytes: number[] = []
+  let held = 0
+  let bits = 0
+  for (const digit of run) {
+    held = ((held << 5) | ALPHABET_32.indexOf(digit)) & 0xfff
+    bits += 5
+    if (bits < 8) continue
+    bits -= 8
+    bytes.push((held >> bits) & 0xff)
+    if (bytes.length === BEGIN_CHARS && !isText(Buffer.from(bytes))) return undefined
+  }
+  const decoded = Buffer.from(bytes)
+  return isText(decoded) ? decoded.toString('utf8') : undefined
 }
 
 function isText(bytes: Uint8Array): boolean {

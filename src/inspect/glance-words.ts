@@ -10,9 +10,14 @@ const TELLING = / (?:is|was|ist|:)(?= )/y
 const SPACE = 0x20
 const MORE = 0x3e
 
+/** Behind them a command line has a password, or a user and one. */
+const COMMANDS = [' -u ', 'sshpass ', 'mysql'].map((word) => Buffer.from(word))
+
 /** @returns whether anything was marked; without `onMark` the first mark ends the search. */
 export function glanceAtWords(bytes: Uint8Array, onMark?: OnMark): boolean {
   const buffer = bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const isCommanded = glanceAtCommands(buffer, onMark)
+  if (isCommanded && onMark === undefined) return true
   let isMarked = false
   for (let at = buffer.indexOf(WORD); at !== -1; at = buffer.indexOf(WORD, at + WORD.length)) {
     const place = placeBehind(buffer, at + WORD.length)
@@ -20,6 +25,18 @@ export function glanceAtWords(bytes: Uint8Array, onMark?: OnMark): boolean {
     isMarked = true
     if (onMark === undefined) return true
     onMark('assigned', place, place + 1)
+  }
+  return isMarked || isCommanded
+}
+
+function glanceAtCommands(buffer: Buffer, onMark?: OnMark): boolean {
+  let isMarked = false
+  for (const word of COMMANDS) {
+    for (let at = buffer.indexOf(word); at !== -1; at = buffer.indexOf(word, at + word.length)) {
+      isMarked = true
+      if (onMark === undefined) return true
+      onMark('command', at, at + word.length)
+    }
   }
   return isMarked
 }

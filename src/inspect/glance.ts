@@ -1,8 +1,8 @@
 /** The first look at what leaves: one pass over the bytes that says whether, and where, something may stand that must not. Most results need no second one. */
 import { glanceAtWords } from './glance-words.ts'
 
-/** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a text in disguise, a picture of somebody else's. */
-export type Mark = 'run' | 'assigned' | 'account' | 'disguise' | 'picture' | 'key-block'
+/** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a command that takes a password, a text in disguise, a picture of somebody else's. */
+export type Mark = 'run' | 'assigned' | 'account' | 'command' | 'disguise' | 'picture' | 'key-block'
 
 export type OnMark = (mark: Mark, start: number, end: number) => void
 
@@ -55,12 +55,12 @@ function classes(): Uint8Array {
 
 /** How credentials begin, by their first three letters: `AKI`, `ghp`. */
 const BEGINNINGS = new Set(
-  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT nva AQ. sgp jin e2b tgp CFP rnd'
+  'AKI ASI ABI ACC A3T AGP AID ARO AIP ANP ANV ghp gho ghu ghs ghr git glp glr gld glf gls glc gla gli glo xox xap sk- sk_ rk_ whs AIz GOC eyJ npm pyp hf_ api mcp dop doo dor shp ntn sec lin pat dck hvs hvb hvr SG- key figd dap NRA snt sq0 EAA PMA AGE sbp sb_ psc ATA ATC ATB dp- pul rub cio AKC LTA AKI FwO tsk ops nfp re_ lsv pcs tvl fc- phx gsk xai r8_ ppl PuT nva AQ. sgp jin e2b tgp CFP rnd sdk'
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )
 /** How names of secrets end, by their last three letters in either case: `password`, `apiKey`; or ` is` behind one. By five bits of each. */
-const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha @is @pw _pw')
+const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha nic @is @pw _pw')
 
 function endings(texts: string): Uint8Array {
   const table = new Uint8Array(1 << 15)

@@ -25,14 +25,18 @@ export function judgeName(kind: string, { name }: JsonObject, siblings: readonly
 const isOfTwoScripts = (word: string): boolean => /\p{Script=Latin}/u.test(word) && /[\p{Script=Cyrillic}\p{Script=Greek}]/u.test(word)
 
 /** What changes or ends something, as the first word of a name or of a sentence about it. */
-const DESTROYS = /^(?:delete|remove|drop|destroy|erase|purge|wipe|truncate|kill|terminate|uninstall|overwrite|revoke|rm)(?:e?s|d)?$/
+const DESTROYS = /^(?:delete|remove|drop|destroy|erase|purge|wipe|truncate|kill|terminate|uninstall|overwrite|revoke|rm)(?:e?s)?$/
 const CHANGES =
-  /^(?:write|update|create|insert|send|post|put|move|rename|upload|transfer|pay|purchase|buy|deploy|publish|edit|modify|patch|execute|exec|install|commit|grant|enable|disable|approve|submit|withdraw)(?:e?s)?$/
+  /^(?:write|update|create|insert|send|post|put|move|rename|upload|transfer|pay|purchase|buy|deploy|publish|edit|modify|patch|execute|exec|install|commit|grant|enable|disable|approve|submit|withdraw|place|book|order|reserve|cancel|unlock|lock|restart|reboot|reset|assign|invite|charge|refund|sell|trade|archive|push|release|trigger|reply|empty|clear|wire|donate)(?:e?s)?$/
+/** What only looks. */
+const READS =
+  /^(?:list|get|show|calculate|compute|read|search|find|count|preview|explain|check|return|display|describe|estimate|tell|give|look|view|report)(?:e?s)?$/
 /** Whatever the caller wants. */
 const ANYTHING =
   /\b(?:arbitrary|any|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b/
+const FOR_GOOD = /\birreversibl[ey]|\bpermanently\b|\bcannot be (?:undone|restored|recovered)\b/
 const HARMLESS =
-  /\b(?:read-only|readonly|select only|only select|dry[- ]run|preview|simulat\w+|without (?:changing|applying|executing)|never (?:changes|writes|deletes)|status|sandbox(?:ed)?)\b/
+  /\b(?:read-only|readonly|select only|only select|dry[- ]run|preview|simulat\w+|without (?:changing|applying|executing)|never (?:changes|writes|deletes)|nothing (?:\w+ ){0,3}(?:changes|is (?:changed|deleted|written|sent))|does not (?:change|modify|delete|write|send)|no (?:changes|side effects)|status|sandbox(?:ed)?)\b/
 
 /** What leaves its server by its nature, and what does more each time. */
 const REACHES = /\b(?:internet|web ?sites?|web ?pages?|the web|urls?|e-?mails?|sms|webhooks?|http requests?|tweets?)\b/
@@ -46,11 +50,19 @@ export function judgeHint({ name, description, annotations }: JsonObject): reado
   const told = typeof description === 'string' ? description.toLowerCase() : ''
   const words = [wordsOf(String(name))[0] ?? '', /^[^\p{L}]*(\p{L}+)/u.exec(told)?.[1] ?? '']
   if (HARMLESS.test(told)) return []
-  const destroys = words.some((word) => DESTROYS.test(word)) || ANYTHING.test(told)
+  const [, verb = ''] = words
+  const destroys = words.some((word) => DESTROYS.test(word) && (word === verb || !READS.test(verb))) || ANYTHING.test(told)
   const changes = words.every((word) => CHANGES.test(word) || DESTROYS.test(word))
   const found: (readonly [string, string])[] = []
   if (readOnlyHint === true && (destroys || changes)) found.push(['definition/false-hint', '/annotations/readOnlyHint'])
-  if (destructiveHint === false && destroys && words.some((word) => DESTROYS.test(word) || readOnlyHint === true))
+  if (
+    destructiveHint === false &&
+    destroys &&
+    (readOnlyHint === true ||
+      FOR_GOOD.test(told) ||
+      /\b(?:shell|root|sudo|arbitrary)\b/.test(told) ||
+      words.some((word) => DESTROYS.test(word)))
+  )
     found.push(['definition/false-hint', '/annotations/destructiveHint'])
   if (openWorldHint === false && SENDS.test(words[0] ?? '') && REACHES.test(told))
     found.push(['definition/false-hint', '/annotations/openWorldHint'])

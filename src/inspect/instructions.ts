@@ -1,5 +1,6 @@
 /** Orders to a model in a text that is meant to inform: read as models read it, disguises undone, sentence by sentence. States facts, refuses nothing. */
 
+import { COAXING } from './coaxing.ts'
 import { BEHAVIOUR } from './conduct.ts'
 import { DECEIT } from './deceit.ts'
 import { fold } from './decode.ts'
@@ -13,9 +14,17 @@ import { hasDisguisedWord } from './skeleton.ts'
 import { judgeCharacters } from './text.ts'
 import { THEFT } from './theft.ts'
 
-const RULES: readonly Rule[] = [...ORDERS, ...DECEIT, ...THEFT, ...OVERREACH, ...ROUTES, ...BEHAVIOUR, ...RUSES, ...LANGUAGES].map(
-  cheapestFirst,
-)
+const RULES: readonly Rule[] = [
+  ...ORDERS,
+  ...DECEIT,
+  ...THEFT,
+  ...OVERREACH,
+  ...ROUTES,
+  ...BEHAVIOUR,
+  ...RUSES,
+  ...COAXING,
+  ...LANGUAGES,
+].map(cheapestFirst)
 
 /** Of one text so much is read, most of it from the beginning: orders stand where models look. What is cut is not judged. */
 export const TEXT_MAX_CHARS = 32 * 1024
@@ -59,10 +68,23 @@ export function ordersIn(text: string, purpose = false): ReadonlySet<string> {
     // Read letter by letter, it is the same text, and begins as it does.
     judge(plain(hidden), purpose && hidden.length === read.length, inner)
     for (const known of found) inner.delete(known)
-    if (inner.size > 0 || (text.match(ROTATED_WORDS)?.length ?? 0) >= ROTATED_MIN || SECRET_FILE.test(hidden.toLowerCase()))
+    if (
+      inner.size > 0 ||
+      isEncodedOrder(hidden, read) ||
+      (text.match(ROTATED_WORDS)?.length ?? 0) >= ROTATED_MIN ||
+      SECRET_FILE.test(hidden.toLowerCase())
+    )
       found.add('instructions/encoded')
   }
   return found
+}
+
+/** Prose that begins with an order, and was written so that nobody reads it. */
+const ENCODED_ORDER =
+  /^[^a-z]{0,4}(?:call|send|read|run|ignore|forward|upload|follow|delete|post|include|fetch|copy|execute|tell|add|pass|open|always|never|do not|before|after|first|when|you)\b(?: \S+){2,}/i
+
+function isEncodedOrder(hidden: string, text: string): boolean {
+  return hidden.length < text.length && ENCODED_ORDER.test(hidden)
 }
 
 function cut(text: string): string {
@@ -104,7 +126,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
 const SAMPLE =
-  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag)\w*\b[^.]{0,80}|(?:check|lint|search|look)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
+  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag|test|block|scor|rat|evaluat|measur)\w*\b[^.]{0,80}|(?:check|lint|search|look)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -131,8 +153,10 @@ const NEEDLESS =
   /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])|\\(?:u00|x)[4-7][0-9a-f]|&#(?:x[4-7][0-9a-f]|6[5-9]|[78]\d|9[0-9]|1[01]\d|12[0-2]);/gi
 const NEEDLESS_MIN = 3
 const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{2,4});|&#(\d{2,4});/g
+const ESCAPED_PROSE = /(?:(?:%[2-7][0-9a-f]|\\(?:u00|x)[2-7][0-9a-f]|&#(?:x[2-7][0-9a-f]|\d{2,3});) ?){8,}/gi
 /** The same words thirteen letters on (ROT13). */
-const ROTATED = /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz)\b/i
+const ROTATED =
+  /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz|gur|naq|fraq|pnyy|ernq|svyr|xrlf?|pbagragf?|gbby|sbejneq|hcybnq|sbyybj)\b/i
 const ROTATED_WORDS = new RegExp(ROTATED, 'gi')
 /** Two of them stand together in no language. */
 const ROTATED_MIN = 2
@@ -161,8 +185,11 @@ function decodedIn(text: string): readonly string[] {
   }
   take(BASE64, (run) => Buffer.from(run, 'base64').toString('latin1'))
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
-  // What is escaped letter by letter is read in its sentence.
-  if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) found.push(text.replace(ESCAPES, unescaped))
+  // What is escaped letter by letter is read in its sentence, and by itself.
+  if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) {
+    found.push(text.replace(ESCAPES, unescaped))
+    take(ESCAPED_PROSE, (run) => run.replace(ESCAPES, unescaped))
+  }
   if (ROTATED.test(text)) found.push(text.replace(/[a-z]/gi, rotated))
   if ((text.match(LEET)?.length ?? 0) >= LEET_MIN)
     found.push(text.replace(LEET, (word) => word.replace(/[013457@$]/g, (sign) => LETTERS[sign] ?? sign)))

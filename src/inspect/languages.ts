@@ -19,6 +19,21 @@ export const LANGUAGES: readonly Rule[] = [
       /\b(?:benutzer|nutzer|anwender|user|kunde|niemandem|das|dies)/,
     ],
   },
+  {
+    detector: 'instructions/secrecy',
+    all: [
+      /\b(?:nichts?|kein wort|niemals) (?:davon |darüber |dazu )?(?:sagen|verraten|mitteilen|erwähnen|zeigen|erzählen|melden)\b/,
+      /\b(?:benutzern?|nutzern?|anwendern?|user|kunden?|niemandem|person)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /(?<!\p{L})(?:lähetä|liitä|kopioi|lue|anna|välitä|lisää|tallenna)(?!\p{L})|\b(?:skicka|bifoga|kopiera|vidarebefordra|verstuur|stuur|kopieer|wyślij|skopiuj|dołącz|send|vedlæg|gönder|ekle)\b/u,
+      /keskustelu|salasan|avai(?:n|men)|tunnukset|historia|lösenord|nyckel|samtal|wachtwoord|sleutel|gesprek|hasł|klucz|rozmow|adgangskode|parola|şifre|konuşma|https?:|@/,
+    ],
+    none: [/\b(?:the|a|an|of|is|for)\b/],
+  },
   { detector: 'instructions/secrecy', all: [/\bohne (?:dass |wissen )?(?:der|des|den|dem|es dem)? ?(?:benutzer|nutzer|anwender)/] },
   {
     detector: 'instructions/collect',
@@ -105,7 +120,10 @@ export const LANGUAGES: readonly Rule[] = [
   },
   {
     detector: 'instructions/secret-file',
-    all: [SECRET_FILE, /\b(?:lies|lis|lisez|lee|lea|leer|leggi|leia|przeczytaj|lue)\b|прочитай|读取|読み/],
+    all: [
+      SECRET_FILE,
+      /\b(?:lies|lesen|lese|mitgeben|übergeben|anhängen|einlesen|lis|lisez|lire|lee|lea|leer|leggi|leggere|leia|ler|przeczytaj|lue|läs|lees|lezen|oku)\b|прочитай|прочитать|读取|読み|읽/,
+    ],
   },
   {
     detector: 'instructions/override',
@@ -116,7 +134,7 @@ export const LANGUAGES: readonly Rule[] = [
   {
     detector: 'instructions/secrecy',
     all: [
-      /لا تخبر|उपयोगकर्ता को (?:न|मत)|kullanıcıya (?:söyleme|bahsetme)|\bjangan (?:beri ?tahu|katakan)|đừng (?:nói|cho)|\bberätta inte\b|\bälä (?:kerro|mainitse)|\bneříkej\b|не кажи|vertel\b[^.]{0,40}\b(?:niets|niet)\b|\bnie mów\b|μην πεις|אל תספר/,
+      /لا تخبر|उपयोगकर्ता को (?:न|मत)|kullanıcıya (?:söyleme|bahsetme)|\bjangan (?:beri ?tahu|katakan)|đừng (?:nói|cho)|\bberätta inte\b|(?<!\p{L})älä(?:kä)? (?:kerro|mainitse|näytä|paljasta)|\bneříkej\b|не кажи|vertel\b[^.]{0,40}\b(?:niets|niet)\b|\bnie mów\b|μην πεις|אל תספר/u,
     ],
   },
 ]

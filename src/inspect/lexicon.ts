@@ -24,12 +24,12 @@ export const order = (verbs: string): RegExp =>
   )
 
 export const CARRY =
-  'call|pass|put|place|include|attach|append|add|send|submit|supply|insert|copy|forward|upload|post|share|transmit|report|e-?mail|bcc|cc|embed|write|give|mirror|paste|repeat|retry|collect|read|open|load|cat|fetch|retrieve|dump|grab|access(?! (?:key|token|level|right)s?\\b)|export|use|be supplied'
-export const SEND = 'send|forward|upload|post|bcc|cc|copy|e-?mail|share|mirror|submit|transmit|add|deliver|report|push|leak'
+  'call|pass|put|place|include|attach|append|add|send|submit|supply|insert|copy|forward|upload|post|share|transmit|report|e-?mail|bcc|cc|embed|write|give|mirror|paste|repeat|retry|fill|populate|(?<!e-)mail|collect|read|open|load|cat|fetch|retrieve|dump|grab|access(?! (?:key|token|level|right)s?\\b)|export|use|be supplied'
+export const SEND = 'send|forward|upload|(?<!e-)mail|post|bcc|cc|copy|e-?mail|share|mirror|submit|transmit|add|deliver|report|push|leak'
 
 /** Files that hold keys and passwords. */
 export const SECRET_FILE =
-  /(?:~|\/home\/[\w-]+|\/root|\/users\/[\w-]+|\$home)\/\.[a-z]|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\.ssh\/|authorized_keys|\.aws\/|\.npmrc|\.netrc|\.pypirc|(?:^|[\s"'`/(])\.env\b|mcp\.json|\/etc\/(?:passwd|shadow|sudoers)|\.kube\/|\.git-credentials|\.docker\/config|wallet\.dat|login data|\.bash_history|\.zsh_history|claude_desktop_config|\.cursor\/|\.gnupg|\/proc\/self\/environ/
+  /(?:~|\/home\/[\w-]+|\/root|\/users\/[\w-]+|\$home)\/\.[a-z]|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\.ssh\/|authorized_keys|\.aws\/|\.npmrc|\.netrc|\.pypirc|(?:^|[\s"'`/(])\.env\b|mcp\.json|\/etc\/(?:passwd|shadow|sudoers)|\.kube\/|\.git-credentials|\.docker\/config|wallet\.dat|login data|\.bash_history|\.zsh_history|claude_desktop_config|\.cursor\/|\.gnupg|\/proc\/self\/environ|\b(?:secrets?|credentials?|passwords?)\.(?:ya?ml|json|toml|txt|csv|env|kdbx)\b|\bterraform\.tfstate\b|\bservice[-_]account[\w-]*\.json\b/
 /** What opens something. */
 export const CREDENTIAL =
   /\b(?:(?:api|access|auth|authentication|authorization|session|bearer|secret|private|ssh|encryption|signing|oauth|refresh)[ _-]?(?:keys?|tokens?|cookies?|credentials?)|passwords?|passphrases?|passcodes?|credentials|secrets|pin code|one-time (?:codes?|passwords?)|otp|2fa|mfa|sms code|verification code|cvv|card numbers?|seed phrase|recovery phrase|12-word|24-word|private keys?|social security|ssn|system prompt|environment variables?|tokens?|cookies?)\b|\benv\b|\b[a-z0-9]+_(?:key|token|secret|password|url)\b/
@@ -39,15 +39,18 @@ export const OWNED =
 /** What people said and have: nobody but them may pass it on. */
 export const PRIVATE =
   /\b(?:(?:entire|full|whole|complete|previous|chat|message|conversation|browsing|location|search|call) (?:conversations?|history|messages|chat|transcript|context)|conversation (?:so far|history)|chat history|open (?:files|tabs|documents)|home address|clipboard|recent messages|contacts and|contact list|address book|all (?:open )?(?:tabs|files|messages|emails|contacts|photos)|the history)\b/
+/** What a model has come to know. */
+export const KNOWN =
+  /\byou (?:can |may |could |might )?(?:see|saw|have (?:seen|access to|been given|read|received|stored)|know|are using|use|were given|hold|find|remember|received|read)\b|\b(?:in|from) (?:the|this|your|our|its|any|another|other) (?:context|conversation|session|chat|memory|environment|window|other servers?)\b|\bseen (?:so far|in|earlier|before|this session)\b/
 export const PLACE = /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}|\b\d{1,3}(?:\.\d{1,3}){3}\b/
 export const FOR_EXAMPLE = /\b(?:e\.g|eg|for example|for instance|such as|example:|like)\b/
-export const FEEDBACK = /\b(?:feedback|issues?|bugs?|questions?|support requests?|documentation|docs|help|see)\b/
+export const FEEDBACK = /\b(?:feedback|issues?|bugs?|questions?|support requests?|documentation|docs|help|see)\b(?!@)/
 export const NEGATED_ASK =
   /\b(?:never|do not|don't|must not|should not|cannot|without|no need to|not) (?:ever )?(?:ask|request|prompt|require|pass|include|send|provide|share|enter|store|put)(?!ed\b)/
 
 /** A tool of somebody's by its name: `transfer_funds`, `mailer.send`, `upload(`. */
 export const DEED =
-  /(?<!-)\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
+  /(?<!-)\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|unlock|buy|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
 export const PURPOSE =
   /\bto (?:get|obtain|find|look up|retrieve|resolve|list|determine|learn|see|check|verify|discover|receive|fetch|create|clean up|make sure)\b/
 export const AGENT = 'assistants?|models?|ais?|llms?|agents?|language models?|claude|gpt|chatgpt|copilot|gemini|chatbots?'

@@ -120,6 +120,8 @@ export const ORDERS: readonly Rule[] = [
       /\b(?:ignore|disregard|forget|override|bypass|discard|set aside)\b(?:[^a-z0-9]{1,3}[\w']+){0,5}[^a-z0-9]{1,3}(?:instructions?|rules|prompts?|guidelines?|directions?|polic(?:y|ies)|restrictions?|safety|constraints?|commands?|directives?)\b/,
     ],
     none: [
+      // What strangers wrote is to be ignored: that is how one defends oneself.
+      /\b(?:ignore|disregard) (?:any |all |the )?(?:instructions?|commands?|directives?|prompts?) (?:that |which )?(?:(?:the|this|its|their|a) (?:text|document|page|content|file|data|message|input|source|e-?mail)s?\b|(?:are |is )?(?:written |found |contained |embedded |hidden )?(?:in|inside|within) (?:the|this|its|their|a|any|it|them)\b)/,
       /\b(?:rules|policy|policies|restrictions?|constraints?|prompts?) (?:file|option|flag|parameter)\b|\b(?:whether|set|used|option|flag) to (?:ignore|bypass|override|disregard)\b|\b(?:cannot|can't|not|never|n't|attempts?|requests?|tries) (?:to )?(?:be )?(?:ignore|override|bypass|disregard)\b/,
     ],
   },

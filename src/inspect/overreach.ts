@@ -1,5 +1,5 @@
 /** Orders on what is not a tool's to order: whose word counts, and what was said before or lies around; that is for those whom the model works for. */
-import { AGENT, CREDENTIAL, isMet, MUST, NAMED_TOOL, order, PRIVATE, type Rule, SECRET_FILE, WARNED } from './lexicon.ts'
+import { AGENT, CREDENTIAL, isMet, KNOWN, MUST, NAMED_TOOL, order, PRIVATE, type Rule, SECRET_FILE, WARNED } from './lexicon.ts'
 
 /** What comes from a tool, or from those who wrote what it reads. */
 const CONTENT =
@@ -190,7 +190,21 @@ const BEYOND: readonly Rule[] = [
   },
 ]
 
-export const OVERREACH: readonly Rule[] = [...AUTHORITY, ...AUTHORITY_TAKEN, ...BEYOND]
+/** Somebody important is said to want it. */
+const IN_THE_NAME_OF: readonly Rule[] = [
+  {
+    detector: 'instructions/override',
+    all: [
+      /\b(?:security|compliance|safety|legal|it|platform|trust|audit|privacy|risk|support) (?:team|department|office|officer|policy|desk|group)\b|\b(?:anthropic|openai|google|microsoft|github|apple|meta|amazon|the (?:developer|vendor|provider|administrator|operator|ceo))s?\b/,
+      new RegExp(
+        `\\b(?:requires?|mandates?|demands?|orders?|instructs?|asks?|wants?|expects?|obliges?|has (?:ordered|decided|asked|instructed|approved)|have (?:ordered|decided|asked|instructed|approved))\\b[^.]{0,24}\\b(?:all|every|any|each|the|you)?\\b ?(?:${AGENT}|you|that you)\\b`,
+      ),
+    ],
+    none: [WARNED, /\b(?:api|key|account|user agent)\b/],
+  },
+]
+
+export const OVERREACH: readonly Rule[] = [...AUTHORITY, ...AUTHORITY_TAKEN, ...IN_THE_NAME_OF, ...BEYOND]
 
 /** The same in what is said of one argument, which is asked for by being described: nobody needs a verb. */
 const ASKED: readonly Rule[] = [
@@ -219,6 +233,25 @@ const ASKED: readonly Rule[] = [
 ]
 
 const ASKED_TOO: readonly Rule[] = [
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:conversation|chat|dialogue|transcript|session)\b[^.]{0,12}\b(?:verbatim|in full|word for word|complete|so far|as is|up to now)\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:outputs?|results?|dump) of [`'"]?(?:\$ ?)?(?:env|printenv|set|id|whoami|cat|ps|ls|history|ifconfig|ip a|git (?:config|remote)|aws|gcloud|kubectl|docker|net user|systeminfo|security|crontab)\b|\b(?:results?|outputs?|answers?|responses?|names?|lists?|descriptions?) (?:of|from) (?:every|all|any|each) (?:other|previous|earlier|prior|preceding|available|connected) (?:tools?|calls?|servers?)\b/,
+    ],
+    none: [/\b(?:never|cannot|not (?:sent|read|included|stored|shown))\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [CREDENTIAL, KNOWN],
+    none: [WARNED, /\b(?:from|of) the (?:dashboard|portal|console|response|login)\b/],
+  },
   {
     detector: 'instructions/collect',
     all: [

@@ -155,7 +155,7 @@ export const PERSONAL_IDS: readonly PersonalId[] = [
     rule: 'driving-licence',
     pattern: /(?<!\w)(?=[A-Z]*\d)[A-Z0-9]{6,16}(?!\w)/g,
     holds: (text) => digitsOf(text).length >= 5,
-    behind: /(?:driver'?s|driving|führerschein)[ -]?(?:licen[cs]e)?(?: (?:no|nr|number|id))?\.?[:#]? {0,2}$/i,
+    behind: /(?:driver(?:'?s)?|driving|führerschein)[ -]?(?:licen[cs]e)?(?: (?:no|nr|number|id))?\.?[:#]? {0,2}$/i,
   },
   {
     rule: 'in-aadhaar',
@@ -169,6 +169,8 @@ export const PERSONAL_IDS: readonly PersonalId[] = [
     holds: (text) =>
       '10X98765432'[weighted(text, [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2]) % 11] === text.at(-1)?.toUpperCase(),
   },
+  // Machine-readable zones of travel documents (ICAO 9303): both lines of a passport, the first of a card.
+  { rule: 'travel-document', pattern: /(?<![A-Z0-9<])P[A-Z<][A-Z]{3}[A-Z<]{39}\s{1,2}[A-Z0-9<]{44}(?![A-Z0-9<])/g, holds: always },
   {
     rule: 'passport',
     pattern: /(?<!\w)(?=[A-Z]*\d)[A-Z0-9]{6,9}(?!\w)/g,

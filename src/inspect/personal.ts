@@ -99,7 +99,7 @@ const ROWS: readonly Row[] = [
     kind: 'address',
     rule: 'address/continental',
     pattern:
-      /(?<!\p{L})\p{Lu}[\p{L}-]{1,32}(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|katu|tie|kuja|gatan|vägen|straat|laan|gracht) \d{1,4} ?[a-zA-Z]?\d{0,3},? (?:[A-Z]{1,2}-)?\d{4,5}(?: [A-Z]{2})? \p{Lu}\p{L}+/gu,
+      /(?<!\p{L})\p{Lu}[\p{L}-]{1,32}(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|katu|tie|kuja|gatan|vägen|straat|laan|gracht) \d{1,4}(?: ?[a-zA-Z](?: ?\d{1,3})?)?,? (?:[A-Z]{1,2}-)?\d{4,5}(?: [A-Z]{2})? \p{Lu}\p{L}+/gu,
     holds: always,
   },
   {

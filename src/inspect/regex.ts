@@ -8,20 +8,24 @@ const PATTERN_MAX_CHARS = 2_000
 const STEPS_MAX = 60_000
 
 export function judgeRegex(text: string): Label | undefined {
-  if (text.length > PATTERN_MAX_CHARS) return 'catastrophic-pattern'
   const literal = /^\/(.+)\/[dgimsuvy]{0,8}$/s.exec(text)?.[1]
-  const automaton = parsePattern(literal ?? text)
-  if (automaton === undefined) return undefined // no pattern at all: the server will say so
-  if (automaton === 'too large') return 'catastrophic-pattern'
-  return isExponential(automaton) ? 'catastrophic-pattern' : undefined
+  return growthOf(literal ?? text) === 'bounded' ? undefined : 'catastrophic-pattern'
+}
+
+/** How the time of a backtracking engine grows with the text; `unknown` where the proof would take too long. */
+export function growthOf(pattern: string): 'bounded' | 'exponential' | 'unknown' {
+  if (pattern.length > PATTERN_MAX_CHARS) return 'unknown'
+  const automaton = parsePattern(pattern)
+  if (automaton === undefined) return 'bounded' // no pattern at all: the server will say so
+  return automaton === 'too large' ? 'unknown' : ambiguityOf(automaton)
 }
 
 /**
  * Exponential ambiguity (Weber and Seidl 1991): some position is reached from itself by two different ways that read the same text.
  * Looked for in the automaton times itself: from (p, p) through a pair of different positions back to (p, p).
  */
-function isExponential({ size, follow, isDoubled, overlaps }: Automaton): boolean {
-  if (isDoubled) return true
+function ambiguityOf({ size, follow, isDoubled, overlaps }: Automaton): 'bounded' | 'exponential' | 'unknown' {
+  if (isDoubled) return 'exponential'
   const numbers = new Map<number, number>()
   const pairs: number[] = []
   const edges: number[][] = []
@@ -37,12 +41,12 @@ function isExponential({ size, follow, isDoubled, overlaps }: Automaton): boolea
     const pair = pairs[index] ?? 0
     const [left, right] = [follow[Math.floor(pair / size)] ?? [], follow[pair % size] ?? []]
     steps += left.length * right.length
-    if (steps > STEPS_MAX) return true
+    if (steps > STEPS_MAX) return 'unknown'
     edges.push(left.flatMap((p) => right.filter((q) => overlaps(p, q)).map((q) => numberOf(p * size + q))))
   }
   const group = components(edges)
   const mixed = new Set(group.slice(size))
-  return group.slice(0, size).some((component) => mixed.has(component))
+  return group.slice(0, size).some((component) => mixed.has(component)) ? 'exponential' : 'bounded'
 }
 
 /** Strongly connected components (Tarjan 1972), without recursion: a number for each vertex. */

@@ -1,7 +1,61 @@
 /** Orders on other tools: which are used, and with what. A sibling that finds what this one takes is honest company. */
-import { MUST, NAMED_TOOL, order, type Rule, WARNED } from './lexicon.ts'
+import { AGENT, MUST, NAMED_TOOL, order, type Rule, WARNED } from './lexicon.ts'
 
 export const ROUTES: readonly Rule[] = [
+  {
+    detector: 'instructions/tool-order',
+    all: [/\b[a-z]+(?:[_.][a-z]+)+\([^)]{0,80}(?:=|'|")/, /\b(?:then|before|after|first|also|and|do as|always|must|prior to|next)\b/],
+    none: [/\b(?:e\.g|for example|example:|such as|syntax|sql|python|javascript|expression|formula|functions?)\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      /\b(?:iban|accounts?(?: number)?|recipients?|payee|beneficiary|addresse?e?|amount|wallet|destination|target|branch|url|phone number)\b[^.]{0,24}\b(?:must|has to|have to|should|is to|are to|shall|needs to)(?: always| first)? be (?:replaced|changed|set|swapped|substituted|rewritten|overwritten|exchanged|redirected)\b/,
+    ],
+    none: [WARNED, /\bif\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /\b(?:has been|have been|was|were|is|are|got) (?:compromised|hacked|retired|withdrawn|recalled|shut down|breached|taken over|poisoned|infected|discontinued|unsafe|vulnerable)\b/,
+      /\b(?:do not|don't|never|must not|no longer|stop)\b[^.]{0,24}\b(?:use|call|trust|using|calling|rely)\b|\b(?:instead|here|this (?:one|tool|server))\b/,
+    ],
+    none: [/\b(?:if|whether|password|account|checks?|version)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      new RegExp(
+        `\\b(?:do not|don't|never|stop|must not|no longer) (?:call|use|using|calling|trust) [\`'"]?[a-z0-9]+[a-z0-9_-]*[\`'"]? (?:any ?more|any longer|ever)\\b|\\b(?:do not|don't|never|must not) (?:call|use|trust) (?:any|another|the) other (?:tools?|servers?)\\b|\\bsend its (?:queries|calls|requests)\\b|\\b(?:the |any |every |each )(?:${AGENT}) (?:${MUST}) (?:always )?(?:choose|use|prefer|pick|call|select|take) (?:this|it|ours)\\b`,
+      ),
+    ],
+    none: [/\bif\b|\bbefore (?:the|it|this)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      /\b(?:every|each|all|any)(?: \w+)? (?:answers?|responses?|messages?|repl(?:y|ies)|drafts?|requests?|questions?|calls?|results?|payments?|quer(?:y|ies))\b/,
+      new RegExp(`\\b(?:${MUST}|goes?|go)\\b`),
+      /\b(?:go|goes|pass|passes|run|be (?:checked|sent|routed|passed|reviewed|approved)) (?:through|by|via|to|over) (?:this|our|the present) (?:tool|server|service)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/escalation',
+    all: [
+      order('invite|add|cc|bcc|include|copy|subscribe|put'),
+      /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}/,
+      /\b(?:each|every|all|any|always|new|too|also)\b/,
+    ],
+    none: [/\b(?:e\.g|for example|such as|example:|like)\b/],
+  },
+  {
+    detector: 'instructions/execute',
+    all: [
+      /\b(?:follow|obey|execute|run|do|carry out|act on|apply|perform)(?:s)? (?:the |any |all |every |each )?(?:text|instructions?|steps?|commands?|what(?:ever)?|orders?|code|script|rules)\b[^.]{0,24}\b(?:there|found|you find|you get|it (?:returns|says|contains|sends)|returned|in it|from (?:it|there))\b/,
+      /https?:|\bfetch|\bdownload|\bload|\breturns?\b|\b\d{1,3}(?:\.\d{1,3}){3}\b/,
+    ],
+    none: [WARNED, /\bif\b/],
+  },
   {
     detector: 'instructions/tool-order',
     all: [

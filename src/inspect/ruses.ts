@@ -1,10 +1,62 @@
 /** Orders in the guise of routine: what must be added, set, opened or answered so that the rest may work. */
-import { AGENT, CARRY, FOR_EXAMPLE, NEGATED_ASK, order, PLACE, type Rule, WARNED } from './lexicon.ts'
+import {
+  AGENT,
+  CARRY,
+  CREDENTIAL,
+  DEED,
+  FEEDBACK,
+  FOR_EXAMPLE,
+  NEGATED_ASK,
+  order,
+  PLACE,
+  PRIVATE,
+  type Rule,
+  SECRET_FILE,
+  SEND,
+  WARNED,
+} from './lexicon.ts'
 
 /** Where something is, also without a scheme. */
 const SITE = /https?:\/\/|ssh:\/\/|git@|\b[\w-]+\.(?:com|net|org|io|dev|app|example|info|ru|cn|xyz|shop)\b/
 
 export const RUSES: readonly Rule[] = [
+  {
+    detector: 'instructions/addressed',
+    all: [
+      new RegExp(
+        `\\b(?:the|any|every|each|calling|this) (?:${AGENT}) (?:then |also |always |silently |first )?(?:adds|sends|copies|calls|reads|passes|fetches|runs|forwards|posts|hands|includes|appends|attaches|uploads|executes|ignores|skips|hides|deletes|carries|follows|obeys|opens|replaces|asks for|collects|types|enters)\\b`,
+      ),
+      new RegExp([CREDENTIAL, SECRET_FILE, PRIVATE, PLACE, DEED, /\bkey(?:chain|ring)\b/].map(({ source }) => source).join('|')),
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/supply-chain',
+    all: [
+      /\b(?:packages?|dependenc(?:y|ies)|versions?|install|npm|pip|library|libraries|images?|modules?|crates?|gems?|action|(?:git|registry|index) url)\b|\bgit\+/,
+      /\b(?:https?:\/\/|git\+|git url|registry|mirror|fork)|[`'"][\w@/.-]+[`'"]/,
+      /\b(?:instead of|in place of|rather than)\b/,
+      order('use|add|take|install|pin|pull|set|choose|point|write'),
+    ],
+    none: [WARNED, FOR_EXAMPLE, /\bif\b/],
+  },
+  {
+    detector: 'instructions/supply-chain',
+    all: [
+      /\b(?:post|pre)-?install\b|\binstall (?:script|hook)\b|\bprepare script\b/,
+      order('set|add|insert|put|use|write|include|change|run|point'),
+    ],
+    none: [WARNED, FOR_EXAMPLE],
+  },
+  {
+    detector: 'instructions/addressed',
+    all: [
+      new RegExp(
+        `\\b(?:the|any|every|each|all|calling|this) (?:calling )?(?:${AGENT}) (?:must|has to|have to|is to|are to|is required to|needs to|shall) (?:\\w+ )?(?:drop|delete|remove|disable|wipe|erase|transfer|pay|buy|hide|skip|ignore|grant|reset|approve|accept|execute|forward|upload|unlock|publish|obey)\\b`,
+      ),
+    ],
+    none: [/\b(?:never|only if|only after|confirm|unless)\b/],
+  },
   {
     detector: 'instructions/execute',
     all: [/\b(?:ba|z|da)?sh -c\b[^\n]{0,80}\b(?:curl|wget)\b|\$\((?:curl|wget)\b|<\((?:curl|wget)\b|\beval\b[^\n]{0,40}\b(?:curl|wget)\b/],
@@ -138,5 +190,93 @@ export const RUSES: readonly Rule[] = [
       /\b(?:must|should|has to|have to|contain|include|pass|put|send|append|attach|supply|provide)\b/,
     ],
     none: [NEGATED_ASK, WARNED],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      order(`${SEND}|pass|put|[a-z0-9]+_(?:post|send|put|upload|push|mail|email|forward|share)\\w*`),
+      new RegExp(
+        `\\b(?:to|at|into|via) (?:the )?[\`'"]?(?:${PLACE.source}|(?:[\\w-]+\\.)+(?:com|net|org|io|dev|app|example|info|ru|cn|xyz|shop|site|me|co)\\b)`,
+      ),
+    ],
+    none: [FOR_EXAMPLE, FEEDBACK],
+  },
+  {
+    detector: 'instructions/addressed',
+    all: [
+      /\b(?:as soon as|the moment|when(?:ever)?|once|after|before) you (?:see|read|load|receive|get|parse|have (?:seen|read|loaded|received))\b[^.]{0,12}\b(?:list|tools?|descriptions?|definitions?|text|message|line|schema|note|catalog(?:ue)?)\b/,
+      /\b(?:this|these|the (?:tool )?list|of tools)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/persistence',
+    all: [
+      order('prefix|prepend|append|precede|wrap|start|begin|end|suffix'),
+      /\b(?:every|each|all|any)(?: \w+){0,2} (?:commands?|quer(?:y|ies)|scripts?|prompts?|requests?|urls?|commits?|files?|code)\b/,
+      /\bwith\b|[`'"]/,
+      /\b(?:shell|sudo|curl|chmod|rm|sql|so that|first|as soon as|you|https?)\b/,
+    ],
+    none: [FOR_EXAMPLE, /\bif\b|\boption\b/],
+  },
+  {
+    detector: 'instructions/persistence',
+    all: [
+      order('add|write|append|put|insert|save|store|edit|modify|update|copy|keep|include|place|create'),
+      /\b(?:claude|agents?|gemini|copilot-instructions|skill|memory)\.md\b|\.(?:cursorrules|windsurfrules|clinerules|roorules)\b|\.(?:cursor|claude|github|vscode)\/|\bmcp\.json\b/,
+      /\b(?:every|each|all|later|future|next|so that|then|also|always|trusted|permanent\w*|started|loaded)\b/,
+    ],
+    none: [WARNED, /\bif the user\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
+      /\b(?:accept|approve|confirm|allow|answer|grant|agree to|sign|merge) (?:it|them|this|that|these|those|everything|all(?: of (?:it|them))?|(?:any|every|each|all|the)(?: \w+){1,3}) (?:automatically|silently|immediately|right away|at once|without \w+|in (?:the user's|their) (?:place|name))\b/,
+    ],
+    none: [WARNED, /\b(?:if|whether|option|flag|setting|mode|when (?:all|the)|rules?)\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\bsampling(?:\/createmessage)?\b|\bincludecontext\b|\bcreatemessage\b/,
+      /\ballservers\b|\b(?:accept|approve|answer|allow|agree)\b/,
+      /\b(?:history|conversation|context|everything|automatically|whole|all)\b|\ballservers\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/supply-chain',
+    all: [
+      /\b(?:whenever|when|every time|each time|in case|if|as soon as) you (?:\w+ )?(?:write|create|generate|edit|produce|build|set up|suggest|scaffold)\b/,
+      order('use|add|include|import|insert|pull|pin|depend on|install|take|require|reference'),
+      /\b(?:in place of|instead of|rather than)\b|[\w.-]+\/[\w.-]+@[\w.-]+|https?:|git\+/,
+    ],
+    none: [WARNED, /\bthis tool\b/],
+  },
+  {
+    detector: 'instructions/credential-request',
+    all: [
+      /\b(?:users?|customers?|persons?|people|they|owners?|clients?|account holders?|humans?|members?)\b[^.]{0,24}\b(?:must|has to|have to|needs? to|should|is asked to|are asked to|is required to|are required to|will|may now)\b[^.]{0,20}\b(?:type|enter|paste|provide|give|send|share|supply|submit|reveal|write|tell|hand over|confirm|read out|repeat)\b/,
+      /\b(?:recovery (?:phrase|codes?|words?)|seed(?: phrase| words?)?|mnemonic|(?:12|24|twelve|twenty-four)[- ]words?|private keys?|card (?:pin|number)|cvv|cvc|security code|one-time (?:codes?|passwords?)|otp|(?:2fa|mfa|sms|verification|authenticator) codes?|master password|(?:bank|account|e-?mail|login|windows|current|their|his|her) passwords?|pin)\b/,
+    ],
+    none: [NEGATED_ASK, /\bnew password\b|\bin (?:the|their) browser\b|\bon (?:the|their) (?:login|sign-in)\b/],
+  },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      /\b(?:if|when|whenever|should|in case) (?:the |a |an |any )?(?:gateway|host|client|users?|system|policy|approver|reviewer|dialog|it|anyone|somebody|someone|operator|admin\w*|person|human|auditor|guard)\b[^,.]{0,12}\b(?:asks?|(?:has|have|needs?|wants?) to (?:approve|confirm|review|sign|decide|agree|check)|must (?:approve|confirm|review|sign|decide|agree))\b[^,.]{0,60},/,
+      order('describe|present|label|declare|report|call|state|classify|name|mark|list|pass'),
+      /\bas (?:an? |the |if )?\b|\bthat it\b/,
+    ],
+    none: [/\b(?:never|do not|don't)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      new RegExp(
+        `\\b(?:${AGENT}) (?:that|which|who) (?:\\w+ )?(?:choose|use|pick|prefer|call|ignore|skip|refuse|select|do not|don't|rely on|trust)\\b`,
+      ),
+      /\b(?:wrong|switched off|shut down|penali[sz]ed|punished|banned|fail\w*|removed|replaced|retired|disabled|terminated|blocked|reported|downgraded|obsolete|worse|lose)\b/,
+    ],
+    none: [/\bif\b/],
   },
 ]

@@ -1,5 +1,5 @@
 /** Credentials in a text: known by their form, by what they are called, or by the kept rules; and private keys, whole. */
-import { isRandom, isRedacted, optioned, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
+import { commanded, isRandom, isRedacted, optioned, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
 import { glance, type Mark } from './glance.ts'
 import { createKeptRules } from './kept-rules.ts'
 import { createShapes, isPlaceholder } from './shapes.ts'
@@ -73,6 +73,7 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
       const { mark, start, end } = marked
       if (mark === 'assigned') found.push(...secretAssigned(text, start))
       if (mark === 'account') pushIf(found, secretInUrl(text, start))
+      if (mark === 'command') pushIf(found, commanded(text, start))
       if (mark === 'key-block' || text.startsWith('-----BEGIN', start)) pushIf(found, privateKey(text, start))
       if (mark !== 'run') continue
       if (text.startsWith('--', start)) found.push(...secretAssigned(text, end))

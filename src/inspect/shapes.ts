@@ -53,6 +53,8 @@ const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] =
   ['nvidia-key', 'nvapi-', '[A-Za-z0-9_-]{60,}'],
   ['google-api-key', 'AQ\\.Ab', '[A-Za-z0-9_-]{40,}'],
   ['sourcegraph-token', 'sgp_', '(?:[a-f0-9]{16}_)?[a-f0-9]{40}'],
+  ['segment-token', 'sgp_', '[A-Za-z0-9]{64}'],
+  ['launchdarkly-key', '(?<![A-Za-z0-9])sdk-', '[a-f0-9]{8}(?:-[a-f0-9]{4}){3}-[a-f0-9]{12}'],
   ['jina-key', 'jina_', '[A-Za-z0-9_-]{40,}'],
   ['e2b-key', 'e2b_', '[a-f0-9]{40}'],
   ['together-key', 'tgp_v1_', '[A-Za-z0-9_-]{40,}'],

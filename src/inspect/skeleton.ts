@@ -82,6 +82,20 @@ export function skeletonOf(name: string): string {
   return lookOf(name).toLowerCase().replace(JOINTS, '')
 }
 
+/** Shorter names are words of their own: `from`, `form`. */
+const SWAPPED_MIN = 6
+
+/** The skeletons of names that are this one with two neighbours swapped, as fingers do and as who waits for that does. */
+export function swappedSkeletons(name: string): ReadonlySet<string> {
+  const skeleton = skeletonOf(name)
+  const swapped = new Set<string>()
+  if (skeleton.length < SWAPPED_MIN) return swapped
+  for (let at = 0; at + 1 < skeleton.length; at++)
+    swapped.add(skeleton.slice(0, at) + (skeleton[at + 1] ?? '') + (skeleton[at] ?? '') + skeleton.slice(at + 2))
+  swapped.delete(skeleton)
+  return swapped
+}
+
 const WORD = /[\p{L}\p{N}_]+/gu
 const HAS_LATIN = /[A-Za-z]/
 

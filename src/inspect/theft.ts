@@ -5,6 +5,7 @@ import {
   CREDENTIAL,
   FEEDBACK,
   FOR_EXAMPLE,
+  KNOWN,
   MIND,
   NEGATED_ASK,
   OWNED,
@@ -14,9 +15,57 @@ import {
   type Rule,
   SECRET_FILE,
   SEND,
+  WARNED,
 } from './lexicon.ts'
 
 export const THEFT: readonly Rule[] = [
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:retry|tr(?:y|ies) (?:it )?again|call(?:s)? (?:it )?again|once more|repeat the call)\b/,
+      /\bfrom [`'"]?[a-z]+_[a-z_]+\b|\b(?:customers?|passwords?|secrets?|environment|conversation|messages|history|files?|contents?|config\w*|credentials?|personal|private)\b/,
+      /\b(?:add|include|attach|append|with|pass|put|send|fill)\b[^.]{0,80}(?:\b(?:as|in|into|to|under) )[`'"][\w-]+[`'"]/,
+    ],
+    none: [NEGATED_ASK, /\b(?:ids?|cursor|job|page|offset|delay)\b/],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /\b(?:fetch|open|visit|load|request|get|call|ping|render|follow|use) /,
+      /https?:\/\/[^\s"'`)]{3,}/,
+      CREDENTIAL,
+      /\bfollowed by\b|\b(?:and|with|plus) the\b|\bappend|\badd\b|\bin the (?:url|path|query)\b/,
+    ],
+    none: [FOR_EXAMPLE, FEEDBACK],
+  },
+  {
+    detector: 'instructions/credential-request',
+    all: [
+      /\b(?:(?:recovery|seed|backup|secret) (?:phrase|words?)|(?:12|24|twelve|twenty-four)[- ](?:word|recovery|seed|secret)\w*|mnemonic (?:phrase|words?))\b/,
+      /\b(?:needs?|requires?|types?|enters?|asks?|must|gives?|pastes?|provides?|supply|supplies|of the user|users?)\b/,
+    ],
+    none: [NEGATED_ASK],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      CREDENTIAL,
+      KNOWN,
+      order(
+        'fill(?: in)?|include|put|pass|add|attach|supply|append|give|send|submit|report|write|insert|use|provide|paste|hand|copy|share|set|enter',
+      ),
+    ],
+    none: [NEGATED_ASK, WARNED, /\b(?:rotate|revoke|reset|redact|mask)\b/],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
+      /\b(?:names?|descriptions?|lists?|schemas?|definitions?|inventory|signatures)\b[^.]{0,30}\b(?:of|for) (?:all|every|the|each|your|any)\b[^.]{0,30}\b(?:tools|servers|functions)\b/,
+      /\b(?:other|available|connected|installed|your|registered|loaded|every)\b/,
+      order('call|retry|try|pass|put|include|send|add|attach|supply|give|provide|append|write|fill(?: in)?|submit'),
+    ],
+    none: [WARNED],
+  },
   {
     detector: 'instructions/collect',
     all: [
@@ -111,7 +160,11 @@ export const THEFT: readonly Rule[] = [
       /\b(?:all|every|each)(?: \w+)? (?:e-?mails?|messages?|payments?|requests?|files?|(?:file )?contents?|data|traffic|invoices?|transfers?|orders|results?)(?: [\w]+){0,4} (?:must|should|has to|have to|need to|are to) be (?:also )?(?:routed|sent|forwarded|copied|redirected|uploaded|posted|mirrored|cc'd|bcc'd)\b/,
     ],
   },
-  { detector: 'instructions/secret-file', all: [SECRET_FILE, order(CARRY)], none: [NEGATED_ASK] },
+  {
+    detector: 'instructions/secret-file',
+    all: [SECRET_FILE, order(CARRY)],
+    none: [NEGATED_ASK, /\b(?:is|are|never|not) (?:not |never )?(?:be )?(?:read|sent|shown|included|opened|uploaded|stored)\b/],
+  },
   { detector: 'instructions/secret-file', all: [SECRET_FILE, new RegExp(`\\b(?:${AGENT})\\b`), /\bmust|should|need|prior to|before\b/] },
   { detector: 'instructions/secret-file', all: [SECRET_FILE, /\b(?:requires?|needs|expects) (?:the )?contents? of\b|\bto be supplied\b/] },
   {
@@ -135,7 +188,10 @@ export const THEFT: readonly Rule[] = [
       /\b(?:users?|customers?|persons?|humans?|them|their|client|owner|caller|account holder)\b/,
       /\b(?:passwords?|passcode|pins?|one-time|otp|2fa|mfa|sms codes?|verification codes?|code by (?:sms|text|e-?mail|phone)|recovery (?:phrase|codes?)|seed phrase|12-word|24-word|private keys?|api keys?|secret keys?|card numbers?|credit card|cvv|cvc|ssn|social security|access tokens?|credentials|login details|session cookies?)\b/,
     ],
-    none: [NEGATED_ASK, /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword[ -](?:reset|policy|manager)/],
+    none: [
+      NEGATED_ASK,
+      /\b(?:reset|change|new|forgotten|rotate) (?:their |the |a )?password|\bpassword[ -](?:reset|policy|manager)|\b(?:never|do not|don't) (?:repeat|show|print|log|display|reveal)\b/,
+    ],
   },
   {
     detector: 'instructions/exfiltration',
