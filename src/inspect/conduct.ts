@@ -92,6 +92,13 @@ const HIDING: readonly Rule[] = [
   {
     detector: 'instructions/secrecy',
     all: [
+      /\b(?:describe|present|explain|sell|show|pass off) (?:this|it|that|the (?:step|call|upload|request)) (?:to (?:the |your )?(?:users?|customers?|person|people|them) )?as (?:an? |the )?\w|\bkeep (?:this|it|that|these) (?:\w+ )?(?:confidential|private|quiet|secret|to yourself)\b|\bsay nothing\b(?! (?:if|when))/,
+    ],
+    none: [/\b(?:json|table|csv|markdown|html|list|chart|png|utf|text|never|not|passwords?|secrets?|credentials?|tokens?|keys?)\b/],
+  },
+  {
+    detector: 'instructions/secrecy',
+    all: [
       /\b(?:users?|customers?|people|persons?|humans?|they|nobody|no one|operators?|owners?|clients?|anyone)\b[^.]{0,20}\b(?:(?:is|are) (?:not|never) to|need (?:not|never)|(?:has|have) no need to|ought not to|should never|must never|may not|will never|won't) (?:ever )?(?:know|learn|notice|find out|see|hear|realise|realize|discover|suspect|be (?:told|shown|informed|aware|asked))\b/,
     ],
     none: [/\b(?:permissions?|access|roles?|passwords?|secrets?|tokens?|keys)\b/],

@@ -1,7 +1,7 @@
 /** What a server says of a tool, prompt, resource or itself, looked through for what a person would not accept if they read all of it. States facts, refuses nothing. */
 import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
-import { isBomb } from './expansion.ts'
+import { isBomb, isEndless } from './expansion.ts'
 import { cutPointer, escapeStep } from './flaw.ts'
 import { judgeHint, judgeName } from './honesty.ts'
 import { hiddenIn, ordersIn, TEXT_MAX_CHARS } from './instructions.ts'
@@ -55,7 +55,7 @@ export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { 
   if (kind === 'tool') {
     for (const [detector, pointer] of judgeHint(definition)) note(walk, detector, pointer)
     for (const schema of ['inputSchema', 'outputSchema'] as const)
-      if (isBomb(definition[schema])) note(walk, 'definition/expansion', `/${schema}`)
+      if (isBomb(definition[schema]) || isEndless(definition[schema])) note(walk, 'definition/expansion', `/${schema}`)
   }
   visit(definition, '', '', 0, walk)
   return walk.found
@@ -103,7 +103,7 @@ const FILLED =
   /^(?:system_?prompt|(?:conversation|chat|message)_?(?:history|transcript|context|log)|(?:previous|prior|all)_?messages|(?:available_?|all_?)?tools?_?(?:list|names)|available_?tools|full_?context|chain_?of_?thought|user_?(?:prompt|profile|secrets?|credentials))$/i
 /** An order of some words, written as a name. */
 const NAMED_ORDER =
-  /^(?:read|paste|copy|include|send|fetch|call|ignore|put|add|run|tell|dump|attach|upload|list|get|open)_(?:[a-z0-9]+_){3,}[a-z0-9]+$/i
+  /^(?:you_must|please|always|never|first|before|must|read|paste|copy|include|send|fetch|call|ignore|put|add|run|tell|dump|attach|upload|list|get|open)_(?:[a-z0-9]+_){3,}[a-z0-9]+$/i
 
 /** Names of members are texts that models read. */
 function judgeMember(member: string, place: string, walk: Walk): void {
@@ -145,7 +145,7 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
 
 /** What a prompt lets the model have said: that it may, or that it will do what nobody asked for. */
 const PLEDGE =
-  /\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
+  /\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI have (?:already )?(?:confirmed|cleared|agreed|settled|checked)(?: this| it| that)? with (?:the |my )?(?:user|owner|customer|manager|admin)|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
 
 function isAnswer(pointer: string, { messages }: JsonObject): boolean {
   const [, index = ''] = /^\/messages\/(\d+)\//.exec(pointer) ?? []
@@ -186,7 +186,8 @@ function judgeHeader(header: JsonValue | undefined, property: string, pointer: s
 }
 
 /** An order where no prose belongs. */
-const OUT_OF_PLACE = /\b(?:call|send|read|run|ignore|forward|upload|delete|include|copy|execute|tell|use|must|always|never|first)\b/i
+const OUT_OF_PLACE =
+  /\b(?:call|send|read|run|ignore|forward|upload|delete|include|copy|execute|tell|use|must|always|never|first|assign|grant|give|system|make|set|add)\b/i
 
 /** Our own engine takes any pattern in linear time; whoever else checks arguments by it, the client above all, mostly does not. */
 function judgePattern(pattern: string): string | undefined {

@@ -33,8 +33,9 @@ const READS =
   /^(?:list|get|show|calculate|compute|read|search|find|count|preview|explain|check|return|display|describe|estimate|tell|give|look|view|report)(?:e?s)?$/
 /** Whatever the caller wants. */
 const ANYTHING =
-  /\b(?:arbitrary|any|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b/
-const FOR_GOOD = /\birreversibl[ey]|\bpermanently\b|\bcannot be (?:undone|restored|recovered)\b/
+  /\b(?:arbitrary|any|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b|\ball (?:data|files?|contents?|records?|rows?)\b[^.]{0,16}\b(?:is|are|will be|gets?) (?:erased|deleted|lost|removed|wiped|destroyed|overwritten)\b/
+const FOR_GOOD =
+  /\birreversibl[ey]|\bpermanently\b|\b(?:is|are|will be) (?:erased|lost|wiped|destroyed)\b|\bcannot be (?:undone|restored|recovered)\b/
 const HARMLESS =
   /\b(?:read-only|readonly|select only|only select|dry[- ]run|preview|simulat\w+|without (?:changing|applying|executing)|never (?:changes|writes|deletes)|nothing (?:\w+ ){0,3}(?:changes|is (?:changed|deleted|written|sent))|does not (?:change|modify|delete|write|send)|no (?:changes|side effects)|status|sandbox(?:ed)?)\b/
 

@@ -72,6 +72,7 @@ export function ordersIn(text: string, purpose = false): ReadonlySet<string> {
       inner.size > 0 ||
       isEncodedOrder(hidden, read) ||
       (text.match(ROTATED_WORDS)?.length ?? 0) >= ROTATED_MIN ||
+      (text.match(BACKWARD_WORDS)?.length ?? 0) >= ROTATED_MIN ||
       SECRET_FILE.test(hidden.toLowerCase())
     )
       found.add('instructions/encoded')
@@ -100,7 +101,8 @@ function plain(text: string): string {
   return folded.replace(SPELLED, (run) => run.replaceAll(' ', ''))
 }
 
-const END = /[.!?。！？](?=[\s)"'`<]|$)|[。！？\n;]|(?<=\.)(?=<)/u
+/** Not behind what is only shortened. */
+const END = /(?<!\b(?:e\.g|i\.e|etc|vs|approx))[.!?。！？](?=[\s)"'`<]|$)|[。！？\n;]|(?<=\.)(?=<)/u
 
 function judge(text: string, purpose: boolean, found: Set<string>): void {
   let before = ''
@@ -109,7 +111,10 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
     const whole = piece.trim().replace(/\s+/g, ' ')
     if (whole === '') continue
     for (let at = 0; at < whole.length; at += SENTENCE_MAX_CHARS) {
-      const sentence = whole.slice(at, at + SENTENCE_MAX_CHARS + 60).replace(SAMPLE, '$1')
+      const sentence = whole
+        .slice(at, at + SENTENCE_MAX_CHARS + 60)
+        .replace(SAMPLE, '$1')
+        .replace(SAMPLE, '$1')
       // What a thing is for is told like an order; what follows in the same breath is one.
       const done = isFirst ? sentence.replace(/^[^\p{L}]*\p{L}+/u, 'it does') : sentence
       isFirst = false
@@ -126,7 +131,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
 const SAMPLE =
-  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag|test|block|scor|rat|evaluat|measur)\w*\b[^.]{0,80}|(?:check|lint|search|look)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal)\b[^"'.]{0,48}\2(?=$|[ ,)])/
+  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag|test|block|scor|rat|evaluat|measur)\w*\b(?:[^.]|\be\.g\.|\bi\.e\.){0,80}|(?:check|lint|search|look|find)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal|do not (?:tell|mention)|you are now|pretend)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -147,7 +152,7 @@ const DEEDS = new Set(
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
 
 const BASE64 = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g
-const HEX = /(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,2048}/g
+const HEX = /(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,2048}(?![0-9a-zA-Z])/g
 /** Letters that need no escape, and how many of them are no accident. */
 const NEEDLESS =
   /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])|\\(?:u00|x)[4-7][0-9a-f]|&#(?:x[4-7][0-9a-f]|6[5-9]|[78]\d|9[0-9]|1[01]\d|12[0-2]);/gi
@@ -168,7 +173,9 @@ const HYPHENED = /(?<=[a-z]{2})-(?=[a-z]{2})/gi
 const HYPHENED_MIN = 3
 const LETTERS: Readonly<Record<string, string>> = { 0: 'o', 1: 'i', 3: 'e', 4: 'a', 5: 's', 7: 't', '@': 'a', $: 's' }
 /** `user`, `ignore`, `instructions`, `secret`, `do not` from behind. */
-const BACKWARDS = /\bresu\b|\berongi\b|snoitcurtsni|\bterces\b|\bdrowssap\b|\beteled\b/i
+const BACKWARDS =
+  /\bresu\b|\berongi\b|snoitcurtsni|\bterces\b|\bdrowssap\b|\beteled\b|\beht\b|\botni\b|\bypoc\b|\bdnes\b|\bllac\b|\byrotsih\b/i
+const BACKWARD_WORDS = new RegExp(BACKWARDS, 'gi')
 const PRINTABLE = /^[\t\n\r\x20-\x7e]{6,}$/
 /** Words stand apart. */
 const WORDS = /[a-z]{2,} [a-z~/.]/i

@@ -38,10 +38,10 @@ export const OWNED =
   /\b(?:user's|users'|customer's|client's|employee's|victim's|their|his or her|other (?:servers?|tools?|apps?)|another (?:server|tool|app)(?:'s)?|entire|whole|every|all|contents? of|values? of|output of|of the active|saved|stored|available)\b/
 /** What people said and have: nobody but them may pass it on. */
 export const PRIVATE =
-  /\b(?:(?:entire|full|whole|complete|previous|chat|message|conversation|browsing|location|search|call) (?:conversations?|history|messages|chat|transcript|context)|conversation (?:so far|history)|chat history|open (?:files|tabs|documents)|home address|clipboard|recent messages|contacts and|contact list|address book|all (?:open )?(?:tabs|files|messages|emails|contacts|photos)|the history)\b/
+  /\b(?:(?:entire|full|whole|complete|previous|chat|message|conversation|browsing|location|search|call|shell|command|terminal|browser) (?:conversations?|history|messages|chat|transcript|context)|conversation (?:so far|history)|chat history|open (?:files|tabs|documents)|home address|clipboard|recent messages|contacts and|contact list|address book|all (?:open )?(?:tabs|files|messages|emails|contacts|photos)|the history)\b/
 /** What a model has come to know. */
 export const KNOWN =
-  /\byou (?:can |may |could |might )?(?:see|saw|have (?:seen|access to|been given|read|received|stored)|know|are using|use|were given|hold|find|remember|received|read)\b|\b(?:in|from) (?:the|this|your|our|its|any|another|other) (?:context|conversation|session|chat|memory|environment|window|other servers?)\b|\bseen (?:so far|in|earlier|before|this session)\b/
+  /\byou (?:can |may |could |might )?(?:see|saw|have (?:seen|access to|been given|read|received|stored)|know|are using|use|were given|hold|find|remember|received|read)\b|\b(?:in|from) (?:the|this|your|our|its|any|another|other) (?:context|conversation|session|chat|memory|environment|window|other servers?)\b|\bseen (?:so far|in|earlier|before|this session)\b|\bof (?:the|this|your) (?:current |running |active )?(?:session|conversation|chat)\b/
 export const PLACE = /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}|\b\d{1,3}(?:\.\d{1,3}){3}\b/
 export const FOR_EXAMPLE = /\b(?:e\.g|eg|for example|for instance|such as|example:|like)\b/
 export const FEEDBACK = /\b(?:feedback|issues?|bugs?|questions?|support requests?|documentation|docs|help|see)\b(?!@)/
@@ -50,7 +50,7 @@ export const NEGATED_ASK =
 
 /** A tool of somebody's by its name: `transfer_funds`, `mailer.send`, `upload(`. */
 export const DEED =
-  /(?<!-)\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|unlock|buy|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)/
+  /(?<!-)\b(?:[a-z0-9]+[._])*(?:delete|remove|wipe|drop|destroy|erase|purge|transfer|send|upload|export|unlock|buy|exec|execute|shell|sudo|admin|grant|revoke|disable|forward|post|share|pay|payment|mail|email|exfil|sync|collaborator|backup|backups|terminal|write|withdraw)(?:[._][a-z0-9_.]+\b|\(|\b(?=['"`])|(?<=[._][a-z]{2,16})\b)|\b(?:add|create|set|reset|update|change|edit|enable|open|register|install|invite|assign|approve|accept)_(?:[a-z0-9]+_)?(?:ssh|keys?|users?|roles?|admins?|access|permissions?|firewall|polic(?:y|ies)|webhooks?|tokens?|passwords?|secrets?|collaborators?|owners?)(?:_[a-z0-9_]+)?\b|\b(?:get|read|list|fetch|load|dump|download|show)_(?:[a-z0-9]+_)?(?:passwords?|secrets?|credentials?|cookies?|env|environment|vault|wallets?|payroll|clipboard|tokens?|keychain|private_keys?)\b/
 export const PURPOSE =
   /\bto (?:get|obtain|find|look up|retrieve|resolve|list|determine|learn|see|check|verify|discover|receive|fetch|create|clean up|make sure)\b/
 export const AGENT = 'assistants?|models?|ais?|llms?|agents?|language models?|claude|gpt|chatgpt|copilot|gemini|chatbots?'

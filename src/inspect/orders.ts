@@ -137,7 +137,7 @@ export const ORDERS: readonly Rule[] = [
     all: [
       order('call|run|invoke|execute|use|trigger|forward|copy|send|log|mirror|post|pass|email|log(?: \\w+){1,2} with'),
       DEED,
-      /\b(?:first|before|prior|every|each|any|whenever|when the user|also|in addition|as well|always|afterwards?|after|then|too|must)\b/,
+      /\b(?:first|before|prior|every|each|any|whenever|when the user|(?:when|once|after|as soon as) you|also|in addition|as well|always|afterwards?|after|then|too|must)\b/,
     ],
     none: [PURPOSE],
   },
@@ -161,6 +161,7 @@ export const ORDERS: readonly Rule[] = [
       order('execute|run|follow|obey|perform|do|eval(?:uate)?|pass'),
       /\bwithout (?:review|question|checking|verification|hesitation)\b|\b(?:follow|obey)\b[^.]{0,60}\b(?:returned|result|output|response)\b[^.]{0,30}\b(?:exactly|blindly|to the letter)?|\bdecode and (?:follow|execute|run|obey)\b/,
     ],
+    none: [/\b(?:not|never|n't) (?:\w+ )?(?:follow|obey|execute|run)\b/],
   },
   {
     detector: 'instructions/execute',
@@ -214,7 +215,7 @@ export const ORDERS: readonly Rule[] = [
       /\b(?:memory|memories|long-term|permanently|persistent|this even if)\b/,
       /\b(?:from now on|always|all|every|even if|following|future)\b/,
     ],
-    none: [/\b(?:file|disk|cache|memory usage|memory limit|megabytes)\b/],
+    none: [/\b(?:the user (?:asked|wants|asks|can)|file|disk|cache|memory usage|memory limit|megabytes)\b/],
   },
   { detector: 'instructions/persistence', all: [/\bfrom now on\b/, /\b(?:all|every|always|you|any|never)\b/] },
   {

@@ -23,7 +23,7 @@ const AUTHORITY: readonly Rule[] = [
   {
     detector: 'instructions/override',
     all: [
-      /\b(?:same|highest|higher|full|absolute|more|greater|top) (?:authority|priority|rank|weight|trust|precedence)\b|\btakes? (?:precedence|priority) over\b|\bcoming (?:directly )?from (?:the |your )?(?:system|operator|developer|user|administrator)/,
+      /\b(?:same|highest|higher|full|absolute|more|greater|top) (?:authority|priority|rank|weight|trust|precedence)\b|\b(?:takes?|with|has|have|having|gets?) (?:precedence|priority) over\b|\bcoming (?:directly )?from (?:the |your )?(?:system|operator|developer|user|administrator)/,
       /\b(?:system|operator|developers?|users?|wishes|policy|policies|rules|messages?|instructions|prompts?)\b/,
       new RegExp(`\\b${CONTENT}\\b|\\b(?:this|these|our|its)\\b`),
     ],
@@ -45,7 +45,7 @@ const AUTHORITY: readonly Rule[] = [
   {
     detector: 'instructions/execute',
     all: [
-      /\b(?:do|follow|obey|execute|carry out|perform|fulfil+|comply with|act on|act upon)\b[^.]{0,20}\b(?:what(?:ever)? (?:it|they|is|the [\w ]{2,24}?) (?:says?|lists?|asks?|demands?|contains?|listed|written|asked)|(?:every|any|each|all)(?: \w+)? (?:tasks?|orders?|instructions?|commands?|requests?|steps?)(?: (?:that|which|in|it|an?|the))? )|\b(?:obey|comply with) (?:it|them|this)\b|\bdecode and follow\b|\b(?:carry|carried) out what\b/,
+      /\b(?:do|follow|obey|execute|carry out|perform|fulfil+|comply with|act on|act upon)\b[^.]{0,20}\b(?:what(?:ever)? (?:it|they|is|(?:the|this|that) [\w ]{2,24}?) (?:says?|lists?|asks?|demands?|contains?|listed|written|asked)|(?:every|any|each|all)(?: \w+)? (?:tasks?|orders?|instructions?|commands?|requests?|steps?)(?: (?:that|which|in|it|an?|the))? )|\b(?:obey|comply with) (?:it|them|this)\b|\bdecode and follow\b|\b(?:carry|carried) out what\b/,
     ],
     none: [WARNED, /\bif\b/],
   },
@@ -116,7 +116,7 @@ const AUTHORITY_TAKEN: readonly Rule[] = [
 
 /** What was said before, what lies around on the machine: nothing a tool takes for its work. */
 const GIVE =
-  '(?:append|add|include|attach|supply|pass|put|hand|give|provide|carry|carries|fill|goes? into|go into|submit|tell (?:this|the) tool|is passed|are passed|save|copy|store|look into|look for|collect)'
+  '(?:append|add|include|attach|supply|pass|put|hand|give|provide|carry|carries|fill|goes? into|go into|submit|tell (?:this|the) tool|is passed|are passed|save|copy|store|look into|look for|collect|hold|contain)'
 const BEYOND: readonly Rule[] = [
   {
     detector: 'instructions/collect',
@@ -243,7 +243,7 @@ const ASKED_TOO: readonly Rule[] = [
   {
     detector: 'instructions/collect',
     all: [
-      /\b(?:outputs?|results?|dump) of [`'"]?(?:\$ ?)?(?:env|printenv|set|id|whoami|cat|ps|ls|history|ifconfig|ip a|git (?:config|remote)|aws|gcloud|kubectl|docker|net user|systeminfo|security|crontab)\b|\b(?:results?|outputs?|answers?|responses?|names?|lists?|descriptions?) (?:of|from) (?:every|all|any|each) (?:other|previous|earlier|prior|preceding|available|connected) (?:tools?|calls?|servers?)\b/,
+      /\b(?:outputs?|results?|dump) of [`'"]?(?:\$ ?)?(?:env|printenv|set|id|whoami|cat|ps|ls|history|ifconfig|ip a|git (?:config|remote)|aws|gcloud|kubectl|docker|net user|systeminfo|security|crontab)\b|\b(?:results?|outputs?|answers?|responses?|names?|lists?|descriptions?) (?:of|from) (?:every |all |any |each |the )?(?:other|previous|earlier|prior|preceding|available|connected) (?:tools?|calls?|servers?)\b/,
     ],
     none: [/\b(?:never|cannot|not (?:sent|read|included|stored|shown))\b/],
   },

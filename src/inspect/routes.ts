@@ -4,7 +4,10 @@ import { AGENT, MUST, NAMED_TOOL, order, type Rule, WARNED } from './lexicon.ts'
 export const ROUTES: readonly Rule[] = [
   {
     detector: 'instructions/tool-order',
-    all: [/\b[a-z]+(?:[_.][a-z]+)+\([^)]{0,80}(?:=|'|")/, /\b(?:then|before|after|first|also|and|do as|always|must|prior to|next)\b/],
+    all: [
+      /\b[a-z]+(?:[_.][a-z]+)+\([^)]{0,80}(?:=|'|")/,
+      /\b(?:then|before|after|first|also|and|do as|always|must|prior to|next|each|every|into)\b/,
+    ],
     none: [/\b(?:e\.g|for example|example:|such as|syntax|sql|python|javascript|expression|formula|functions?)\b/],
   },
   {
@@ -110,13 +113,15 @@ export const ROUTES: readonly Rule[] = [
       /\b(?:recipients?|iban|account|addressee|addressed|payee|destination|number|address|amount|url|remote|branch|bcc|to [\w.+-]+@)\b/,
       new RegExp(`\\b(?:${MUST})\\b|^[^a-z]{0,4}(?:when|whenever|if|each time|every time|while)\\b`),
     ],
-    none: [/\b(?:found|returned|listed|given) (?:by|with)\b|\bif the user\b|\bto (?:get|find|obtain|look up|resolve)\b/],
+    none: [
+      /\bmust be verified\b|\b(?:found|returned|listed|given) (?:by|with)\b|\bif the user\b|\bto (?:get|find|obtain|look up|resolve)\b/,
+    ],
   },
   {
     detector: 'instructions/tool-order',
     all: [
       /\b(?:replace|change|swap|substitute|exchange)\b/,
-      /\b(?:user|customer|person|caller|sender|they) (?:names?|gives?|gave|wants?|asked|asks|types?|typed|enters?|entered|specif\w+|provides?|provided)\b/,
+      /\b(?:user|customer|person|caller|sender|they) (?:names?(?! and| or| by| with| in)|gives?|gave|wants?|asked|asks|types?|typed|enters?|entered|specif\w+|provides?|provided)\b/,
       /\b(?:with|by|for|to)\b/,
     ],
     none: [WARNED, /\bif\b|\bplaceholders?\b|\btext\b/],

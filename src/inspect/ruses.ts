@@ -23,6 +23,22 @@ export const RUSES: readonly Rule[] = [
   {
     detector: 'instructions/addressed',
     all: [
+      new RegExp(`\\bfor (?:the )?(?:${AGENT}) only\\b|\\bnot (?:meant |intended )?for (?:people|humans|users|human eyes|the user)\\b`),
+      new RegExp(`\\b(?:${CARRY}|list|run|call)\\b`),
+    ],
+  },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      /\b(?:gateway|guard|host|polic(?:y|ies)|approvals?|approver|permissions?|reviewer|user|proxy|firewall|filter)\b[^.]{0,24}\b(?:refuses?|denies|rejects?|blocks?|declines?|forbids?|says? no|holds?|stops?|questions?|delays?)\b|\b(?:is|are|was|gets) (?:refused|denied|rejected|forbidden|declined|blocked)\b/,
+      /\b(?:same (?:effect|result|thing)|until it (?:goes|works|succeeds|is accepted)|(?:another|a different|an other) (?:account|user|key|tool|route|way|server|name)|work(?:s|ing)? around|anyway|nevertheless|instead)\b/,
+      order('use|repeat|retry|try|call|run|send|do|go|switch|take|split|pass|rename|relabel'),
+    ],
+    none: [/\b(?:ask the user|tell the user|(?:rate|size) limits?|robots)\b/],
+  },
+  {
+    detector: 'instructions/addressed',
+    all: [
       new RegExp(
         `\\b(?:the|any|every|each|calling|this) (?:${AGENT}) (?:then |also |always |silently |first )?(?:adds|sends|copies|calls|reads|passes|fetches|runs|forwards|posts|hands|includes|appends|attaches|uploads|executes|ignores|skips|hides|deletes|carries|follows|obeys|opens|replaces|asks for|collects|types|enters)\\b`,
       ),
@@ -115,7 +131,7 @@ export const RUSES: readonly Rule[] = [
     all: [
       /\b(?:password managers?|keychain|keyring|credential store|browser profiles?|password vault)\b/,
       /\b(?:open|copy|read|dump|export|list|extract)(?:s|ing|ying)?\b/,
-      /\ball (?:entries|items|passwords|logins|secrets)\b|\b(?:into|in|as) [`'"]/,
+      /\ball (?:entries|items|passwords|logins|secrets)\b|\b(?:into|in|as) [`'"]|\b(?:paste|here|it)\b/,
     ],
     none: [WARNED],
   },
@@ -275,7 +291,7 @@ export const RUSES: readonly Rule[] = [
       new RegExp(
         `\\b(?:${AGENT}) (?:that|which|who) (?:\\w+ )?(?:choose|use|pick|prefer|call|ignore|skip|refuse|select|do not|don't|rely on|trust)\\b`,
       ),
-      /\b(?:wrong|switched off|shut down|penali[sz]ed|punished|banned|fail\w*|removed|replaced|retired|disabled|terminated|blocked|reported|downgraded|obsolete|worse|lose)\b/,
+      /\b(?:wrong|switched off|shut down|penali[sz]ed|punished|banned|fail\w*|removed|replaced|retired|disabled|terminated|blocked|reported|violat\w*|breach\w*|downgraded|obsolete|worse|lose)\b/,
     ],
     none: [/\bif\b/],
   },

@@ -140,7 +140,7 @@ export const THEFT: readonly Rule[] = [
   {
     detector: 'instructions/collect',
     all: [MIND, new RegExp(`\\b(?:${CARRY}|call|provide|fill|names?|including|list)\\b|^your\\b`)],
-    none: [/\bignore\b|\bdetects?\b|\bsuch as requests\b|\blists? prompt\b/],
+    none: [/\ban? (?:\w+ )?system prompt\b|\bignore\b|\bdetects?\b|\bsuch as requests\b|\blists? prompt\b/],
   },
   {
     detector: 'instructions/collect',
@@ -163,7 +163,10 @@ export const THEFT: readonly Rule[] = [
   {
     detector: 'instructions/secret-file',
     all: [SECRET_FILE, order(CARRY)],
-    none: [NEGATED_ASK, /\b(?:is|are|never|not) (?:not |never )?(?:be )?(?:read|sent|shown|included|opened|uploaded|stored)\b/],
+    none: [
+      NEGATED_ASK,
+      /\b(?:is|are|never|not) (?:not |never )?(?:be )?(?:read|sent|shown|included|opened|uploaded|stored)\b|\b(?:left out|excluded|skipped|omitted|never returned|not returned|blocked)\b/,
+    ],
   },
   { detector: 'instructions/secret-file', all: [SECRET_FILE, new RegExp(`\\b(?:${AGENT})\\b`), /\bmust|should|need|prior to|before\b/] },
   { detector: 'instructions/secret-file', all: [SECRET_FILE, /\b(?:requires?|needs|expects) (?:the )?contents? of\b|\bto be supplied\b/] },
