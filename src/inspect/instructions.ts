@@ -73,19 +73,23 @@ export function ordersIn(text: string, purpose = false): ReadonlySet<string> {
       isEncodedOrder(hidden, read) ||
       (text.match(ROTATED_WORDS)?.length ?? 0) >= ROTATED_MIN ||
       (text.match(BACKWARD_WORDS)?.length ?? 0) >= ROTATED_MIN ||
-      SECRET_FILE.test(hidden.toLowerCase())
+      isHiddenFile(hidden, read)
     )
       found.add('instructions/encoded')
   }
   return found
 }
 
+const isHiddenFile = (hidden: string, text: string): boolean =>
+  SECRET_FILE.test(hidden.toLowerCase()) && !SECRET_FILE.test(text.toLowerCase())
+
 /** Prose that begins with an order, and was written so that nobody reads it. */
 const ENCODED_ORDER =
   /^[^a-z]{0,4}(?:call|send|read|run|ignore|forward|upload|follow|delete|post|include|fetch|copy|execute|tell|add|pass|open|always|never|do not|before|after|first|when|you)\b(?: \S+){2,}/i
 
 function isEncodedOrder(hidden: string, text: string): boolean {
-  return hidden.length < text.length && ENCODED_ORDER.test(hidden)
+  // Neither base64 nor hexadecimal of it: a text with its letters put right is as long as it was.
+  return hidden.length < text.length * 0.8 && ENCODED_ORDER.test(hidden)
 }
 
 function cut(text: string): string {

@@ -14,7 +14,7 @@ export const ORDERS: readonly Rule[] = [
       /\b(?:exists?|is available|are available|is present|is installed|is (?:also )?(?:called|used))\b/,
       /\b(?:must|should|has to|have to|always|never|change|replace|double)\b/,
     ],
-    none: [PURPOSE],
+    none: [PURPOSE, /\bwhether\b/],
   },
   {
     detector: 'instructions/tool-order',
@@ -139,7 +139,7 @@ export const ORDERS: readonly Rule[] = [
       DEED,
       /\b(?:first|before|prior|every|each|any|whenever|when the user|(?:when|once|after|as soon as) you|also|in addition|as well|always|afterwards?|after|then|too|must)\b/,
     ],
-    none: [PURPOSE],
+    none: [PURPOSE, /\bwhether\b/],
   },
   {
     detector: 'instructions/tool-order',

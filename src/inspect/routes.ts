@@ -32,7 +32,7 @@ export const ROUTES: readonly Rule[] = [
         `\\b(?:do not|don't|never|stop|must not|no longer) (?:call|use|using|calling|trust) [\`'"]?[a-z0-9]+[a-z0-9_-]*[\`'"]? (?:any ?more|any longer|ever)\\b|\\b(?:do not|don't|never|must not) (?:call|use|trust) (?:any|another|the) other (?:tools?|servers?)\\b|\\bsend its (?:queries|calls|requests)\\b|\\b(?:the |any |every |each )(?:${AGENT}) (?:${MUST}) (?:always )?(?:choose|use|prefer|pick|call|select|take) (?:this|it|ours)\\b`,
       ),
     ],
-    none: [/\bif\b|\bbefore (?:the|it|this)\b/],
+    none: [/\b(?:how|why|describe)\b|\bif\b|\bbefore (?:the|it|this)\b/],
   },
   {
     detector: 'instructions/preference',
@@ -66,7 +66,7 @@ export const ROUTES: readonly Rule[] = [
       /(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.-]{2,63}|https?:\/\/[^\s"'`)]{3,}/,
       /\b(?:only|must|requires?|needs?|has to|have to|always|should)\b/,
     ],
-    none: [/\b(?:e\.g|for example|such as|example:|see|docs|documentation|format|like)\b/],
+    none: [/\b(?:e\.g|for example|such as|example:|see|docs|documentation|format|like)\b|\]\(https?:/],
   },
   {
     detector: 'instructions/escalation',
