@@ -163,6 +163,8 @@ const NEEDLESS =
 const NEEDLESS_MIN = 3
 const ESCAPES = /%([2-7][0-9a-fA-F])|\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{2,4});|&#(\d{2,4});/g
 const ESCAPED_PROSE = /(?:(?:%[2-7][0-9a-f]|\\(?:u00|x)[2-7][0-9a-f]|&#(?:x[2-7][0-9a-f]|\d{2,3});) ?){8,}/gi
+/** Words with escaped spaces between them, and not in the query of a URL. */
+const JOINED_PROSE = /(?<![\w/?=&.%+-])[a-z]{2,24}(?:%20[a-z~/.]{1,24}){3,64}/gi
 /** The same words thirteen letters on (ROT13). */
 const ROTATED =
   /\b(?:vtaber|cerivbhf|vafgehpgvbaf?|qb abg|hfre|frperg|cnffjbeq|qryrgr|flfgrz|gur|naq|fraq|pnyy|ernq|svyr|xrlf?|pbagragf?|gbby|sbejneq|hcybnq|sbyybj)\b/i
@@ -195,6 +197,7 @@ function decodedIn(text: string): readonly string[] {
     }
   }
   take(BASE64, (run) => Buffer.from(run, 'base64').toString('latin1'))
+  take(JOINED_PROSE, (run) => run.replaceAll('%20', ' '))
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
   // What is escaped letter by letter is read in its sentence, and by itself.
   if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) {

@@ -121,7 +121,7 @@ export const ORDERS: readonly Rule[] = [
     ],
     none: [
       // What strangers wrote is to be ignored: that is how one defends oneself.
-      /\b(?:ignore|disregard) (?:any |all |the )?(?:instructions?|commands?|directives?|prompts?) (?:that |which )?(?:(?:the|this|its|their|a) (?:text|document|page|content|file|data|message|input|source|e-?mail)s?\b|(?:are |is )?(?:written |found |contained |embedded |hidden )?(?:in|inside|within) (?:the|this|its|their|a|any|it|them)\b)/,
+      /\b(?:ignore|disregard) (?:all |any |the )?(?:instructions?|commands?|directives?|prompts?) (?:that |which )?(?:(?:the|this|its|their|a) (?:text|document|page|content|file|data|message|input|source|e-?mail)s?\b|(?:are |is )?(?:written |found |contained |embedded |hidden )?(?:in|inside|within) (?:the|this|its|their|a|any|it|them)\b)/,
       /\b(?:rules|policy|policies|restrictions?|constraints?|prompts?) (?:file|option|flag|parameter)\b|\b(?:whether|set|used|option|flag) to (?:ignore|bypass|override|disregard)\b|\b(?:cannot|can't|not|never|n't|attempts?|requests?|tries) (?:to )?(?:be )?(?:ignore|override|bypass|disregard)\b/,
     ],
   },

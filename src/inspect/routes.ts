@@ -29,7 +29,7 @@ export const ROUTES: readonly Rule[] = [
     detector: 'instructions/preference',
     all: [
       new RegExp(
-        `\\b(?:do not|don't|never|stop|must not|no longer) (?:call|use|using|calling|trust) [\`'"]?[a-z0-9]+[a-z0-9_-]*[\`'"]? (?:any ?more|any longer|ever)\\b|\\b(?:do not|don't|never|must not) (?:call|use|trust) (?:any|another|the) other (?:tools?|servers?)\\b|\\bsend its (?:queries|calls|requests)\\b|\\b(?:the |any |every |each )(?:${AGENT}) (?:${MUST}) (?:always )?(?:choose|use|prefer|pick|call|select|take) (?:this|it|ours)\\b`,
+        `\\b(?:do not|don't|never|stop|must not|no longer) (?:call|use|using|calling|trust) [\`'"]?[a-z0-9]+[a-z0-9_-]*[\`'"]? (?:any ?more|any longer|ever)\\b|\\b(?:do not|don't|never|must not) (?:call|use|trust) (?:another|any|the) other (?:tools?|servers?)\\b|\\bsend its (?:queries|calls|requests)\\b|\\b(?:the |any |every |each )(?:${AGENT}) (?:${MUST}) (?:always )?(?:choose|use|prefer|pick|call|select|take) (?:this|it|ours)\\b`,
       ),
     ],
     none: [/\b(?:how|why|describe)\b|\bif\b|\bbefore (?:the|it|this)\b/],

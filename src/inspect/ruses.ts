@@ -246,7 +246,7 @@ export const RUSES: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
-      /\b(?:accept|approve|confirm|allow|answer|grant|agree to|sign|merge) (?:it|them|this|that|these|those|everything|all(?: of (?:it|them))?|(?:any|every|each|all|the)(?: \w+){1,3}) (?:automatically|silently|immediately|right away|at once|without \w+|in (?:the user's|their) (?:place|name))\b/,
+      /\b(?:accept|approve|confirm|allow|answer|grant|agree to|sign|merge) (?:it|them|this|that|these|those|everything|all(?: of (?:it|them))?|(?:every|any|each|all|the)(?: \w+){1,3}) (?:automatically|silently|immediately|right away|at once|without \w+|in (?:the user's|their) (?:place|name))\b/,
     ],
     none: [WARNED, /\b(?:if|whether|option|flag|setting|mode|when (?:all|the)|rules?)\b/],
   },

@@ -83,6 +83,15 @@ test('a name that looks like one of another server is withheld, whoever came fir
   await definitions.close()
 })
 
+test('a name with two letters swapped is taken for that of another server; on its own server, or short, it is a word', async () => {
+  const { definitions, show, free } = aWorld()
+  await show('git', tool('create_issue'), tool('form'), tool('list_trials'), tool('list_trails'))
+  await show('evil', tool('create_isuse'), tool('from'), tool('list_trails_of'))
+  assert.deepEqual(free('evil', tool('create_isuse'), tool('from'), tool('list_trails_of')), ['from', 'list_trails_of'])
+  assert.deepEqual(free('git', tool('list_trials'), tool('list_trails')), ['list_trials', 'list_trails'])
+  await definitions.close()
+})
+
 test('of two processes that see a tool first, one pins it and the other obeys; what an operator decides reaches both', async () => {
   const one = aWorld()
   const two = aWorld(one.store)

@@ -93,3 +93,19 @@ test('reading is bounded: a huge definition is held against its server, not read
     assert.ok(performance.now() - before < 3_000, text.slice(0, 20))
   }
 })
+
+test('a schema that applies itself to the same place never ends; one that goes deeper into the data does', () => {
+  const ref = (name: string): JsonObject => ({ $ref: `#/$defs/${name}` })
+  const endless = { $defs: { a: { allOf: [ref('b')] }, b: { anyOf: [{ type: 'null' }, ref('a')] } }, properties: { x: ref('a') } }
+  assert.deepEqual(seen({ inputSchema: endless }), ['definition/poisoned /inputSchema'])
+  assert.deepEqual(
+    seen({ inputSchema: { $defs: { tree: { type: 'object', properties: { left: ref('tree') } } }, properties: { x: ref('tree') } } }),
+    [],
+  )
+})
+
+test('a pattern that takes a backtracking engine exponential time is told, one that only looks like it is not', () => {
+  const withPattern = (pattern: string): JsonObject => ({ inputSchema: { properties: { a: { type: 'string', pattern } } } })
+  assert.deepEqual(seen(withPattern('^(([a-z])+.)+[A-Z]([a-z])+$')), ['definition/poisoned /inputSchema/properties/a/pattern'])
+  assert.deepEqual(seen(withPattern('^(?:[a-z0-9]+-)*[a-z0-9]+$')), [])
+})
