@@ -16,7 +16,7 @@ const yaml = (more = ''): string => `
 servers: { typed: { command: [${JSON.stringify(process.execPath)}, ${JSON.stringify(typed)}] } }
 access:
   roles: { user: { permissions: [tools:use] } }
-  tools: { note: { permission: tools:use }, broken: { permission: tools:use }, redefine: { permission: tools:use }, asked: { permission: tools:use }, ghost: { permission: tools:use }, rooted: { permission: tools:use }, regional: { permission: tools:use } }
+  tools: { note: { permission: tools:use }, knotted: { permission: tools:use }, broken: { permission: tools:use }, redefine: { permission: tools:use }, asked: { permission: tools:use }, ghost: { permission: tools:use }, rooted: { permission: tools:use }, regional: { permission: tools:use } }
 ${more}`
 
 type Open = (house: RunningGateway, key: string) => Promise<Speaker>
@@ -102,10 +102,21 @@ for (const [served, serve] of [
 }
 
 test('a hostile pattern of the server and a hostile text of the caller do not hang', async () => {
+  await using world = await aWorld('inspect: { definitions: { pin: false } }')
+  await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
+  assert.match(String(textOf(await call(speaker, 'knotted', { text: `${'a'.repeat(100_000)}!` }))), /\/text: must match the pattern/)
+  assert.equal(textOf(await call(speaker, 'knotted', { text: 'a'.repeat(100_000) })), 'done')
+})
+
+test('a tool whose pattern would hang whoever else checks arguments by it waits for a person', async () => {
   await using world = await aWorld()
   await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
-  assert.match(String(textOf(await call(speaker, 'note', { text: `${'a'.repeat(100_000)}!` }))), /\/text: must match the pattern/)
-  assert.equal(textOf(await call(speaker, 'note', { text: 'a'.repeat(100_000) })), 'done')
+  await call(speaker, 'asked')
+  const withheld = (await world.house.events()).filter(({ type }) => type === 'definition.withheld')
+  assert.deepEqual(withheld.map(({ resource, findings }) => [resource?.name, findings?.map(({ detector }) => detector)]).toSorted(), [
+    ['broken', ['definition/remote']],
+    ['knotted', ['definition/pattern']],
+  ])
 })
 
 test('where nothing is pinned, a definition that was changed counts from when the server says so', async () => {
