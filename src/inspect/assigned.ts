@@ -247,19 +247,19 @@ export function optioned(text: string, start: number, endOf: () => number): Span
 }
 
 const OPTION_CHARS = 96
-/** `curl -u amy:…`, `sshpass -p …`, `mysql -u root -p…`. */
-const COMMANDED =
-  /^(?: -u ["']?[\w.@-]{1,64}:|sshpass +-p *["']?|mysql(?:dump|admin)?\b[^\n|;&]{0,160}? -p["']?)(?!["'$<{%*])([^\s"'|;&]{6,128})/
-const COMMAND_CHARS = 320
+const GIVEN = /(?!["'$<{%*])[^\s"'|;&]{6,128}/y
+const MYSQL = /\bmysql(?:dump|admin)?\b[^\n|;&]{0,160} $/
+const COMMAND_CHARS = 192
 
-/** @param start where the command, or its option, begins. @returns the password on its line. */
-export function commanded(text: string, start: number): Span | undefined {
-  const match = COMMANDED.exec(text.slice(start, start + COMMAND_CHARS))
-  const value = match?.[1]
-  if (match === null || value === undefined || SHOWN.test(value) || isPlaceholder(value) || isRedacted(value)) return undefined
-  if (/^[a-z]*$/.test(value)) return undefined
-  const end = start + match[0].length
-  return { rule: 'authorization', start: end - value.length, end }
+/** @param at where the colon behind a user stands, or `-p` begins. @returns the password that a command line has there. */
+export function commanded(text: string, at: number): Span | undefined {
+  const isColon = text[at] === ':'
+  const start = isColon ? at + 1 : at + 2
+  if (!(isColon ? OPTION : MYSQL).test(text.slice(Math.max(0, start - COMMAND_CHARS), isColon ? start : at))) return undefined
+  GIVEN.lastIndex = start
+  const value = GIVEN.exec(text)?.[0]
+  if (value === undefined || SHOWN.test(value) || isPlaceholder(value) || isRedacted(value) || /^[a-z]*$/.test(value)) return undefined
+  return { rule: 'authorization', start, end: start + value.length }
 }
 
 /** Whether what follows is the credential of an authorization scheme. @param start of a run. @param endOf where its word ends. */

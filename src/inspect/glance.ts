@@ -1,5 +1,5 @@
 /** The first look at what leaves: one pass over the bytes that says whether, and where, something may stand that must not. Most results need no second one. */
-import { glanceAtWords } from './glance-words.ts'
+import { glanceAtWords, isBehindUser } from './glance-words.ts'
 
 /** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a command that takes a password, a text in disguise, a picture of somebody else's. */
 export type Mark = 'run' | 'assigned' | 'account' | 'command' | 'disguise' | 'picture' | 'key-block'
@@ -158,6 +158,8 @@ function isTelling(bytes: Uint8Array, start: number, end: number): boolean {
     if (bytes[start + 4] === DASH && bytes[start + 5] === 0x42) return true
     if (bytes[end] === 0x20) return ENDINGS[ending(bytes[end - 3] ?? 0, bytes[end - 2] ?? 0, bytes[end - 1] ?? 0)] === 1
   }
+  // `-psecret`, as one program takes it.
+  if (bytes[start] === DASH && bytes[start + 1] === 0x70 && bytes[start - 1] === 0x20) return true
   if (BEGINNINGS.has(packed(bytes[start] ?? 0, bytes[start + 1] ?? 0, bytes[start + 2] ?? 0))) return true
   return end - start >= RUN_MIN && isRandom(bytes, start, end)
 }
@@ -195,7 +197,7 @@ function spellsText(bytes: Uint8Array, start: number, end: number): boolean {
 function markAt(bytes: Uint8Array, at: number, kind: number): Mark | undefined {
   switch (kind) {
     case ASSIGN:
-      return isNamed(bytes, at) ? 'assigned' : undefined
+      return isNamed(bytes, at) ? 'assigned' : isBehindUser(bytes, at) ? 'command' : undefined
     case AT:
       return 'account'
     case PERCENT:

@@ -76,6 +76,7 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
       if (mark === 'command') pushIf(found, commanded(text, start))
       if (mark === 'key-block' || text.startsWith('-----BEGIN', start)) pushIf(found, privateKey(text, start))
       if (mark !== 'run') continue
+      if (text.startsWith('-p', start)) pushIf(found, commanded(text, start))
       if (text.startsWith('--', start)) found.push(...secretAssigned(text, end))
       pushIf(
         found,
