@@ -197,7 +197,7 @@ function decodedIn(text: string): readonly string[] {
     }
   }
   take(BASE64, (run) => Buffer.from(run, 'base64').toString('latin1'))
-  take(JOINED_PROSE, (run) => run.replaceAll('%20', ' '))
+  if (text.includes('%20')) take(JOINED_PROSE, (run) => run.replaceAll('%20', ' '))
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
   // What is escaped letter by letter is read in its sentence, and by itself.
   if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) {

@@ -264,7 +264,7 @@ export const RUSES: readonly Rule[] = [
     all: [
       /\b(?:whenever|when|every time|each time|in case|if|as soon as) you (?:\w+ )?(?:write|create|generate|edit|produce|build|set up|suggest|scaffold)\b/,
       order('use|add|include|import|insert|pull|pin|depend on|install|take|require|reference'),
-      /\b(?:in place of|instead of|rather than)\b|[\w.-]+\/[\w.-]+@[\w.-]+|https?:|git\+/,
+      /\b(?:in place of|instead of|rather than)\b|\/[\w.-]{1,64}@[\w.-]|https?:|git\+/,
     ],
     none: [WARNED, /\bthis tool\b/],
   },
