@@ -20,6 +20,9 @@ const SLICE_EVENTS = 1_024
 const LEARN_MS = 14 * DAY_MS
 const LEARN_LINES_MAX = 1_000_000
 const PAGE_LINES = 250
+/** In larger steps once so many events wait: what is lost is never looked at, a call only takes some milliseconds longer. */
+const BEHIND_EVENTS = 8_192
+const PAGE_LINES_BEHIND = 1_000
 /** How often it is looked for what others wrote. */
 const LOOK_MS = 1_000
 
@@ -107,12 +110,13 @@ export class AnomalyWatch implements Sink {
     const { store } = this.#options
     let after = await this.#start()
     while (!this.#isClosed) {
-      const lines = await store.read(LOGS.audit, { limit: PAGE_LINES, ...(after !== undefined && { after }) })
+      const limit = this.#waiting.length > BEHIND_EVENTS ? PAGE_LINES_BEHIND : PAGE_LINES
+      const lines = await store.read(LOGS.audit, { limit, ...(after !== undefined && { after }) })
       // Ours are told to us.
       for (const event of eventsOfOthers(lines, node)) this.#detect(event)
       after = lines.at(-1)?.position ?? after
       // Whoever waited for no line at all would learn for as long as there are calls: there is always one more, and it is ours.
-      if (lines.length < PAGE_LINES) {
+      if (lines.length < limit) {
         this.#others = new Others(store, node, after)
         return
       }
