@@ -44,7 +44,7 @@ export async function judgeFlow({ config, steps }: FlowRow): Promise<string | un
       prompts: { '*': { permission: 'any:use' } },
       resources: [{ uri: '**', read: ['user'] }],
     },
-    flow: config,
+    flow: flowOf(config),
   }
   const house = openHouse(parseConfig(JSON.stringify(written), { file: 'flow.json', environment: {} }), { node: 'rows', onFault: fail })
   try {
@@ -73,6 +73,13 @@ export async function judgeFlow({ config, steps }: FlowRow): Promise<string | un
   } finally {
     await house.close()
   }
+}
+
+/** What a row says of a method is said of whatever it brings that no pattern is about. */
+function flowOf({ labels, sinks }: FlowRow['config']): JsonObject {
+  const { 'mcp:prompts/get': prompts, 'mcp:resources/read': resources, ...tools } = labels
+  const unlabelled = { ...(prompts && { prompts }), ...(resources && { resources }) }
+  return { labels: tools, sinks, ...(Object.keys(unlabelled).length > 0 && { unlabelled }) }
 }
 
 function fail(fault: Error): void {
