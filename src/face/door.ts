@@ -23,7 +23,7 @@ const PARAM_HEADER = /^mcp-param-[!#$%&'*+.^_`|~0-9a-z-]{1,64}$/
 
 export interface Door {
   /** @throws Denial `foreign_host`, `foreign_origin`. Answers the CORS headers for the answer. */
-  check(req: Pick<IncomingMessage, 'headers'>): readonly string[]
+  check(req: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): readonly string[]
   /** The headers that answer a preflight of an allowed origin. */
   preflight(req: IncomingMessage): readonly string[]
 }
@@ -33,8 +33,9 @@ export function createDoor(options: DoorOptions): Door {
   const hosts = new Set([publicUrl.host, ...options.allowedHosts.map((host) => host.toLowerCase())])
   const origins = new Set([publicUrl.origin, ...options.allowedOrigins])
 
-  const check = (req: Pick<IncomingMessage, 'headers'>): readonly string[] => {
+  const check = (req: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): readonly string[] => {
     const host = req.headers.host
+    if (countHosts(req.rawHeaders) > 1) throw new Denial('foreign_host', { detail: 'there is more than one Host' })
     if (host === undefined || !isServed(host, hosts))
       throw new Denial('foreign_host', { detail: `Host is ${JSON.stringify(host?.slice(0, 200))}` })
     const origin = req.headers.origin
@@ -62,6 +63,15 @@ export function createDoor(options: DoorOptions): Door {
 }
 
 const NO_HEADERS: readonly string[] = []
+
+/** RFC 9112 §3.2: more than one is refused, for whoever is behind may take the other. Node keeps the first and says nothing. */
+function countHosts(raw: readonly string[]): number {
+  let count = 0
+  for (let at = 0; at < raw.length; at += 2) if (raw[at]?.length === HOST_CHARS && raw[at]?.toLowerCase() === 'host') count++
+  return count
+}
+
+const HOST_CHARS = 4
 
 function isServed(host: string, hosts: ReadonlySet<string>): boolean {
   if (hosts.has(host)) return true

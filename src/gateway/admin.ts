@@ -115,7 +115,7 @@ function refusalOf(request: IncomingMessage, door: Door, gate: Gate): Denial | u
   if (shut !== undefined) return shut
   try {
     // A browser says `Origin: null` of our own forms, because our pages name no referrer (Fetch §3.2): the pages know their own.
-    door.check({ headers: { host: request.headers.host } })
+    door.check({ headers: { host: request.headers.host }, rawHeaders: request.rawHeaders })
     return undefined
   } catch (error) {
     return Denial.from(error)

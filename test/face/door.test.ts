@@ -11,7 +11,8 @@ const door = createDoor({
 })
 
 /** The door reads headers only. */
-const asking = (headers: Record<string, string>): IncomingMessage => ({ headers }) as unknown as IncomingMessage
+const asking = (headers: Record<string, string>, rawHeaders = Object.entries(headers).flat()): IncomingMessage =>
+  ({ headers, rawHeaders }) as unknown as IncomingMessage
 
 function verdict(headers: Record<string, string>): DenialCode | 'open' {
   try {
@@ -25,6 +26,11 @@ function verdict(headers: Record<string, string>): DenialCode | 'open' {
 test('the host of publicUrl, listed hosts and names of this machine are served', () => {
   for (const host of ['mcp.example.com', 'inside:8443', 'localhost', 'localhost:9999', '127.0.0.1:1', '[::1]:8080', 'LOCALHOST:80'])
     assert.equal(verdict({ host }), 'open', host)
+})
+
+test('more than one host is refused, however it is spelled and whichever is served', () => {
+  const hosts = ['Host', 'localhost', 'hOST', 'localhost']
+  assert.throws(() => door.check(asking({ host: 'localhost' }, hosts)), { code: 'foreign_host' })
 })
 
 test('any other host is refused: DNS rebinding ends here', () => {
