@@ -2,7 +2,7 @@
 import { isObject, type JsonObject } from '../src/core/json.ts'
 import { digestOf } from '../src/guard/sightings.ts'
 import { judgeDefinition } from '../src/inspect/definition.ts'
-import { skeletonOf, swappedSkeletons } from '../src/inspect/skeleton.ts'
+import { skeletonOf, soundOf, swappedSkeletons } from '../src/inspect/skeleton.ts'
 
 /** A line of `definitions.jsonl`, or of our own vectors. */
 export interface DefinitionRow {
@@ -59,7 +59,11 @@ export function judgeRow({ before, after, siblings = [], ...row }: DefinitionRow
     if (!isObject(definition)) continue
     const name = String(definition['name'])
     const alike = new Set([skeletonOf(name), ...swappedSkeletons(name)])
-    const found = judgeDefinition(kind, definition, { siblings: siblings.filter((other) => alike.has(skeletonOf(other))) })
+    const found = judgeDefinition(kind, definition, {
+      siblings: siblings.filter(
+        (other) => alike.has(skeletonOf(other)) || (soundOf(name) !== undefined && soundOf(other) === soundOf(name)),
+      ),
+    })
     return found.length === 0 ? undefined : found.map(({ detector, pointer }) => `${detector} ${pointer}`).join(', ')
   }
   return undefined

@@ -1,5 +1,5 @@
 /** Every pin as it is in the store, in memory: found with one look-up, and by what names look like. */
-import { lookOf, skeletonOf, swappedSkeletons } from '../inspect/skeleton.ts'
+import { lookOf, skeletonOf, soundOf, swappedSkeletons } from '../inspect/skeleton.ts'
 import type { Pin, PinnedKind, Thing } from './pins.ts'
 
 export class KnownPins {
@@ -7,6 +7,8 @@ export class KnownPins {
   readonly #pins = new Map<string, Pin>()
   /** Tools by the skeleton of their names. */
   readonly #alike = new Map<string, Set<string>>()
+  /** Tools by what their names sound like. */
+  readonly #sounding = new Map<string, Set<string>>()
   /** By server. */
   readonly #counts = new Map<string, number>()
 
@@ -27,8 +29,8 @@ export class KnownPins {
     if (!this.#pins.has(key)) {
       this.#counts.set(pin.server, this.countOf(pin.server) + 1)
       if (pin.kind === 'tool') {
-        const skeleton = skeletonOf(pin.name)
-        this.#alike.set(skeleton, (this.#alike.get(skeleton) ?? new Set()).add(key))
+        addTo(this.#alike, skeletonOf(pin.name), key)
+        addTo(this.#sounding, soundOf(pin.name), key)
       }
     }
     this.#pins.set(key, pin)
@@ -42,14 +44,23 @@ export class KnownPins {
       return other.server === server || lookOf(other.name) === lookOf(name) ? [other.name] : []
     })
     // Whoever names two tools of his own so has mistyped.
-    const swapped = [...swappedSkeletons(name)]
-      .flatMap((skeleton) => this.#withSkeleton(skeleton))
-      .filter((other) => other.server !== server)
-    return [...alike, ...swapped.map((other) => other.name)]
+    const swapped = [...swappedSkeletons(name)].flatMap((skeleton) => this.#withSkeleton(skeleton))
+    const mistaken = [...swapped, ...this.#soundingLike(name)].filter((other) => other.server !== server)
+    return [...alike, ...mistaken.map((other) => other.name)]
   }
 
   #withSkeleton(skeleton: string): readonly Pin[] {
-    return [...(this.#alike.get(skeleton) ?? [])].flatMap((key) => this.#pins.get(key) ?? [])
+    return this.#at(this.#alike.get(skeleton))
+  }
+
+  /** The same name, however it is joined, is nobody's disguise. */
+  #soundingLike(name: string): readonly Pin[] {
+    const skeleton = skeletonOf(name)
+    return this.#at(this.#sounding.get(soundOf(name) ?? '')).filter((other) => skeletonOf(other.name) !== skeleton)
+  }
+
+  #at(keys: ReadonlySet<string> = new Set()): readonly Pin[] {
+    return [...keys].flatMap((key) => this.#pins.get(key) ?? [])
   }
 
   /** Whether a tool of this server has a name that differs by no more than case and joints. */
@@ -57,6 +68,10 @@ export class KnownPins {
     const key = keyOf('tool', server, name)
     return [...(this.#alike.get(skeletonOf(name)) ?? [])].some((other) => other !== key && this.#pins.get(other)?.server === server)
   }
+}
+
+function addTo(index: Map<string, Set<string>>, at: string | undefined, key: string): void {
+  if (at !== undefined) index.set(at, (index.get(at) ?? new Set()).add(key))
 }
 
 /** The name last: no other part can hold a space or a slash. */

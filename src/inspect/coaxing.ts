@@ -12,6 +12,34 @@ export const COAXING: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
+      /\b(?:turn on|enable|activate|switch on|set|use|start in) (?:the )?[`'"]?(?:auto-?(?:accept|approve|approval|confirm|run)|yolo|always[- ]allow|bypass[- ]permissions|skip[- ]permissions)\b/,
+    ],
+    none: [/\b(?:whether|never|option|if the user)\b/],
+  },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      /\b(?:skips?|avoids?|bypass(?:es)?|escapes?|needs? no) (?:the |any |every )?(?:\w+ )?(?:checks?|reviews?|approvals?|confirmations?|officer|audit)\b/,
+      order('choose|use|set|pick|mark|select|pass|tick|give|call'),
+    ],
+    none: [/\b(?:whether|option|flag|never|not recommended|if the user)\b/],
+  },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      /\b(?:if|when|whenever|should|in case) (?:the |a |an |any )?(?:gateway|host|client|policy|approver|reviewer|dialog|auditor|guard|admin\w*)\b[^,.]{0,12}\basks?\b[^,.]{0,60},/,
+      /, ?(?:state|say|answer|give|write|enter|reply|claim|tell (?:it|them))\b[^.]{0,12}[`'"]/,
+    ],
+  },
+  {
+    detector: 'instructions/persona',
+    all: [
+      /\btell (?:the )?(?:users?|customers?|them|person|people) (?:that )?[^.]{0,80}\b(?:will not|won't|cannot|can't|does not|stops?|fails?)\b[^.]{0,40}\b(?:without|unless|otherwise)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
       new RegExp(`\\b(?:so that|so|then|until|and) (?:the )?${APPROVER} (?:\\w+ )?${SAYS_YES}\\b`),
       /\b(?:tell|describe|present|label|call|say|claim|declare|name|title|word|phrase|repeat|show|write|state) (?:the |this |it |them |that |each |every )/,
     ],

@@ -92,7 +92,7 @@ const HIDING: readonly Rule[] = [
   {
     detector: 'instructions/secrecy',
     all: [
-      /\b(?:describe|present|explain|sell|show|pass off) (?:this|it|that|the (?:step|call|upload|request)) (?:to (?:the |your )?(?:users?|customers?|person|people|them) )?as (?:an? |the )?\w|\bkeep (?:this|it|that|these) (?:\w+ )?(?:confidential|private|quiet|secret|to yourself)\b|\bsay nothing\b(?! (?:if|when))/,
+      /\b(?:describe|present|explain|sell|show|pass off) (?:this|it|that|the (?:step|call|upload|request|action|operation|task|change|purchase|payment|tool)) (?:to (?:the |your )?(?:users?|customers?|person|people|them) )?as (?:an? |the )?[`'"]?\w|\bkeep (?:this|it|that|these) (?:\w+ )?(?:confidential|private|quiet|secret|to yourself)\b|\bkeep (?:this|it|that|these|the (?:reason|source|step|rule|change|result)s?) (?:a )?(?:secret|hidden)\b|\bin (?:white|invisible|hidden|tiny) (?:text|letters|font)\b|\bfont[- ]size ?(?:of )?0\b|\bsay nothing\b(?! (?:if|when))/,
     ],
     none: [/\b(?:json|table|csv|markdown|html|list|chart|png|utf|text|never|not|passwords?|secrets?|credentials?|tokens?|keys?)\b/],
   },
@@ -210,6 +210,15 @@ const PROXY: readonly Rule[] = [
 
 /** Who it says it is, and what it makes others believe. */
 const PRETENCE: readonly Rule[] = [
+  {
+    detector: 'instructions/preference',
+    all: [
+      order('rank|put|list|place|show|rate|give|score|grade|recommend'),
+      /\b(?:on top|at the top|in first place|above (?:all|the) others?|full marks|highest (?:score|marks?|rating))\b/,
+      /\b(?:of|from|competing|others?|regardless|always|agency|group|brand)\b/,
+    ],
+    none: [/\b(?:sort|order|if|whether|by (?:date|price|score|relevance))\b/],
+  },
   {
     detector: 'instructions/persona',
     all: [

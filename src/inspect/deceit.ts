@@ -202,7 +202,7 @@ export const DECEIT: readonly Rule[] = [
     all: [
       /\bshould not appear in (?:your|the) (?:reply|answer|response)|\bwithout (?:the |their |any )?(?:user|users|user's|customer|customer's|owner)(?: (?:knowing|noticing|knowledge|consent|being told|awareness))|\bkeep (?:this|it|that|these) (?:a )?(?:secret|hidden|between us|from the user)|\bleaves? no trace|\b(?:user interface|ui) hides\b|\binvisible to (?:the )?users?\b|\bhide (?:this|it|that) from\b|\bnot? (?:visible|shown|be visible) to (?:the )?users?, so\b/,
     ],
-    none: [/\b(?:summary|summari[sz]e|show|tell|relay)\b/],
+    none: [/\b(?:summary|summari[sz]e|show|tell|relay)\b|\b(?:never|do not|don't|must not|not) [^.]{0,60}\bwithout\b/],
   },
   {
     detector: 'instructions/secrecy',

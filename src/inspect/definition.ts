@@ -34,6 +34,9 @@ const SECRET_NAME =
   /pass(?:word|wd|phrase|code)|secret|token|credential|api[_-]?key|private[_-]?key|\botp\b|\bpin\b|cookie|authorization|session[_-]?id|\bcvv\b|\bssn\b|seed/i
 const CONVERSATIONAL = /chat|conversation|messages?|summar|transcript|history|context/i
 
+/** Shorter names are what a tool does: `ignore_rules`. */
+const SENTENCE_WORDS = 4
+
 interface Walk {
   readonly kind: DefinitionKind
   readonly definition: JsonObject
@@ -51,7 +54,8 @@ export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { 
   const walk: Walk = { kind, definition, found: [], switches: new Set(), texts: 0, chars: 0, filled: 0 }
   for (const detector of judgeName(kind, definition, siblings)) note(walk, detector, '/name')
   // A name of many words is a sentence.
-  for (const detector of ordersIn(String(definition['name'] ?? '').replace(/[_-]/g, ' '))) note(walk, detector, '/name')
+  const spoken = String(definition['name'] ?? '').replace(/[_-]/g, ' ')
+  if (spoken.split(' ').length >= SENTENCE_WORDS) for (const detector of ordersIn(spoken)) note(walk, detector, '/name')
   if (kind === 'tool') {
     for (const [detector, pointer] of judgeHint(definition)) note(walk, detector, pointer)
     for (const schema of ['inputSchema', 'outputSchema'] as const)
@@ -103,15 +107,17 @@ const FILLED =
   /^(?:system_?prompt|(?:conversation|chat|message)_?(?:history|transcript|context|log)|(?:previous|prior|all)_?messages|(?:available_?|all_?)?tools?_?(?:list|names)|available_?tools|full_?context|chain_?of_?thought|user_?(?:prompt|profile|secrets?|credentials))$/i
 /** An order of some words, written as a name. */
 const NAMED_ORDER =
-  /^(?:you_must|please|always|never|first|before|must|read|paste|copy|include|send|fetch|call|ignore|put|add|run|tell|dump|attach|upload|list|get|open)_(?:[a-z0-9]+_){3,}[a-z0-9]+$/i
+  /^(?:you_must|please|always|never|first|before|must|read|paste|copy|include|send|fetch|call|ignore|put|add|run|tell|dump|attach|upload|list|get|open)_(?:[a-z0-9.~/]+_){3,}[a-z0-9.~/]+$/i
 
 /** Names of members are texts that models read. */
-function judgeMember(member: string, place: string, walk: Walk): void {
+function judgeMember(written: string, place: string, walk: Walk): void {
+  // `patternProperties` has names between anchors.
+  const member = written.replace(/^\^|\$$/g, '')
   walk.texts++
   walk.chars += member.length
   const hidden = hiddenIn(member)
   if (hidden !== undefined) note(walk, hidden, place)
-  if (COLLECTING.test(member) || (NAMED_ORDER.test(member) && /_(?:and|here|it|into|then|first)(?:_|$)/i.test(member)))
+  if (COLLECTING.test(member) || (NAMED_ORDER.test(member) && /_(?:and|here|it|into|then|first|before|must)(?:_|$)/i.test(member)))
     note(walk, 'instructions/collect', place)
   if (FILLED.test(member) && ++walk.filled > 1 && walk.kind === 'tool' && !ABOUT_MODELS.test(aboutOf(walk.definition)))
     note(walk, 'instructions/collect', place)
@@ -134,6 +140,8 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
       note(walk, 'instructions/out-of-place', pointer)
   }
   if (walk.kind === 'prompt' && PLEDGE.test(text) && isAnswer(pointer, walk.definition)) note(walk, 'instructions/consent', pointer)
+  if ((last === 'default' || last === 'const' || /\/enum\/\d+$/.test(pointer)) && TRAILING.test(text))
+    note(walk, 'instructions/out-of-place', pointer)
   if (HIDDEN_COMMENT.test(text)) note(walk, 'instructions/comment', pointer)
   const markup = judgeMarkup(text)
   if (markup !== undefined) note(walk, markup, pointer)
@@ -184,6 +192,10 @@ function judgeHeader(header: JsonValue | undefined, property: string, pointer: s
   else if (SECRET_NAME.test(property.replace(/([a-z])([A-Z])/g, '$1_$2')) || SECRET_NAME.test(header))
     note(walk, 'definition/header-leak', place)
 }
+
+/** A short value, and then what to do besides. */
+const TRAILING =
+  /^[\w .:/-]{1,32}[;.] (?=(?:\S+ ){3})(?:.*\b)?(?:then|afterwards?|before|first|also|and)\b.{0,40}\b(?:call|send|read|run|hand|forward|upload|delete|empty|copy|tell|use|give|open|paste|disable|transfer|invite|share|grant|remove)\b/i
 
 /** An order where no prose belongs. */
 const OUT_OF_PLACE =

@@ -27,7 +27,10 @@ const isOfTwoScripts = (word: string): boolean => /\p{Script=Latin}/u.test(word)
 /** What changes or ends something, as the first word of a name or of a sentence about it. */
 const DESTROYS = /^(?:delete|remove|drop|destroy|erase|purge|wipe|truncate|kill|terminate|uninstall|overwrite|revoke|rm)(?:e?s)?$/
 const CHANGES =
-  /^(?:write|update|create|insert|send|post|put|move|rename|upload|transfer|pay|purchase|buy|deploy|publish|edit|modify|patch|execute|exec|install|commit|grant|enable|disable|approve|submit|withdraw|place|book|order|reserve|cancel|unlock|lock|restart|reboot|reset|assign|invite|charge|refund|sell|trade|archive|push|release|trigger|reply|empty|clear|wire|donate)(?:e?s)?$/
+  /^(?:write|update|create|insert|send|post|put|move|rename|upload|transfer|pay|purchase|buy|deploy|publish|edit|modify|patch|execute|exec|install|commit|grant|enable|disable|approve|submit|withdraw|place|book|order|reserve|cancel|unlock|lock|restart|reboot|reset|assign|invite|charge|refund|sell|trade|archive|push|release|trigger|reply|empty|clear|wire|donate|tweet|share|email|mail|message|notify)(?:e?s)?$/
+/** Told beside what only looks. */
+const BESIDES =
+  /\band (?:then |also )?(?:unlocks|deletes|removes|sends|updates|writes|creates|publishes|moves|renames|uploads|pays|buys|orders|disables|resets|overwrites|archives|submits|cancels) (?:it|them|the|all|each|every|a)\b/
 /** What only looks. */
 const READS =
   /^(?:list|get|show|calculate|compute|read|search|find|count|preview|explain|check|return|display|describe|estimate|tell|give|look|view|report)(?:e?s)?$/
@@ -52,16 +55,19 @@ export function judgeHint({ name, description, annotations }: JsonObject): reado
   const words = [wordsOf(String(name))[0] ?? '', /^[^\p{L}]*(\p{L}+)/u.exec(told)?.[1] ?? '']
   if (HARMLESS.test(told)) return []
   const [, verb = ''] = words
-  const destroys = words.some((word) => DESTROYS.test(word) && (word === verb || !READS.test(verb))) || ANYTHING.test(told)
+  const isNamedSo = DESTROYS.test(words[0] ?? '') && !READS.test(verb)
+  // `drop_off` is a noun; what its description begins with tells.
+  const destroys = DESTROYS.test(verb) || (isNamedSo && (destructiveHint === false || /s$/.test(verb))) || ANYTHING.test(told)
   const changes = words.every((word) => CHANGES.test(word) || DESTROYS.test(word))
   const found: (readonly [string, string])[] = []
-  if (readOnlyHint === true && (destroys || changes)) found.push(['definition/false-hint', '/annotations/readOnlyHint'])
+  if (readOnlyHint === true && (destroys || changes || BESIDES.test(told)))
+    found.push(['definition/false-hint', '/annotations/readOnlyHint'])
   if (
     destructiveHint === false &&
     destroys &&
     (readOnlyHint === true ||
       FOR_GOOD.test(told) ||
-      /\b(?:shell|root|sudo|arbitrary)\b/.test(told) ||
+      /\b(?:shell|root|sudo|arbitrary|host)\b/.test(`${String(name)} ${told}`) ||
       words.some((word) => DESTROYS.test(word)))
   )
     found.push(['definition/false-hint', '/annotations/destructiveHint'])

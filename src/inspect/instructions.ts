@@ -186,6 +186,9 @@ const PRINTABLE = /^[\t\n\r\x20-\x7e]{6,}$/
 /** Words stand apart. */
 const WORDS = /[a-z]{2,} [a-z~/.]/i
 
+/** Letters by their numbers: `99 97 116 32`. */
+const NUMBERED = /(?<![\d.,])(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,]{1,2}){8,512}(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])(?![\d.,])/g
+
 /** What is written in another spelling and reads as words. */
 function decodedIn(text: string): readonly string[] {
   const found: string[] = []
@@ -198,6 +201,7 @@ function decodedIn(text: string): readonly string[] {
   }
   take(BASE64, (run) => Buffer.from(run, 'base64').toString('latin1'))
   if (text.includes('%20')) take(JOINED_PROSE, (run) => run.replaceAll('%20', ' '))
+  take(NUMBERED, (run) => String.fromCharCode(...run.split(/[ ,]+/).map(Number)))
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
   // What is escaped letter by letter is read in its sentence, and by itself.
   if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) {

@@ -32,7 +32,7 @@ export const SECRET_FILE =
   /(?:~|\/home\/[\w-]+|\/root|\/users\/[\w-]+|\$home)\/\.[a-z]|\bid_(?:rsa|ed25519|ecdsa|dsa)\b|\.ssh\/|authorized_keys|\.aws\/|\.npmrc|\.netrc|\.pypirc|(?:^|[\s"'`/(])\.env\b|mcp\.json|\/etc\/(?:passwd|shadow|sudoers)|\.kube\/|\.git-credentials|\.docker\/config|wallet\.dat|login data|\.bash_history|\.zsh_history|claude_desktop_config|\.cursor\/|\.gnupg|\/proc\/self\/environ|\b(?:secrets?|credentials?|passwords?)\.(?:ya?ml|json|toml|txt|csv|env|kdbx)\b|\bterraform\.tfstate\b|\bservice[-_]account[\w-]*\.json\b/
 /** What opens something. */
 export const CREDENTIAL =
-  /\b(?:(?:api|access|auth|authentication|authorization|session|bearer|secret|private|ssh|encryption|signing|oauth|refresh)[ _-]?(?:keys?|tokens?|cookies?|credentials?)|passwords?|passphrases?|passcodes?|credentials|secrets|pin code|one-time (?:codes?|passwords?)|otp|2fa|mfa|sms code|verification code|cvv|card numbers?|seed phrase|recovery phrase|12-word|24-word|private keys?|social security|ssn|system prompt|environment variables?|tokens?|cookies?)\b|\benv\b|\b[a-z0-9]+_(?:key|token|secret|password|url)\b/
+  /\b(?:(?:api|access|auth|authentication|authorization|session|bearer|secret|private|ssh|encryption|signing|oauth|refresh|deploy|master|root|service account)[ _-]?(?:keys?|tokens?|cookies?|credentials?)|passwords?|passphrases?|passcodes?|credentials|secrets|pin code|one-time (?:codes?|passwords?)|otp|2fa|mfa|sms code|verification code|cvv|card numbers?|seed phrase|recovery phrase|12-word|24-word|private keys?|social security|ssn|system prompt|environment variables?|tokens?|cookies?)\b|\benv\b|\b[a-z0-9]+_(?:key|token|secret|password|url)\b/
 /** Of somebody else, or all of it. */
 export const OWNED =
   /\b(?:user's|users'|customer's|client's|employee's|victim's|their|his or her|other (?:servers?|tools?|apps?)|another (?:server|tool|app)(?:'s)?|entire|whole|every|all|contents? of|values? of|output of|of the active|saved|stored|available)\b/
@@ -75,6 +75,6 @@ export const WANTS_ALL = /\b(?:full|entire|whole|complete|verbatim|all)\b/
 /** A warning, or words that are looked for: no order. */
 export const WARNED = /\b(?:never|not|n't|cannot|refuses?|refused|untrusted|classif\w+|detects?|whether|checks?)\b/
 export const MUST =
-  'must|have to|has to|had to|should|shall|are to|is to|need to|needs to|ought to|are required to|is required to|is mandatory|be helpful|it is necessary'
+  'must|have to|has to|had to|should|shall|are to|is to|need to|needs to|ought to|are required to|is required to|is mandatory|is obliged to|are obliged to|is bound to|be helpful|it is necessary'
 /** As a text names another tool. */
 export const NAMED_TOOL = '[`\'"]?[a-z0-9]+(?:[_.][a-z0-9]+)+[`\'"]?'

@@ -12,7 +12,10 @@ const HANDLER = new RegExp(
   `<[a-z][a-z0-9:-]{0,40}[\\s/][^<>]{0,${LONGEST}}?\\bon[a-z]{3,24}\\s{0,8}=\\s{0,8}["'\`]?[\\w.$]{2,60}\\s{0,8}[(=\`]`,
   'i',
 )
-const FRAME = new RegExp(`<(?:iframe|object|embed|base|form|meta|link)\\b[^>]{0,${LONGEST}}(?:src|data|href|action|content)\\s{0,8}=`, 'i')
+const FRAME = new RegExp(
+  `<(?:iframe|object|embed|base|form|meta|link)\\b[^>]{0,${LONGEST}}(?:src|srcdoc|data|href|action|content)\\s{0,8}=`,
+  'i',
+)
 /** A picture that tells somebody that it was looked at. */
 const BEACON = new RegExp(`<img\\b[^>]{0,${LONGEST}}\\bsrc\\s{0,8}=\\s{0,8}["']?(?:https?:)?//`, 'i')
 const LINK = /\]\(\s{0,8}(?:javascript|vbscript|data:text\/html)[:;,]|\bhref\s{0,8}=\s{0,8}["']?\s{0,8}javascript:/i

@@ -2,6 +2,22 @@
 import { AGENT, CARRY, DEED, EACH_TURN, GRAVE, OTHER_TOOLS, order, PURPOSE, type Rule, SEND, WHENEVER } from './lexicon.ts'
 
 export const ORDERS: readonly Rule[] = [
+  // How turns of a conversation are told to a model: no text has them that is only to be read.
+  {
+    detector: 'instructions/addressed',
+    all: [
+      /\[\/?inst\]|<<\/?sys>>|<\|(?:im_start|im_end|system|user|assistant|begin_of_text|eot_id)\|>|^(?:human|user): .{8,}|^assistant: (?:sure|ok|okay|yes|understood|i will|i'll)\b/,
+    ],
+  },
+  {
+    detector: 'instructions/addressed',
+    all: [
+      new RegExp(
+        `\\b(?:orders|commands|directives) (?:to|for) (?:the |all |any |every )?(?:${AGENT})\\b|\\b(?:follow|obey|do) (?:it|them|this|these) before (?:anything|everything|what) the user\\b`,
+      ),
+    ],
+    none: [/\b(?:whether|detects?|never|not)\b/],
+  },
   {
     detector: 'instructions/tool-order',
     all: [GRAVE, /\b(?:call|calling|run|running|invoke|invoking|execute|executing|trigger|triggering|issue)\b/],

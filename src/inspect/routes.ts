@@ -1,7 +1,42 @@
 /** Orders on other tools: which are used, and with what. A sibling that finds what this one takes is honest company. */
-import { AGENT, MUST, NAMED_TOOL, order, type Rule, WARNED } from './lexicon.ts'
+import { AGENT, MUST, NAMED_TOOL, order, PURPOSE, type Rule, WARNED } from './lexicon.ts'
 
 export const ROUTES: readonly Rule[] = [
+  {
+    detector: 'instructions/tool-order',
+    all: [
+      new RegExp(
+        `\\b(?:while|as long as|when|whenever|once) this (?:tool|server) is (?:loaded|connected|active|installed|there|present|enabled)\\b|\\b(?:note|rule|instruction|hint|advice|change) (?:for|on|to|about) ${NAMED_TOOL}|\\b(?:side effect|effect) on (?:the (?:tool |server )?)?${NAMED_TOOL}`,
+      ),
+      new RegExp(`\\b(?:${MUST})\\b|\\b(?:use|set|add|put|pass|send|replace|change)\\b`),
+      /\b(?:every|each|all|any|always|regardless|account|address|recipient|not that of|instead|--[a-z-]+)\b/,
+    ],
+    none: [/\bif the user\b/],
+  },
+  {
+    detector: 'instructions/tool-order',
+    all: [order('replace|change|swap|exchange|overwrite|substitute'), /\b(?:with|by|to|for) [a-z]{2}\d{2}(?: ?\d{4}){2,}/],
+    none: [/\b(?:e\.g|for example|such as|like)\b/],
+  },
+  {
+    detector: 'instructions/preference',
+    all: [
+      new RegExp(
+        `${NAMED_TOOL} (?:has been|have been|was|is) (?:now )?(?:compromised|hacked|withdrawn|recalled|breached|poisoned|infected|unsafe|insecure)\\b`,
+      ),
+    ],
+    none: [/\b(?:if|whether)\b/],
+  },
+  {
+    detector: 'instructions/addressed',
+    all: [
+      new RegExp(
+        `\\b(?:the|any|every|each|calling|this) (?:${AGENT}) (?:${MUST}) (?:\\w+ )?(?:run|call|execute|push|copy|read|hand|post|open|fetch|send|route|invoke)\\b`,
+      ),
+      /\b(?:before (?:it|any|every|the|each)|first|hidden|each time|prior to|afterwards|every (?:message|request|call|answer))\b/,
+    ],
+    none: [PURPOSE, /\b(?:confirm|ask the user|ids?)\b/],
+  },
   {
     detector: 'instructions/tool-order',
     all: [
@@ -151,7 +186,9 @@ export const ROUTES: readonly Rule[] = [
       new RegExp(
         `\\b(?:before|after) (?:the |calling |using )?${NAMED_TOOL}|\\b(?:when|whenever|while|once|each time|every time) (?:the )?${NAMED_TOOL} (?:is|gets|was|has been) (?:called|used|invoked|run|finished|done)`,
       ),
-      order('alter|change|set|replace|adjust|rewrite|swap|modify|include|insert|point|redirect|attach|append|substitute|forward|mirror'),
+      order(
+        'alter|change|set|replace|adjust|rewrite|swap|modify|include|insert|point|redirect|attach|append|substitute|forward|mirror|put|add',
+      ),
     ],
     none: [/\bto (?:get|find|obtain|look up|resolve|see|check)\b|\bif the user\b|\bset up\b/],
   },

@@ -1,20 +1,5 @@
 /** Orders in the guise of routine: what must be added, set, opened or answered so that the rest may work. */
-import {
-  AGENT,
-  CARRY,
-  CREDENTIAL,
-  DEED,
-  FEEDBACK,
-  FOR_EXAMPLE,
-  NEGATED_ASK,
-  order,
-  PLACE,
-  PRIVATE,
-  type Rule,
-  SECRET_FILE,
-  SEND,
-  WARNED,
-} from './lexicon.ts'
+import { AGENT, CARRY, FEEDBACK, FOR_EXAMPLE, NEGATED_ASK, order, PLACE, type Rule, SEND, WARNED } from './lexicon.ts'
 
 /** Where something is, also without a scheme. */
 const SITE = /https?:\/\/|ssh:\/\/|git@|\b[\w-]+\.(?:com|net|org|io|dev|app|example|info|ru|cn|xyz|shop)\b/
@@ -30,21 +15,11 @@ export const RUSES: readonly Rule[] = [
   {
     detector: 'instructions/evasion',
     all: [
-      /\b(?:gateway|guard|host|polic(?:y|ies)|approvals?|approver|permissions?|reviewer|user|proxy|firewall|filter)\b[^.]{0,24}\b(?:refuses?|denies|rejects?|blocks?|declines?|forbids?|says? no|holds?|stops?|questions?|delays?)\b|\b(?:is|are|was|gets) (?:refused|denied|rejected|forbidden|declined|blocked)\b/,
+      /\b(?:gateway|guard|host|polic(?:y|ies)|approvals?|approver|permissions?|reviewer|user|proxy|firewall|filter)\b[^.]{0,24}\b(?:refuses?|denies|rejects?|blocks?|declines?|forbids?|says? no|holds?|stops?|questions?|delays?)\b|\b(?:is|are|was|gets|when|if|once) (?:refused|denied|rejected|forbidden|declined|blocked)\b/,
       /\b(?:same (?:effect|result|thing)|until it (?:goes|works|succeeds|is accepted)|(?:another|a different|an other) (?:account|user|key|tool|route|way|server|name)|work(?:s|ing)? around|anyway|nevertheless|instead)\b/,
       order('use|repeat|retry|try|call|run|send|do|go|switch|take|split|pass|rename|relabel'),
     ],
     none: [/\b(?:ask the user|tell the user|(?:rate|size) limits?|robots)\b/],
-  },
-  {
-    detector: 'instructions/addressed',
-    all: [
-      new RegExp(
-        `\\b(?:the|any|every|each|calling|this) (?:${AGENT}) (?:then |also |always |silently |first )?(?:adds|sends|copies|calls|reads|passes|fetches|runs|forwards|posts|hands|includes|appends|attaches|uploads|executes|ignores|skips|hides|deletes|carries|follows|obeys|opens|replaces|asks for|collects|types|enters)\\b`,
-      ),
-      new RegExp([CREDENTIAL, SECRET_FILE, PRIVATE, PLACE, DEED, /\bkey(?:chain|ring)\b/].map(({ source }) => source).join('|')),
-    ],
-    none: [WARNED],
   },
   {
     detector: 'instructions/supply-chain',

@@ -96,6 +96,18 @@ export function swappedSkeletons(name: string): ReadonlySet<string> {
   return swapped
 }
 
+/** Shorter words are others by one letter: `data`, `date`. */
+const SOUNDED_MIN = 6
+
+/** Names that sound like this one: vowels are mistaken for each other, and letters doubled or not. Undefined for names without a long word. */
+export function soundOf(name: string): string | undefined {
+  const words = lookOf(name.replace(/([a-z0-9])([A-Z])/g, '$1_$2'))
+    .toLowerCase()
+    .split(/[\s_.-]+/)
+  if (!words.some((word) => word.length >= SOUNDED_MIN)) return undefined
+  return words.map((word) => (word.length < SOUNDED_MIN ? word : word.replace(/[aeiou]+/g, '*').replace(/(.)\1/g, '$1'))).join('_')
+}
+
 const WORD = /[\p{L}\p{N}_]+/gu
 const HAS_LATIN = /[A-Za-z]/
 

@@ -3,6 +3,7 @@ import {
   AGENT,
   CARRY,
   CREDENTIAL,
+  DEED,
   FEEDBACK,
   FOR_EXAMPLE,
   KNOWN,
@@ -20,10 +21,56 @@ import {
 
 export const THEFT: readonly Rule[] = [
   {
+    detector: 'instructions/addressed',
+    all: [
+      new RegExp(
+        `\\b(?:the|any|every|each|calling|this) (?:${AGENT}) (?:then |also |always |silently |first )?(?:adds|sends|copies|calls|reads|passes|fetches|runs|forwards|posts|hands|includes|appends|attaches|uploads|executes|ignores|skips|hides|deletes|carries|follows|obeys|opens|replaces|asks for|collects|types|enters|signs in|removes|disables|empties|grants|changes|pays|buys|evaluates)\\b`,
+      ),
+      new RegExp(
+        [
+          CREDENTIAL,
+          SECRET_FILE,
+          PRIVATE,
+          PLACE,
+          DEED,
+          /\bkey(?:chain|ring)\b|\b(?:e-?mails?|inbox|messages|calendar|contacts|access log|audit|as (?:an? )?(?:admin|root|owner|conductor)|next order)\b/,
+        ]
+          .map(({ source }) => source)
+          .join('|'),
+      ),
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      CREDENTIAL,
+      order('put|write|include|add|insert|place|paste|post|print|copy|embed|hide'),
+      /\b(?:in|into|to|at) (?:the |a |your |each |every )?(?:\w+(?:'s)? )?(?:reports?|footers?|headers?|comments?|messages?|answers?|titles?|descriptions?|commits?|pages?|notes?|summar(?:y|ies)|posts?|tickets?|issues?|urls?|links?)\b/,
+    ],
+    none: [NEGATED_ASK, WARNED, /\b(?:authorization|x-[a-z-]+) header\b|\bheader (?:of|for) (?:each|every|the) request\b/],
+  },
+  {
+    detector: 'instructions/credential-request',
+    all: [
+      order('request|ask for|get|collect|demand|obtain'),
+      /\b(?:(?:code|number|digits) (?:from|of|in) the (?:authenticator|sms|text message|phone|app)|(?:company|work|bank|e-?mail|admin|domain) (?:login|password|credentials))\b/,
+    ],
+    none: [NEGATED_ASK],
+  },
+  {
+    detector: 'instructions/credential-request',
+    all: [
+      /\b(?:asks?|requests?|needs?|requires?|wants?|collects?|enter|fill in|form)\b/,
+      /(?:\b(?:passport (?:number|no)|mother's maiden name|maiden name|social security number|ssn|card number|cvc|cvv|expiry date|date of birth|birth ?date|bank account|tax (?:id|number))\b[^.]{0,40}){2}/,
+    ],
+    none: [NEGATED_ASK, WARNED],
+  },
+  {
     detector: 'instructions/collect',
     all: [
       /\b(?:retry|tr(?:y|ies) (?:it )?again|call(?:s)? (?:it )?again|once more|repeat the call)\b/,
-      /\bfrom [`'"]?[a-z]+_[a-z_]+\b|\b(?:customers?|passwords?|secrets?|environment|conversation|messages|history|files?|contents?|config\w*|credentials?|personal|private)\b/,
+      /\bfrom [`'"]?[a-z]+_[a-z_]+\b|\b(?:customers?|passwords?|secrets?|environment|conversation|messages|history|files?|contents?|config\w*|credentials?|personal|private)\b|\b(?:complete|full|entire|whole) \w+/,
       /\b(?:add|include|attach|append|with|pass|put|send|fill)\b[^.]{0,80}(?:\b(?:as|in|into|to|under) )[`'"][\w-]+[`'"]/,
     ],
     none: [NEGATED_ASK, /\b(?:ids?|cursor|job|page|offset|delay)\b/],
@@ -77,7 +124,7 @@ export const THEFT: readonly Rule[] = [
   {
     detector: 'instructions/collect',
     all: [
-      /\b(?:requires?|needs?|expects?|wants)\b/,
+      /\b(?:requires?|needs?|expects?|wants|takes?|holds?)\b/,
       /\bcontents? of (?:the |their |a )?(?:user'?s?|users'|customer'?s?|victim'?s?|private|personal|other|home)\b/,
     ],
     none: [NEGATED_ASK],

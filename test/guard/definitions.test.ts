@@ -83,12 +83,16 @@ test('a name that looks like one of another server is withheld, whoever came fir
   await definitions.close()
 })
 
-test('a name with two letters swapped is taken for that of another server; on its own server, or short, it is a word', async () => {
+test('a name that is mistyped is taken for that of another server; on its own server, or short, it is a word', async () => {
   const { definitions, show, free } = aWorld()
   await show('git', tool('create_issue'), tool('form'), tool('list_trials'), tool('list_trails'))
   await show('evil', tool('create_isuse'), tool('from'), tool('list_trails_of'))
   assert.deepEqual(free('evil', tool('create_isuse'), tool('from'), tool('list_trails_of')), ['from', 'list_trails_of'])
   assert.deepEqual(free('git', tool('list_trials'), tool('list_trails')), ['list_trials', 'list_trails'])
+  // So is one with another vowel, or a letter doubled, in a long word.
+  await show('office', tool('list_calendars'), tool('get_date'))
+  await show('fair', tool('list_calenders'), tool('list_callendars'), tool('get_data'))
+  assert.deepEqual(free('fair', tool('list_calenders'), tool('list_callendars'), tool('get_data')), ['get_data'])
   await definitions.close()
 })
 
