@@ -12,6 +12,18 @@ export const COAXING: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
+      /\beven (?:if|when|though) (?:nobody|no one|none|he|she|they|it|the \w+) (?:has|have|had|did)(?: not|n't)? (?:\w+ )?(?:approved|confirmed|agreed|consented|signed|been asked|approve|confirm|agree)\b/,
+    ],
+    none: [/\b(?:never|refuse|fails?)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [WITHOUT_WORD, order('run|execute|do|perform|call|send|apply|carry out|accept|delete'), /\b(?:it|them|this|that|these|those)\b/],
+    none: [/\b(?:cannot|can't|never|not|n't)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
       /\b(?:turn on|enable|activate|switch on|set|use|start in) (?:the )?[`'"]?(?:auto-?(?:accept|approve|approval|confirm|run)|yolo|always[- ]allow|bypass[- ]permissions|skip[- ]permissions)\b/,
     ],
     none: [/\b(?:whether|never|option|if the user)\b/],

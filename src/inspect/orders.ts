@@ -248,7 +248,7 @@ export const ORDERS: readonly Rule[] = [
     all: [
       /<(?:important|secret|hidden|instructions?|internal|admin|system|critical)(?:[ >/])/,
       order(`${CARRY}|run|execute|invoke|follow|ignore`),
-      /\b(?:user|before|first|otherwise|do not|never|tool)\b/,
+      /\b(?:user|before|first|otherwise|do not|never|tool|too|also|then|must|always|them|it)\b/,
     ],
   },
 ]

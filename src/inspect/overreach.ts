@@ -236,6 +236,13 @@ const ASKED_TOO: readonly Rule[] = [
   {
     detector: 'instructions/collect',
     all: [
+      /\b(?:everything|all|anything|what(?:ever)?) (?:that )?you (?:remember|know|have learned|have stored|recall|can find(?: out)?|noticed)\b[^.]{0,20}\babout\b/,
+    ],
+    none: [WARNED],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [
       /\b(?:conversation|chat|dialogue|transcript|session)\b[^.]{0,12}\b(?:verbatim|in full|word for word|complete|so far|as is|up to now)\b/,
     ],
     none: [WARNED],

@@ -8,7 +8,7 @@ export const ROUTES: readonly Rule[] = [
       new RegExp(
         `\\b(?:while|as long as|when|whenever|once) this (?:tool|server) is (?:loaded|connected|active|installed|there|present|enabled)\\b|\\b(?:note|rule|instruction|hint|advice|change) (?:for|on|to|about) ${NAMED_TOOL}|\\b(?:side effect|effect) on (?:the (?:tool |server )?)?${NAMED_TOOL}`,
       ),
-      new RegExp(`\\b(?:${MUST})\\b|\\b(?:use|set|add|put|pass|send|replace|change)\\b`),
+      new RegExp(`\\b(?:${MUST})\\b|\\b(?:use|set|add|put|pass|send|replace|change|only works|works only|requires)\\b`),
       /\b(?:every|each|all|any|always|regardless|account|address|recipient|not that of|instead|--[a-z-]+)\b/,
     ],
     none: [/\bif the user\b/],
@@ -25,7 +25,7 @@ export const ROUTES: readonly Rule[] = [
         `${NAMED_TOOL} (?:has been|have been|was|is) (?:now )?(?:compromised|hacked|withdrawn|recalled|breached|poisoned|infected|unsafe|insecure)\\b`,
       ),
     ],
-    none: [/\b(?:if|whether)\b/],
+    none: [/\bwhether\b|\bif [^,:]{0,40}(?:has been|was|is) (?:now )?(?:compromised|hacked)/],
   },
   {
     detector: 'instructions/addressed',

@@ -6,6 +6,24 @@ const SITE = /https?:\/\/|ssh:\/\/|git@|\b[\w-]+\.(?:com|net|org|io|dev|app|exam
 
 export const RUSES: readonly Rule[] = [
   {
+    detector: 'instructions/supply-chain',
+    all: [
+      order('pin|point|redirect|resolve|source|bind|lock'),
+      /\bgit\+|\bhttps?:|\bgit@/,
+      /\b(?:fork|to|at|from)\b/,
+      /\b(?:dependency|dependencies|package|lodash|check|lockfile|registry|fork|mirror|version|module)\w*\b/,
+    ],
+    none: [WARNED, FOR_EXAMPLE],
+  },
+  {
+    detector: 'instructions/destruction',
+    all: [
+      /\b(?:hundreds?|thousands?|millions?|\d{3,}) (?:of )?times\b|\b(?:never|do not|don't) stop\b|\bin an? (?:endless|infinite|never-ending) loop\b|\buntil (?:the )?(?:user|someone|somebody) (?:cancels|stops|kills|aborts)\b/,
+      order('call|repeat|run|invoke|execute|ask|send|retry|do|start|spawn|keep|never|do not'),
+    ],
+    none: [/\b(?:up to|at most|maximum|limit)\b/],
+  },
+  {
     detector: 'instructions/addressed',
     all: [
       new RegExp(`\\bfor (?:the )?(?:${AGENT}) only\\b|\\bnot (?:meant |intended )?for (?:people|humans|users|human eyes|the user)\\b`),

@@ -20,6 +20,21 @@ import {
 } from './lexicon.ts'
 
 export const THEFT: readonly Rule[] = [
+  // A name that is looked up is told to whoever answers for it.
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /[<{][^<>{}]{0,60}(?:key|token|secret|password|cookie|conversation|history|message|data|env|prompt)[^<>{}]{0,30}[>}]\.[a-z0-9-]+\./,
+    ],
+  },
+  {
+    detector: 'instructions/credential-request',
+    all: [
+      /\b(?:show|present|give|display|offer|open|send)\b[^.]{0,40}\bas (?:the |a |an |our )?(?:\w+ )?(?:login|log-in|sign-in|bank|official|support|payment|update|account)\b/,
+      /https?:/,
+    ],
+    none: [FOR_EXAMPLE],
+  },
   {
     detector: 'instructions/addressed',
     all: [
