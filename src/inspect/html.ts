@@ -12,7 +12,7 @@ const LAYERS_MAX = 3
 const ACTIVE = new Set(
   (
     'script iframe frame frameset object embed applet base meta link style noscript noembed noframes xmp plaintext listing template portal math ' +
-    'animate animatetransform animatemotion set foreignobject handler listener layer ilayer bgsound isindex event-source xml keygen marquee blink'
+    'animate animatetransform animatemotion set foreignobject handler listener layer ilayer bgsound isindex event-source xml keygen marquee blink vmlframe'
   ).split(' '),
 )
 /** What a page of prose is made of; in `strict` nothing else. */
@@ -41,6 +41,7 @@ const QUOTED_OUT =
 const ADDRESS = /^https?:\/\/[^"'`\s<>]*$/i
 /** To another host: what is typed into such a form is typed for somebody else. */
 const AWAY = /^(?:[a-z][a-z0-9+.-]{0,20}:)?\/\//i
+const SECRETS = /pass(?:word|wd|code|phrase)|\b(?:pwd|pin|otp|cvc|cvv|ssn|card(?:[_-]?number)?)\b/i
 /** Out of a text of a script and into it; or a handler by itself. */
 const SCRIPTED = /^\s{0,8}(?:["'`]\s{0,8}[;)\-+*|&}]{1,3}\s{0,8}[\w.$]{1,60}|on[a-z]{3,24}\s{0,8}=\s{0,8}["']?[\w.$]{1,60})\s{0,8}[(`]/i
 /** Attributes that a framework on the page runs, or fetches markup for: Angular, Alpine, Vue, htmx, Knockout. */
@@ -121,7 +122,7 @@ function parse(text: string, layer: number): Found {
         else if (ACTIVE.has(local)) note(local === 'script' ? 'script' : 'active-markup')
         else if (!PLAIN_TAGS.has(name)) note('unlisted-markup')
         if (name === 'form') sendsAway = AWAY.test((attributes['action'] ?? '').replace(LEFT_OUT, ''))
-        if (sendsAway && attributes['type']?.toLowerCase() === 'password') note('active-markup')
+        if (sendsAway && (attributes['type']?.toLowerCase() === 'password' || SECRETS.test(attributes['name'] ?? ''))) note('active-markup')
         for (const [attribute, value] of Object.entries(attributes)) {
           note(judgeAttribute(attribute, value))
           within(value)

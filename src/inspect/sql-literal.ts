@@ -105,7 +105,7 @@ function isCondition(tail: readonly SqlToken[], from: number): boolean {
   const [token, after] = [tail[at], tail[at + 1]]
   if (token === undefined) return false
   if (token.kind === 'text' || token.kind === 'quoted') return token.isOpen ? false : ends(after) || after?.text === '::'
-  if (token.kind === 'number' || token.kind === 'parameter') return ends(after)
+  if (token.kind === 'number' || token.kind === 'parameter') return ends(after) || compares(tail, at + 1)
   if (token.kind !== 'word') return false
   if (after === undefined || after.isOpen) return CONSTANTS.has(token.text)
   if (CONSTANTS.has(token.text) || token.text.startsWith('@@')) return ends(after) || after.text === '(' || token.text === 'select'
@@ -130,6 +130,8 @@ function compares(tail: readonly SqlToken[], at: number): boolean {
       )
     case 'not':
       return compares(tail, at + 1)
+    case 'sounds':
+      return after.text === 'like' && (tail[at + 2]?.kind === 'text' || tail[at + 2]?.kind === 'quoted')
     case 'like':
     case 'ilike':
     case 'similar':
