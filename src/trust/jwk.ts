@@ -119,10 +119,18 @@ export function bytesOf(text: unknown): Buffer | undefined {
   return bytes.toString('base64url') === text ? bytes : undefined
 }
 
+/**
+ * How long a signature is: of RSA as long as the modulus (RFC 8017 §8.1.2 and §8.2.2, step 1). OpenSSL takes one of PSS that lacks the zeros in
+ * front, so one token would have two texts.
+ */
+function signatureBytes({ bytes }: Algorithm, { asymmetricKeyDetails }: KeyObject): number {
+  return bytes ?? Math.ceil((asymmetricKeyDetails?.modulusLength ?? 0) / 8)
+}
+
 /** Whether the signature over `signed` is this key's. Never throws. @param key one that `readKey` found fit for `alg`. */
 export function isSigned(alg: Alg, key: KeyObject, signed: string, signature: Buffer): boolean {
   const algorithm: Algorithm = ALGORITHMS[alg]
-  if (algorithm.bytes !== undefined && signature.length !== algorithm.bytes) return false
+  if (signature.length !== signatureBytes(algorithm, key)) return false
   try {
     return verify(algorithm.hash, Buffer.from(signed, 'latin1'), { key, ...algorithm.options }, signature)
   } catch {
@@ -136,6 +144,6 @@ const verifyPooled: Verify = promisify(verify)
 /** The same on the thread pool, for when many wait. Never rejects. */
 export async function isSignedPooled(alg: Alg, key: KeyObject, signed: string, signature: Buffer): Promise<boolean> {
   const algorithm: Algorithm = ALGORITHMS[alg]
-  if (algorithm.bytes !== undefined && signature.length !== algorithm.bytes) return false
+  if (signature.length !== signatureBytes(algorithm, key)) return false
   return await verifyPooled(algorithm.hash, Buffer.from(signed, 'latin1'), { key, ...algorithm.options }, signature).catch(() => false)
 }

@@ -195,3 +195,14 @@ test('the vectors have names of their own, and each would be taken but for its s
     assert.equal(await verdict(aBearer().ask(`${signed}.${encode(signWith(key, signed))}`)), 'good', key)
   }
 })
+
+test('an RSA signature without the zeros in front of it is refused, though OpenSSL takes it of PSS', async () => {
+  const signed = `${encode(JSON.stringify(header('rsa', { alg: 'PS256' })))}.${encode(JSON.stringify(claims()))}`
+  // Every other salt makes another signature, and one of 256 begins so.
+  let good = signWith('rsa', signed, 'ieee-p1363', 'PS256')
+  for (let tries = 0; good[0] !== 0 && tries < 10_000; tries++) good = signWith('rsa', signed, 'ieee-p1363', 'PS256')
+  assert.equal(good[0], 0)
+  assert.equal(await verdict(aBearer().ask(`${signed}.${encode(good)}`)), 'good')
+  const said = await verdict(aBearer().ask(`${signed}.${encode(good.subarray(1))}`))
+  assert.equal(said, "invalid_token: the token's signature is not its issuer's")
+})
