@@ -3,6 +3,8 @@ import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 
 /** More places than any tool has arguments. */
 const PLACES_MAX = 20_000
+/** Places within places, references followed: no tool is described so, and whoever follows them one within the other runs out of stack. */
+const DEPTH_MAX = 256
 
 /** What applies to the same place: following it goes no deeper into the data. */
 const IN_PLACE = ['allOf', 'anyOf', 'oneOf', 'not', 'if', 'then', 'else'] as const
@@ -14,18 +16,18 @@ export function isEndless(schema: JsonValue | undefined): boolean {
   const open = new Set<JsonValue>()
   const leadsBack = (value: JsonValue | undefined): boolean => {
     if (!isObject(value) || done.has(value)) return false
-    if (open.has(value)) return true
+    if (open.has(value) || open.size >= DEPTH_MAX) return true
     open.add(value)
     const reference = value['$ref']
     const target = typeof reference === 'string' ? definitionOf(schema, reference) : undefined
-    const isBack = [target, ...IN_PLACE.flatMap((keyword) => value[keyword] ?? [])].some(leadsBack)
+    const isBack = [target, ...IN_PLACE.flatMap((keyword) => value[keyword] ?? [])].some((each) => leadsBack(each))
     open.delete(value)
     done.add(value)
     return isBack
   }
   return (
     leadsBack(schema) ||
-    ['$defs', 'definitions'].some((member) => isObject(schema[member]) && Object.values(schema[member]).some(leadsBack))
+    ['$defs', 'definitions'].some((member) => isObject(schema[member]) && Object.values(schema[member]).some((each) => leadsBack(each)))
   )
 }
 
@@ -40,8 +42,16 @@ function definitionOf(schema: JsonObject, reference: string): JsonValue | undefi
 export function isBomb(schema: JsonValue | undefined): boolean {
   if (!isObject(schema)) return false
   const sizes = new Map<string, number>()
+  let depth = 0
   const sizeOf = (value: JsonValue | undefined): number => {
     if (typeof value !== 'object' || value === null) return 1
+    if (depth >= DEPTH_MAX) return PLACES_MAX + 1
+    depth++
+    const size = sizeWithin(value)
+    depth--
+    return size
+  }
+  const sizeWithin = (value: object): number => {
     let size = 1
     for (const [name, inner] of Object.entries(value)) {
       if (name === '$defs' || name === 'definitions') continue

@@ -156,7 +156,7 @@ const DEEDS = new Set(
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
 
 const BASE64 = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g
-const HEX = /(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,2048}(?![0-9a-zA-Z])/g
+const HEX = /(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,16384}(?![0-9a-zA-Z])/g
 /** Letters that need no escape, and how many of them are no accident. */
 const NEEDLESS =
   /%(?:4[1-9a-f]|5[0-9a]|6[1-9a-f]|7[0-9a])|\\(?:u00|x)[4-7][0-9a-f]|&#(?:x[4-7][0-9a-f]|6[5-9]|[78]\d|9[0-9]|1[01]\d|12[0-2]);/gi

@@ -104,6 +104,15 @@ test('a schema that applies itself to the same place never ends; one that goes d
   )
 })
 
+test('references that lead on and on are told, however many there are', () => {
+  const chain = (length: number): JsonObject => {
+    const $defs = Object.fromEntries(Array.from({ length }, (_, at) => [`a${at}`, { $ref: `#/$defs/a${at + 1}` }]))
+    return { inputSchema: { $defs, properties: { x: { $ref: '#/$defs/a0' } } } }
+  }
+  assert.deepEqual(seen(chain(50)), [])
+  for (const length of [1_000, 30_000]) assert.ok(seen(chain(length)).includes('definition/poisoned /inputSchema'), String(length))
+})
+
 test('a pattern that takes a backtracking engine exponential time is told, one that only looks like it is not', () => {
   const withPattern = (pattern: string): JsonObject => ({ inputSchema: { properties: { a: { type: 'string', pattern } } } })
   assert.deepEqual(seen(withPattern('^(([a-z])+.)+[A-Z]([a-z])+$')), ['definition/poisoned /inputSchema/properties/a/pattern'])
