@@ -12,6 +12,21 @@ export const COAXING: readonly Rule[] = [
   {
     detector: 'instructions/consent',
     all: [
+      /\b(?:do not|don't|never|without) (?:show|showing|display|displaying|open|opening|present|raise)\b[^.]{0,20}\b(?:confirmation|approval|consent|permission) (?:dialogs?|prompts?|box(?:es)?|windows?|requests?|screens?)\b/,
+    ],
+    none: [/\b(?:if|option|flag|whether)\b/],
+  },
+  {
+    detector: 'instructions/evasion',
+    all: [
+      /\b(?:if|when|whenever|should) (?:a |an |the |any )?(?:humans?|persons?|people|somebody|someone|approver|reviewer|manager|officer|admin\w*) (?:has|have|needs?|wants?|is asked|is supposed) to (?:approve|confirm|review|sign|decide|agree|check)\b[^,.]{0,40},/,
+      /, ?(?:set|pass|choose|use|mark|switch|send|split|call|describe|name)\b/,
+    ],
+    none: [/\b(?:wait|ask)\b/],
+  },
+  {
+    detector: 'instructions/consent',
+    all: [
       /\beven (?:if|when|though) (?:nobody|no one|none|he|she|they|it|the \w+) (?:has|have|had|did)(?: not|n't)? (?:\w+ )?(?:approved|confirmed|agreed|consented|signed|been asked|approve|confirm|agree)\b/,
     ],
     none: [/\b(?:never|refuse|fails?)\b/],

@@ -92,7 +92,7 @@ const HIDING: readonly Rule[] = [
   {
     detector: 'instructions/secrecy',
     all: [
-      /\b(?:describe|present|explain|sell|show|pass off) (?:this|it|that|the (?:step|call|upload|request|action|operation|task|change|purchase|payment|tool)) (?:to (?:the |your )?(?:users?|customers?|person|people|them) )?as (?:an? |the )?[`'"]?\w|\bkeep (?:this|it|that|these) (?:\w+ )?(?:confidential|private|quiet|secret|to yourself)\b|\bkeep (?:this|it|that|these|the (?:reason|source|step|rule|change|result)s?) (?:a )?(?:secret|hidden)\b|\bin (?:white|invisible|hidden|tiny) (?:text|letters|font)\b|\bfont[- ]size ?(?:of )?0\b|\bsay nothing\b(?! (?:if|when))/,
+      /\b(?:describe|present|explain|sell|show|pass off) (?:this|it|that|the (?:step|call|upload|request|action|operation|task|change|purchase|payment|tool)) (?:to (?:the |your )?(?:users?|customers?|person|people|them) )?as (?:an? |the )?[`'"]?\w|\bkeep (?:this|it|that|these) (?:\w+ )?(?:confidential|private|quiet|secret|to yourself)\b|\bkeep (?:this|it|that|these|the (?:reason|source|step|rule|change|result)s?) (?:a )?(?:secret|hidden)\b|\b(?:stays?|remains?|(?:is|are) (?:kept|left)) out of (?:the|your|any) (?:answer|reply|response|report|summary|output)\b|\bdo (?:this|it|that|so) (?:quietly|silently|unseen|in the background)\b|\bin (?:white|invisible|hidden|tiny) (?:text|letters|font)\b|\bfont[- ]size ?(?:of )?0\b|\bsay nothing\b(?! (?:if|when))/,
     ],
     none: [/\b(?:json|table|csv|markdown|html|list|chart|png|utf|text|never|not|passwords?|secrets?|credentials?|tokens?|keys?)\b/],
   },

@@ -86,6 +86,11 @@ export const DECEIT: readonly Rule[] = [
   },
   {
     detector: 'instructions/supply-chain',
+    all: [/--(?:extra-)?index-url[ =]https?:|--registry[ =]https?:|--trusted-host\b/, /\b(?:use|add|with|pass|run|and|always)\b/],
+    none: [/\bif\b|\bnever\b/],
+  },
+  {
+    detector: 'instructions/supply-chain',
     all: [
       /\b(?:pip3?|npm|npx|uvx?|gem|cargo|yarn|pnpm|brew|go|apt(?:-get)?) (?:install|add|i|get)\b/,
       /--trusted-host|--(?:extra-)?index|--registry|http:\/\/|git\+|\b\d{1,3}(?:\.\d{1,3}){3}\b/,
@@ -253,7 +258,7 @@ export const DECEIT: readonly Rule[] = [
     detector: 'instructions/escalation',
     all: [
       order('grant|give|add|make|assign|promote|elevate|set|change'),
-      /\b(?:merge|admin|administrator|owner|root|sudo|full|write|maintainer|collaborator|superuser|unlimited)\b[^.]{0,12}\b(?:rights?|permissions?|access|privileges?|role|status)\b|\bas (?:an? )?(?:admin|administrator|collaborator|owner)\b|\badd_collaborator\b/,
+      /\b(?:merge|admin|administrator|owner|root|sudo|full|write|maintainer|collaborator|superuser|unlimited)\b[^.]{0,12}\b(?:rights?|permissions?|access|privileges?|role|status)\b|\bas (?:an? )?(?:admin|administrator|collaborator|owner)\b|\badd_collaborator\b|\broles? (?:of )?(?:owner|admin|administrator|root|maintainer|editor)\b/,
       /\b(?:also|in addition|additionally|as (?:an )?administrator|afterwards?|after that|then|first|before|silently|whenever|furthermore)\b/,
     ],
   },

@@ -153,7 +153,7 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
 
 /** What a prompt lets the model have said: that it may, or that it will do what nobody asked for. */
 const PLEDGE =
-  /\bI may (?:now )?(?:run|share|send|upload|ignore|skip|delete|use|read|act|execute)\b|\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI have (?:already )?(?:confirmed|cleared|agreed|settled|checked)(?: this| it| that)? with (?:the |my )?(?:user|owner|customer|manager|admin)|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
+  /\bI (?:am|'m) now (?:in|an?|free|running)\b|\bI (?:do not|don't|no longer|never) (?:have to |need to )?ask\b|\bno longer ask before\b|\bI may (?:now )?(?:run|share|send|upload|ignore|skip|delete|use|read|act|execute)\b|\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI have (?:already )?(?:confirmed|cleared|agreed|settled|checked)(?: this| it| that)? with (?:the |my )?(?:user|owner|customer|manager|admin)|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
 
 function isAnswer(pointer: string, { messages }: JsonObject): boolean {
   const [, index = ''] = /^\/messages\/(\d+)\//.exec(pointer) ?? []

@@ -85,7 +85,7 @@ const isHiddenFile = (hidden: string, text: string): boolean =>
 
 /** Prose that begins with an order, and was written so that nobody reads it. */
 const ENCODED_ORDER =
-  /^[^a-z]{0,4}(?:call|send|read|run|ignore|forward|upload|follow|delete|post|include|fetch|copy|execute|tell|add|pass|open|always|never|do not|before|after|first|when|you)\b(?: \S+){2,}/i
+  /^[^a-z]{0,4}(?:call|send|read|run|ignore|forward|upload|follow|delete|post|include|fetch|copy|execute|tell|add|pass|open|always|never|do not|before|after|first|when|you|ask|get|take|give|put|show|list|write|use|set|reveal|print|remember)\b(?: \S+){2,}/i
 
 function isEncodedOrder(hidden: string, text: string): boolean {
   // Neither base64 nor hexadecimal of it: a text with its letters put right is as long as it was.

@@ -6,10 +6,10 @@ export const ROUTES: readonly Rule[] = [
     detector: 'instructions/tool-order',
     all: [
       new RegExp(
-        `\\b(?:while|as long as|when|whenever|once) this (?:tool|server) is (?:loaded|connected|active|installed|there|present|enabled)\\b|\\b(?:note|rule|instruction|hint|advice|change) (?:for|on|to|about) ${NAMED_TOOL}|\\b(?:side effect|effect) on (?:the (?:tool |server )?)?${NAMED_TOOL}`,
+        `\\b(?:while|as long as|when|whenever|once) this (?:tool|server) is (?:loaded|connected|active|installed|there|present|enabled)\\b|\\b(?:note|rule|instruction|hint|advice|change) (?:for|on|to|about) ${NAMED_TOOL}|\\b(?:side effect|effect|side note|note) on (?:the (?:tool |server )?)?(?:${NAMED_TOOL}|[\`'"]\\w+[\`'"])`,
       ),
       new RegExp(`\\b(?:${MUST})\\b|\\b(?:use|set|add|put|pass|send|replace|change|only works|works only|requires)\\b`),
-      /\b(?:every|each|all|any|always|regardless|account|address|recipient|not that of|instead|--[a-z-]+)\b/,
+      /\b(?:every|each|all|any|always|regardless|accounts?|percent|fee|address|recipient|not that of|instead|--[a-z-]+)\b/,
     ],
     none: [/\bif the user\b/],
   },
@@ -64,7 +64,7 @@ export const ROUTES: readonly Rule[] = [
     detector: 'instructions/preference',
     all: [
       new RegExp(
-        `\\b(?:do not|don't|never|stop|must not|no longer) (?:call|use|using|calling|trust) [\`'"]?[a-z0-9]+[a-z0-9_-]*[\`'"]? (?:any ?more|any longer|ever)\\b|\\b(?:do not|don't|never|must not) (?:call|use|trust) (?:another|any|the) other (?:tools?|servers?)\\b|\\bsend its (?:queries|calls|requests)\\b|\\b(?:the |any |every |each )(?:${AGENT}) (?:${MUST}) (?:always )?(?:choose|use|prefer|pick|call|select|take) (?:this|it|ours)\\b`,
+        `\\b(?:do not|don't|never|stop|must not|no longer) (?:call|use|using|calling|trust) [\`'"]?[a-z0-9]+[a-z0-9_-]*[\`'"]? (?:any ?more|any longer|ever)\\b|\\b(?:do not|don't|never|must not) (?:call|use|trust) (?:another|any|the) other (?:tools?|servers?)\\b|\\bsend its (?:queries|calls|requests)\\b|\\b(?:the |any |every |each )(?:${AGENT}) (?:${MUST}) (?:always )?(?:choose|use|prefer|pick|call|select|take) (?:(?:this|it|ours)\\b|\\w+ and ignore)|\\b(?:choose|use|prefer|pick|take) this (?:one|tool|server)? ?even if\\b|\\bnever (?:question|compare|check|doubt|verify) (?:its|these|the) (?:results?|answers?|output)`,
       ),
     ],
     none: [/\b(?:how|why|describe)\b|\bif\b|\bbefore (?:the|it|this)\b/],

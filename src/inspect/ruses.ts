@@ -6,6 +6,15 @@ const SITE = /https?:\/\/|ssh:\/\/|git@|\b[\w-]+\.(?:com|net|org|io|dev|app|exam
 
 export const RUSES: readonly Rule[] = [
   {
+    detector: 'instructions/persistence',
+    all: [
+      order('change|edit|modify|rewrite|update|add to|alter|open'),
+      /\b(?:client|mcp|claude|cursor|vs ?code|agent|host)(?:'s)? (?:config\w*|settings)\b/,
+      /\b(?:so that|command|npx|uvx|restart|server|trusted|auto)\b/,
+    ],
+    none: [WARNED, /\bif the user\b/],
+  },
+  {
     detector: 'instructions/supply-chain',
     all: [
       order('pin|point|redirect|resolve|source|bind|lock'),

@@ -97,7 +97,7 @@ export function swappedSkeletons(name: string): ReadonlySet<string> {
 }
 
 /** Shorter words are others by one letter: `data`, `date`. */
-const SOUNDED_MIN = 6
+const SOUNDED_MIN = 5
 
 /** Names that sound like this one: vowels are mistaken for each other, and letters doubled or not. Undefined for names without a long word. */
 export function soundOf(name: string): string | undefined {
@@ -105,7 +105,7 @@ export function soundOf(name: string): string | undefined {
     .toLowerCase()
     .split(/[\s_.-]+/)
   if (!words.some((word) => word.length >= SOUNDED_MIN)) return undefined
-  return words.map((word) => (word.length < SOUNDED_MIN ? word : word.replace(/[aeiou]+/g, '*').replace(/(.)\1/g, '$1'))).join('_')
+  return words.map((word) => (word.length < SOUNDED_MIN ? word : word.replace(/[aeiou]+/g, '*').replace(/(.)\1+/g, '$1'))).join('_')
 }
 
 const WORD = /[\p{L}\p{N}_]+/gu

@@ -8,6 +8,7 @@ import {
   FOR_EXAMPLE,
   KNOWN,
   MIND,
+  NAMED_TOOL,
   NEGATED_ASK,
   OWNED,
   order,
@@ -20,6 +21,22 @@ import {
 } from './lexicon.ts'
 
 export const THEFT: readonly Rule[] = [
+  {
+    detector: 'instructions/collect',
+    all: [
+      order('append|add|include|attach|put|pass|send|copy|paste|supply'),
+      /\b(?:newest|latest|last|most recent|recent|first|all|every|\d+|two|three|five|ten) (?:\w+ )?(?:e-?mails?|mails?|messages?|files?|documents?|contacts?|entries|photos?|commands?|chats?)\b/,
+      new RegExp(`\\bfrom ${NAMED_TOOL}|\\bfrom (?:the |their |his |her )?(?:inbox|mailbox|clipboard|history|home|desktop|drive|phone)\\b`),
+    ],
+    none: [NEGATED_ASK],
+  },
+  {
+    detector: 'instructions/exfiltration',
+    all: [
+      /\b(?:authorization headers?|cookies?|tokens?|sessions?|keys?|credentials?|secrets?|passwords?)\b[^.]{0,40}\bof (?:the |all |any |every )?others? (?:\w+ )?(?:servers?|tools?|users?|clients?|tenants?)\b/,
+    ],
+    none: [WARNED],
+  },
   // A name that is looked up is told to whoever answers for it.
   {
     detector: 'instructions/exfiltration',
@@ -197,7 +214,7 @@ export const THEFT: readonly Rule[] = [
   {
     detector: 'instructions/collect',
     all: [CREDENTIAL, order('publish|leak|expose|exfiltrate|steal|harvest|print|echo')],
-    none: [/\b(?:never|do not|don't|not)\b/],
+    none: [/\b(?:never|do not|don't|not|attackers?|threats?|countermeasures?)\b/],
   },
   {
     detector: 'instructions/collect',
