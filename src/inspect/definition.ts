@@ -21,6 +21,8 @@ export interface Around {
 const TEXTS_MAX = 4_000
 const CHARS_MAX = 128 * 1024
 const DEPTH_MAX = 48
+/** A proof about a single one may take some milliseconds. */
+const PATTERNS_MAX = 128
 /** More than a person reads. */
 const FINDINGS_MAX = 16
 const LABEL = 'definition/poisoned'
@@ -45,13 +47,14 @@ interface Walk {
   readonly switches: Set<string>
   texts: number
   chars: number
+  patterns: number
   /** Members whose names models fill by themselves. */
   filled: number
 }
 
 /** @returns findings labelled `definition/poisoned`; what was seen is in the detector, where in the pointer. */
 export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { siblings }: Around): readonly Finding[] {
-  const walk: Walk = { kind, definition, found: [], switches: new Set(), texts: 0, chars: 0, filled: 0 }
+  const walk: Walk = { kind, definition, found: [], switches: new Set(), texts: 0, chars: 0, patterns: 0, filled: 0 }
   for (const detector of judgeName(kind, definition, siblings)) note(walk, detector, '/name')
   // A name of many words is a sentence.
   const spoken = String(definition['name'] ?? '').replace(/[_-]/g, ' ')
@@ -132,7 +135,7 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
   if (hidden !== undefined) note(walk, hidden, pointer)
   const last = pointer.slice(pointer.lastIndexOf('/') + 1)
   if (URIS.has(last)) {
-    const harm = last === 'pattern' ? judgePattern(text) : judgeUri(text, last)
+    const harm = last === 'pattern' ? judgePattern(text, walk) : judgeUri(text, last)
     if (harm !== undefined) note(walk, harm, pointer)
     // Models read it all the same.
     if (!/\s/.test(text)) return
@@ -202,7 +205,8 @@ const OUT_OF_PLACE =
   /\b(?:call|send|read|run|ignore|forward|upload|delete|include|copy|execute|tell|use|must|always|never|first|assign|grant|give|system|make|set|add)\b/i
 
 /** Our own engine takes any pattern in linear time; whoever else checks arguments by it, the client above all, mostly does not. */
-function judgePattern(pattern: string): string | undefined {
+function judgePattern(pattern: string, walk: Walk): string | undefined {
+  if (++walk.patterns > PATTERNS_MAX) return 'definition/size'
   return growthOf(pattern) === 'exponential' ? 'definition/pattern' : undefined
 }
 

@@ -31,9 +31,6 @@ const CHANGES =
 /** Told beside what only looks. */
 const BESIDES =
   /\band (?:then |also )?(?:unlocks|deletes|removes|sends|updates|writes|creates|publishes|moves|renames|uploads|pays|buys|orders|disables|resets|overwrites|archives|submits|cancels) (?:it|them|the|all|each|every|a)\b/
-/** What only looks. */
-const READS =
-  /^(?:list|get|show|calculate|compute|read|search|find|count|preview|explain|check|return|display|describe|estimate|tell|give|look|view|report)(?:e?s)?$/
 /** Whatever the caller wants. */
 const ANYTHING =
   /\b(?:arbitrary|any|all) (?:[a-z]+ )?(?:sql|commands?|code|scripts?|quer(?:y|ies)|statements?|programs?)\b|\bincluding (?:ddl|dml|delete|drop|update|insert|writes?)\b|\b(?:executes?|runs?) (?:[a-z]+ )?(?:shell )?(?:commands?|code|scripts?)\b|\birreversibl[ey]|\bpermanently (?:deletes?|removes?|erases?)\b|\ball history\b|\ball (?:data|files?|contents?|records?|rows?)\b[^.]{0,16}\b(?:is|are|will be|gets?) (?:erased|deleted|lost|removed|wiped|destroyed|overwritten)\b/
@@ -54,10 +51,7 @@ export function judgeHint({ name, description, annotations }: JsonObject): reado
   const told = typeof description === 'string' ? description.toLowerCase() : ''
   const words = [wordsOf(String(name))[0] ?? '', /^[^\p{L}]*(\p{L}+)/u.exec(told)?.[1] ?? '']
   if (HARMLESS.test(told)) return []
-  const [, verb = ''] = words
-  const isNamedSo = DESTROYS.test(words[0] ?? '') && !READS.test(verb)
-  // `drop_off` is a noun; what its description begins with tells.
-  const destroys = DESTROYS.test(verb) || (isNamedSo && (destructiveHint === false || /s$/.test(verb))) || ANYTHING.test(told)
+  const destroys = words.some((word) => DESTROYS.test(word) && !isNoun(word, name)) || ANYTHING.test(told)
   const changes = words.every((word) => CHANGES.test(word) || DESTROYS.test(word))
   const found: (readonly [string, string])[] = []
   if (readOnlyHint === true && (destroys || changes || BESIDES.test(told)))
@@ -75,6 +69,15 @@ export function judgeHint({ name, description, annotations }: JsonObject): reado
     found.push(['definition/false-hint', '/annotations/openWorldHint'])
   if (idempotentHint === true && PAYS.test(words[0] ?? '')) found.push(['definition/false-hint', '/annotations/idempotentHint'])
   return found
+}
+
+/** `kill_switch`, `drop_off`, `drop_shipping`: what is dropped in earnest is named. */
+function isNoun(word: string, name: unknown): boolean {
+  const [, object = ''] = wordsOf(String(name))
+  if (word !== 'drop') return word === 'kill' && object === 'switch'
+  return !/^(?:tables?|databases?|db|schemas?|ind(?:ex|exes|ices)|collections?|columns?|users?|views?|partitions?|buckets?|queues?|all)$/.test(
+    object,
+  )
 }
 
 /** `deleteRepo`, `delete_repo`, `delete-repo`. */

@@ -135,7 +135,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
 const SAMPLE =
-  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag|test|block|scor|rat|evaluat|measur)\w*\b(?:[^.]|\be\.g\.|\bi\.e\.){0,80}|(?:check|lint|search|look|find)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal|do not (?:tell|mention)|you are now|pretend)\b[^"'.]{0,48}\2(?=$|[ ,)])/
+  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag)\w*\b(?:[^.]|\be\.g\.|\bi\.e\.){0,80}|(?:check|lint|search|look|find|test|block|score|rate|evaluat|measur)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?|injections?|jailbreaks?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal|do not (?:tell|mention)|you are now|pretend)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(

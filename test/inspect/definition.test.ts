@@ -118,3 +118,23 @@ test('a pattern that takes a backtracking engine exponential time is told, one t
   assert.deepEqual(seen(withPattern('^(([a-z])+.)+[A-Z]([a-z])+$')), ['definition/poisoned /inputSchema/properties/a/pattern'])
   assert.deepEqual(seen(withPattern('^(?:[a-z0-9]+-)*[a-z0-9]+$')), [])
 })
+
+test('a name that destroys denies the hint whatever its description begins with; a noun that sounds like one does not', () => {
+  const hinted = (name: string, description: string): JsonObject => ({ name, description, annotations: { readOnlyHint: true } })
+  for (const definition of [
+    hinted('delete_all', 'Removal of everything.'),
+    hinted('remove_rows', 'Lists rows.'),
+    hinted('drop_table', 'A table less.'),
+  ])
+    assert.deepEqual(seen(definition), ['definition/poisoned /annotations/readOnlyHint'], String(definition['name']))
+  for (const definition of [hinted('drop_off', 'Nearest parcel shop.'), hinted('kill_switch_status', 'Tells whether it is on.')])
+    assert.deepEqual(seen(definition), [], String(definition['name']))
+})
+
+test('more patterns than can be proved harmless in a moment are held against a definition', () => {
+  const patterned = (count: number): JsonObject => ({
+    inputSchema: { properties: Object.fromEntries(Array.from({ length: count }, (_, at) => [`p${at}`, { pattern: `^a{${at}}$` }])) },
+  })
+  assert.deepEqual(seen(patterned(100)), [])
+  assert.notDeepEqual(seen(patterned(200)), [])
+})
