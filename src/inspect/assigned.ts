@@ -41,7 +41,7 @@ const WORDS = new Set(
 )
 /** A piece of a program that would give the value: `os.environ["X"]`, `config.password`, `getpass()`. */
 const CODE =
-  /[([{}\])]|^[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+$|^[@$%#&]|^![a-z]+$|^process\b|^vault:|^ref:|^env:|^arn:|^file:|^https?:|^secrets?[/.:]|^\/|^~|^\.\.?\//
+  /[([{}\])]|^[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+$|^[@$%#&]|^![a-z][\w-]*$|^process\b|^vault:|^ref:|^env:|^arn:|^file:|^https?:|^secrets?[/.:]|^\/|^~|^\.\.?\//
 
 const MIN_PASSWORD_CHARS = 4
 const MIN_KEY_CHARS = 10
@@ -53,7 +53,12 @@ function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   if (WORDS.has(value.toLowerCase()) || isRedacted(value) || isNumber(value, sort)) return false
   if (sort === 'key' && style !== 'quoted' && isMember(value)) return false
   if (sort === 'key')
-    return value.length >= MIN_KEY_CHARS && isRandom(value) && !isPlaceholder(value) && !/^(?:https?|arn|ref|env):/.test(value)
+    return (
+      value.length >= MIN_KEY_CHARS &&
+      (isRandom(value) || BASE32.test(value)) &&
+      !isPlaceholder(value) &&
+      !/^(?:https?|arn|ref|env):/.test(value)
+    )
   if (
     (style !== 'quoted' && CODE.test(value)) ||
     /^[<$%{]|^\*+$|^[.…•x]+$/i.test(value) ||
@@ -64,6 +69,9 @@ function isSecretValue(value: string, sort: Sort, style: Style): boolean {
   // Letters alone are a password where nothing else can stand: in `NAME=value`, and in quotes when it is no word that is shown to people.
   return style === 'assigned' || (style === 'quoted' && value.length >= 6 && (value === value.toLowerCase() || isRandom(value)))
 }
+
+/** What an authenticator is given (RFC 4648 section 6): capitals, and digits among them. */
+const BASE32 = /^(?=(?:[A-Z]*[2-7]){2})[A-Z2-7]{16,}=*$/
 
 /** In hexadecimal; of the length of a key and called one, it is one. */
 const isNumber = (value: string, sort: Sort): boolean => /^0x[0-9a-f]+$/i.test(value) && (sort !== 'key' || value.length < 66)
@@ -128,12 +136,15 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
   const before = text.slice(Math.max(0, at - NAME_MAX_CHARS - 8), at)
   const name = nameIn(before)
   if (name === undefined) return NOTHING
+  // The name of a secret that is kept elsewhere.
+  if (/\barn:[\w:/-]*$/.test(before)) return NOTHING
   if (/cookie$/i.test(name)) return cookies(text, at + 1)
   if (PHRASED.test(before)) return phrases(text, at)
   const sort = sortOf(name)
   if (sort === undefined) return NOTHING
   SCHEME.lastIndex = at
-  const from = SCHEME.test(text) ? SCHEME.lastIndex : at
+  const isListed = text[at] === ','
+  const from = SCHEME.test(text) ? SCHEME.lastIndex : isListed ? at + 1 : at
   VALUE.lastIndex = from
   const match = VALUE.exec(text)
   if (match === null) return NOTHING
@@ -143,9 +154,13 @@ export function secretAssigned(text: string, at: number): readonly Span[] {
     (match[2] === undefined ? (match[3] ?? '').length : match[0].length - match[0].indexOf(match[2], match[0].indexOf(match[1] ?? '') + 1))
   const isTight = text[at] === '=' && /[A-Za-z0-9_\]]/.test(text[at - 1] ?? '') && !/\s/.test(text[at + 1] ?? ' ')
   const style = match[2] !== undefined ? 'quoted' : isTight ? 'assigned' : 'told'
+  // Behind a comma another name stands as often as the value.
+  if (isListed && (style !== 'quoted' || !/\d/.test(value) || changes(value) < LISTED_MIN_CHANGES)) return NOTHING
   if (/[\s>]/.test(text[at] ?? '') && style === 'told' && !isToldPassword(value, before)) return NOTHING
   return isSecretValue(value, sort, style) ? [{ rule: `named/${sort}`, start, end: start + value.length }] : NOTHING
 }
+
+const LISTED_MIN_CHANGES = 4
 
 /** The words that a wallet is made of again (BIP 39): twelve to twenty-four, none shorter than three letters or longer than eight. */
 const PHRASED = /\b(?:(?:seed|recovery|mnemonic|backup|wallet|secret)[ _-]?(?:phrase|words)|mnemonic)["'`]?\s{0,3}$/i
@@ -157,10 +172,15 @@ function phrases(text: string, at: number): readonly Span[] {
   return words === undefined ? NOTHING : [{ rule: 'named/phrase', start: PHRASE.lastIndex - words.length, end: PHRASE.lastIndex }]
 }
 
+/** `<add key="ApiSecret" value=`, `"name": "DB_PASSWORD", "value":`, `- name: DB_PASSWORD` with `value:` on the next line. */
+const BESIDE =
+  /(?:key|name|id|variable|property)\\?["']?\s{0,3}[:=]\s{0,3}\\?["']?([\w.-]{1,64})\\?["']?[\s,]{1,16}\\?["']?value\\?["']?\s{0,3}$/i
+
 /** `API key: …`: what a key is for stands in front of it, as a word of its own. */
 function nameIn(before: string): string | undefined {
   const match = NAME.exec(before)
   const name = match?.[1]
+  if (name !== undefined && /^value$/i.test(name)) return BESIDE.exec(before)?.[1]
   if (name === undefined || !/^key$/i.test(name)) return name
   const kind = /([A-Za-z]{2,16})\s{1,2}$/.exec(before.slice(0, match?.index))?.[1]
   return kind === undefined ? name : `${kind}_${name}`
@@ -215,7 +235,7 @@ function cookies(text: string, from: number): readonly Span[] {
 const SCHEME_OF_URL = /(?:^|[^a-z0-9+.-])([a-z][a-z0-9+.-]{1,30})$/i
 const USER_INFO = /^[^\s:@/'"<>`]{0,128}:([^\s'"<>`]{1,256})$/
 /** What documentation writes there. */
-const SHOWN = /^(?:pass(?:word|wd|w)?|pwd|secret|user(?:name)?|postgres|mysql|root|admin|test|guest|token|key|pw|p|xxx+|\*+|\.+)$/i
+export const SHOWN = /^(?:pass(?:word|wd|w)?|pwd|secret|user(?:name)?|postgres|mysql|root|admin|test|guest|token|key|pw|p|xxx+|\*+|\.+)$/i
 
 /** @param at where `@` stands. @returns the password in front of it, when it is that of a URL. */
 export function secretInUrl(text: string, at: number): Span | undefined {
@@ -236,31 +256,6 @@ export function secretInUrl(text: string, at: number): Span | undefined {
 const URL_CHARS = 512
 
 const SCHEMED = /(?:bearer|basic|token|apikey)\s+$/i
-/** A password on a command line, behind its option and its user. */
-const OPTION = /(?:(?:^|\s)(?:-u|--user|--proxy-user)[ =]?["']?[\w.@-]{1,64}:|\bsshpass -p ?["']?)$/
-
-/** @param start of a run. @param endOf where its word ends. */
-export function optioned(text: string, start: number, endOf: () => number): Span | undefined {
-  if (!OPTION.test(text.slice(Math.max(0, start - OPTION_CHARS), start))) return undefined
-  const end = endOf()
-  return isPlaceholder(text.slice(start, end)) ? undefined : { rule: 'authorization', start, end }
-}
-
-const OPTION_CHARS = 96
-const GIVEN = /(?!["'$<{%*])[^\s"'|;&]{6,128}/y
-const MYSQL = /\bmysql(?:dump|admin)?\b[^\n|;&]{0,160} $/
-const COMMAND_CHARS = 192
-
-/** @param at where the colon behind a user stands, or `-p` begins. @returns the password that a command line has there. */
-export function commanded(text: string, at: number): Span | undefined {
-  const isColon = text[at] === ':'
-  const start = isColon ? at + 1 : at + 2
-  if (!(isColon ? OPTION : MYSQL).test(text.slice(Math.max(0, start - COMMAND_CHARS), isColon ? start : at))) return undefined
-  GIVEN.lastIndex = start
-  const value = GIVEN.exec(text)?.[0]
-  if (value === undefined || SHOWN.test(value) || isPlaceholder(value) || isRedacted(value) || /^[a-z]*$/.test(value)) return undefined
-  return { rule: 'authorization', start, end: start + value.length }
-}
 
 /** Whether what follows is the credential of an authorization scheme. @param start of a run. @param endOf where its word ends. */
 export function schemed(text: string, start: number, endOf: () => number): Span | undefined {

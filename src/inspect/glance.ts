@@ -1,8 +1,8 @@
 /** The first look at what leaves: one pass over the bytes that says whether, and where, something may stand that must not. Most results need no second one. */
 import { glanceAtWords, isBehindUser } from './glance-words.ts'
 
-/** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a command that takes a password, a text in disguise, a picture of somebody else's. */
-export type Mark = 'run' | 'assigned' | 'account' | 'command' | 'disguise' | 'picture' | 'key-block'
+/** Where a second look is due: a run of letters and digits, what a name is given, who or what stands before an `@`, a command that takes a password, the head of a column, a text in disguise, a picture of somebody else's. */
+export type Mark = 'run' | 'assigned' | 'account' | 'command' | 'column' | 'disguise' | 'picture' | 'key-block'
 
 export type OnMark = (mark: Mark, start: number, end: number) => void
 
@@ -240,14 +240,21 @@ const ION = ending(0x69, 0x6f, 0x6e)
 const ORT = ending(0x6f, 0x72, 0x74)
 const KEY = ending(0x6b, 0x65, 0x79)
 
-/** `"name":"DB_PASSWORD","value":`. @param at where `value` begins. */
+/** `"name":"DB_PASSWORD","value":`, `<add key="DB_PASSWORD" value=`, `name: DB_PASSWORD\n  value:`. @param at where `value` begins. */
 function isNamedBeside(bytes: Uint8Array, at: number): boolean {
-  if (bytes[at] !== 0x76 || bytes[at - 1] !== QUOTE) return false
-  const comma = bytes[at - 2] === 0x20 ? at - 3 : at - 2
-  if (bytes[comma] !== 0x2c || bytes[comma - 1] !== QUOTE) return false
-  return ENDINGS[ending(bytes[comma - 4] ?? 0, bytes[comma - 3] ?? 0, bytes[comma - 2] ?? 0)] === 1
+  if (((bytes[at] ?? 0) | 0x20) !== 0x76) return false
+  let last = at - 1
+  while (last > at - BESIDE_MAX && isBetween(bytes, last)) last--
+  return last < at - 1 && ENDINGS[ending(bytes[last - 2] ?? 0, bytes[last - 1] ?? 0, bytes[last] ?? 0)] === 1
 }
-const QUOTE = 0x22
+const BESIDE_MAX = 20
+
+/** Space, quotes, a comma, and the end of a line as JSON writes it. */
+function isBetween(bytes: Uint8Array, at: number): boolean {
+  const byte = bytes[at] ?? 0
+  if (byte === 0x6e) return bytes[at - 1] === 0x5c
+  return byte === 0x20 || byte === 0x0a || byte === 0x22 || byte === 0x27 || byte === 0x2c || byte === 0x5c
+}
 
 /** A letter or digit that nobody had to encode, an encoded `%`, or an encoded `=`, `:` or `@`. */
 function isNeedless(bytes: Uint8Array, at: number): boolean {

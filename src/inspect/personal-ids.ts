@@ -140,6 +140,12 @@ export const PERSONAL_IDS: readonly PersonalId[] = [
     behind: /\b(?:sin|social insurance)\b[^\n]{0,16}$/i,
   },
   {
+    rule: 'au-tfn',
+    pattern: /(?<![\w-])\d{3}[- ]?\d{3}[- ]?\d{3}(?![\w-])/g,
+    holds: (text) => weighted(digitsOf(text), [1, 4, 3, 7, 5, 8, 6, 9, 10]) % 11 === 0,
+    behind: /\b(?:tfn|tax file)\b[^\n]{0,16}$/i,
+  },
+  {
     rule: 'in-pan',
     pattern: /(?<!\w)[A-Z]{3}[ABCFGHLJPT][A-Z]\d{4}[A-Z](?!\w)/g,
     holds: always,

@@ -37,7 +37,7 @@ const ROWS: readonly Row[] = [
     kind: 'email',
     rule: 'email',
     pattern:
-      /(?<![\p{L}\p{N}._%+'/-])[\p{L}\p{N}][\p{L}\p{N}._%+'-]{0,63}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62}[\p{L}\p{N}])?\.){1,8}[\p{L}]{2,24}(?![\p{L}\p{N}@])/gu,
+      /(?<![\p{L}\p{N}._%+/-]|[\p{L}\p{N}]')[\p{L}\p{N}][\p{L}\p{N}._%+'-]{0,63}@(?:[\p{L}\p{N}](?:[\p{L}\p{N}-]{0,62}[\p{L}\p{N}])?\.){1,8}[\p{L}]{2,24}(?![\p{L}\p{N}@])/gu,
     holds: (text) => !FILE_ENDS.test(text) && !NOBODY.test(text),
   },
   {

@@ -1,7 +1,9 @@
 /** Credentials in a text: known by their form, by what they are called, or by the kept rules; and private keys, whole. */
-import { commanded, isRandom, isRedacted, optioned, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
+import { isRandom, isRedacted, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
+import { commanded, optioned } from './commanded.ts'
 import { glance, type Mark } from './glance.ts'
 import { createKeptRules } from './kept-rules.ts'
+import { listed, secretsInColumns } from './listed.ts'
 import { createShapes, isPlaceholder } from './shapes.ts'
 
 /** A place in a text that is due a second look. */
@@ -71,7 +73,7 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
     const runs: Marked[] = []
     for (const marked of marks) {
       const { mark, start, end } = marked
-      if (mark === 'assigned') found.push(...secretAssigned(text, start))
+      if (mark === 'assigned' || mark === 'column') found.push(...secretAssigned(text, start))
       if (mark === 'account') pushIf(found, secretInUrl(text, start))
       if (mark === 'command') pushIf(found, commanded(text, start))
       if (mark === 'key-block' || text.startsWith('-----BEGIN', start)) pushIf(found, privateKey(text, start))
@@ -86,6 +88,10 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
         found,
         optioned(text, start, () => endOfWord(text, end)),
       )
+      pushIf(
+        found,
+        listed(text, start, () => endOfWord(text, end)),
+      )
       if (text.startsWith('PuTTY-User-Key-File', start)) pushIf(found, puttyKey(text, start))
       runs.push(marked)
       if (end <= done) continue
@@ -93,11 +99,17 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
       done = endOfWord(text, end)
       for (let at = from; at < done; at += STRETCH_CHARS) shaped(text, at, Math.min(done, at + STRETCH_CHARS + ANCHOR_CHARS), found)
     }
+    if (runs.length > 0 || marks.some(({ mark }) => mark === 'column')) append(found, secretsInColumns(text))
     return [...found, ...(runs.length === 0 ? NOTHING : keptIn(text, runs, kept)), ...secretHalves(text, found)]
   }
 }
 
 const NOTHING: readonly Span[] = []
+
+/** However many there are. */
+function append(found: Span[], more: readonly Span[]): void {
+  for (const span of more) found.push(span)
+}
 
 function pushIf(found: Span[], span: Span | undefined): void {
   if (span !== undefined) found.push(span)
@@ -150,12 +162,16 @@ const KEY_BEGIN = /-----BEGIN[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----/y
 const KEY_END = /-----END[ A-Z0-9]{0,40}PRIVATE KEY(?: BLOCK)?-----/g
 /** An RSA key of 16 384 bits has some 13 000 characters. */
 const KEY_MAX_CHARS = 32_768
+/** Where only the line is told of, words follow; `Proc-Type:` and other headers are of the key. */
+const KEY_BODY_BEGIN = /^(?:\s|\\[rn]|["'+,])*(?:$|[A-Z][A-Za-z-]{2,16}: |[A-Za-z0-9+/=]{16})/
+const KEY_BODY_AROUND = 48
 const KEY_BODY = /(?:[A-Za-z0-9+/=\s:,.-]|\\[rn])*/y
 
 /** A private key from its first dash to its last; one whose end is missing, to where its letters end. */
 function privateKey(text: string, start: number): Span | undefined {
   KEY_BEGIN.lastIndex = start
-  if (!KEY_BEGIN.test(text)) return undefined
+  if (!KEY_BEGIN.test(text) || !KEY_BODY_BEGIN.test(text.slice(KEY_BEGIN.lastIndex, KEY_BEGIN.lastIndex + KEY_BODY_AROUND)))
+    return undefined
   KEY_END.lastIndex = KEY_BEGIN.lastIndex
   const close = KEY_END.exec(text)
   if (close !== null && close.index - start <= KEY_MAX_CHARS) return { rule: 'private-key', start, end: close.index + close[0].length }

@@ -76,7 +76,7 @@ const ROWS: readonly (readonly [rule: string, anchor: string, rest: string])[] =
   ['brevo-key', 'xkeysib-', '[a-f0-9]{64}-[A-Za-z0-9]{16}'],
   ['resend-key', 're_', '[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}'],
   ['twilio-key', '(?<![A-Za-z0-9])SK', '[a-f0-9]{32}(?![A-Za-z0-9])'],
-  ['telegram-token', '(?<![A-Za-z0-9])[0-9]{8,10}:AA', '[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])'],
+  ['telegram-token', '(?<![A-Za-z0-9])(?:bot)?[0-9]{8,10}:AA', '[A-Za-z0-9_-]{33}(?![A-Za-z0-9_-])'],
   ['discord-token', '(?<![A-Za-z0-9_-])[MNO][A-Za-z0-9_-]{23,27}\\.', '[A-Za-z0-9_-]{6}\\.[A-Za-z0-9_-]{27,45}(?![A-Za-z0-9_-])'],
   ['discord-token', 'mfa\\.', '[A-Za-z0-9_-]{80,}'],
   ['azure-secret', '(?<![A-Za-z0-9_~.])[A-Za-z0-9_~.]{3}[0-9]Q~', '[A-Za-z0-9_~.-]{31,34}(?![A-Za-z0-9_~-])'],
@@ -142,7 +142,7 @@ export function createShapes(keyPrefixes: readonly string[]): Shapes {
 
 /** What stands in documentation and templates in the place of a credential. */
 const PLACEHOLDER =
-  /example|placeholder|your[-_]?|x{4,}|\*{3,}|\.{3}|…|redacted|changeme|change-me|dummy|sample|123456789|abcdefgh|0{8,}|<|>|\$\{|\{\{|%s|insert|replace|to-?do|fix-?me|process\.env|os\.environ/i
+  /example|placeholder|(?<![A-Za-z])your|your[-_]|x{4,}|\*{3,}|\.{3}|…|redacted|changeme|change-me|dummy|sample|123456789|abcdefgh|0{8,}|<|>|\$\{|\{\{|%s|insert|replace|to-?do|fix-?me|process\.env|os\.environ/i
 /** Published by issuers, in their own documentation. */
 const PUBLISHED = new Set([
   'sk_test_4eC39HqLyjWDarjtT1zdp7dc',
