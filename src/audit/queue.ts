@@ -1,5 +1,6 @@
 /** A sink behind a bounded queue: what is far away and slow neither keeps the journal waiting nor fills the memory. */
-import { Fault } from '../core/denial.ts'
+import type { Fault } from '../core/denial.ts'
+import { Outage } from './outage.ts'
 import type { Sink, Told } from './sinks.ts'
 
 /** Where a queue empties into. */
@@ -12,7 +13,7 @@ export interface Outlet {
 }
 
 export interface QueueOptions {
-  /** Told of batches that were not taken: the first time, and each time their number has doubled. */
+  /** Told of each outage: that it began, that lines are lost to it, and what it came to. */
   readonly onFault: (fault: Fault) => void
   /** Waits, or ends early when aborted; never rejects. */
   readonly wait: (ms: number, signal: AbortSignal) => Promise<unknown>
@@ -23,8 +24,12 @@ const QUEUE_MAX = 16_384
 const BATCH_MAX = 512
 /** Before a batch is sent again; the last for ever after. */
 const WAITS_MS = [500, 2_000, 5_000, 15_000, 30_000] as const
+/** A batch that was not taken once is no outage yet: mostly a receiver has started anew, or a connection was idle for too long. */
+const FAILURES = 2
 /** To hand over what is left when the process ends. */
 const CLOSE_MS = 5_000
+
+const SLOW = 'it is too slow for this load'
 
 export function queuedSink(outlet: Outlet, options: QueueOptions): Sink {
   return new Queue(outlet, options)
@@ -32,6 +37,7 @@ export function queuedSink(outlet: Outlet, options: QueueOptions): Sink {
 
 class Queue implements Sink {
   readonly name: string
+  readonly outage: Outage
   readonly #outlet: Outlet
   readonly #options: QueueOptions
   readonly #stopping = new AbortController()
@@ -39,10 +45,12 @@ class Queue implements Sink {
   #pumping: Promise<void> | undefined
   /** While closing, a batch that is refused is not sent again. */
   #isClosing = false
-  #refused = 0
+  /** Why the first of those that wait was not taken. */
+  #why: string | undefined
 
   constructor(outlet: Outlet, options: QueueOptions) {
     this.name = outlet.name
+    this.outage = new Outage(outlet.name, options.onFault)
     this.#outlet = outlet
     this.#options = options
   }
@@ -52,7 +60,7 @@ class Queue implements Sink {
   }
 
   write(told: readonly Told[]): void {
-    if (this.#waiting.length + told.length > QUEUE_MAX) throw new Error(`${QUEUE_MAX} lines wait for it`)
+    if (this.#waiting.length + told.length > QUEUE_MAX) throw new Error(`${QUEUE_MAX} lines wait for it: ${this.#why ?? SLOW}`)
     this.#waiting.push(...told)
     this.#pumping ??= this.#pump()
   }
@@ -65,7 +73,7 @@ class Queue implements Sink {
     await Promise.race([this.#pumping, this.#options.wait(CLOSE_MS, late.signal)])
     late.abort()
     await this.#outlet.close?.()
-    if (this.#waiting.length > 0) throw new Error(`${this.#waiting.length} lines were not handed over before the end`)
+    if (this.#waiting.length > 0) throw new Error(this.#why ?? SLOW)
   }
 
   async #pump(): Promise<void> {
@@ -77,21 +85,15 @@ class Queue implements Sink {
         await this.#outlet.send(batch)
         this.#waiting = this.#waiting.slice(batch.length)
         failures = 0
+        this.#why = undefined
+        this.outage.worked()
       } catch (error) {
-        this.#tell(error)
+        this.#why = error instanceof Error ? error.message : String(error)
         if (this.#isClosing) break
+        if (failures + 1 >= FAILURES) this.outage.failed(error)
         await this.#options.wait(WAITS_MS[Math.min(failures++, WAITS_MS.length - 1)] ?? 0, this.#stopping.signal)
       }
     }
     this.#pumping = undefined
-  }
-
-  #tell(error: unknown): void {
-    const refused = ++this.#refused
-    if ((refused & (refused - 1)) !== 0) return
-    const said = error instanceof Error ? error.message : String(error)
-    this.#options.onFault(
-      new Fault('FAULT_SINK', `Audit sink ${this.name} did not take a batch, ${refused} times by now: ${said}`, { cause: error }),
-    )
   }
 }

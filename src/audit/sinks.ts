@@ -1,9 +1,11 @@
 /** Sinks: whoever is told of every event and checkpoint once it is safe in the store. A sink that fails is counted and reported, and refuses nothing. */
-import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
 import { Fault } from '../core/denial.ts'
 import type { AuditEvent } from '../core/event.ts'
+import type { Clock } from '../core/time.ts'
 import type { Checkpoint } from './checkpoint.ts'
+import { Outage } from './outage.ts'
 
 /** What a sink is told; `text` is the canonical JSON of it, on one line. */
 export type Told =
@@ -13,10 +15,15 @@ export type Told =
 export interface Sink {
   /** For messages and counts: `stdout`, `file audit.jsonl`. */
   readonly name: string
-  /** In the order of the chain. Must not wait for long: a slow sink keeps a bounded queue of its own, and throws when that is full. */
-  write(told: readonly Told[]): void | Promise<void>
+  /**
+   * In the order of the chain. Must not wait for long: a slow sink keeps a bounded queue of its own, and throws when that is full.
+   * @param onLost told when it turns out later that these lines were lost
+   */
+  write(told: readonly Told[], onLost: (error: unknown) => void): void | Promise<void>
   /** Lines that wait to be handed over, where it keeps a queue. */
   readonly waiting?: number
+  /** Where it knows by itself when it works: of a queue, lines that were taken into it say nothing. */
+  readonly outage?: Outage
   /** Opens again what may have been moved away (log rotation). */
   reopen?(): void
   close?(): void | Promise<void>
@@ -28,37 +35,64 @@ const NEWLINE = 0x0a
 
 /** JSON lines to a stream, such as the standard output. Never closes it. */
 export function streamSink(name: string, stream: Writable): Sink {
+  // Each write is told of its error; without a listener the same error would end the process.
+  const ignore = (): void => undefined
+  stream.on('error', ignore)
   return {
     name,
-    write(told) {
+    write(told, onLost) {
+      if (stream.errored !== null) throw stream.errored
       if (stream.writableLength > STREAM_MAX_BYTES) throw new Error('nobody reads it')
-      stream.write(linesOf(told))
+      stream.write(linesOf(told), (error) => {
+        if (error !== null && error !== undefined) onLost(error)
+      })
     },
+    close: () => void stream.off('error', ignore),
   }
 }
 
+/** Whoever moves a file away makes the new one himself, or says SIGHUP; a name that stays free is taken. */
+const MOVED_MS = 1_000
+
 /**
- * JSON lines at the end of a file, which is made with mode 0600.
+ * JSON lines at the end of a file, which is made with mode 0600. When it was moved away or removed, the next lines go to the file of that name.
+ * @param steady milliseconds that only ever go forward
  * @throws Fault `FAULT_SINK` when it cannot be opened
  */
-export function fileSink(path: string): Sink {
+export function fileSink(path: string, steady: Clock = () => performance.now()): Sink {
   let file = openFile(path)
   let isTorn = endsTorn(file)
+  let freeSince: number | undefined
+  const reopen = (): void => {
+    const old = file
+    file = openFile(path)
+    isTorn = endsTorn(file)
+    freeSince = undefined
+    closeSync(old)
+  }
+  const isMoved = (): boolean => {
+    const ours = fstatSync(file)
+    const there = statSync(path, { throwIfNoEntry: false })
+    if (there !== undefined) {
+      freeSince = undefined
+      return there.ino !== ours.ino || there.dev !== ours.dev
+    }
+    // Removed: what is written to it is nowhere.
+    if (ours.nlink === 0) return true
+    freeSince ??= steady()
+    return steady() - freeSince >= MOVED_MS
+  }
   return {
     name: `file ${path}`,
     write(told) {
+      if (isMoved()) reopen()
       // What a crash or a full disk left of a line must not swallow the next one.
       const bytes = Buffer.from((isTorn ? '\n' : '') + linesOf(told))
       isTorn = true
       for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
       isTorn = false
     },
-    reopen() {
-      const old = file
-      file = openFile(path)
-      isTorn = endsTorn(file)
-      closeSync(old)
-    },
+    reopen,
     close() {
       closeSync(file)
     },
@@ -99,56 +133,64 @@ const UNSAFE = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufef
 
 /** Tells every sink; keeps their failures from the journal. */
 export class Fanout {
-  readonly lost = new Map<string, number>()
-  readonly #sinks: readonly Sink[]
+  readonly #sinks: readonly (readonly [Sink, Outage])[]
   readonly #onFault: (fault: Fault) => void
-  readonly #failures = new Map<string, number>()
   readonly #under = new Set<Promise<void>>()
 
   constructor(sinks: readonly Sink[], onFault: (fault: Fault) => void) {
-    this.#sinks = sinks
+    this.#sinks = sinks.map((sink) => [sink, sink.outage ?? new Outage(sink.name, onFault)] as const)
     this.#onFault = onFault
   }
 
+  /** How many lines each has lost, of those that have lost any. */
+  get lost(): ReadonlyMap<string, number> {
+    return new Map(this.#sinks.flatMap(([{ name }, { lost }]) => (lost === 0 ? [] : [[name, lost] as const])))
+  }
+
   tell(told: readonly Told[]): void {
-    for (const sink of this.#sinks) {
+    for (const [sink, outage] of this.#sinks) {
+      const lose = (error: unknown): void => outage.lose(told.length, error)
       try {
-        const writing = sink.write(told)
-        if (writing !== undefined) this.#await(sink, writing, told.length)
+        const writing = sink.write(told, lose)
+        if (writing !== undefined) this.#await(writing.then(() => outage.worked(), lose))
+        else if (sink.outage === undefined) outage.worked()
       } catch (error) {
-        this.#failed(sink, error, told.length)
+        lose(error)
       }
     }
+  }
+
+  /** @returns whether all that could be opened again are: one that cannot goes on with what it had. */
+  reopen(): boolean {
+    let isDone = true
+    for (const [sink] of this.#sinks) {
+      try {
+        sink.reopen?.()
+      } catch (error) {
+        isDone = false
+        this.#onFault(
+          error instanceof Fault ? error : new Fault('FAULT_SINK', `Audit sink ${sink.name} was not opened again`, { cause: error }),
+        )
+      }
+    }
+    return isDone
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#under)
-    for (const sink of this.#sinks) {
+    const close = async ([sink, outage]: readonly [Sink, Outage]): Promise<void> => {
       try {
         await sink.close?.()
+        outage.end(0)
       } catch (error) {
-        this.#failed(sink, error, 0)
+        outage.end(sink.waiting ?? 0, error)
       }
     }
+    await Promise.all(this.#sinks.map(close))
   }
 
-  #await(sink: Sink, writing: Promise<void>, lines: number): void {
-    const done: Promise<void> = writing
-      .catch((error: unknown) => this.#failed(sink, error, lines))
-      .then(() => void this.#under.delete(done))
+  #await(told: Promise<void>): void {
+    const done: Promise<void> = told.then(() => void this.#under.delete(done))
     this.#under.add(done)
-  }
-
-  /** Reported the first time and then each time the number has doubled: a dead sink must not flood the log. */
-  #failed(sink: Sink, error: unknown, lines: number): void {
-    const failures = (this.#failures.get(sink.name) ?? 0) + 1
-    const lost = (this.lost.get(sink.name) ?? 0) + lines
-    this.#failures.set(sink.name, failures)
-    this.lost.set(sink.name, lost)
-    if ((failures & (failures - 1)) !== 0) return
-    const said = error instanceof Error ? error.message : String(error)
-    this.#onFault(
-      new Fault('FAULT_SINK', `Audit sink ${sink.name} failed ${failures} times, ${lost} lines lost: ${said}`, { cause: error }),
-    )
   }
 }

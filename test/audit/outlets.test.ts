@@ -2,14 +2,16 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcp } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { it, type TestContext } from 'node:test'
+import { Outage } from '../../src/audit/outage.ts'
 import { logsOutlet, syslogOutlet, tracesOutlet, webhookOutlet } from '../../src/audit/outlets.ts'
 import { type Outlet, queuedSink } from '../../src/audit/queue.ts'
-import type { Told } from '../../src/audit/sinks.ts'
+import { Fanout, type Told } from '../../src/audit/sinks.ts'
+import type { Fault } from '../../src/core/denial.ts'
 import type { Entry } from '../../src/core/event.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { createGuardedFetch } from '../../src/net/fetch.ts'
@@ -90,7 +92,10 @@ it('a webhook gets every line once it is back, in order and signed', async (cont
     assert.equal(headers['portcullis-signature'], `v1=${createHmac('sha256', SECRET.reveal()).update(signed).digest('hex')}`)
   }
   assert.deepEqual([...journal.lost()], [])
-  assert.match(told.join('\n'), /^Audit sink webhook http:\S+ did not take a batch, 1 times by now: \S+ answered 503\n.* 2 times .*$/)
+  assert.match(
+    told.join('\n'),
+    /^Audit sink webhook http:\S+ takes nothing, so history waits for it: \S+ answered 503\nAudit sink webhook http:\S+ works again, after \d+s: nothing was lost$/,
+  )
 })
 
 it('a collector gets logs whose bodies are the texts of the chain, and spans below those of the callers', async (context) => {
@@ -164,13 +169,84 @@ it('a syslog server gets messages framed by their length over TCP, and datagrams
   assert.match(String((await datagram)[0]), /^<110>1 /)
 })
 
-it('a queue that is full takes no more, and one that is closed says what it still held', async () => {
-  const told: Told[] = [{ kind: 'event', event: { ...entryOf(1), id: 'x', at: 1, node: 'n', seq: 1, previous: '' }, text: '{}' }]
+const TOLD: readonly Told[] = [{ kind: 'event', event: { ...entryOf(1), id: 'x', at: 1, node: 'n', seq: 1, previous: '' }, text: '{}' }]
+
+it('a queue that is full takes no more, and one that is closed says why it was not emptied', async () => {
   const sink = queuedSink({ name: 'nowhere', send: () => Promise.reject(new Error('away')) }, { wait, onFault: () => undefined })
+  const lose = (): void => assert.fail('it is told at once')
 
-  for (let i = 0; i < 16_384; i++) void sink.write(told)
+  for (let i = 0; i < 16_384; i++) void sink.write(TOLD, lose)
 
-  assert.throws(() => sink.write(told), /lines wait for it/)
+  assert.throws(() => sink.write(TOLD, lose), /16384 lines wait for it/)
   assert.equal(sink.waiting, 16_384)
-  await assert.rejects(async () => await sink.close?.(), /16384 lines were not handed over/)
+  await assert.rejects(async () => await sink.close?.(), /^Error: away$/)
+})
+
+it('tells of an outage that it began, that lines are lost, and at the end how many: three lines, however often it fails', async () => {
+  const faults: Fault[] = []
+  const onFault = (fault: Fault): void => void faults.push(fault)
+  const second = Promise.withResolvers<void>()
+  let sent = 0
+  const away: Outlet = {
+    name: 'nowhere',
+    send: () => {
+      if (++sent === 40) second.resolve()
+      return Promise.reject(new Error('it answered 503'))
+    },
+  }
+  const soon = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve))
+  const fanout = new Fanout([queuedSink(away, { wait: soon, onFault })], onFault)
+
+  fanout.tell(TOLD)
+  await second.promise
+  for (let i = 0; i < 16_383 + 50; i++) fanout.tell(TOLD)
+  await fanout.close()
+
+  assert.deepEqual(
+    faults.map(({ code, message }) => [code, message]),
+    [
+      ['FAULT_SINK', 'Audit sink nowhere takes nothing, so history waits for it: it answered 503'],
+      ['FAULT_SINK', 'Audit sink nowhere loses lines from now on, which the journal has: 16384 lines wait for it: it answered 503'],
+      ['FAULT_SINK', 'Audit sink nowhere was not told 16434 lines until the end, which the journal has: it answered 503'],
+    ],
+  )
+  assert.deepEqual([...fanout.lost], [['nowhere', 16_434]])
+})
+
+it('a second outage is told like the first, each with what it came to', async () => {
+  const told: string[] = []
+  const tellings = new EventEmitter()
+  const outage = new Outage(
+    'siem',
+    ({ message }) => {
+      told.push(message)
+      tellings.emit('told')
+    },
+    1,
+  )
+  // The timer holds nothing alive, so something else must.
+  const alive = setInterval(() => undefined, 1_000)
+  for (const lines of [3, 4]) {
+    const isOver = once(tellings, 'told').then(() => once(tellings, 'told'))
+    outage.lose(1, new Error('full'))
+    outage.lose(lines - 1, new Error('still full'))
+    outage.worked()
+    outage.worked()
+    await isOver
+  }
+  clearInterval(alive)
+  outage.end(0)
+  assert.deepEqual(told, [
+    'Audit sink siem loses lines from now on, which the journal has: full',
+    'Audit sink siem works again, after 0s: 3 lines were lost, which the journal has',
+    'Audit sink siem loses lines from now on, which the journal has: full',
+    'Audit sink siem works again, after 0s: 4 lines were lost, which the journal has',
+  ])
+})
+
+it('a batch that is taken at the second try is no outage', async (context) => {
+  let sent = 0
+  const flaky: Outlet = { name: 'flaky', send: async () => (++sent % 2 === 1 ? Promise.reject(new Error('not now')) : undefined) }
+  await tell(context, flaky, [entryOf(1), entryOf(2), entryOf(3)])
+  assert.ok(sent >= 2)
 })
