@@ -27,6 +27,8 @@ export class Outbox {
   readonly #options: OutboxOptions
   readonly #writer = newWriter()
   readonly #numbers = new Map<string, number>()
+  /** Of each log the first of the numbers whose batches were refused since the last one that was brought. */
+  readonly #refused = new Map<string, number>()
   readonly #recent: Recent[] = []
   #recentChars = 0
   #spool: Spool | undefined
@@ -75,19 +77,30 @@ export class Outbox {
   async #appendInTurn(batch: Batch, settings: SpoolSettings): Promise<void> {
     const number = (this.#numbers.get(batch.log) ?? 0) + 1
     const numbered: Numbered = { ...batch, number }
-    if (this.#spool === undefined) {
-      try {
-        await this.#bring(numbered)
-        this.#numbers.set(batch.log, number)
-        return
-      } catch (error) {
-        this.#options.onFault(new Fault('FAULT_STORE', `The journal waits on this machine: ${said(error)}`, { cause: error }))
-      }
-    }
-    this.#spool ??= openSpool(settings, this.#writer)
-    this.#spool.push(numbered)
+    if (this.#spool !== undefined) this.#spool.push(numbered)
+    else await this.#bring(numbered).catch((error: unknown) => this.#beginWaiting(numbered, settings, error))
     this.#numbers.set(batch.log, number)
-    this.#arm()
+    if (this.#spool !== undefined) this.#arm()
+  }
+
+  /**
+   * Where the first cannot wait either, the next one is brought to Redis again: nothing is there that it could overtake. It has another number,
+   * because Redis may have kept this one without saying so.
+   */
+  #beginWaiting(batch: Numbered, settings: SpoolSettings, away: unknown): void {
+    let spool: Spool | undefined
+    try {
+      spool = openSpool(settings, this.#writer)
+      spool.push(batch)
+    } catch (error) {
+      spool?.remove()
+      const { log, number } = batch
+      this.#numbers.set(log, number)
+      if (!this.#refused.has(log)) this.#refused.set(log, number)
+      throw new Fault('FAULT_STORE', `${said(away)}; and on this machine: ${said(error)}`, { cause: away })
+    }
+    this.#spool = spool
+    this.#options.onFault(new Fault('FAULT_STORE', `The journal waits on this machine: ${said(away)}`, { cause: away }))
   }
 
   /** Also what a server that took another's place does not have, although it was acknowledged. */
@@ -95,7 +108,7 @@ export class Outbox {
     let last = await this.#logs.bring(batch, this.#writer)
     if (last < batch.number) {
       const missing = this.#recent.filter((one) => one.batch.log === batch.log && one.batch.number > last)
-      const known = missing[0]?.batch.number ?? batch.number
+      const known = missing[0]?.batch.number ?? this.#refused.get(batch.log) ?? batch.number
       if (known > last + 1)
         this.#options.onFault(
           new Fault('FAULT_STORE', `Redis has lost ${known - last - 1} appends to ${batch.log} that it had acknowledged`),
@@ -104,6 +117,7 @@ export class Outbox {
       last = await this.#logs.bring(batch, this.#writer, last)
       if (last < batch.number) throw new Fault('FAULT_STORE', `Redis does not take an append to ${batch.log}`)
     }
+    if ((this.#refused.get(batch.log) ?? batch.number) < batch.number) this.#refused.delete(batch.log)
     this.#remember(batch)
   }
 

@@ -10,6 +10,7 @@ import { BatchWriter } from './log-batch.ts'
 import { isMissing, LogFile } from './log-file.ts'
 import type { Ready } from './mark.ts'
 import type { Numbered } from './redis-logs.ts'
+import { faultOf } from './sqlite-fault.ts'
 
 export interface SpoolSettings {
   readonly folder: string
@@ -54,19 +55,20 @@ export class Spool {
 
   /** On the disk when it returns, as far as a kill can tell. @throws Fault `FAULT_STORE` when no more may wait */
   push(batch: Numbered): void {
+    let bytes = 0
     try {
-      this.#file.append([JSON.stringify(jsonOf(batch))], (bytes) => {
-        if (this.#bytes + bytes > this.#maxBytes)
+      this.#file.append([JSON.stringify(jsonOf(batch))], (wanted) => {
+        if (this.#bytes + wanted > this.#maxBytes)
           throw new Fault(
             'FAULT_STORE',
             `${this.path}: ${this.#maxBytes} bytes wait for Redis, which is all that may (store.spool.maxBytes)`,
           )
-        this.#bytes += bytes
+        bytes = wanted
       })
     } catch (error) {
-      if (error instanceof Fault) throw error
-      throw new Fault('FAULT_STORE', `${this.path}: cannot be written, so nothing can wait there`, { cause: error })
+      throw faultOf(error, this.path)
     }
+    this.#bytes += bytes
     this.#waiting.push(batch)
   }
 

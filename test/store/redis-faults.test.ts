@@ -125,6 +125,28 @@ describe('A store in Redis', { skip: REDIS_MISSING }, () => {
     assert.equal((await valuesOf(store)).length, accepted + 1)
   })
 
+  it('says why nothing can wait on this machine either, and goes on with Redis once that is back, with what it then is given', async () => {
+    const nowhere = join(folder, 'not-a-folder')
+    writeFileSync(nowhere, '')
+    const told: string[] = []
+    const settings = settingsOf(server.port, { timeoutMs: 300, prefix: 'nowhere:' })
+    const spool = { folder: nowhere, maxBytes: 1_000_000, logs: ['log'] }
+    const store = openRedis(settings, { clock: Date.now, onFault: ({ message }) => void told.push(message), spool })
+    await store.append('log', ['first'])
+    process.kill(server.pid, 'SIGSTOP')
+    // Redis will find this one, and has not said so.
+    await assert.rejects(store.append('log', ['refused']), {
+      ...AWAY,
+      message: /no answer within 300 ms; and on this machine: .*not-a-folder: cannot be made, so nothing can wait there$/,
+    })
+    await assert.rejects(store.append('log', ['refused too']), AWAY)
+    process.kill(server.pid, 'SIGCONT')
+    await until(() => store.append('log', ['second']).then(() => true))
+    assert.deepEqual(await valuesOf(store), ['first', 'refused', 'second'])
+    assert.deepEqual(told, [])
+    await store.close()
+  })
+
   it('delivers what a process that was killed had left behind', async () => {
     const settings = settingsOf(server.port)
     const path = join(folder, `${encodeName(hostname())}.4194305.${newWriter()}.spool`)
