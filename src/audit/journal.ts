@@ -2,20 +2,19 @@
 import type { KeyObject } from 'node:crypto'
 import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
-import { digest } from '../core/json.ts'
-import { type KeyedHash, sha256 } from '../core/secret.ts'
+import type { KeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Turn } from '../store/turn.ts'
 import { checkpointText, signCheckpoint } from './checkpoint.ts'
-import { isEvent } from './event.ts'
-import { eventText, type Seal, ToldEvent, withSeal } from './event-text.ts'
+import { Group } from './group.ts'
 import { sealHead } from './head.ts'
 import type { History } from './history.ts'
+import { Interruption } from './interruption.ts'
 import { Neighbours } from './neighbours.ts'
 import { Retention } from './retention.ts'
-import { Fanout, type Sink, type Told } from './sinks.ts'
+import { Fanout, type Sink } from './sinks.ts'
 
 export interface JournalOptions {
   readonly store: Store
@@ -35,19 +34,21 @@ export interface JournalOptions {
   readonly signingKey: KeyObject
   /** Seals the last event of each append, and the head of the chain: of a key for this purpose only. */
   readonly headHash: KeyedHash
-  /** Told of what refuses nothing: a sink that fails, a checkpoint that could not be written. */
+  /** Told of a sink that fails, a checkpoint that could not be written, and once of each time that nothing can be written and everything is refused. */
   readonly onFault: (fault: Fault) => void
 }
 
 export interface Journal extends History {
   /** The name of this chain: `<node>-<12 hex digits>`, new with every start. */
   readonly node: string
-  /** The last append failed: nothing can be recorded, so nothing is done. */
+  /** The last append failed: nothing can be recorded, so nothing is done. It is tried again by itself, about once a second. */
   readonly isFailing: boolean
   /** Signs where the chain stands, unless nothing came since the last time. @throws Fault `FAULT_STORE` */
   checkpoint(): Promise<void>
   /** Writes what waits and a last checkpoint, then closes the sinks. Later writes are refused. */
   close(): Promise<void>
+  /** Opens again what its sinks write to (log rotation). @returns whether all of it could be opened */
+  reopen(): boolean
   /** How many lines each sink has lost, by its name. */
   lost(): ReadonlyMap<string, number>
   /** How many lines wait in each sink that keeps a queue, by its name. */
@@ -56,19 +57,11 @@ export interface Journal extends History {
 
 /** Events that may wait for one append: as many as a slow store can take in a second; the next are refused. */
 const WAITING_MAX = 8_192
-/** Lines read at a time when looking for its own last one: mostly it is among the newest. */
-const SETTLE_LINES = 128
+/** How often it is tried whether the journal can be written again, when nobody calls. */
+const PROBE_MS = 1_000
 
 export function createJournal(options: JournalOptions): Journal {
   return new ChainJournal(options)
-}
-
-/** Events of one turn of the event loop. They stand or fall together. */
-interface Group {
-  readonly entries: Entry[]
-  readonly ids: string[]
-  readonly times: number[]
-  readonly done: PromiseWithResolvers<void>
 }
 
 class ChainJournal implements Journal {
@@ -77,6 +70,7 @@ class ChainJournal implements Journal {
   readonly #neighbours: Neighbours
   readonly #fanout: Fanout
   readonly #retention: Retention | undefined
+  readonly #interruption: Interruption
   #group: Group | undefined
   /** Appends and checkpoints take turns. */
   #turn: Promise<unknown> = Promise.resolve()
@@ -88,38 +82,38 @@ class ChainJournal implements Journal {
   #signedSeq = 0
   /** An append failed, so the log must be asked where the chain stands. */
   #isUnsure = false
-  #isFailing = false
   #isClosed = false
   #closing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
+  #probing: NodeJS.Timeout | undefined
 
   constructor(options: JournalOptions) {
     this.node = `${options.node}-${options.ids().slice(-12)}`
     this.#options = options
     this.#neighbours = new Neighbours(options.store, this.node)
     this.#fanout = new Fanout(options.sinks, options.onFault)
+    this.#interruption = new Interruption(options.clock, options.onFault)
     const { retainMs } = options
     if (retainMs === undefined) return
     this.#retention = new Retention({ ...options, retainMs, node: this.node, tell: (entry) => this.write(entry) })
     this.#retention.start()
   }
 
-  write(entry: Entry): Promise<void> {
+  write(entry: Entry, isDone = false): Promise<void> {
     if (this.#isClosed) return Promise.reject(new Fault('FAULT_STORE', 'The journal is closed; nothing more can be recorded'))
     const group = this.#group ?? this.#openGroup()
-    if (group.entries.length >= WAITING_MAX) {
+    // What was done already is no more than calls may be under way.
+    if (group.entries.length >= WAITING_MAX && !isDone) {
       return Promise.reject(new Fault('FAULT_STORE', `${WAITING_MAX} events wait for the store; it is too slow for this load`))
     }
     // Within a chain time does not run backwards, whatever is done to the clock.
     this.#lastAt = Math.max(this.#lastAt, this.#options.clock())
-    group.entries.push(entry)
-    group.ids.push(this.#options.ids())
-    group.times.push(this.#lastAt)
+    group.add(entry, this.#options.ids(), this.#lastAt, isDone)
     return group.done.promise
   }
 
   get isFailing(): boolean {
-    return this.#isFailing
+    return this.#interruption.isOn
   }
 
   checkpoint(): Promise<void> {
@@ -135,10 +129,16 @@ class ChainJournal implements Journal {
     if (this.#retention !== undefined) await this.#retention.close()
     this.#isClosed = true
     clearTimeout(this.#timer)
+    clearTimeout(this.#probing)
     await this.#inTurn(() => this.#append())
+    this.#interruption.end()
     if (this.#count > 0) await this.#inTurn(() => this.#checkpointOrTell(true))
     clearTimeout(this.#timer)
     await this.#fanout.close()
+  }
+
+  reopen(): boolean {
+    return this.#fanout.reopen()
   }
 
   lost(): ReadonlyMap<string, number> {
@@ -150,7 +150,7 @@ class ChainJournal implements Journal {
   }
 
   #openGroup(): Group {
-    const group = { entries: [], ids: [], times: [], done: Promise.withResolvers<void>() }
+    const group = new Group()
     this.#group = group
     this.#options.turn.writes(() => void this.#inTurn(() => this.#append()))
     return group
@@ -166,16 +166,19 @@ class ChainJournal implements Journal {
     const group = this.#group
     if (group === undefined) return
     this.#group = undefined
+    if (group.entries.length === 0 && !this.#interruption.isOn) return group.done.resolve()
     try {
       if (this.#count === 0) await this.#begin()
       if (this.#isUnsure) await this.#settle()
-      await this.#seal(group)
-      this.#isFailing = false
+      await this.#seal(this.#interruption.isOn ? this.#withInterruption(group) : group)
     } catch (error) {
-      this.#isFailing = true
-      group.done.reject(faultOf(error))
+      const fault = faultOf(error)
+      this.#interruption.note(group.entries, group.owed, fault)
+      this.#probe()
+      group.done.reject(fault)
       return
     }
+    this.#interruption.over()
     group.done.resolve()
     if (this.#signedSeq === 0) await this.#checkpointOrTell()
     this.#arm()
@@ -193,29 +196,35 @@ class ChainJournal implements Journal {
     await this.#sign()
   }
 
+  /** History says of itself where it was interrupted. */
+  #withInterruption({ entries, ids, times }: Group): Group {
+    const whole = new Group([...entries], [...ids], [...times])
+    this.#lastAt = Math.max(this.#lastAt, this.#options.clock())
+    for (const entry of this.#interruption.entries()) whole.add(entry, this.#options.ids(), this.#lastAt)
+    return whole
+  }
+
+  /** Also when nobody calls, because nobody does who is told that we are not ready. */
+  #probe(): void {
+    if (this.#probing !== undefined || this.#isClosed) return
+    this.#probing = setTimeout(() => {
+      this.#probing = undefined
+      if (!this.#interruption.isOn || this.#group !== undefined) return
+      this.#openGroup().done.promise.catch(() => undefined)
+    }, PROBE_MS)
+    this.#probing.unref()
+  }
+
   /** The chain in memory moves on only when the store has answered, so a failed group leaves it where it was. */
   async #seal(group: Group): Promise<void> {
     const { store, sinks, headHash } = this.#options
-    const texts: string[] = []
-    const seals: Seal[] = []
-    let seq = this.#seq
-    let head = this.#head
-    const last = group.entries.length - 1
-    for (const [index, entry] of group.entries.entries()) {
-      const place = { id: group.ids[index] ?? '', at: group.times[index] ?? 0, node: this.node, seq: ++seq, previous: head }
-      const unsealed = eventText(entry, place)
-      const seal = index === last ? headHash(unsealed) : undefined
-      const text = seal === undefined ? unsealed : withSeal(unsealed, seal)
-      head = sha256(text)
-      texts.push(text)
-      seals.push(seal === undefined ? place : { ...place, seal })
-    }
+    const { texts, seals, end } = group.sealed({ node: this.node, seq: this.#seq, head: this.#head }, headHash)
     this.#isUnsure = true
-    await store.append(LOGS.audit, { texts }, sealHead({ node: this.node, seq, head }, headHash))
+    await store.append(LOGS.audit, { texts }, sealHead(end, headHash))
     this.#isUnsure = false
-    this.#seq = seq
-    this.#head = head
-    if (sinks.length > 0) this.#fanout.tell(toldOf(group.entries, seals, texts))
+    this.#seq = end.seq
+    this.#head = end.head
+    if (sinks.length > 0) this.#fanout.tell(group.told(seals, texts))
   }
 
   async #checkpoint(): Promise<void> {
@@ -226,7 +235,8 @@ class ChainJournal implements Journal {
     try {
       await (isLast ? this.#sign(true) : this.#checkpoint())
     } catch (error) {
-      this.#options.onFault(faultOf(error))
+      // While nothing can be written that was told.
+      if (!this.#interruption.isOn) this.#options.onFault(faultOf(error))
     }
   }
 
@@ -262,34 +272,13 @@ class ChainJournal implements Journal {
 
   /** A store that failed to answer may yet have kept the group; then the chain goes on behind it. */
   async #settle(): Promise<void> {
-    const after = this.#neighbours.bornAfter
-    let before: string | undefined
-    for (;;) {
-      const lines = await this.#options.store.read(LOGS.audit, {
-        last: SETTLE_LINES,
-        ...(after !== undefined && { after }),
-        ...(before !== undefined && { before }),
-      })
-      const own = lines.findLast((line) => isEvent(line.value) && line.value.node === this.node)
-      if (own !== undefined && isEvent(own.value)) {
-        this.#seq = own.value.seq
-        this.#head = digest(own.value)
-      }
-      before = lines[0]?.position
-      if (own !== undefined || before === undefined) break
+    const own = await this.#neighbours.ownEnd()
+    if (own !== undefined) {
+      this.#seq = own.seq
+      this.#head = own.head
     }
     this.#isUnsure = false
   }
-}
-
-function toldOf(entries: readonly Entry[], seals: readonly Seal[], texts: readonly string[]): readonly Told[] {
-  const told: Told[] = []
-  for (const [index, entry] of entries.entries()) {
-    const seal = seals[index]
-    const text = texts[index]
-    if (seal !== undefined && text !== undefined) told.push(new ToldEvent(entry, seal, text))
-  }
-  return told
 }
 
 function faultOf(error: unknown): Fault {

@@ -1,4 +1,4 @@
-/** What a chain knows of the others: where they stood when it last looked. Their heads go into its checkpoints. */
+/** What a chain knows of the others, and of itself in the log: where they stood when it last looked. Their heads go into its checkpoints. */
 import { digest } from '../core/json.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -12,12 +12,15 @@ import { isEvent } from './event.ts'
 const LOOK_BACK_CHECKPOINTS = 32
 const LOOK_BACK_EVENTS = 128
 const PAGE_LINES = 256
+/** Read at a time when looking for the last event of our own: mostly it is among the newest. */
+const OWN_LINES = 128
 
 export class Neighbours {
   readonly #store: Store
   readonly #node: string
   readonly #seen = new Map<string, Head>()
   #after: string | undefined
+  /** The last line of the journal before the chain began; undefined when there was none. */
   #bornAfter: string | undefined
   #ownCount = 0
   #looked = false
@@ -52,9 +55,20 @@ export class Neighbours {
     return this.#ownCount
   }
 
-  /** The last line of the journal before the chain began; undefined when there was none. */
-  get bornAfter(): string | undefined {
-    return this.#bornAfter
+  /** Where our own chain stands in the log; undefined where nothing of it does. */
+  async ownEnd(): Promise<Head | undefined> {
+    let before: string | undefined
+    do {
+      const lines = await this.#store.read(LOGS.audit, {
+        last: OWN_LINES,
+        ...(this.#bornAfter !== undefined && { after: this.#bornAfter }),
+        ...(before !== undefined && { before }),
+      })
+      const own = lines.findLast(({ value }) => isEvent(value) && value.node === this.#node)?.value
+      if (own !== undefined && isEvent(own)) return { node: this.#node, seq: own.seq, head: digest(own) }
+      before = lines[0]?.position
+    } while (before !== undefined)
+    return undefined
   }
 
   /** They are in a checkpoint that was written. */

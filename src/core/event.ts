@@ -74,6 +74,8 @@ export type EventType =
   | 'approval.failed'
   | 'approval.unknown'
   | 'journal.cut'
+  | 'journal.interrupted'
+  | 'journal.missing'
   | 'limits.degraded'
   | 'limits.restored'
   | 'anomaly.detected'

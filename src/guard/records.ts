@@ -102,9 +102,10 @@ function tidied(journal: Journal, tidy: (entry: Entry) => Entry): Journal {
     get isFailing() {
       return journal.isFailing
     },
-    write: (entry) => journal.write(tidy(entry)),
+    write: (entry, isDone) => journal.write(tidy(entry), isDone),
     checkpoint: () => journal.checkpoint(),
     close: () => journal.close(),
+    reopen: () => journal.reopen(),
     lost: () => journal.lost(),
     waiting: () => journal.waiting(),
   }

@@ -129,7 +129,7 @@ export function createStations(parts: Parts): Stations {
       const known = recall.known(call, trail)
       recall.end(call)
       const ended = meter.record(call, endedEntry(call, approved.decided(call, known), clock(), parts.describe))
-      const written = history.write(withApproval(ended, approved.approvalOf(call, trail.denial)))
+      const written = history.write(withApproval(ended, approved.approvalOf(call, trail.denial)), trail.begun === true)
       const spent = approved.end(call, trail)
       return spent === undefined ? written : Promise.all([written, history.write(spent)]).then(() => undefined)
     },

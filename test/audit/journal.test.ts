@@ -158,10 +158,11 @@ it('refuses every writer of a group that a full store cannot take, and goes on i
   await journal.write(entryOf(3))
   await journal.close()
   assert.deepEqual(
-    (await eventsOf(store)).map(({ seq, call }) => [seq, call]),
+    (await eventsOf(store)).map(({ seq, call, type }) => [seq, call ?? type]),
     [
       [1, 'call-1'],
       [2, 'call-3'],
+      [3, 'journal.interrupted'],
     ],
   )
   assert.equal((await verifyJournal(storeSource(store), KEYS.publicKey)).flaw, undefined)
@@ -172,7 +173,7 @@ it('refuses on a disk that is really full, and recovers', async (context) => {
   mkdirSync(folder)
   const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder])
   if (mounted.status !== 0) return context.skip('mounting a small file system needs root')
-  const { store, open } = makeDesk(context, { path: join(folder, 'a.db') })
+  const { store, faults, open } = makeDesk(context, { path: join(folder, 'a.db') })
   try {
     const journal = open()
     await journal.write(entryOf(1))
@@ -186,12 +187,17 @@ it('refuses on a disk that is really full, and recovers', async (context) => {
     await journal.write(entryOf(3))
     await journal.close()
     assert.deepEqual(
-      (await eventsOf(store)).map(({ seq, call }) => [seq, call]),
+      (await eventsOf(store)).map(({ seq, call, type }) => [seq, call ?? type]),
       [
         [1, 'call-1'],
         [2, 'call-3'],
+        [3, 'journal.interrupted'],
       ],
     )
+    const [began, over, ...others] = faults.map(({ message }) => message)
+    assert.match(began ?? '', /^The journal cannot be written, so nothing is done until it can: .* full: free space; nothing was written/)
+    assert.match(over ?? '', /^The journal is written again, after \d+s: 20 calls were refused meanwhile$/)
+    assert.deepEqual(others, [])
     assert.equal((await verifyJournal(storeSource(store), KEYS.publicKey)).flaw, undefined)
   } finally {
     await store.close()
@@ -221,8 +227,8 @@ it('goes on behind a group that the store kept although it failed to answer', as
   await writeMany(journal, 5, 6)
   await journal.close()
   assert.deepEqual(
-    (await eventsOf(store)).map(({ seq, call }) => [seq, call]),
-    [1, 2, 3, 4, 5, 6].map((i) => [i, `call-${i}`]),
+    (await eventsOf(store)).map(({ seq, call, type }) => [seq, call ?? type]),
+    [1, 2, 3, 4, 5, 'journal.interrupted', 6].map((what, at) => [at + 1, typeof what === 'number' ? `call-${what}` : what]),
   )
   assert.equal((await verifyJournal(storeSource(store), KEYS.publicKey)).flaw, undefined)
 })
@@ -234,6 +240,98 @@ it('signs at its close for a group that the store kept although it failed to ans
   const { flaw, chains } = await verifyJournal(storeSource(store), KEYS.publicKey)
   assert.equal(flaw, undefined)
   assert.deepEqual(chains, [{ node: journal.node, events: 4, firstSeq: 1, lastSeq: 4, signedSeq: 4, isClosed: true }])
+})
+
+/** A journal whose store can be taken away. */
+function makeCuttable(context: TestContext) {
+  const desk = makeDesk(context)
+  const link = { isCut: false }
+  const cuttable = withAppend(desk.store, (log, lines, mark) =>
+    link.isCut ? Promise.reject(new Fault('FAULT_STORE', 'the disk is full')) : desk.store.append(log, lines, mark),
+  )
+  return { ...desk, link, open: (options: Parameters<typeof desk.open>[0] = {}) => desk.open({ ...options, store: cuttable }) }
+}
+
+it('tells of an interruption once, and says itself from when to when it was one and how calls ended that had begun before it', async (context) => {
+  const { store, faults, clock, link, open } = makeCuttable(context)
+  const journal = open()
+  await journal.write({ type: 'call.begun', call: 'call-1', method: 'tools/call' })
+  await journal.checkpoint()
+  link.isCut = true
+  await assert.rejects(journal.write(entryOf(1), true), { code: 'FAULT_STORE' })
+  for (let i = 2; i <= 40; i++) await assert.rejects(journal.write(entryOf(i)), { code: 'FAULT_STORE' })
+  assert.equal(journal.isFailing, true)
+  clock.now += 61_000
+  link.isCut = false
+  await journal.write(entryOf(41))
+
+  assert.equal(journal.isFailing, false)
+  const events = await eventsOf(store)
+  assert.deepEqual(
+    events.map(({ type, call, at }) => [type, call, at - START_AT]),
+    [
+      ['call.begun', 'call-1', 0],
+      ['call.ended', 'call-41', 61_000],
+      ['journal.interrupted', undefined, 61_000],
+      ['call.ended', 'call-1', 61_000],
+    ],
+  )
+  const [from, to] = [START_AT, START_AT + 61_000].map((at) => new Date(at).toISOString())
+  assert.equal(events[2]?.detail, `from ${from} to ${to} nothing could be written down, and 39 calls were refused: the disk is full`)
+  assert.match(events[3]?.detail ?? '', /^written late, because the journal could not be written when it ended/)
+  assert.equal(events[3]?.outcome, 'permitted')
+  assert.deepEqual(
+    faults.map(({ message }) => message),
+    [
+      'The journal cannot be written, so nothing is done until it can: the disk is full',
+      'The journal is written again, after 1m 1s: 39 calls were refused meanwhile, and the end of 1 that had begun before is written down late',
+    ],
+  )
+  await journal.close()
+  assert.equal((await verifyJournal(storeSource(store), KEYS.publicKey)).flaw, undefined)
+})
+
+it('finds out by itself that it can be written again, when nobody calls any more', async (context) => {
+  const { store, link, open } = makeCuttable(context)
+  const restored = Promise.withResolvers<void>()
+  const sink: Sink = {
+    name: 'test',
+    write: (told) => {
+      if (told.some((one) => one.kind === 'event' && one.event.type === 'journal.interrupted')) restored.resolve()
+    },
+  }
+  const journal = open({ sinks: [sink] })
+  await journal.write(entryOf(1))
+  link.isCut = true
+  await assert.rejects(journal.write(entryOf(2)), { code: 'FAULT_STORE' })
+  link.isCut = false
+  // The timer holds nothing alive, so something else must.
+  const alive = setInterval(() => undefined, 1_000)
+  await restored.promise
+  clearInterval(alive)
+  await journal.checkpoint()
+  assert.equal(journal.isFailing, false)
+  assert.deepEqual(
+    (await eventsOf(store)).map(({ type }) => type),
+    ['call.ended', 'journal.interrupted'],
+  )
+  await journal.close()
+})
+
+it('says at its end what could not be written', async (context) => {
+  const { faults, link, open } = makeCuttable(context)
+  const journal = open()
+  await journal.write(entryOf(1))
+  await journal.checkpoint()
+  link.isCut = true
+  await assert.rejects(journal.write(entryOf(2), true), { code: 'FAULT_STORE' })
+  await assert.rejects(journal.write(entryOf(3)), { code: 'FAULT_STORE' })
+  await journal.close()
+  const since = new Date(START_AT).toISOString()
+  assert.equal(
+    faults.at(-1)?.message,
+    `The journal could not be written from ${since} until the end: 1 calls were refused, and the end of 1 that had begun before is not in it`,
+  )
 })
 
 it('refuses what comes after it was closed, and writes what came before', async (context) => {
