@@ -45,7 +45,8 @@ export interface EdgeParts<Res extends Reply = Reply> {
   readonly newId: () => string
   /** Behind the name of every session that begins here. */
   readonly sessionSuffix?: string
-  readonly isHealthy: () => boolean
+  /** Whether calls would be let through now. Never rejects. */
+  readonly isHealthy: () => boolean | Promise<boolean>
   /** What servers say of themselves as protected resources, and what a refusal needs of that. */
   readonly resources: Resources
   /** The embedded authorization server, where there is one. */
@@ -117,11 +118,12 @@ function health(parts: Common, req: IncomingMessage, res: Reply): void {
     void turnAway(parts, req, new Answer(res, []), new Denial('http_method', { detail: `${req.method} /health` }), { Allow: 'GET, HEAD' })
     return
   }
-  const healthy = parts.isHealthy()
-  const body = JSON.stringify({ status: healthy ? 'ok' : 'unavailable' })
-  const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store']
-  res.writeHead(healthy ? 200 : 503, headers)
-  res.end(req.method === 'HEAD' ? '' : body)
+  void Promise.resolve(parts.isHealthy()).then((healthy) => {
+    const body = JSON.stringify({ status: healthy ? 'ok' : 'unavailable' })
+    const headers = ['Content-Type', 'application/json', 'Content-Length', String(body.length), 'Cache-Control', 'no-store']
+    res.writeHead(healthy ? 200 : 503, headers)
+    res.end(req.method === 'HEAD' ? '' : body)
+  })
 }
 
 /** Protected resource metadata (RFC 9728): for anybody, and for the pages of any origin. */

@@ -17,6 +17,7 @@ import { announcementOf, withAnnouncement } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
 import { checkInstallation } from '../guard/open-store.ts'
+import { createReadiness } from '../guard/ready.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { createResources, type Resources } from '../identity/resource.ts'
@@ -53,7 +54,7 @@ export interface Gateway {
   listen(): Promise<Endpoints>
   /** Serves one client over stdin and stdout, until it closes its side. */
   serveStdio(server: string, input: Readable, output: Writable): Promise<void>
-  /** Reads the law and the files of TLS again. Answers whether all that they say is in force. */
+  /** Reads the law and the files of TLS again, and opens `audit.file` again. Answers whether all that they say is in force. */
   reload(): Promise<boolean>
   /** Stops accepting, waits for what is under way, ends every process and closes the store. */
   close(): Promise<void>
@@ -171,8 +172,10 @@ class RunningGateway implements Gateway {
   }
 
   async reload(): Promise<boolean> {
+    // Whoever has moved the file away waits for this with the rest of his work.
+    const isReopened = this.house.journal.reopen()
     const taken = await Promise.all([this.#watcher.reload(), this.#front?.reload() ?? true])
-    return taken.every(Boolean)
+    return isReopened && taken.every(Boolean)
   }
 
   async close(): Promise<void> {
@@ -238,7 +241,7 @@ class RunningGateway implements Gateway {
       clock,
       newId,
       ...(this.#peers === undefined ? {} : { sessionSuffix: this.#peers.suffix }),
-      isHealthy: () => !journal.isFailing,
+      isHealthy: createReadiness({ config, journal, store: this.house.store, steady: this.#options.steady }),
       stopping: this.#stopping.signal,
     })
   }

@@ -207,6 +207,17 @@ test('a gateway that cannot write its journal does nothing, and says that it is 
   await house.gateway.close().catch(() => undefined)
 })
 
+test('a gateway whose store is away says so before anybody has called', async () => {
+  let now = 0
+  const house = await aGateway('', { steady: () => now })
+  assert.equal((await fetch(`${house.url}/health`)).status, 200)
+  await house.gateway.house.store.close()
+  now += 1_000
+  const head = await fetch(`${house.url}/health`, { method: 'HEAD' })
+  assert.deepEqual([head.status, await head.text()], [503, ''])
+  await house.gateway.close().catch(() => undefined)
+})
+
 test('with one server it is at /mcp too; with two there is no guessing', async () => {
   await using upstream = await aBareUpstream({ echo: () => text('x') })
   const url = JSON.stringify(upstream.url)
