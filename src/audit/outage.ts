@@ -15,6 +15,7 @@ export class Outage {
   #workedAt = 0
   #calm: NodeJS.Timeout | undefined
   #lost = 0
+  #isEnded = false
   /** What was lost before this outage. */
   #lostBefore = 0
   #why = ''
@@ -58,6 +59,7 @@ export class Outage {
     const lost = this.#lost - this.#lostBefore
     if (lost > 0) this.#tell(`was not told ${lost} lines until the end, which the journal has: ${this.#why}`)
     this.#rest()
+    this.#isEnded = true
   }
 
   /** @returns whether it begins by this */
@@ -85,6 +87,7 @@ export class Outage {
   }
 
   #tell(what: string): void {
+    if (this.#isEnded) return
     this.#onFault(new Fault('FAULT_SINK', `Audit sink ${this.#name} ${what}`))
   }
 }

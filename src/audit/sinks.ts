@@ -1,6 +1,7 @@
 /** Sinks: whoever is told of every event and checkpoint once it is safe in the store. A sink that fails is counted and reported, and refuses nothing. */
 import { closeSync, fstatSync, openSync, readSync, statSync, writeSync } from 'node:fs'
 import type { Writable } from 'node:stream'
+import { setImmediate } from 'node:timers/promises'
 import { Fault } from '../core/denial.ts'
 import type { AuditEvent } from '../core/event.ts'
 import type { Clock } from '../core/time.ts'
@@ -17,9 +18,9 @@ export interface Sink {
   readonly name: string
   /**
    * In the order of the chain. Must not wait for long: a slow sink keeps a bounded queue of its own, and throws when that is full.
-   * @param onLost told when it turns out later that these lines were lost
+   * @param then told what came of it, where the answer is `later`: an error when the lines were lost
    */
-  write(told: readonly Told[], onLost: (error: unknown) => void): void | Promise<void>
+  write(told: readonly Told[], then: (error?: unknown) => void): void | 'later' | Promise<void>
   /** Lines that wait to be handed over, where it keeps a queue. */
   readonly waiting?: number
   /** Where it knows by itself when it works: of a queue, lines that were taken into it say nothing. */
@@ -40,12 +41,11 @@ export function streamSink(name: string, stream: Writable): Sink {
   stream.on('error', ignore)
   return {
     name,
-    write(told, onLost) {
+    write(told, then) {
       if (stream.errored !== null) throw stream.errored
       if (stream.writableLength > STREAM_MAX_BYTES) throw new Error('nobody reads it')
-      stream.write(linesOf(told), (error) => {
-        if (error !== null && error !== undefined) onLost(error)
-      })
+      stream.write(linesOf(told), (error) => then(error ?? undefined))
+      return 'later'
     },
     close: () => void stream.off('error', ignore),
   }
@@ -151,9 +151,9 @@ export class Fanout {
     for (const [sink, outage] of this.#sinks) {
       const lose = (error: unknown): void => outage.lose(told.length, error)
       try {
-        const writing = sink.write(told, lose)
-        if (writing !== undefined) this.#await(writing.then(() => outage.worked(), lose))
-        else if (sink.outage === undefined) outage.worked()
+        const writing = sink.write(told, (error) => (error === undefined ? outage.worked() : lose(error)))
+        if (writing instanceof Promise) this.#await(writing.then(() => outage.worked(), lose))
+        else if (writing === undefined && sink.outage === undefined) outage.worked()
       } catch (error) {
         lose(error)
       }
@@ -178,6 +178,8 @@ export class Fanout {
 
   async close(): Promise<void> {
     await Promise.all(this.#under)
+    // What became of the last lines is told in the next turn.
+    await setImmediate()
     const close = async ([sink, outage]: readonly [Sink, Outage]): Promise<void> => {
       try {
         await sink.close?.()

@@ -56,9 +56,16 @@ function readVersion(): string {
 }
 
 function systemTerminal(): Terminal {
-  // Whoever reads our output may stop before the end (`… | head`).
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.refused))
-  return { input: process.stdin, output: process.stdout, errors: process.stderr, clock: Date.now }
+  let isLasting = false
+  // Whoever reads our output may stop before the end (`… | head`). What lasts does not end by that: it has more to do than to be read.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isLasting) process.exit(error.code === 'EPIPE' ? EXIT.ok : EXIT.refused)
+  })
+  process.stderr.on('error', () => undefined)
+  const last = (): void => {
+    isLasting = true
+  }
+  return { input: process.stdin, output: process.stdout, errors: process.stderr, clock: Date.now, last }
 }
 
 if (import.meta.main) process.exitCode = await main(process.argv.slice(2))

@@ -1,4 +1,5 @@
 /** `portcullis run`: one stdio server, guarded over stdin and stdout, for a client that starts us in its place. */
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Config } from '../config/config.ts'
@@ -45,8 +46,10 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   // Loaded only here: the other commands start in half the time without it.
   const { createGateway } = await import('../gateway/gateway.ts')
   const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
+  terminal.last?.()
   try {
-    await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopSignal()])
+    // A client that does not read us any more has gone.
+    await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopSignal(), once(terminal.output, 'error')])
   } finally {
     await gateway.close()
   }

@@ -13,10 +13,12 @@ export function addServe(program: Command, shell: Shell): void {
   const command = program.command('serve')
   examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
   command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies and certificates again.')
+  command.addHelpText('after', 'SIGHUP also opens audit.file again, for who has moved it away.')
   command.action((options: Shared) => serve(options, shell))
 }
 
 async function serve(options: Shared, { terminal, version }: Shell): Promise<void> {
+  terminal.last?.()
   const config = openConfig(options.config)
   if (Object.keys(config.servers).length === 0) {
     throw new Fault('FAULT_CONFIG', `${options.config ?? config.file}: servers: expected at least one, there is nothing to guard`)
@@ -29,11 +31,11 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
   try {
     const endpoints = await gateway.listen()
-    // Before anybody is told that it listens: whoever is told may stop it at once.
-    const stopped = stopSignal()
+    // Before anybody is told that it listens: whoever is told may stop it, or have it read again, at once.
+    const stopped = untilStopped(gateway, terminal, stopSignal())
     if (options.json === true) sayJson(terminal, endpoints)
     else announce(terminal, version, endpoints, config.profile)
-    await untilStopped(gateway, terminal, stopped)
+    await stopped
   } finally {
     await gateway.close()
   }

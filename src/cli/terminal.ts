@@ -17,6 +17,8 @@ export interface Terminal {
   /** What a person is told beside it. */
   readonly errors: Writable
   readonly clock: Clock
+  /** From now on nothing ends because nobody reads what is said. */
+  readonly last?: () => void
 }
 
 export type Style = Parameters<typeof styleText>[0]

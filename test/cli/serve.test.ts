@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -65,6 +65,52 @@ test('serve guards a server: a key opens it, a revoked key does not, and SIGTERM
   const denied = await there.run(['audit', 'query', '--outcome', 'denied', '--json'])
   assert.equal(denied.out.trim().split('\n').length, 5)
   assert.doesNotMatch(denied.out, new RegExp(key.slice(17, 49)))
+})
+
+test('serve goes on when nobody reads its output any more, ends in order, and says what was not read', async (t) => {
+  const there = install(t, `${CONFIG}audit: { file: stdout }\n`)
+  const { key } = await createKey(there, '--role', 'user')
+  const gateway = there.start(['serve', '--json'])
+  const { url, servers } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{"url"'))))
+  gateway.child.stdout?.destroy()
+  for (let i = 0; i < 3; i++) assert.equal((await listTools(servers['secure'] ?? '', { 'x-api-key': key })).status, 200)
+  assert.equal((await fetch(`${url}/health`)).status, 200)
+  gateway.child.kill('SIGTERM')
+  const { code, errors } = await gateway.ended
+  assert.equal(code, 0, errors)
+  assert.match(errors, /Audit sink stdout loses lines from now on, which the journal has: write EPIPE/)
+  assert.match(errors, /Audit sink stdout was not told \d+ lines until the end/)
+  const stopped = await there.run(['audit', 'query', '--last', '1', '--json'])
+  assert.equal(JSON.parse(stopped.out).type, 'gateway.stopped')
+})
+
+test('serve goes on when nobody reads its complaints any more', async (t) => {
+  const there = install(t, CONFIG)
+  const gateway = there.start(['serve', '--json'])
+  const { url } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{'))))
+  gateway.child.stderr?.destroy()
+  gateway.child.kill('SIGHUP')
+  // That the law was read again is told of.
+  for (let i = 0; i < 20; i++) assert.equal((await fetch(`${url}/health`)).status, 200)
+  gateway.child.kill('SIGTERM')
+  assert.equal((await gateway.ended).code, 0)
+})
+
+test('SIGHUP opens audit.file again, so that who rotates it has each line in one of the two', async (t) => {
+  const there = install(t, `${CONFIG}audit: { file: audit.jsonl }\n`)
+  const { key } = await createKey(there, '--role', 'user')
+  const gateway = there.start(['serve', '--json'])
+  const { servers } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{'))))
+  const file = join(there.folder, 'audit.jsonl')
+  renameSync(file, `${file}.1`)
+  gateway.child.kill('SIGHUP')
+  const until = performance.now() + 10_000
+  while (!existsSync(file) && performance.now() < until) await new Promise((resolve) => setImmediate(resolve))
+  assert.equal((await listTools(servers['secure'] ?? '', { 'x-api-key': key })).status, 200)
+  gateway.child.kill('SIGTERM')
+  await gateway.ended
+  assert.match(readFileSync(`${file}.1`, 'utf8'), /gateway\.started/)
+  assert.match(readFileSync(file, 'utf8'), /call\.ended[\s\S]*gateway\.stopped/)
 })
 
 test('serve without servers, and on a port that is taken, tells why', async (t) => {
