@@ -3,7 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { parseCidr, showCidr } from '../core/cidr.ts'
 import type { Records } from '../guard/records.ts'
 import { type Block, Blocks, blockEntry, unblockEntry } from '../limit/blocks.ts'
-import { openConfig, operator, withRecords } from './open.ts'
+import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, readSpan, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, howLong, note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
@@ -36,7 +36,7 @@ export function addBlock(program: Command, shell: Shell): void {
 
 async function addOne(cidr: string, options: AddOptions, { terminal }: Shell): Promise<void> {
   const config = openConfig(options.config)
-  await withRecords(config, terminal, async (records) => {
+  await withNewRecords(config, terminal, async (records) => {
     const until = options.for === undefined ? undefined : terminal.clock() + options.for
     // First the deed: a journal that is away must not leave the door open.
     const block = await blocksOf(records, terminal).add(cidr, { by: operator(), ...(until === undefined ? {} : { until }) })

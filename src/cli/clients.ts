@@ -13,7 +13,7 @@ import {
   isRedirectUri,
   shortGrant,
 } from '../oauth/clients.ts'
-import { openConfig, operator, withRecords } from './open.ts'
+import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
@@ -85,7 +85,7 @@ export function addClients(program: Command, shell: Shell): void {
 }
 
 async function addClient(options: AddOptions, { terminal }: Shell): Promise<void> {
-  await withRecords(openConfig(options.config), terminal, async (records) => {
+  await withNewRecords(openConfig(options.config), terminal, async (records) => {
     const issued = await clientsOf(records, terminal).add({
       name: options.name,
       grants: [...new Set(options.grant)],

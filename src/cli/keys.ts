@@ -7,7 +7,7 @@ import type { IssuedKey } from '../identity/api-key.ts'
 import { type KeyView, keyEntry } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
 import { addRotateDue } from './keys-due.ts'
-import { openConfig, operator, withRecords } from './open.ts'
+import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, misuse, readAllow, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, howLong, note, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
 
@@ -66,7 +66,7 @@ export function addKeys(program: Command, shell: Shell): void {
 
 async function createKey(options: CreateOptions, { terminal }: Shell): Promise<void> {
   const config = openConfig(options.config)
-  await withRecords(config, terminal, async (records) => {
+  await withNewRecords(config, terminal, async (records) => {
     const issued = await records.keys.create({
       name: options.name,
       ...(options.owner === undefined ? {} : { owner: options.owner }),

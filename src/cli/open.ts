@@ -7,7 +7,7 @@ import { DEFAULT_FILE, loadConfig } from '../config/load.ts'
 import { IN_MEMORY } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
-import { checkInstallation, openStore } from '../guard/open-store.ts'
+import { beginning, checkInstallation, openStore } from '../guard/open-store.ts'
 import { openRecords, type Records } from '../guard/records.ts'
 import { note, type Terminal } from './terminal.ts'
 
@@ -16,13 +16,23 @@ export function openConfig(file: string | undefined): Config {
   return loadConfig(file ?? DEFAULT_FILE)
 }
 
-/** Lends the records to `use` and closes them, however it ends. @throws Fault */
-export async function withRecords<T>(config: Config, terminal: Terminal, use: (records: Records) => Promise<T>): Promise<T> {
+/** Lends the records of an installation to `use` and closes them, however it ends. @throws Fault `FAULT_STORE` where there is none */
+export function withRecords<T>(config: Config, terminal: Terminal, use: (records: Records) => Promise<T>): Promise<T> {
+  return lend(config, terminal, use, false)
+}
+
+/** The same for what an installation may begin with: a first key, a first user. */
+export function withNewRecords<T>(config: Config, terminal: Terminal, use: (records: Records) => Promise<T>): Promise<T> {
+  return lend(config, terminal, use, true)
+}
+
+async function lend<T>(config: Config, terminal: Terminal, use: (records: Records) => Promise<T>, isFirst: boolean): Promise<T> {
   checkLasting(config)
+  if (!isFirst) checkThere(config)
   const onFault = (fault: Fault): void => note(terminal, `warning: ${visible(fault.message)}`)
-  const records = openRecords(config, { node: 'cli', onFault, clock: terminal.clock, stdout: false })
+  const records = openRecords(config, { node: 'cli', onFault, clock: terminal.clock, stdout: false, isFirst })
   try {
-    await checkInstallation(records, config)
+    if (await checkInstallation(records, config, isFirst)) note(terminal, beginning(config))
     return await use(records)
   } finally {
     await records.close()
@@ -38,6 +48,12 @@ function checkLasting(config: Config): asserts config is Config & { readonly key
   )
 }
 
+/** Looking makes nothing. */
+function checkThere({ redis, store }: Config): void {
+  if (redis !== undefined || existsSync(store)) return
+  throw new Fault('FAULT_STORE', `${store}: there is no such database; nothing has run with this configuration yet`)
+}
+
 /** Lends the records for reading; an installation that never ran has none. */
 export async function withExisting<T>(
   config: Config,
@@ -45,10 +61,9 @@ export async function withExisting<T>(
   use: (records: Pick<Records, 'store' | 'keyring'>) => Promise<T>,
 ): Promise<T> {
   checkLasting(config)
-  if (config.redis === undefined && !existsSync(config.store)) {
-    throw new Fault('FAULT_STORE', `${config.store}: there is no such database; nothing has run with this configuration yet`)
-  }
-  const records = { store: openStore(config, { clock: terminal.clock }), keyring: openKeyring(config.keyFile) }
+  checkThere(config)
+  const onFault = (fault: Fault): void => note(terminal, `warning: ${visible(fault.message)}`)
+  const records = { store: openStore(config, { clock: terminal.clock, onFault }), keyring: openKeyring(config.keyFile, false) }
   try {
     await checkInstallation(records, config, false)
     return await use(records)

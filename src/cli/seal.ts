@@ -12,7 +12,7 @@ import { Fault } from '../core/denial.ts'
 import { createIds } from '../core/id.ts'
 import { SEALED } from '../store/keys.ts'
 import { type Resealing, resealRecords } from '../store/reseal.ts'
-import { openConfig, operator, withRecords } from './open.ts'
+import { openConfig, operator, withNewRecords } from './open.ts'
 import { readSecret } from './prompt.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, note, say, sayJson, type Terminal } from './terminal.ts'
@@ -62,7 +62,7 @@ async function unsealSecret(
   const secret = openValue(config.sealing.values(), sealed, path)
   if (config.keyFile !== undefined) {
     // Written down before it is shown.
-    await withRecords(config, terminal, ({ journal }) => journal.write({ type: 'secret.shown', detail: place, by: operator() }))
+    await withNewRecords(config, terminal, ({ journal }) => journal.write({ type: 'secret.shown', detail: place, by: operator() }))
   }
   if (json === true) sayJson(terminal, { place, secret })
   else say(terminal, secret)
@@ -85,7 +85,7 @@ async function rekeyAll({ config: name, json }: Shared, { terminal, finish }: Sh
 
 async function rekeyStore(config: Config, terminal: Terminal): Promise<Resealing> {
   if (config.keyFile === undefined) return { changed: 0, unknown: 0 }
-  return await withRecords(config, terminal, async ({ store, seal, journal }) => {
+  return await withNewRecords(config, terminal, async ({ store, seal, journal }) => {
     const done = await resealRecords(store, seal, SEALED)
     await journal.write({ type: 'secret.rekeyed', detail: `${done.changed} records, ${done.unknown} of unknown keys`, by: operator() })
     return done

@@ -11,7 +11,7 @@ import { isJwtLike, parseJwt, TOKEN_MAX_CHARS } from '../identity/jwt.ts'
 import { Revocations, tokenDigest } from '../identity/revocation.ts'
 import { type Tokens, tokensOf } from '../identity/tokens.ts'
 import { SigningKeys } from '../oauth/keys.ts'
-import { openConfig, operator, withRecords } from './open.ts'
+import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, misuse, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, when } from './terminal.ts'
 
@@ -89,7 +89,7 @@ async function createTokens(options: CreateOptions, { terminal }: Shell): Promis
   const config = openConfig(options.config)
   const { subject, role, scope, server, client } = options
   const audience = server.map((name) => identifierOf(config, name))
-  await withRecords(config, terminal, async (records) => {
+  await withNewRecords(config, terminal, async (records) => {
     const tokens = mustHave(openTokens(config, records, terminal), config)
     const issued = await tokens.createTokens({
       subject,
@@ -130,7 +130,7 @@ async function verifyToken(options: Shared & { readonly server?: string }, { ter
 async function revokeToken(options: Shared & { readonly remember: number }, { terminal }: Shell): Promise<void> {
   const config = openConfig(options.config)
   const text = await readToken(terminal)
-  await withRecords(config, terminal, async (records) => {
+  await withNewRecords(config, terminal, async (records) => {
     const tokens = openTokens(config, records, terminal)
     const issuer = isJwtLike(text) ? parseJwt(text).payload['iss'] : undefined
     // First the deed: a journal that is away must not keep a stolen token alive.
@@ -147,7 +147,7 @@ async function rotateKeys(options: Shared & { readonly overlap?: number }, { ter
   const config = openConfig(options.config)
   const { oauth } = config.authentication
   if (oauth === undefined) throw new Fault('FAULT_CONFIG', 'authentication.oauth is not set, so there are no signing keys')
-  await withRecords(config, terminal, async (records) => {
+  await withNewRecords(config, terminal, async (records) => {
     const { store, seal } = records
     const keys = new SigningKeys({ store, clock: terminal.clock, seal, algorithm: 'ES256' })
     // A token that was signed a moment ago must be verified to its end.

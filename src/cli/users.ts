@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { Secret } from '../core/secret.ts'
 import type { Records } from '../guard/records.ts'
 import { Accounts, randomPassword, type UserView, userEntry } from '../oauth/accounts.ts'
-import { openConfig, operator, withRecords } from './open.ts'
+import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
@@ -71,7 +71,7 @@ export function addUsers(program: Command, shell: Shell): void {
 
 async function addUser(name: string, options: RoleOptions & PasswordOptions, { terminal }: Shell): Promise<void> {
   const { password, isMade } = await passwordFrom(options, terminal)
-  await withRecords(openConfig(options.config), terminal, async (records) => {
+  await withNewRecords(openConfig(options.config), terminal, async (records) => {
     const user = await accountsOf(records, terminal).add(name, password, options.role)
     // Written down before it is shown: a user whose making is not on record never gets their password.
     await tell(records, 'user.created', user, `roles ${user.roles.join(' ') || '-'}`)

@@ -62,10 +62,13 @@ export function createKeyring(): Keyring {
 
 /**
  * Reads the key file, or makes it on first use with mode 0600.
- * @throws Fault `FAULT_KEYFILE` when others may read it, or it is not 32 bytes.
+ * @param isFirst whether this may be the first use
+ * @throws Fault `FAULT_KEYFILE` when others may read it, it is not 32 bytes, or it is not there and this is not its first use.
  */
-export function openKeyring(path: string): Keyring {
-  const master = readKey(path) ?? makeKey(path)
+export function openKeyring(path: string, isFirst = true): Keyring {
+  const master = readKey(path) ?? (isFirst ? makeKey(path) : undefined)
+  if (master === undefined)
+    throw new Fault('FAULT_KEYFILE', `${path}: there is no such key file; put back the one that the store was written with`)
   if (master.length !== KEY_BYTES) throw new Fault('FAULT_KEYFILE', `${path} must hold ${KEY_BYTES} bytes, it holds ${master.length}`)
   return new Keyring(master)
 }

@@ -16,7 +16,7 @@ import { Streams } from '../face/streams.ts'
 import { announcementOf, withAnnouncement } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
-import { checkInstallation } from '../guard/open-store.ts'
+import { checkRecords } from '../guard/open-store.ts'
 import { createReadiness } from '../guard/ready.ts'
 import { type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
@@ -116,7 +116,7 @@ class RunningGateway implements Gateway {
 
   async listen(): Promise<Endpoints> {
     const { config, journal, law } = this.house
-    await checkInstallation(this.house, config)
+    await checkRecords(this.house, this.#options.onFault)
     await this.house.start()
     if (config.peers !== undefined) this.#peers = await openPeers(config.peers, this.house)
     let edge: Edge<ServerResponse> | undefined
@@ -155,7 +155,7 @@ class RunningGateway implements Gateway {
     const { config, clock, newId, journal, law } = this.house
     const upstream = this.#behind.upstreams.get(server)
     if (upstream === undefined) throw new RangeError(`No server ${server}`)
-    await checkInstallation(this.house, config)
+    await checkRecords(this.house, this.#options.onFault)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
     await this.#tellUnconfined()
     const face = {

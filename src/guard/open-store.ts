@@ -1,4 +1,4 @@
-/** Opens the store that a configuration names, and sees that it was written with this installation's key. */
+/** Opens the store that a configuration names, and sees that it was written with this installation's key, and is the one that was there. */
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Config } from '../config/config.ts'
@@ -12,6 +12,7 @@ import { openRedis } from '../store/redis.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
 import type { Turn } from '../store/turn.ts'
+import type { Records } from './records.ts'
 
 export interface StoreOptions {
   readonly clock: Clock
@@ -23,13 +24,12 @@ export interface StoreOptions {
 
 /** Redis is not asked before the first verb. @throws Fault `FAULT_STORE` when a file cannot be opened. */
 export function openStore(config: Pick<Config, 'store' | 'redis'>, { clock, turn, onFault, spools = false }: StoreOptions): Store {
-  const shared = { clock, ...(turn === undefined ? {} : { turn }) }
+  const shared = { clock, ...(turn === undefined ? {} : { turn }), ...(onFault === undefined ? {} : { onFault }) }
   const { store, redis } = config
   if (redis !== undefined) {
     const { spool, ...settings } = redis
     return openRedis(settings, {
       ...shared,
-      ...(onFault === undefined ? {} : { onFault }),
       ...(spools ? { spool: { ...spool, logs: [LOGS.audit, LOGS.checkpoints] } } : {}),
     })
   }
@@ -40,21 +40,56 @@ export function openStore(config: Pick<Config, 'store' | 'redis'>, { clock, turn
 /**
  * Two replicas with two keys would know nobody of each other, and each would take the journal of the other for forged.
  * @param isFirst whether a store that nobody has used becomes ours by this
- * @throws Fault `FAULT_KEYFILE` when the store was written with another key, `FAULT_STORE` (rejects)
+ * @returns whether it did: an installation begins
+ * @throws Fault `FAULT_KEYFILE` when the store was written with another key, `FAULT_STORE` where nobody has used it and it may not become ours (rejects)
  */
 export async function checkInstallation(
   { store, keyring }: { readonly store: Store; readonly keyring: Keyring },
   config: Config,
   isFirst = true,
-): Promise<void> {
-  if (config.keyFile === undefined) return
+): Promise<boolean> {
+  if (config.keyFile === undefined) return false
   const check = keyedHash(keyring.key('installation'), 'portcullis installation v1')
   const found = await store.get(KEYS.instance)
-  if (found === check || (found === undefined && !isFirst)) return
-  if (found === undefined && (await store.put(KEYS.instance, check, { onlyIfAbsent: true }))) return
-  if (found === undefined && (await store.get(KEYS.instance)) === check) return
+  if (found === check) return false
+  if (found === undefined && !isFirst)
+    throw new Fault('FAULT_STORE', `${config.store}: there is no installation in it; nothing has run with this configuration yet`)
+  if (found === undefined && (await store.put(KEYS.instance, check, { onlyIfAbsent: true }))) return true
+  if (found === undefined && (await store.get(KEYS.instance)) === check) return false
   throw new Fault(
     'FAULT_KEYFILE',
     `${config.keyFile}: ${config.store} was written with another key; every replica needs a copy of the one key file`,
   )
+}
+
+/** What is said where an installation begins: whoever has one already learns that it is not found. */
+export function beginning({ store, keyFile }: Config): string {
+  return `${store}: an installation begins, with no keys, users and history; if there was one, stop, and put it back with its ${keyFile}`
+}
+
+/**
+ * Before anybody is served: whether the records are ours, and those that were there. An installation that begins, and a journal that is gone,
+ * are told; the second is written into the journal that begins with it.
+ * @throws Fault as `checkInstallation` does
+ */
+export async function checkRecords(
+  { config, store, keyring, journal }: Pick<Records, 'store' | 'keyring' | 'journal'> & { readonly config: Config },
+  onFault: (fault: Fault) => void,
+): Promise<void> {
+  if (await checkInstallation({ store, keyring }, config)) return onFault(new Fault('FAULT_STORE', beginning(config)))
+  if (config.keyFile === undefined || !(await lacksJournal(store, config))) return
+  const detail = 'nothing of the journal that this installation had is in the store'
+  onFault(
+    new Fault(
+      'FAULT_JOURNAL',
+      `${config.store}: ${detail}, and a new one begins: put it back unless you have put it aside (docs/operations.md)`,
+    ),
+  )
+  await journal.write({ type: 'journal.missing', detail, by: 'gateway' })
+}
+
+/** In Redis retention may have removed everything; of files the last one stays. */
+async function lacksJournal(store: Store, { redis }: Config): Promise<boolean> {
+  const [events, cut] = await Promise.all([store.read(LOGS.audit, { limit: 1 }), store.get(KEYS.cut)])
+  return events.length === 0 && (cut === undefined || redis === undefined)
 }

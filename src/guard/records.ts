@@ -39,6 +39,8 @@ export interface HouseOptions {
   readonly clock?: Clock
   /** Milliseconds that only ever go forward; those of the process unless told. */
   readonly steady?: Clock
+  /** Whether an installation may begin with this. Default: it may. */
+  readonly isFirst?: boolean
   /** Whether events may wait on this machine while the store is away: for who stays. Default: no. */
   readonly spools?: boolean
   /** Whether history may also be written to our standard output; not where that says something else. Default: it may. */
@@ -53,13 +55,13 @@ export interface HouseOptions {
  */
 export function openRecords(
   config: Config,
-  { node, onFault, clock = Date.now, stdout = true, spools = false, tidy }: HouseOptions,
+  { node, onFault, clock = Date.now, stdout = true, spools = false, isFirst, tidy }: HouseOptions,
   listen: (store: Store) => readonly Sink[] = () => [],
 ): Records {
   const metrics = config.admin === undefined ? undefined : new Metrics({ servers: Object.keys(config.servers) })
   const turn = new Turn()
   const store = openStore(config, { clock, turn, onFault, spools })
-  const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile)
+  const keyring = config.keyFile === undefined ? createKeyring() : openKeyring(config.keyFile, isFirst)
   const seal = config.sealing.records()
   const { checkpointMs, retainMs } = config.audit
   const written = createJournal({

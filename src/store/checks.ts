@@ -1,4 +1,4 @@
-/** What a key and an instant must be, whichever store keeps them. */
+/** What a key and an instant must be, whichever store keeps them, and where keys with a prefix end. */
 import { Fault } from '../core/denial.ts'
 
 /** Longest key: ten times what any shape of `keys.ts` needs, and a tenth of what would spill out of a page of SQLite. */
@@ -15,4 +15,16 @@ export function checkKey(key: string): string {
 export function checkInstant(at: number): number {
   if (!Number.isFinite(at)) throw new Fault('FAULT_STORE', `A record cannot expire at ${at}`)
   return Math.floor(at)
+}
+
+/** The first text, in code point order, behind all that start with `prefix`; undefined when there is none. */
+export function successor(prefix: string): string | undefined {
+  const points = Array.from(prefix)
+  for (let last = points.pop(); last !== undefined; last = points.pop()) {
+    const point = last.codePointAt(0) ?? 0
+    if (point === 0x10ffff) continue
+    // Surrogates are no characters: behind U+D7FF comes U+E000.
+    return points.join('') + String.fromCodePoint(point === 0xd7ff ? 0xe000 : point + 1)
+  }
+  return undefined
 }

@@ -1,5 +1,6 @@
 /** One log in one file: only ever appended to, each batch with one system call, by any number of processes. */
 import { closeSync, constants, fchmodSync, fstatSync, openSync, writeSync } from 'node:fs'
+import { isSameFile } from './file-place.ts'
 import type { BatchWriter } from './log-batch.ts'
 import { readStretch, SCRATCH_BYTES } from './log-reader.ts'
 import { fullFault } from './sqlite-fault.ts'
@@ -54,6 +55,11 @@ export class LogFile {
   get isEnded(): boolean {
     const file = this.#existing()
     return file !== undefined && (fstatSync(file).mode & MODE_WRITE) === 0
+  }
+
+  /** It is open, and another file has its name, or none: whatever is appended to it is lost. What was ended may be gone. */
+  get isGone(): boolean {
+    return this.#file !== undefined && !isSameFile(fstatSync(this.#file), this.#path) && !this.isEnded
   }
 
   end(): void {

@@ -79,6 +79,11 @@ export class LogPieces {
     return this.#numbers().reduce((sum, number) => sum + this.#piece(number).bytes, 0)
   }
 
+  /** The file that is appended to is not the one of that name any more. */
+  get isGone(): boolean {
+    return this.#last !== undefined && this.#piece(this.#last).isGone
+  }
+
   close(): void {
     for (const file of this.#open.values()) file.close()
     this.#open.clear()

@@ -65,6 +65,11 @@ export class FileLogs implements Logs {
     return bytes
   }
 
+  /** What is written to is not under its name any more. */
+  get isGone(): boolean {
+    return [...this.#open.values()].some(({ lines, marks }) => lines.isGone || marks.isGone)
+  }
+
   close(): void {
     this.#isClosed = true
     for (const { lines, marks } of this.#open.values()) {

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { JsonValue } from '../core/json.ts'
 import { decodeName, encodeName } from './file-name.ts'
+import { isSameFile } from './file-place.ts'
 import { hexOf } from './log-batch.ts'
 import { isMissing } from './log-file.ts'
 import { fullFault } from './sqlite-fault.ts'
@@ -68,6 +69,11 @@ export class MarkFiles {
       if (by !== undefined && value !== undefined) marks.push({ by, value })
     }
     return marks.sort((left, right) => (left.by < right.by ? -1 : 1))
+  }
+
+  /** A mark that somebody has removed is written on, and read by nobody. */
+  get isGone(): boolean {
+    return [...this.#open].some(([by, file]) => !isSameFile(fstatSync(file), this.#pathOf(by)))
   }
 
   close(): void {

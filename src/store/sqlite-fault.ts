@@ -34,6 +34,14 @@ export function fullFault(path: string): Fault {
   return new Fault('FAULT_STORE', `${path}: ${STEPS[FULL]}`)
 }
 
+/** Somebody has removed, moved or replaced what is open. */
+export function goneFault(path: string): Fault {
+  return new Fault(
+    'FAULT_STORE',
+    `${path}: it, its journal or a mark was removed or moved while it was open, and what is written to it would be lost: put back what was there, or stop, restore a copy and start again`,
+  )
+}
+
 /** `errcode` of an error of node:sqlite; what it would be for an error of the file system, 14 (cannot open) unless it says more; else 1. */
 function resultCode(error: unknown): number {
   if (typeof error !== 'object' || error === null) return 1

@@ -4,7 +4,9 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Fault } from '../core/denial.ts'
 import { canonical, type JsonValue } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
-import { checkInstant, checkKey } from './checks.ts'
+import { checkInstant, checkKey, successor } from './checks.ts'
+import { keepFromOthers } from './file-mode.ts'
+import { FilePlace } from './file-place.ts'
 import { chargeCells } from './gcra.ts'
 import { FileLogs, type Logs } from './logs.ts'
 import { readyMark } from './mark.ts'
@@ -21,6 +23,8 @@ export interface SqliteOptions {
   readonly maxBytes?: number
   /** When records are read: of one key once a turn, for all who asked. Default: one of its own. */
   readonly turn?: Turn
+  /** Told of files that others could read. */
+  readonly onFault?: (fault: Fault) => void
 }
 
 const IN_MEMORY = ':memory:'
@@ -37,6 +41,7 @@ const SWEEP_GRACE_MS = 3_600_000
  */
 export function openSqlite(path: string, options: SqliteOptions): Store {
   try {
+    if (path !== IN_MEMORY) keepFromOthers(path, options.onFault ?? (() => undefined))
     return new SqliteStore(openDatabase(path, options.maxBytes), path, options)
   } catch (error) {
     throw faultOf(error, path)
@@ -51,6 +56,7 @@ class SqliteStore implements Store {
   readonly #clock: Clock
   readonly #statements: Statements
   readonly #logs: Logs
+  readonly #place: FilePlace | undefined
   readonly #reads: GroupedReads
   #writes = 0
   #sweptTo = ''
@@ -64,8 +70,14 @@ class SqliteStore implements Store {
     const checkRoom = (bytes: number): void => {
       if (maxBytes !== undefined) this.#checkRoom(bytes, maxBytes)
     }
+    if (path === IN_MEMORY) {
+      this.#logs = new MemoryLogs()
+      return
+    }
     // Whatever links lead to the database, its logs are beside the file itself.
-    this.#logs = path === IN_MEMORY ? new MemoryLogs() : new FileLogs(realpathSync(path), checkRoom)
+    const logs = new FileLogs(realpathSync(path), checkRoom)
+    this.#logs = logs
+    this.#place = new FilePlace(path, clock, () => logs.isGone)
   }
 
   get(key: string): Promise<JsonValue | undefined> {
@@ -74,6 +86,7 @@ class SqliteStore implements Store {
 
   async put(key: string, value: JsonValue, options: PutOptions = {}): Promise<boolean> {
     try {
+      this.#place?.check()
       checkKey(key)
       const now = Math.floor(this.#clock())
       this.#sweepSometimes(now)
@@ -88,6 +101,7 @@ class SqliteStore implements Store {
 
   async take(key: string): Promise<JsonValue | undefined> {
     try {
+      this.#place?.check()
       const row = this.#statements.take.get(checkKey(key))
       if (row === undefined || isExpired(row['expires'], this.#clock)) return undefined
       return JSON.parse(String(row['value'])) as JsonValue // what `put` wrote
@@ -98,6 +112,7 @@ class SqliteStore implements Store {
 
   async list(prefix: string, page: Page = {}): Promise<readonly Stored[]> {
     try {
+      this.#place?.check()
       const end = successor(checkKey(prefix))
       const after = checkKey(page.after ?? '')
       const limit = page.limit ?? PAGE_RECORDS
@@ -116,6 +131,7 @@ class SqliteStore implements Store {
 
   async charge(cells: readonly Cell[], now: number): Promise<Charge> {
     try {
+      this.#place?.check()
       this.#sweepSometimes(Math.floor(this.#clock()))
       return this.#write(() => {
         const { arrivals, ...charge } = chargeCells(cells, (key) => this.#arrivalOf(key), now)
@@ -168,6 +184,7 @@ class SqliteStore implements Store {
 
   #openLogs(): Logs {
     if (!this.#database.isOpen) throw new Fault('FAULT_STORE', `${this.#path}: the store is closed`)
+    this.#place?.check()
     return this.#logs
   }
 
@@ -180,6 +197,7 @@ class SqliteStore implements Store {
 
   #textOf(key: string): string | undefined {
     try {
+      this.#place?.check()
       const row = this.#statements.get.get(checkKey(key))
       return row === undefined || isExpired(row['expires'], this.#clock) ? undefined : String(row['value'])
     } catch (error) {
@@ -261,16 +279,4 @@ function prepareAll(database: DatabaseSync) {
 
 function isExpired(expires: unknown, clock: Clock): boolean {
   return typeof expires === 'number' && expires <= clock()
-}
-
-/** The first text, in code point order, behind all that start with `prefix`; undefined when there is none. */
-function successor(prefix: string): string | undefined {
-  const points = Array.from(prefix)
-  for (let last = points.pop(); last !== undefined; last = points.pop()) {
-    const point = last.codePointAt(0) ?? 0
-    if (point === 0x10ffff) continue
-    // Surrogates are no characters: behind U+D7FF comes U+E000.
-    return points.join('') + String.fromCodePoint(point === 0xd7ff ? 0xe000 : point + 1)
-  }
-  return undefined
 }

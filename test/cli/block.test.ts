@@ -91,6 +91,7 @@ test('what is no range, or is not blocked, is told with the next step', async (t
   const odd = await there.run(['block', 'add', 'somebody'])
   assert.equal(odd.code, 2)
   assert.match(odd.errors, /203\.0\.113\.0\/24/)
+  assert.equal((await there.run(['block', 'add', '198.51.100.8'])).code, 0)
   const none = await there.run(['block', 'remove', '198.51.100.7'])
   assert.equal(none.code, 1)
   assert.match(none.errors, /198\.51\.100\.7\/32 is not blocked[\s\S]*block list/)

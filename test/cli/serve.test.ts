@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -203,8 +203,80 @@ test('tail -f shows what happens from then on, until it is stopped', async (t) =
   assert.equal((await tail.ended).code, 0)
 })
 
-test('the history of what never ran is told not to be there', async (t) => {
-  const { code, errors } = await install(t, CONFIG).run(['audit', 'tail'])
-  assert.equal(code, 1)
-  assert.match(errors, /nothing has run with this configuration yet/)
+test('what never ran is told not to be there, and looking makes nothing', async (t) => {
+  const there = install(t, CONFIG)
+  for (const words of [
+    ['audit', 'tail'],
+    ['audit', 'verify'],
+    ['keys', 'list'],
+    ['keys', 'revoke', '4fQ0aZ81bYtR'],
+    ['users', 'list'],
+    ['clients', 'list'],
+    ['block', 'list'],
+    ['approvals', 'list'],
+    ['catalog', 'list'],
+    ['connections', 'list'],
+    ['policy', 'suggest', '--since', '1d'],
+  ]) {
+    const { code, errors } = await there.run(words)
+    assert.equal(code, 1, words.join(' '))
+    assert.match(errors, /nothing has run with this configuration yet/, words.join(' '))
+  }
+  assert.deepEqual(readdirSync(there.folder), ['portcullis.yaml'])
+})
+
+test('whoever makes the first key learns that an installation begins, and whoever makes the second does not', async (t) => {
+  const there = install(t, CONFIG)
+  const create = ['keys', 'create', '--name', 'x', '--role', 'user']
+  const first = await there.run(create)
+  assert.match(first.errors, /\.portcullis\/portcullis\.db: an installation begins, with no keys, users and history; if there was one/)
+  assert.doesNotMatch((await there.run(create)).errors, /an installation begins/)
+})
+
+test('a gateway whose files were removed says so, refuses, and begins anew only after it was told', async (t) => {
+  const there = install(t, CONFIG)
+  const { key, id } = await createKey(there, '--role', 'user')
+  const gateway = there.start(['serve', '--json'])
+  const { url, servers } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{'))))
+  const status = async (): Promise<number> => (await listTools(servers['secure'] ?? '', { 'x-api-key': key })).status
+  assert.equal(await status(), 200)
+  for (const file of readdirSync(join(there.folder, '.portcullis'))) rmSync(join(there.folder, '.portcullis', file), { recursive: true })
+  const until = performance.now() + 10_000
+  while ((await status()) === 200 && performance.now() < until);
+  assert.equal(await status(), 503)
+  assert.equal((await fetch(`${url}/health`)).status, 503)
+  assert.equal((await there.run(['keys', 'revoke', id])).code, 1)
+  assert.deepEqual(readdirSync(join(there.folder, '.portcullis')), [])
+  gateway.child.kill('SIGTERM')
+  const { errors } = await gateway.ended
+  assert.match(errors, /The journal cannot be written, so nothing is done until it can: .*was removed or moved while it was open/)
+
+  const anew = there.start(['serve', '--json'])
+  await anew.line((line) => line.startsWith('{'))
+  anew.child.kill('SIGTERM')
+  assert.match((await anew.ended).errors, /an installation begins, with no keys, users and history/)
+})
+
+test('a start says that the journal is gone, and the journal that begins with it says so too', async (t) => {
+  const there = install(t, CONFIG)
+  await createKey(there, '--role', 'user')
+  const store = join(there.folder, '.portcullis')
+  mkdirSync(join(store, 'evidence'))
+  for (const file of readdirSync(store).filter((name) => /-(audit|checkpoints)\./.test(name)))
+    renameSync(join(store, file), join(store, 'evidence', file))
+  const empty = await there.run(['audit', 'verify'])
+  assert.match(empty.out, /there is no event in it: nothing has happened yet, or the journal is gone/)
+  for (const isGone of [true, false]) {
+    const gateway = there.start(['serve', '--json'])
+    await gateway.line((line) => line.startsWith('{'))
+    gateway.child.kill('SIGTERM')
+    assert.equal(/nothing of the journal that this installation had is in the store/.test((await gateway.ended).errors), isGone)
+  }
+  const { out } = await there.run(['audit', 'query', '--json'])
+  const types = out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).type)
+  assert.deepEqual([types[0], types.filter((type) => type === 'journal.missing').length], ['journal.missing', 1])
+  assert.equal((await there.run(['audit', 'verify'])).code, 0)
 })

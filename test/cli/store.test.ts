@@ -1,5 +1,7 @@
 /** An installation moves from a file to Redis: its keys, and a history that verifies there. */
 import assert from 'node:assert/strict'
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { REDIS_MISSING, startRedis } from '../fixtures/redis.ts'
 import { install } from './portcullis.ts'
@@ -9,7 +11,7 @@ test('a store is copied from a file to Redis, proved whole there, and not copied
 }, async (t) => {
   const redis = await startRedis()
   t.after(() => redis[Symbol.asyncDispose]())
-  const { run, write } = install(t, 'store: state/a.db\n')
+  const { run, write, folder } = install(t, 'store: state/a.db\n')
   const url = `redis://127.0.0.1:${redis.port}/0`
   write('redis.yaml', `store: ${url}\nkeyFile: state/portcullis.key\n`)
   assert.equal((await run(['keys', 'create', '--name', 'ci', '--role', 'user'])).code, 0)
@@ -24,6 +26,10 @@ test('a store is copied from a file to Redis, proved whole there, and not copied
   assert.deepEqual([again.code, /not empty/.test(again.errors)], [1, true])
 
   write('other.yaml', `store: ${url}\nkeyFile: other.key\n`)
+  const keyless = await run(['keys', 'list', '-c', 'other.yaml'])
+  assert.deepEqual([keyless.code, /other\.key: there is no such key file; put back the one/.test(keyless.errors)], [3, true])
+  assert.equal(existsSync(join(folder, 'other.key')), false)
+  writeFileSync(join(folder, 'other.key'), Buffer.alloc(32, 7), { mode: 0o600 })
   const stranger = await run(['keys', 'list', '-c', 'other.yaml'])
   assert.deepEqual([stranger.code, /written with another key/.test(stranger.errors)], [3, true])
 })

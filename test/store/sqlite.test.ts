@@ -1,9 +1,9 @@
 /** SQLite keeps the contract, in a file and in memory; and what only a file can break is told with the next step. */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { it, type TestContext } from 'node:test'
 import { openSqlite } from '../../src/store/sqlite.ts'
@@ -36,6 +36,74 @@ it('makes the file for its owner alone', async (context) => {
   const store = openSqlite(path, { clock: () => START_AT })
   await store.put('k', 1)
   for (const suffix of ['', '-wal', '-shm']) assert.equal(statSync(path + suffix).mode & 0o777, 0o600)
+  await store.close()
+})
+
+it('takes from others what a copy has let them read, says so, and leaves what is not its own', async (context) => {
+  const path = pathIn(context)
+  const first = openSqlite(path, { clock: () => START_AT })
+  await first.append('log', [1], { by: 'w', value: 1 })
+  await first.close()
+  const modeOf = (file: string): string => (statSync(file).mode & 0o777).toString(8)
+  const others = [`${path}-copy`, `${path}.bak`]
+  for (const file of [path, `${path}-log.log`, ...others]) {
+    if (others.includes(file)) writeFileSync(file, '')
+    chmodSync(file, 0o644)
+  }
+  chmodSync(`${path}-log.marks`, 0o755)
+  const told: string[] = []
+  const store = openSqlite(path, { clock: () => START_AT, onFault: ({ message }) => void told.push(message) })
+  await store.put('k', 1)
+  assert.deepEqual([path, `${path}-wal`, `${path}-shm`, `${path}-log.log`, `${path}-log.marks`].map(modeOf), [
+    '600',
+    '600',
+    '600',
+    '600',
+    '700',
+  ])
+  assert.deepEqual(others.map(modeOf), ['644', '644'])
+  assert.deepEqual(told, [`${path}, ${path}-log.log, ${path}-log.marks: others could read this until now; it is its owner's alone again`])
+  await store.close()
+  await openSqlite(path, { clock: () => START_AT, onFault: ({ message }) => assert.fail(message) }).close()
+})
+
+for (const what of ['database', 'log', 'mark', 'folder'] as const) {
+  it(`refuses everything once its ${what} was removed while it was open, and goes on when it is back`, async (context) => {
+    const path = pathIn(context)
+    let now = START_AT
+    const store = openSqlite(path, { clock: () => now })
+    const write = (): Promise<void> => store.append('log', [1], { by: 'w', value: 1 })
+    await store.put('k', 1)
+    await write()
+    const gone = { database: path, log: `${path}-log.log`, mark: `${path}-log.marks/w.mark`, folder: dirname(path) }[what]
+    const aside = join(dirname(dirname(path)), 'aside')
+    renameSync(gone, aside)
+    now += 1_000
+    const refused = { code: 'FAULT_STORE', message: /was removed or moved while it was open/ }
+    await assert.rejects(write(), refused)
+    await assert.rejects(store.get('k'), refused)
+    await assert.rejects(store.put('k', 2), refused)
+    await assert.rejects(store.take('k'), refused)
+    await assert.rejects(store.list(''), refused)
+    await assert.rejects(store.charge([], now), refused)
+    await assert.rejects(store.read('log'), refused)
+    renameSync(aside, gone)
+    now += 1_000
+    await write()
+    assert.deepEqual([await store.get('k'), (await store.read('log')).length], [1, 2])
+    await store.close()
+  })
+}
+
+it('does not take another file of the same name for its own', async (context) => {
+  const path = pathIn(context)
+  let now = START_AT
+  const store = openSqlite(path, { clock: () => now })
+  await store.put('k', 1)
+  renameSync(path, `${path}.old`)
+  await openSqlite(path, { clock: () => now }).close()
+  now += 1_000
+  await assert.rejects(store.get('k'), { code: 'FAULT_STORE' })
   await store.close()
 })
 
