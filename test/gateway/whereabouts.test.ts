@@ -16,7 +16,9 @@ test('a server that was swapped, given other arguments or added since the last s
     return [...told.map(({ resource, detail }) => `${resource?.server}: ${detail}`), ...house.faults.map(({ message }) => message)]
   }
   const mail = 'mail: { command: [mail-server, --token, s3cret] }'
-  assert.deepEqual(await start(`${mail}, crm: { url: "http://127.0.0.1:9/mcp" }`), [])
+  const [first, ...more] = await start(`${mail}, crm: { url: "http://127.0.0.1:9/mcp" }`)
+  assert.match(first ?? '', /portcullis\.db: an installation begins/)
+  assert.deepEqual(more, [])
   assert.deepEqual(await start(`${mail}, crm: { url: "http://127.0.0.1:9/mcp", timeout: 5s }`), [])
   const swapped = await start(
     'mail: { command: [mail-server, --token, s3cret2], env: { DEBUG: s3cret } }, crm: { url: "http://127.0.0.1:10/mcp" }, more: { url: "http://127.0.0.1:11/" }',

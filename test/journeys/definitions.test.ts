@@ -92,7 +92,7 @@ test('a description that changes between two lists takes the tool away from ever
     )
   }
   assert.deepEqual(server.called, ['read', 'nothing', 'write', 'nothing', 'write'])
-  assert.match(world.house.faults.map(({ message }) => message).join(), /^s\/read: withheld until approved/)
+  assert.match(world.house.faults.map(({ message }) => message).join('\n'), /^s\/read: withheld until approved/m)
 
   await world.approve('read')
   assert.equal(await call(legacy, 'read'), 'done')
