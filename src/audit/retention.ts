@@ -199,7 +199,10 @@ function cutChains(old: Chains, counted: ReadonlyMap<string, Counted>, before: C
 }
 
 function broken(detail: string): Fault {
-  return new Fault('FAULT_JOURNAL', `Retention removes nothing: ${detail}. Run "portcullis audit verify"`)
+  return new Fault(
+    'FAULT_JOURNAL',
+    `Retention removes nothing: ${detail}. Run "portcullis audit verify"; docs/operations.md says what to do with a damaged journal`,
+  )
 }
 
 function faultOf(error: unknown): Fault {

@@ -1,5 +1,7 @@
 /** Retention: what is too old goes, what stays is proved as before, and nobody removes more in its name. */
 import assert from 'node:assert/strict'
+import { mkdirSync, readdirSync, renameSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import { exportJournal } from '../../src/audit/export.ts'
 import type { Journal } from '../../src/audit/journal.ts'
@@ -248,6 +250,68 @@ it('Of what is not whole nothing is signed away, and nothing is removed', async 
   await other.put(RECORDS.cut, { type: 'cut' })
   await assert.rejects(cycle(broken), { code: 'FAULT_JOURNAL', message: /not signed by this key/ })
 })
+
+/** As docs/operations.md says it, after everything was stopped. @returns what is started then */
+const ASIDE: Readonly<Record<string, (context: TestContext) => Promise<{ readonly world: World; putAside(): Promise<World> }>>> = {
+  'in files': async (context) => {
+    const desk = makeDesk(context)
+    const putAside = async (): Promise<World> => {
+      await desk.store.close()
+      const folder = dirname(desk.path)
+      mkdirSync(join(folder, 'evidence'))
+      for (const file of readdirSync(folder).filter((name) => /-(audit|checkpoints)\./.test(name)))
+        renameSync(join(folder, file), join(folder, 'evidence', file))
+      const next = makeDesk(context, { path: desk.path })
+      next.clock.now = desk.clock.now
+      return next
+    }
+    return { world: desk, putAside }
+  },
+  'in Redis': async (context) => {
+    const desk = makeDesk(context)
+    const server = await startRedis()
+    const settings = settingsOf(server.port)
+    const store = openRedis(settings, { clock: () => desk.clock.now })
+    context.after(async () => {
+      await store.close()
+      await server[Symbol.asyncDispose]()
+    })
+    const world: World = { clock: desk.clock, store, open: (more) => desk.open({ store, ...more }) }
+    const putAside = async (): Promise<World> => {
+      for (const key of ['log:{.audit}', 'marks:{.audit}', 'log:{.checkpoints}'])
+        await server.command('RENAME', settings.prefix + key, `evidence:${key}`)
+      return world
+    }
+    return { world, putAside }
+  },
+}
+
+for (const [where, make] of Object.entries(ASIDE)) {
+  it(`A broken journal ${where} that was put aside makes room for one that is whole, also behind a cut, and retention goes on`, {
+    skip: where === 'in Redis' && REDIS_MISSING,
+  }, async (context) => {
+    const { world, putAside } = await make(context)
+    await twoDays(world)
+    await cycle(world)
+    // A line that is nobody's.
+    await world.store.append(LOGS.audit, ['not an event'])
+    world.clock.now += 2 * DAY_MS
+    await assert.rejects(cycle(world), { code: 'FAULT_JOURNAL' })
+    assert.equal((await proved(world.store)).isSound, false)
+
+    const next = await putAside()
+    const journal = next.open()
+    await writeMany(journal, 1, 3)
+    assert.deepEqual([(await proved(next.store)).flaw, (await proved(next.store)).events], [undefined, 3])
+    next.clock.now += 2 * DAY_MS
+    await writeMany(journal, 4, 4)
+    await cycle(next)
+    await cycle(next)
+    await cycle(next)
+    const { isSound, cut } = await proved(next.store)
+    assert.deepEqual([isSound, cut?.removed], [true, 10 + 3])
+  })
+}
 
 it('Of many processes one looks to it, once a period; a verification meanwhile begins again', async (context) => {
   const world = makeDesk(context)
