@@ -62,23 +62,24 @@ const MOVED_MS = 1_000
 export function fileSink(path: string, steady: Clock = () => performance.now()): Sink {
   let file = openFile(path)
   let isTorn = endsTorn(file)
+  let { ino, dev } = fstatSync(file)
   let freeSince: number | undefined
   const reopen = (): void => {
     const old = file
     file = openFile(path)
     isTorn = endsTorn(file)
+    ;({ ino, dev } = fstatSync(file))
     freeSince = undefined
     closeSync(old)
   }
   const isMoved = (): boolean => {
-    const ours = fstatSync(file)
     const there = statSync(path, { throwIfNoEntry: false })
     if (there !== undefined) {
       freeSince = undefined
-      return there.ino !== ours.ino || there.dev !== ours.dev
+      return there.ino !== ino || there.dev !== dev
     }
     // Removed: what is written to it is nowhere.
-    if (ours.nlink === 0) return true
+    if (fstatSync(file).nlink === 0) return true
     freeSince ??= steady()
     return steady() - freeSince >= MOVED_MS
   }
