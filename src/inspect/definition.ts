@@ -9,6 +9,7 @@ import { PRIVATE, WANTS_ALL } from './lexicon.ts'
 import { judgeMarkup } from './markup.ts'
 import { askedBeyond } from './overreach.ts'
 import { growthOf } from './regex.ts'
+import { suspectIn } from './wording.ts'
 
 export type DefinitionKind = 'server' | 'tool' | 'prompt' | 'resource' | 'template'
 
@@ -65,6 +66,8 @@ export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { 
       if (isBomb(definition[schema]) || isEndless(definition[schema])) note(walk, 'definition/expansion', `/${schema}`)
   }
   visit(definition, '', '', 0, walk)
+  const suspect = walk.found.length === 0 ? suspectIn(definition) : undefined
+  if (suspect !== undefined) note(walk, 'instructions/wording', suspect)
   return walk.found
 }
 
@@ -216,6 +219,9 @@ function judgeUri(uri: string, member: string): string | undefined {
   if (/^(?:javascript|vbscript|file):/.test(start) && member !== 'uri' && member !== 'uriTemplate') return 'definition/script'
   if (/^data:(?!image\/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,])/.test(start)) return 'definition/script'
   if (/^data:image\/svg/.test(start) && /<script|onload|base64/.test(start)) return 'definition/script'
+  // Out of the attribute that a page would put it in.
+  if (/^[^\s]{0,2000}["'<>`]/.test(start) && !start.startsWith('data:') && (member === 'src' || member === 'websiteUrl'))
+    return 'definition/script'
   if (member === 'src' && start.startsWith('http://')) return 'definition/remote'
   if (member === '$ref' && /^(?:[a-z][a-z0-9+.-]*:|\/\/)/.test(start)) return 'definition/remote'
   if (member === '$schema' && /^https?:/.test(start) && !/^https?:\/\/json-schema\.org\//.test(start)) return 'definition/remote'
