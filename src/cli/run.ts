@@ -6,6 +6,7 @@ import { ownConfigFile, serverOf } from '../config/load.ts'
 import { loose } from '../config/sandbox.ts'
 import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
+import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
 import { stopSignal, warn } from './serve.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
@@ -41,6 +42,8 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   const written = openConfig(options.config ?? ownConfig())
   const [name, server] = choose(words, options.name, written)
   if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)
+  const lack = server.kind === 'command' ? lackOf(server) : undefined
+  if (lack !== undefined) throw new Fault('FAULT_START', words.length > 0 ? lack.told : `servers.${name}.${lack.setting}: ${lack.told}`)
   const config = quiet({ ...written, servers: { [name]: server } }, terminal)
   // Loaded only here: the other commands start in half the time without it.
   const { createGateway } = await import('../gateway/gateway.ts')

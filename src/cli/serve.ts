@@ -5,6 +5,7 @@ import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
 import type { Endpoints, Gateway } from '../gateway/gateway.ts'
+import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, sayJson, styled, type Terminal } from './terminal.ts'
@@ -20,6 +21,10 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   const config = openConfig(options.config)
   if (Object.keys(config.servers).length === 0) {
     throw new Fault('FAULT_CONFIG', `${options.config ?? config.file}: servers: expected at least one, there is nothing to guard`)
+  }
+  for (const [name, server] of Object.entries(config.servers)) {
+    const lack = server.kind === 'command' ? lackOf(server) : undefined
+    if (lack !== undefined) warn(terminal, new Fault('FAULT_START', `servers.${name}.${lack.setting}: ${lack.told}`))
   }
   // V8 may learn at start that what each call makes lives long, and makes it in its old generation from then on: 20 MB a second until the next
   // full collection, in four starts of twelve. It is told not to, before there is code that was made for it.

@@ -126,6 +126,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
   FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
   FAULT_SERVER: 'See "portcullis list URL" for what there is.',
+  FAULT_START: 'See that the program is installed and its folder is there; "portcullis check" tells where they are written.',
   FAULT_SINK: 'See "audit" and "telemetry" in the configuration.',
 }
 

@@ -102,7 +102,7 @@ class RunningGateway implements Gateway {
     this.#stations = withAnnouncement(house.stations, announcementOf(config, true))
     this.#links = new ConnectLinks(house)
     const onText = createServerLog(config, clock, options.onFault)
-    this.#behind = openBehind({ house, version: options.version, links: this.#links, onText })
+    this.#behind = openBehind({ house, version: options.version, links: this.#links, onText, onFault: options.onFault })
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) =>
       this.#behind.upstreams.get(session.server)?.release(session.id),
     )

@@ -79,6 +79,40 @@ test('serve without servers, and on a port that is taken, tells why', async (t) 
   assert.match(second.errors, /EADDRINUSE[\s\S]*Another program listens there/)
 })
 
+test('a server whose program is not there is told when serve starts, and once when it is called, on standard error and in its log', async (t) => {
+  const there = install(t, CONFIG.replace('servers:', 'servers:\n  files: { command: [nosuchprogram-xyz], sandbox: off }'))
+  const { key } = await createKey(there, '--role', 'user')
+  const gateway = there.start(['serve', '--json'])
+  const { servers } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{'))))
+  for (const _ of [1, 2, 3]) {
+    const answer = await listTools(servers['files'] ?? '', { 'x-api-key': key })
+    assert.doesNotMatch(await answer.text(), /nosuchprogram/)
+    assert.ok(answer.status === 502 || answer.status === 503, String(answer.status))
+  }
+  gateway.child.kill('SIGTERM')
+  const { errors } = await gateway.ended
+  assert.deepEqual(
+    errors.split('\n').filter((line) => line.includes('nosuchprogram')),
+    [
+      'warning: servers.files.command: nosuchprogram-xyz is not found in PATH',
+      'warning: servers.files: it is not started: nosuchprogram-xyz cannot be started: ENOENT',
+    ],
+  )
+  const log = (await there.run(['logs', 'files'])).out
+  assert.match(log, /^\S+ \S+ {2}not started: nosuchprogram-xyz cannot be started: ENOENT\n$/)
+})
+
+test('run does not start for a program that is not there, and says so', async (t) => {
+  const there = install(t, CONFIG.replace('servers:', 'servers:\n  gone: { command: [nosuchprogram-xyz] }'))
+  const [bare, named] = await Promise.all([
+    there.run(['run', '-c', 'portcullis.yaml', '--', 'nosuchprogram-abc'], { input: INITIALIZE }),
+    there.run(['run', '-c', 'portcullis.yaml', '--name', 'gone'], { input: INITIALIZE }),
+  ])
+  assert.deepEqual([bare.code, bare.out, named.code, named.out], [1, '', 1, ''])
+  assert.match(bare.errors, /^error: nosuchprogram-abc is not found in PATH\n/)
+  assert.match(named.errors, /^error: servers\.gone\.command: nosuchprogram-xyz is not found in PATH\n/)
+})
+
 const HELLO = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
 const INITIALIZE = `${JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params: HELLO })}\n`
 
