@@ -3,12 +3,14 @@
 import { contradictingAdmin, contradictingSignIn } from './admin.ts'
 import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
+import { meant } from './names.ts'
 import { contradictingOAuth } from './oauth.ts'
 import { adminUrlOf, isLoopback, publicUrlOf } from './public-url.ts'
 import { loose } from './sandbox.ts'
 import type { Settings } from './schema.ts'
-import type { Path } from './source.ts'
+import { type Path, showPath } from './source.ts'
 import { contradictingTls } from './tls.ts'
+import type { Address } from './values.ts'
 
 interface Contradiction {
   readonly path: Path
@@ -22,7 +24,10 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   for (const [name, role] of Object.entries(roles)) {
     for (const parent of role.inherits) {
       if (!Object.hasOwn(roles, parent))
-        found.push({ path: ['access', 'roles', name, 'inherits'], expected: `expected a role of access.roles, there is no "${parent}"` })
+        found.push({
+          path: ['access', 'roles', name, 'inherits'],
+          expected: `expected a role of access.roles, there is no "${parent}"${meant(parent, Object.keys(roles))}`,
+        })
     }
     if (inheritsItself(name, roles))
       found.push({ path: ['access', 'roles', name, 'inherits'], expected: 'expected no circle, this role inherits itself' })
@@ -33,12 +38,13 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
         if (who.includes('#') || Object.hasOwn(roles, who)) continue
         found.push({
           path: ['access', 'resources', index, verb, at],
-          expected: 'expected a role of access.roles, or a principal as issuer#subject',
+          expected: `expected a role of access.roles, or a principal as issuer#subject${meant(who, Object.keys(roles))}`,
         })
       }
     }
   }
   for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
+  found.push(...contradictingAddresses(settings))
   const { peers } = settings
   if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
     found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
@@ -72,6 +78,29 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   }
   if (settings.profile === 'strict') found.push(...strictly(settings))
   return found
+}
+
+/** Each listener has an address of its own. */
+function contradictingAddresses({ listen, admin, peers, tls }: Settings): readonly Contradiction[] {
+  const listeners: readonly (readonly [Path, Address | undefined])[] = [
+    [['listen'], listen],
+    [['admin'], admin],
+    [['peers', 'listen'], peers?.listen],
+    [['tls', 'redirect'], tls?.redirect],
+  ]
+  return listeners.flatMap(([path, address], index) => {
+    const taken = listeners.slice(0, index).find(([, other]) => address && other && isSameAddress(address, other))
+    if (taken === undefined) return []
+    return [{ path, expected: `expected another port, because ${showPath(taken[0])} has ${address?.port}` }]
+  })
+}
+
+/** Port 0 is any that is free. Who listens everywhere has the port at every address. */
+function isSameAddress(one: Address, other: Address): boolean {
+  if (one.port === 0 || one.port !== other.port) return false
+  const [left, right] = [one, other].map(({ host }) => (host === 'localhost' ? '127.0.0.1' : host))
+  const isEverywhere = (host = '', there = ''): boolean => host === '::' || (host === '0.0.0.0' && !there.includes(':'))
+  return left === right || isEverywhere(left, right) || isEverywhere(right, left)
 }
 
 function contradictingCredential(

@@ -1,6 +1,7 @@
 /** The admin listener: pages for people, never on the listener that agents reach. */
 import { createPublicKey } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ADMIN_ROLE } from '../config/admin.ts'
 import { adminUrlOf } from '../config/public-url.ts'
 import type { Address } from '../config/values.ts'
 import { DENIALS, Denial, type Fault } from '../core/denial.ts'
@@ -15,9 +16,6 @@ import { expandRoles, rightsOf } from '../policy/roles.ts'
 import { privateOrigins, signInOptions } from './authorization.ts'
 import { createCatalog } from './drift.ts'
 import { metricsRoute } from './metrics.ts'
-
-/** Who administers: sees everything here, and changes it. Who approves is a setting. */
-const ADMIN_ROLE = 'admin'
 
 /** @throws when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {

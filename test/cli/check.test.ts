@@ -26,6 +26,29 @@ test('check tells mistakes of the configuration as file:line:column and ends wit
   assert.match(errors, /portcullis check/)
 })
 
+test('check warns of names that lead nowhere, each with its place and what was meant, and of none that a policy names', async (t) => {
+  const there = install(
+    t,
+    `servers: { files: { url: "https://files.example/mcp" } }
+access:
+  roles: { reader: { permissions: ["files:read"] } }
+  tools:
+    fils/read_file: { permission: files:read }
+  policies: policy.cedar
+limits:
+  roles: { raeder: 1/s, auditor: 1/s }
+`,
+  )
+  there.write('policy.cedar', '@id("a") permit (principal in Role::"auditor", action, resource);')
+  const { code, out } = await there.run(['check', '--json'])
+  assert.equal(code, 0)
+  assert.deepEqual(JSON.parse(out).warnings, [
+    'portcullis.yaml:5:5: access.tools.fils/read_file: no server is called fils, did you mean files?',
+    'portcullis.yaml:8:12: limits.roles.raeder: no role of access.roles is called raeder, did you mean reader?',
+  ])
+  assert.match((await there.run(['check'])).errors, /^warning: portcullis\.yaml:5:5: /)
+})
+
 test('check tells mistakes of a policy as file:line:column and ends with 3', async (t) => {
   const there = install(t, 'access: { policies: policy/*.cedar }\n')
   mkdirSync(join(there.folder, 'policy'))

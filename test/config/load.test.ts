@@ -97,6 +97,28 @@ allowedOrigins: ["https://a.example/x", "*"]
   ])
 })
 
+test('two listeners with one address are a mistake; any free port, and another address of the machine, are none', () => {
+  const expected = (setting: string, other: string, port: number) => `${setting}: expected another port, because ${other} has ${port}`
+  const told = (text: string) => mistakes(text).map((line) => line.replace(/^portcullis\.yaml:\d+:\d+: /, ''))
+  assert.deepEqual(mistakes('listen: 127.0.0.1:9090\nadmin: localhost:9090\n'), [
+    `portcullis.yaml:2:8: ${expected('admin', 'listen', 9090)}`,
+  ])
+  assert.deepEqual(told('admin: 127.0.0.1:8080\n'), [expected('admin', 'listen', 8080)])
+  assert.deepEqual(told('listen: 0.0.0.0:80\nadmin: 127.0.0.1:80\n'), [expected('admin', 'listen', 80)])
+  assert.deepEqual(told('listen: 127.0.0.1:80\npeers: { listen: "[::]:80", url: "http://10.0.0.1:80" }\n'), [
+    expected('peers.listen', 'listen', 80),
+  ])
+  assert.deepEqual(told('publicUrl: https://a.example\nadmin: 127.0.0.1:81\ntls: { certificate: a, key: b, redirect: "127.0.0.1:81" }\n'), [
+    expected('tls.redirect', 'admin', 81),
+  ])
+  for (const text of [
+    'listen: 127.0.0.1:0\nadmin: 127.0.0.1:0',
+    'listen: 127.0.0.1:80\nadmin: 127.0.0.2:80',
+    'listen: 0.0.0.0:80\nadmin: "[::1]:80"',
+  ])
+    assert.deepEqual(told(text), [])
+})
+
 test('a name written twice is a mistake where it is written again', () => {
   assert.deepEqual(mistakes('listen: 127.0.0.1:1\nprofile: strict\nlisten: 127.0.0.1:2\n'), [
     'portcullis.yaml:3:1: expected each name once, this one was written before',
