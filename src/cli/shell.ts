@@ -96,13 +96,29 @@ function failureOf(error: unknown): Failure {
 const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH', 'FAULT_SEAL', 'FAULT_TLS'])
 
 function nextStep(code: string, message: string): string | undefined {
-  if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
-    return 'Make one with "portcullis init", or name it with -c FILE.'
-  if (message.includes('EADDRINUSE')) return 'Another program listens there. Stop it, or set another "listen" in the configuration.'
-  if (code === 'FAULT_STORE' && message.includes('redis'))
-    return 'See "store" in the configuration, and that Redis runs and may be reached.'
+  for (const [of, said, step] of BY_MESSAGE) {
+    const found = of === code ? said.exec(message) : null
+    if (found !== null) return step.replace('$1', found[1] ?? '')
+  }
   return NEXT[code]
 }
+
+/** Where the code alone does not say what to do; `$1` is what the parentheses find: the setting. */
+const BY_MESSAGE: readonly (readonly [code: string, said: RegExp, step: string])[] = [
+  ['FAULT_CONFIG', /there is no such file$/, 'Make one with "portcullis init", or name it with -c FILE.'],
+  ['FAULT_LISTEN', /^([\w.]+): .*EADDRINUSE/, 'Another program listens there. Stop it, or set another "$1" in the configuration.'],
+  [
+    'FAULT_LISTEN',
+    /^([\w.]+): .*EADDRNOTAVAIL/,
+    'This machine has no such address. Set "$1" to one that it has: 127.0.0.1 is for this machine alone, 0.0.0.0 is all of them.',
+  ],
+  [
+    'FAULT_LISTEN',
+    /^([\w.]+): .*EACCES/,
+    'Ports below 1024 take a right of their own. Set "$1" to a higher one, or give the right (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE).',
+  ],
+  ['FAULT_STORE', /redis/, 'See "store" in the configuration, and that Redis runs and may be reached.'],
+]
 
 const NEXT: Readonly<Record<string, string>> = {
   FAULT_CONFIG: 'Correct the file and run "portcullis check".',
@@ -113,6 +129,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_PIN: 'See "portcullis catalog list".',
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
+  FAULT_LISTEN: 'See where each listener is to be in the configuration: "listen", "admin", "peers.listen", "tls.redirect".',
   FAULT_CONNECTION: 'See "portcullis connections list".',
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
   FAULT_SEAL: 'Put back the key that it was sealed with, as "sealing.key" or one of "sealing.previous".',

@@ -8,16 +8,16 @@ import { DENIALS, Denial, type Fault } from '../core/denial.ts'
 import { createKeyedHash } from '../core/secret.ts'
 import { createDoor, type Door } from '../face/door.ts'
 import { createGate, type Gate } from '../face/gate.ts'
-import { listeningOf } from '../face/listening.ts'
+import { listenAs, listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
-import { type Listener, listen } from '../net/serve.ts'
+import type { Listener } from '../net/serve.ts'
 import { expandRoles, rightsOf } from '../policy/roles.ts'
 import { privateOrigins, signInOptions } from './authorization.ts'
 import { createCatalog } from './drift.ts'
 import { metricsRoute } from './metrics.ts'
 
-/** @throws when the address is taken: then nothing starts. */
+/** @throws Fault `FAULT_LISTEN` when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
   const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics, anomalies } = house
   // Loaded only where they are used.
@@ -28,7 +28,7 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     import('../oauth/clients.ts'),
   ])
   let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
-  const listener = await listen({ ...listeningOf(config), host, port }, (request, response) => handle(request, response))
+  const listener = await listenAs('admin', { ...listeningOf(config), host, port }, (request, response) => handle(request, response))
   const url = adminUrlOf(config, { host, port: listener.port })
   const roles = expandRoles(config.access.roles)
   const elsewhere = await openSignIns(house, url)

@@ -74,9 +74,22 @@ test('serve without servers, and on a port that is taken, tells why', async (t) 
 
   const first = install(t, CONFIG)
   const { url } = listening.parse(JSON.parse(await first.start(['serve', '--json']).line((line) => line.startsWith('{'))))
-  const second = await install(t, CONFIG.replace('127.0.0.1:0', new URL(url).host)).run(['serve'])
-  assert.equal(second.code, 1)
-  assert.match(second.errors, /EADDRINUSE[\s\S]*Another program listens there/)
+  const { host } = new URL(url)
+  const refused = async (config: string): Promise<string> => {
+    const { code, errors } = await install(t, config).run(['serve'])
+    assert.equal(code, 1)
+    return errors
+  }
+  const taken = (setting: string) =>
+    new RegExp(`error: ${setting}: listen EADDRINUSE.*\\n {2}Another program listens there\\. Stop it, or set another "${setting}"`)
+  assert.match(await refused(CONFIG.replace('127.0.0.1:0', host)), taken('listen'))
+  assert.match(await refused(`${CONFIG}admin: ${host}\n`), taken('admin'))
+  assert.match(await refused(`${CONFIG}peers: { listen: "${host}" }\n`), taken('peers.listen'))
+  // TEST-NET-1 (RFC 5737): nobody's.
+  assert.match(
+    await refused(CONFIG.replace('127.0.0.1:0', '192.0.2.1:0')),
+    /EADDRNOTAVAIL.*\n {2}This machine has no such address\. Set "listen"/,
+  )
 })
 
 test('a server whose program is not there is told when serve starts, and once when it is called, on standard error and in its log', async (t) => {
