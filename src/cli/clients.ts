@@ -13,6 +13,7 @@ import {
   isRedirectUri,
   shortGrant,
 } from '../oauth/clients.ts'
+import { notesOnRoles, tellNotes } from './notes.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
@@ -85,7 +86,8 @@ export function addClients(program: Command, shell: Shell): void {
 }
 
 async function addClient(options: AddOptions, { terminal }: Shell): Promise<void> {
-  await withRecords(openConfig(options.config), terminal, async (records) => {
+  const config = openConfig(options.config)
+  await withRecords(config, terminal, async (records) => {
     const issued = await clientsOf(records, terminal).add({
       name: options.name,
       grants: [...new Set(options.grant)],
@@ -101,7 +103,11 @@ async function addClient(options: AddOptions, { terminal }: Shell): Promise<void
     })
     // Written down before it is shown: a client whose making is not on record never gets its secret.
     await tell(records, 'client.created', issued.client)
-    show(issued, options, terminal)
+    const notes = [
+      ...notesOnRoles(options.role, config),
+      ...(config.authentication.oauth === undefined ? ['authentication.oauth is not written, so no client gets a token here'] : []),
+    ]
+    show(issued, options, terminal, notes)
   })
 }
 
@@ -131,18 +137,18 @@ async function removeClient(id: string, options: Shared, { terminal }: Shell): P
   })
 }
 
-function show({ client, secret }: IssuedClient, { json }: Shared, terminal: Terminal): void {
+function show({ client, secret }: IssuedClient, { json }: Shared, terminal: Terminal, notes: readonly string[]): void {
   if (json === true) {
-    sayJson(terminal, { ...viewOf(client), ...(secret === undefined ? {} : { client_secret: secret.reveal() }) })
+    sayJson(terminal, { ...viewOf(client), ...(secret === undefined ? {} : { client_secret: secret.reveal() }), notes })
     return
   }
   say(terminal, `client_id ${client.id}`)
-  if (secret === undefined) {
-    note(terminal, client.jwks === undefined ? 'It has no secret.' : 'It signs for itself.')
-    return
+  if (secret === undefined) note(terminal, client.jwks === undefined ? 'It has no secret.' : 'It signs for itself.')
+  else {
+    note(terminal, '\nIts secret is shown once:\n')
+    say(terminal, `client_secret ${secret.reveal()}`)
   }
-  note(terminal, '\nIts secret is shown once:\n')
-  say(terminal, `client_secret ${secret.reveal()}`)
+  tellNotes(terminal, notes)
 }
 
 /** Everything but the hash of its secret. */
