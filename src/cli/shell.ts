@@ -98,12 +98,12 @@ const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 
 function nextStep(code: string, message: string): string | undefined {
   for (const [of, said, step] of BY_MESSAGE) {
     const found = of === code ? said.exec(message) : null
-    if (found !== null) return step.replace('$1', found[1] ?? '')
+    if (found !== null) return step === '' ? undefined : step.replace('$1', found[1] ?? '')
   }
   return NEXT[code]
 }
 
-/** Where the code alone does not say what to do; `$1` is what the parentheses find: the setting. */
+/** Where the code alone does not say what to do; `$1` is what the parentheses find: the setting. Empty: the message says it itself. */
 const BY_MESSAGE: readonly (readonly [code: string, said: RegExp, step: string])[] = [
   ['FAULT_CONFIG', /there is no such file$/, 'Make one with "portcullis init", or name it with -c FILE.'],
   ['FAULT_LISTEN', /^([\w.]+): .*EADDRINUSE/, 'Another program listens there. Stop it, or set another "$1" in the configuration.'],
@@ -117,6 +117,13 @@ const BY_MESSAGE: readonly (readonly [code: string, said: RegExp, step: string])
     /^([\w.]+): .*EACCES/,
     'Ports below 1024 take a right of their own. Set "$1" to a higher one, or give the right (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE).',
   ],
+  [
+    'FAULT_STORE',
+    /there is no such database/,
+    'It is there once "portcullis serve" or "portcullis keys create" has run. If one has, name its configuration.',
+  ],
+  ['FAULT_STORE', /target is not empty/, 'A copy takes a file that is not there yet, or a Redis in which nothing of ours is.'],
+  ['FAULT_STORE', /The two differ|A line is damaged|in memory, beside which/, ''],
   ['FAULT_STORE', /redis/, 'See "store" in the configuration, and that Redis runs and may be reached.'],
 ]
 
@@ -124,6 +131,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_CONFIG: 'Correct the file and run "portcullis check".',
   FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
   FAULT_KEY: 'See "portcullis keys list".',
+  FAULT_FOLDER: 'Keep one for this alone (mkdir -m 700 FOLDER), with space in it, and name it with --into.',
   FAULT_USER: 'See "portcullis users list".',
   FAULT_APPROVAL: 'See "portcullis approvals list".',
   FAULT_PIN: 'See "portcullis catalog list".',

@@ -40,6 +40,22 @@ test('a report, an export in every format and its proof, suggestions and a repla
   }
 })
 
+test('a question that no event could ever answer is refused with what to write, and a pasted key is not repeated', async (t) => {
+  const there = install(t, CONFIG)
+  const query = (...words: readonly string[]) => there.run(['audit', 'query', ...words])
+  const [id, key, slip, nothing] = [
+    await query('--principal', 'qDEAiCBf3xid'),
+    await query('--principal', 'mcp_qDEAiCBf3xid_secret'),
+    await query('--denial', 'forbiden'),
+    await query('--denial', 'x'),
+  ]
+  assert.deepEqual([id.code, key.code, slip.code, nothing.code], [2, 2, 2, 2])
+  assert.match(id.errors, /issuer#subject, such as key#qDEAiCBf3xid/)
+  assert.doesNotMatch(key.errors, /secret/)
+  assert.match(slip.errors, /There is no such code, did you mean forbidden\?/)
+  assert.match(nothing.errors, /write one of malformed, /)
+})
+
 test('a journal looks to its retention by itself, and writes down what it did', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const world = makeDesk(t)

@@ -17,6 +17,13 @@ test('init writes a configuration and a policy folder that check accepts, and ov
   assert.equal(readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8'), written)
 })
 
+test('what init says comes next can be typed as it stands, also where the folder is another', async (t) => {
+  const there = install(t)
+  const [here, other] = [await there.run(['init']), await there.run(['init', "it's new"])]
+  assert.match(here.out, /\n {2}1\. name your servers in portcullis\.yaml\n {2}2\. portcullis check\n/)
+  assert.match(other.out, /\n {2}1\. cd 'it'\\''s new'\n {2}2\. name your servers/)
+})
+
 test('check tells mistakes of the configuration as file:line:column and ends with 3', async (t) => {
   const there = install(t, 'listen: here\nprofil: strict\n')
   const { code, errors } = await there.run(['check'])

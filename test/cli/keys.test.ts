@@ -150,7 +150,7 @@ test('secrets that are older than they may be are replaced, each put where its h
   await there.run(['keys', 'revoke', ended.id])
   const folder = join(there.folder, 'keys')
   const rotate = (older: string) => there.run(['keys', 'rotate-due', '--older', older, '--into', folder])
-  assert.match((await rotate('0s')).errors, /keys: there is no such folder/)
+  assert.match((await rotate('0s')).errors, /keys: there is no such folder\n {2}Keep one for this alone \(mkdir -m 700 FOLDER\)/)
   mkdirSync(folder)
   assert.match((await rotate('30d')).out, /no secret is so old/)
   assert.deepEqual(readdirSync(folder), [])

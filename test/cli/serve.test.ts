@@ -207,5 +207,5 @@ test('tail -f shows what happens from then on, until it is stopped', async (t) =
 test('the history of what never ran is told not to be there', async (t) => {
   const { code, errors } = await install(t, CONFIG).run(['audit', 'tail'])
   assert.equal(code, 1)
-  assert.match(errors, /nothing has run with this configuration yet/)
+  assert.match(errors, /nothing has run with this configuration yet\n {2}It is there once "portcullis serve"/)
 })
