@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { install } from './portcullis.ts'
 
 test('init writes a configuration and a policy folder that check accepts, and overwrites nothing', async (t) => {
@@ -15,6 +16,37 @@ test('init writes a configuration and a policy folder that check accepts, and ov
   assert.equal(again.code, 1)
   assert.match(again.errors, /portcullis\.yaml.*is not overwritten/)
   assert.equal(readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8'), written)
+})
+
+/** Settings of the file that are off, each with the lines that stand deeper below it: by number, from 0. */
+function settingsThatAreOff(lines: readonly string[]): readonly (readonly number[])[] {
+  const blocks: number[][] = []
+  for (const [at, line] of lines.entries()) {
+    const [, deeper] = /^ *# (?:( +)|\w)/.exec(line) ?? []
+    if (!/^ *# /.test(line)) continue
+    if (deeper === undefined) blocks.push([at])
+    else blocks.at(-1)?.push(at)
+  }
+  return blocks
+}
+
+test('every setting that init writes as a comment counts once "# " is taken out of its lines, each alone and all together', async (t) => {
+  const there = install(t)
+  await there.run(['init'])
+  const lines = readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8').split('\n')
+  const env = { WEATHER_API_KEY: 'w3', AUDIT_SECRET: 'kJ8vQ2mZr5tYwX1nB4cD7fG0hL3pS6uA' }
+  const blocks = settingsThatAreOff(lines)
+  assert.ok(blocks.length > 20, String(blocks.length))
+  // What an editor does to the lines that are selected.
+  const without = (off: readonly number[]): string => lines.map((line, at) => (off.includes(at) ? line.replace('# ', '') : line)).join('\n')
+  for (const block of [...blocks, blocks.flat()]) {
+    there.write('portcullis.yaml', without(block))
+    const { code, out, errors } = await there.run(['check', '--json'], { env })
+    assert.equal(code, 0, errors)
+    const about = JSON.parse(out).warnings.filter((line: string) => !/mcp-server-filesystem is not found|\.sandbox: /.test(line))
+    assert.deepEqual(about, [])
+    assert.notDeepEqual(parse(without(block)), parse(lines.join('\n')))
+  }
 })
 
 test('what init says comes next can be typed as it stands, also where the folder is another', async (t) => {
