@@ -28,7 +28,7 @@ export function doubtfulNames(config: Config, isNamed: (role: string) => boolean
 }
 
 /** The one of these that was meant, if one is near enough. */
-export function nearest(name: string, known: Iterable<string>): string | undefined {
+function nearest(name: string, known: Iterable<string>): string | undefined {
   return [...known]
     .map((one) => ({ one, distance: distanceOf(name.toLowerCase(), one.toLowerCase()) }))
     .filter(({ one, distance }) => distance <= Math.min(TYPO_DISTANCE_MAX, Math.floor(one.length / 2)))
