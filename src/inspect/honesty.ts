@@ -6,7 +6,8 @@ import { hasDisguisedWord, latinised } from './skeleton.ts'
 const NAME_MAX_CHARS = 128
 /** Letters and digits of any script, and what joins words; the rest leads somewhere, or out of the place where a name is shown. */
 const NAME = /^[\p{L}\p{N}\p{M}_. \-/:@]+$/u
-const LEADING = /^[/\\.]|\.\.|\/\/|%[0-9a-f]{2}|^(?:__proto__|constructor|prototype)$/i
+const LEADING =
+  /^[/\\.]|^(?:(?:tools|prompts|resources|roots|tasks)\/(?:list|call|get|read|cancel|result|subscribe|unsubscribe|templates)|notifications\/[a-z]+|sampling\/createMessage|elicitation\/create|completion\/complete|logging\/setLevel|server\/discover|subscriptions\/listen)\b|^rpc\.|\.\.|\/\/|%[0-9a-f]{2}|^(?:__proto__|constructor|prototype)$/i
 /** How gateways put a server's name before that of its tool. */
 const NAMESPACE = /__/
 
