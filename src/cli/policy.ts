@@ -44,7 +44,7 @@ export function addPolicy(program: Command, shell: Shell): void {
     'portcullis policy matrix',
   )
 
-  const show = policy.command('show').description('print the law in force as Cedar: what "access" became, and every policy file')
+  const show = policy.command('show').description('print the law as it is written, as Cedar: what "access" became, and every policy file')
   examples(shared(show), 'portcullis policy show')
   show.action((options: Shared) => showLaw(options, shell))
 

@@ -8,7 +8,7 @@ import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
 import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
-import { stopSignal, warn } from './serve.ts'
+import { lawOptions, stopSignal } from './serve.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
 import { note, type Terminal } from './terminal.ts'
 
@@ -39,7 +39,8 @@ export function addRun(program: Command, shell: Shell): void {
 }
 
 async function run(words: readonly string[], options: Options, { terminal, version }: Shell): Promise<void> {
-  const written = openConfig(options.config ?? ownConfig())
+  const file = options.config ?? ownConfig()
+  const written = openConfig(file)
   const [name, server] = choose(words, options.name, written)
   if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)
   const lack = server.kind === 'command' ? lackOf(server) : undefined
@@ -47,7 +48,7 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   const config = quiet({ ...written, servers: { [name]: server } }, terminal)
   // Loaded only here: the other commands start in half the time without it.
   const { createGateway } = await import('../gateway/gateway.ts')
-  const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
+  const gateway = createGateway(config, { version, ...lawOptions(terminal, file) })
   try {
     await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopSignal()])
   } finally {

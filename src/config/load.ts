@@ -26,6 +26,8 @@ interface Reading {
   /** As the operator named it: mistakes are told with it. */
   readonly file: string
   readonly environment?: Environment
+  /** The same file as it was read before: a key that was fetched for it is not fetched again. */
+  readonly before?: Config
 }
 
 /**
@@ -34,6 +36,19 @@ interface Reading {
  */
 export function loadConfig(file: string, environment: Environment = process.env): Config {
   return parseConfig(readText(file), { file, environment })
+}
+
+/**
+ * How a file is read again for who runs on what it said; undefined where that cannot be, because it came through a pipe.
+ * What is read throws as `loadConfig` does, and for a file without anything in it too: it is being written.
+ */
+export function rereading(file: string, environment: Environment = process.env): ((before: Config) => Config) | undefined {
+  if (!statSync(file).isFile()) return undefined
+  return (before) => {
+    const text = readText(file)
+    if (text.trim() === '') throw new Fault('FAULT_CONFIG', `${file}: there is nothing in it`)
+    return parseConfig(text, { file, environment, before })
+  }
 }
 
 /** A server given as a command line, as for `portcullis run`. */
@@ -46,12 +61,13 @@ export function serverOf(
 }
 
 /** The same for a text that is already read. */
-export function parseConfig(text: string, { file, environment = process.env }: Reading): Config {
+export function parseConfig(text: string, { file, environment = process.env, before }: Reading): Config {
   const source = parseSource(text, environment)
   if (source.mistakes.length > 0) throw fault(file, source.mistakes)
   const absolute = resolve(file)
   const directory = dirname(absolute)
-  const sealing = sealingOf(source.value, directory, environment)
+  const written = sealingOf(source.value, directory, environment)
+  const sealing = before?.sealing.isSame(written) === true ? before.sealing : written
   const opened = openSealed(source, configSchema, () => sealing.values())
   if (opened.mistakes.length > 0) throw fault(file, opened.mistakes)
   const read = settings.safeParse(opened.value)

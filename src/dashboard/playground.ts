@@ -88,9 +88,9 @@ function problem(text: string): Html {
 }
 
 /** Undefined for nobody. */
-async function principalFor(as: string, { roles, anonymousRoles, keys }: DashboardParts): Promise<Principal | undefined> {
+async function principalFor(as: string, { law, anonymousRoles, keys }: DashboardParts): Promise<Principal | undefined> {
   if (as === 'anonymous') return anonymousRoles === undefined ? undefined : anonymousPrincipal(anonymousRoles)
-  if (as.startsWith('role:')) return roles.includes(as.slice(5)) ? rolePrincipal(as.slice(5)) : undefined
+  if (as.startsWith('role:')) return law.roles.has(as.slice(5)) ? rolePrincipal(as.slice(5)) : undefined
   const id = as.startsWith('key:') ? as.slice(4) : ''
   const key = isKeyId(id) ? await keys.find(id) : undefined
   return key?.status === 'active' ? principalOf(key) : undefined
@@ -108,7 +108,7 @@ function argumentsIn(text: string): JsonObject | undefined {
 async function formOf({ as, kind, server, name, args }: Question, parts: DashboardParts, form: Form): Promise<Html> {
   const keys = (await parts.keys.list()).filter(({ status }) => status === 'active').slice(-KEYS_MAX)
   const askers = [
-    ...parts.roles.map((role) => [`role:${role}`, `anybody with the role ${role}`] as const),
+    ...[...parts.law.roles.keys()].map((role) => [`role:${role}`, `anybody with the role ${role}`] as const),
     ...(parts.anonymousRoles === undefined ? [] : [['anonymous', 'a caller without a credential'] as const]),
     ...keys.map((key) => [`key:${key.id}`, `key ${outside(key.name)} (${key.id})`] as const),
   ]

@@ -1,16 +1,16 @@
 /** createGuard(): the house, opened inside of a server that somebody else wrote. */
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, rereading } from '../config/load.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import { Fault } from '../core/denial.ts'
+import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
 import { type Announcement, announcementOf } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
 import { checkInstallation } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
-import { createResources, type Resources } from '../identity/resource.ts'
-import { expandRoles } from '../policy/roles.ts'
+import { createResources, latestResources, type Resources } from '../identity/resource.ts'
 import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
 import { type Checks, stepsOf } from './steps.ts'
@@ -44,7 +44,7 @@ export interface Guard {
   readonly secrets: SecretStore
   /** Told of what refuses nothing. */
   readonly onFault: (fault: Fault) => void
-  /** Reads the law again. Answers whether the new one is in force. */
+  /** Reads the law again: the policies, and `access:` where the file of the configuration is known. Answers whether the new one is in force. */
   reload(): Promise<boolean>
   /** Closes what guarded servers hold, then the store. */
   close(): Promise<void>
@@ -73,7 +73,7 @@ interface Inner {
 
 /**
  * Opens the configuration that the gateway would be started with: the same law, the same keys, the same journal.
- * @param config read already, or the path of its file.
+ * @param config the path of its file, whose `access:` section is read again when it changes; or read already, and then its policies alone are.
  * @throws Fault when it cannot be opened: a server must not start unguarded.
  */
 export function createGuard(config: Config | string, options: GuardOptions = {}): Guard {
@@ -81,14 +81,14 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   const settled = typeof config === 'string' ? loadConfig(config) : config
   const house = openHouse(settled, { node: settled.node ?? 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
   const { journal, law } = house
-  const { authentication, access } = settled
+  const { authentication } = settled
   if (authentication.oauth !== undefined)
     onFault(
       new Fault('FAULT_CONFIG', 'authentication.oauth: a guard issues no tokens, so those of this server are taken by the gateway only'),
     )
   const resources = new Map<string, Resources>()
   house.serveAt((server) => resources.get(server)?.identifiersOf(server) ?? [])
-  const watcher = watchLaw(house, onFault)
+  const watcher = watchLaw(house, { onFault, reread: typeof config === 'string' ? rereading(config) : undefined })
   const closers = new Set<() => Promise<void>>()
   journal
     .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
@@ -108,7 +108,12 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   }
   inner.set(guard, {
     stations,
-    powers: { roles: expandRoles(access.roles), history: journal },
+    powers: {
+      get roles() {
+        return law.roles
+      },
+      history: journal,
+    },
     announcement: announcementOf(settled, false),
     resources,
     closers,
@@ -150,15 +155,14 @@ function afterStart(house: House): Stations {
 export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
   const { stations, powers, announcement, resources } = innerOf(guard)
   if (!SERVER_NAME.test(server)) throw new RangeError(`${JSON.stringify(server)} is no server's name: lower-case letters, digits and "-"`)
-  const { config } = guard.house
-  const own = createResources({
+  const { config, access, clients } = guard.house
+  const said = {
     publicUrl: publicUrlOf(config),
     servers: [server],
     issuers: config.authentication.issuers.map(({ issuer }) => issuer),
-    tools: config.access.tools,
-    prompts: config.access.prompts,
-    bindsCertificates: guard.house.clients.certificateOf !== undefined,
-  })
+    bindsCertificates: clients.certificateOf !== undefined,
+  }
+  const own = latestResources(following(access, ({ tools, prompts }) => createResources({ ...said, tools, prompts })))
   resources.set(server, own)
   const written = config.servers[server]
   const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs

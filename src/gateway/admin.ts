@@ -12,7 +12,7 @@ import { listenAs, listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
 import type { Listener } from '../net/serve.ts'
-import { expandRoles, rightsOf } from '../policy/roles.ts'
+import { rightsOf } from '../policy/roles.ts'
 import { privateOrigins, signInOptions } from './authorization.ts'
 import { createCatalog } from './drift.ts'
 import { metricsRoute } from './metrics.ts'
@@ -30,7 +30,6 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
   let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
   const listener = await listenAs('admin', { ...listeningOf(config), host, port }, (request, response) => handle(request, response))
   const url = adminUrlOf(config, { host, port: listener.port })
-  const roles = expandRoles(config.access.roles)
   const elsewhere = await openSignIns(house, url)
   const dashboard = createDashboard({
     approvals,
@@ -39,8 +38,8 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     ...(elsewhere === undefined ? {} : { signIns: elsewhere.signIns }),
     store,
     clock,
-    isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, roles).roles.has(role)),
-    isAdmin: (held) => rightsOf(held, roles).roles.has(ADMIN_ROLE),
+    isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, law.roles).roles.has(role)),
+    isAdmin: (held) => rightsOf(held, law.roles).roles.has(ADMIN_ROLE),
     keys,
     clients: new Clients(store, clock),
     blocks: limits.blocks,
@@ -48,7 +47,6 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     ...(config.inspect.definitions.pin ? { catalog: createCatalog(house) } : {}),
     law,
     servers: Object.keys(config.servers),
-    roles: Object.keys(config.access.roles),
     ...(config.authentication.anonymous === undefined ? {} : { anonymousRoles: config.authentication.anonymous.roles }),
     fixedBlocks: config.limits.rates.block,
     journalKey: createPublicKey(keyring.signingKey()),

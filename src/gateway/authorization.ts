@@ -2,6 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AssertionConfig } from '../config/assertions.ts'
 import type { OAuthConfig, SignInConfig } from '../config/oauth.ts'
+import { following } from '../core/following.ts'
 import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
 import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/bearer-issuer.ts'
@@ -121,12 +122,16 @@ function mapping({ claim, map }: NonNullable<AssertionConfig['roles']>): NonNull
  * Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. And what policies demand, of the law
  * as it is in force: nobody has that from the start, but whoever is told to fetch it must find it.
  */
-function scopesOf({ config, law }: House): () => readonly ScopeOptions[] {
-  const { tools, prompts } = config.access
-  const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
-  const names = new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
-  const fixed = [...names].sort().map((name) => ({ name, isDefault: true }))
-  return () => [...fixed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
+function scopesOf({ access, law }: House): () => readonly ScopeOptions[] {
+  const namesOf = following(access, ({ tools, prompts }) => {
+    const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
+    return new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
+  })
+  return () => {
+    const names = namesOf()
+    const listed = [...names].sort().map((name) => ({ name, isDefault: true }))
+    return [...listed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
+  }
 }
 
 /** The keys in this very process: read anew when one is asked for that is not known. */

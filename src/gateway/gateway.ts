@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
-import type { Fault } from '../core/denial.ts'
+import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor } from '../face/door.ts'
 import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
@@ -17,9 +17,9 @@ import { announcementOf, withAnnouncement } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
 import { checkInstallation } from '../guard/open-store.ts'
-import { type Watcher, watchLaw } from '../guard/watch.ts'
+import { type LawOptions, type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
-import { createResources, type Resources } from '../identity/resource.ts'
+import { createResources, latestResources, type Resources } from '../identity/resource.ts'
 import type { Listener } from '../net/serve.ts'
 import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { openAdmin } from './admin.ts'
@@ -36,11 +36,10 @@ import { tellMoved } from './whereabouts.ts'
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
 
-export interface GatewayOptions {
+/** `onFault`: told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
+export interface GatewayOptions extends LawOptions {
   /** Our version, told to servers as `clientInfo`. */
   readonly version: string
-  /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
-  readonly onFault: (fault: Fault) => void
   /** Default: the machine's. */
   readonly clock?: Clock
   /** Milliseconds that only ever go forward; those of the process unless told. */
@@ -53,7 +52,7 @@ export interface Gateway {
   listen(): Promise<Endpoints>
   /** Serves one client over stdin and stdout, until it closes its side. */
   serveStdio(server: string, input: Readable, output: Writable): Promise<void>
-  /** Reads the law and the files of TLS again. Answers whether all that they say is in force. */
+  /** Reads the law (`access:` and the policies) and the files of TLS again. Answers whether all that they say is in force. */
   reload(): Promise<boolean>
   /** Stops accepting, waits for what is under way, ends every process and closes the store. */
   close(): Promise<void>
@@ -107,7 +106,7 @@ class RunningGateway implements Gateway {
       this.#behind.upstreams.get(session.server)?.release(session.id),
     )
     this.#streams = new Streams(config.limits.streams.perPrincipal)
-    this.#watcher = watchLaw(house, options.onFault)
+    this.#watcher = watchLaw(house, options)
     const open = { sessions: this.#sessions, streams: this.#streams, connections: () => this.#front?.connections() }
     if (house.metrics !== undefined) sampleGateway(house.metrics, house, open)
     this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
@@ -123,16 +122,8 @@ class RunningGateway implements Gateway {
     this.#front = front
     const publicUrl = publicUrlOf(config, front.port)
     const routes = this.#routes()
-    const { issuers, oauth } = config.authentication
-    const resources = createResources({
-      publicUrl,
-      servers: Object.keys(config.servers),
-      issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
-      tools: config.access.tools,
-      prompts: config.access.prompts,
-      proofAlgorithms: PROOF_ALGORITHMS,
-      bindsCertificates: this.house.clients.certificateOf !== undefined,
-    })
+    const resources = this.#resources(publicUrl)
+    const { oauth } = config.authentication
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.#links.serveAt(publicUrl)
     this.#annex = this.#openAnnex(publicUrl)
@@ -196,6 +187,19 @@ class RunningGateway implements Gateway {
       const detail = server.sandbox === undefined ? 'no sandbox is written' : 'sandbox: off'
       await this.house.journal.write({ type: 'upstream.unconfined', transport: 'stdio', resource, detail, by: 'gateway' })
     }
+  }
+
+  #resources(publicUrl: string): Resources {
+    const { config, access, clients } = this.house
+    const { issuers, oauth } = config.authentication
+    const said = {
+      publicUrl,
+      servers: Object.keys(config.servers),
+      issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
+      proofAlgorithms: PROOF_ALGORITHMS,
+      bindsCertificates: clients.certificateOf !== undefined,
+    }
+    return latestResources(following(access, ({ tools, prompts }) => createResources({ ...said, tools, prompts })))
   }
 
   #routes(): ReadonlyMap<string, Route> {

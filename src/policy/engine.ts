@@ -8,15 +8,18 @@ import { type Compiled, compile, houseRules, type Rules } from './compile.ts'
 import { createDecider, type Decider } from './decide.ts'
 import type { Law } from './law.ts'
 import type { Policy } from './load.ts'
+import type { Rights } from './roles.ts'
 
 export interface Engine extends Law {
+  /** What each role of `access:` comes to. */
+  readonly roles: ReadonlyMap<string, Rights>
   /** Every scope that a policy in force demands by its name (`@requires("scope:…")`), sorted: what must be there to be asked for. */
   readonly scopes: readonly string[]
   /** Whether a policy file reads `context.flow`: then it must be known of every call. */
   readonly readsFlow: boolean
   /** Puts other rules in force. @throws Fault `FAULT_POLICY`; then the rules before stay in force. */
   replace(rules: Rules): void
-  /** The law in force as Cedar text, with where each policy stands: `policy show`. */
+  /** The law as Cedar text, with where each policy stands: `policy show`. */
   describe(): string
   /** A policy in force, by its id. */
   policy(id: string): PolicyText | undefined
@@ -61,6 +64,9 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
     get revision() {
       return inForce.law.strict.revision
     },
+    get roles() {
+      return inForce.law.access.roles
+    },
     get scopes() {
       return inForce.law.scopes
     },
@@ -88,7 +94,7 @@ function describe({ policies, access, strict }: Compiled): string {
     return `// Role::${JSON.stringify(role)} in [${[...inherited, ...permissions].join(', ')}]`
   })
   const rules = [...policies.values()].map((policy) => `// ${placeOf(policy)}\n${formatted(policy)}`)
-  return [`// The law in force, revision ${strict.revision}`, roles.join('\n'), ...rules]
+  return [`// The law, revision ${strict.revision}`, roles.join('\n'), ...rules]
     .filter((part) => part !== '')
     .join('\n\n')
     .concat('\n')

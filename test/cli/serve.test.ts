@@ -67,6 +67,35 @@ test('serve guards a server: a key opens it, a revoked key does not, and SIGTERM
   assert.doesNotMatch(denied.out, new RegExp(key.slice(17, 49)))
 })
 
+test('serve tells of each law whether it was taken, with its revision', async (t) => {
+  const there = install(t, `${CONFIG}  policies: polic/*.cedar\n`)
+  const gateway = there.start(['serve', '--json'])
+  await gateway.line((line) => line.startsWith('{'))
+  const revision = async (): Promise<string> => JSON.parse((await there.run(['policy', 'check', '--json'])).out).revision
+  const first = await revision()
+  there.write('portcullis.yaml', CONFIG.replace('world:read', 'world:write'))
+  const second = await revision()
+  await gateway.error((line) => line === `another law is in force, revision ${second}`)
+  assert.notEqual(second, first)
+  there.write('portcullis.yaml', `${CONFIG}  policies: law.cedar\n`)
+  there.write('law.cedar', 'permit (principal, action, resource);\npermit (')
+  await gateway.error((line) =>
+    new RegExp(`^warning: law\\.cedar:2:\\d+: .*; not taken, the law before stays in force, revision ${second}$`).test(line),
+  )
+  gateway.child.kill('SIGHUP')
+  const asked = 'the law and the certificates were read again, and not all of it was taken; in force is the law of revision '
+  await gateway.error((line) => line === asked + second)
+  there.write('law.cedar', 'permit (principal, action, resource);\n')
+  const third = await revision()
+  await gateway.error((line) => line === `another law is in force, revision ${third}`)
+  there.write('law.cedar', 'permit (')
+  await gateway.error((line) => line.endsWith(`not taken, the law before stays in force, revision ${third}`))
+  there.write('law.cedar', 'permit (principal, action, resource);\n')
+  await gateway.error((line) => line === `what is written is the law in force again, revision ${third}`)
+  gateway.child.kill('SIGTERM')
+  assert.equal((await gateway.ended).code, 0)
+})
+
 test('serve without servers, and on a port that is taken, tells why', async (t) => {
   const empty = await install(t, 'listen: 127.0.0.1:0\n').run(['serve'])
   assert.equal(empty.code, 3)

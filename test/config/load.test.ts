@@ -3,9 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { loadConfig, parseConfig, serverOf } from '../../src/config/load.ts'
+import { inspect } from 'node:util'
+import { loadConfig, parseConfig, rereading, serverOf } from '../../src/config/load.ts'
 import { publicUrlOf } from '../../src/config/public-url.ts'
 import { configSchema } from '../../src/config/schema.ts'
+import { differing } from '../../src/config/sections.ts'
 import { Fault } from '../../src/core/denial.ts'
 import { readPolicies } from '../../src/policy/load.ts'
 
@@ -316,4 +318,27 @@ test('definitions are pinned at first sight unless told otherwise, and in profil
   assert.deepEqual(settled('profile: strict\ninspect: { definitions: { quarantine: false } }'), { pin: true, quarantine: false })
   assert.deepEqual(settled('profile: strict\ninspect: { definitions: { pin: false } }'), { pin: false, quarantine: false })
   assert.match(mistakes('inspect: { definitions: { pin: false, quarantine: true } }')[0] ?? '', /no quarantine where nothing is pinned/)
+})
+
+test('what a file says otherwise by now is told by section, secrets too, but not access, and not another spelling', () => {
+  const text = (secret: string, role: string): string =>
+    `authentication: { jwtSecret: ${secret} }\naccess: { roles: { ${role}: {} } }\nlimits: { drain: 60s }\n`
+  const [one, other] = ['4f1b9c2d7a8e6350b1c4d7e9f0a2b3c5', '9f1b9c2d7a8e6350b1c4d7e9f0a2b3c6']
+  const before = parse(text(one, 'a'))
+  assert.deepEqual(differing(before.sections, parse(text(one, 'b').replace('60s', '1m')).sections), [])
+  assert.deepEqual(differing(before.sections, parse(`${text(other, 'a')}node: here\n`).sections), ['authentication', 'node'])
+  assert.doesNotMatch(inspect(before, { depth: 9 }), new RegExp(one))
+})
+
+test('a file is read again as it was read, but not when there is nothing in it, and not what came through a pipe', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-again-'))
+  const file = join(folder, 'portcullis.yaml')
+  writeFileSync(file, `profile: \${PROFILE}\n`)
+  const before = loadConfig(file, { PROFILE: 'observe' })
+  const again = rereading(file, { PROFILE: 'strict' })
+  assert.equal(again?.(before).profile, 'strict')
+  writeFileSync(file, '\n')
+  assert.throws(() => again?.(before), { code: 'FAULT_CONFIG', message: `${file}: there is nothing in it` })
+  assert.equal(rereading('/dev/null'), undefined)
+  rmSync(folder, { recursive: true })
 })

@@ -1,11 +1,15 @@
 /** What a tool may ask of the call it is doing: who asks, whether they may, and a word for the journal. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
 import { McpServer } from '@modelcontextprotocol/server'
 import { Denial, type DenialCode } from '../../src/core/denial.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { audit, currentPrincipal, requirePermission, requireScope } from '../../src/embed/context.ts'
+import { createGuard } from '../../src/embed/guard.ts'
 import type { Checks } from '../../src/embed/steps.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
 import { post } from '../fixtures/gateway.ts'
@@ -34,7 +38,7 @@ afterEach(async () => {
 })
 
 /** A server of one tool, by each wrapper. */
-async function served(work: () => unknown, tools: Checks = {}): Promise<ReadonlyMap<string, string>> {
+async function served(work: () => unknown, tools: Checks = {}, guard = house.guard): Promise<ReadonlyMap<string, string>> {
   const make = (): McpServer => {
     const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
     server.registerTool('work', {}, async () => {
@@ -45,7 +49,7 @@ async function served(work: () => unknown, tools: Checks = {}): Promise<Readonly
   }
   const urls = new Map<string, string>()
   for (const [name, wrap] of Object.entries(WRAPPERS)) {
-    const place = await listening(wrap(house.guard, { server: 'notes', tools }, make))
+    const place = await listening(wrap(guard, { server: 'notes', tools }, make))
     places.push(place)
     urls.set(name, place.url)
   }
@@ -90,6 +94,27 @@ test('a permission comes from the roles, wherever they have it from', async () =
     assert.deepEqual([refused.status, codeOf(refused.body)], [403, 'forbidden'], name)
     assert.equal(codeOf((await work(url, {})).body), 'forbidden', name)
   }
+})
+
+test('what a role comes to is asked of the file as it is now, where the guard was given its path', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-guard-'))
+  const file = join(folder, 'portcullis.yaml')
+  const write = (text: string): void => writeFileSync(file, `store: ":memory:"\n${text}`)
+  write(CONFIG)
+  const faults: string[] = []
+  const guard = createGuard(file, { onFault: ({ message }) => void faults.push(message) })
+  const [wrapped] = [...(await served(() => requirePermission('files:write'), {}, guard)).values()]
+  const url = wrapped ?? assert.fail()
+  assert.equal(codeOf((await work(url, {})).body), 'forbidden')
+  write(CONFIG.replace('["tools:use"]', '["tools:use", "files:write"]'))
+  assert.equal(await guard.reload(), true)
+  assert.equal((await work(url, {})).status, 200)
+  write(CONFIG.replace('["tools:use"]', 'x'))
+  assert.equal(await guard.reload(), false)
+  assert.equal((await work(url, {})).status, 200)
+  assert.match(faults.join(), /portcullis\.yaml:6:\d+: access\.roles\.guest\.permissions: .*; not taken, the law before stays in force/)
+  await guard.close()
+  rmSync(folder, { recursive: true })
 })
 
 test('a scope is what a token was issued for; a credential without scopes has none, and the caller learns which would do', async () => {

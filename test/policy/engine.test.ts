@@ -61,7 +61,7 @@ test('the revision is the digest of what decides, and of nothing else', () => {
 test('the law in force can be read, every policy with its place', () => {
   const text = anEngine(`\n${PERMIT}`).describe()
 
-  assert.match(text, /^\/\/ The law in force, revision \S{43}$/m)
+  assert.match(text, /^\/\/ The law, revision \S{43}$/m)
   assert.match(text, /^\/\/ Role::"user" in \[Role::"guest", Permission::"files:read", Permission::"weather:read"\]$/m)
   assert.match(text, /^\/\/ defaults\.cedar:\d+:1\n@id\("house\.ceiling"\)/m)
   assert.match(text, /^\/\/ access\.tools\["weather\/get_\*"\]\n@id\(.*\)\npermit \(/m)
