@@ -10,13 +10,14 @@ import { ownFiles } from '../config/own-files.ts'
 import { configSchema } from '../config/schema.ts'
 import type { CommandServer } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
-import { visible } from '../core/visible.ts'
+import { doubtfulPolicies } from '../guard/law.ts'
 import { confine } from '../upstream/sandbox.ts'
 import { lackOf } from './lacks.ts'
 import { openLaw } from './law.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { note, say, sayJson, styled } from './terminal.ts'
+import { say, sayJson, styled } from './terminal.ts'
+import { doubtfulListeners, tellWarnings } from './warnings.ts'
 
 interface Options extends Shared {
   readonly schema?: true
@@ -44,14 +45,19 @@ function check(options: Options, { terminal }: Shell): void {
   const roles = Object.keys(config.access.roles)
   const file = options.config ?? DEFAULT_FILE
   const written = law.describe()
-  const doubts = [...doubtfulNames(config, (role) => written.includes(JSON.stringify(role))), ...doubtfulServers(config)]
+  const doubts = [
+    ...doubtfulNames(config, (role) => written.includes(JSON.stringify(role))),
+    ...doubtfulServers(config),
+    ...doubtfulListeners(config),
+    ...doubtfulPolicies(config),
+  ]
   // Plain secrets are mistakes in profile strict, and so are some of the others.
   const warnings = [...findPlainSecrets(file), ...placeDoubts(file, doubts)]
   if (options.json === true) {
     sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision, warnings })
     return
   }
-  for (const warning of warnings) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${visible(warning)}`)
+  tellWarnings(terminal, warnings)
   say(terminal, `${styled(terminal.output, 'green', 'ok')} ${config.file}`)
   say(terminal, `  servers  ${servers.length === 0 ? 'none yet: portcullis serve has nothing to guard' : servers.join(', ')}`)
   say(terminal, `  roles    ${roles.length === 0 ? 'none' : roles.join(', ')}`)

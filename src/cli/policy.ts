@@ -1,6 +1,7 @@
 /** `portcullis policy`: the law as it stands, and what it would say. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
+import { DEFAULT_FILE, placeDoubts } from '../config/load.ts'
 import type { Resource } from '../core/call.ts'
 import type { Query } from '../core/decision.ts'
 import { Fault } from '../core/denial.ts'
@@ -8,6 +9,7 @@ import { OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import { visible } from '../core/visible.ts'
+import { doubtfulPolicies } from '../guard/law.ts'
 import { anonymousPrincipal } from '../identity/authenticate.ts'
 import { principalOf } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
@@ -19,6 +21,7 @@ import { openConfig, withRecords } from './open.ts'
 import { addReplay } from './replay.ts'
 import { examples, misuse, readRole, type Shared, type Shell, shared } from './shell.ts'
 import { EXIT, say, sayJson, styled, type Terminal } from './terminal.ts'
+import { tellWarnings } from './warnings.ts'
 
 interface ExplainOptions extends Shared {
   readonly as: Asker
@@ -80,9 +83,15 @@ function showLaw(options: Shared, { terminal }: Shell): void {
 }
 
 function checkLaw(options: Shared, { terminal }: Shell): void {
-  const law = openLaw(openConfig(options.config), terminal)
-  if (options.json === true) sayJson(terminal, { ok: true, revision: law.revision })
-  else say(terminal, `${styled(terminal.output, 'green', 'ok')} the law is valid, revision ${law.revision}`)
+  const config = openConfig(options.config)
+  const law = openLaw(config, terminal)
+  const warnings = placeDoubts(options.config ?? DEFAULT_FILE, doubtfulPolicies(config))
+  if (options.json === true) {
+    sayJson(terminal, { ok: true, revision: law.revision, warnings })
+    return
+  }
+  tellWarnings(terminal, warnings)
+  say(terminal, `${styled(terminal.output, 'green', 'ok')} the law is valid, revision ${law.revision}`)
 }
 
 async function explainOne(options: ExplainOptions, { terminal, finish }: Shell): Promise<void> {

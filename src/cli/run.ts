@@ -11,6 +11,7 @@ import { openConfig } from './open.ts'
 import { lawOptions, stopSignal } from './serve.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
 import { note, type Terminal } from './terminal.ts'
+import { tellDoubts } from './warnings.ts'
 
 /** What the server of a bare command line is called in policies. */
 const DEFAULT_NAME = 'server'
@@ -47,7 +48,8 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   if (lack !== undefined) throw new Fault('FAULT_START', words.length > 0 ? lack.told : `servers.${name}.${lack.setting}: ${lack.told}`)
   const config = quiet({ ...written, servers: { [name]: server } }, terminal)
   // Loaded only here: the other commands start in half the time without it.
-  const { createGateway } = await import('../gateway/gateway.ts')
+  const [{ createGateway }, { doubtfulPolicies }] = await Promise.all([import('../gateway/gateway.ts'), import('../guard/law.ts')])
+  tellDoubts(terminal, file, doubtfulPolicies(config))
   const gateway = createGateway(config, { version, ...lawOptions(terminal, file) })
   try {
     await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopSignal()])

@@ -11,6 +11,7 @@ import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, sayJson, styled, type Terminal } from './terminal.ts'
+import { doubtfulListeners, tellDoubts } from './warnings.ts'
 
 export function addServe(program: Command, shell: Shell): void {
   const command = program.command('serve')
@@ -35,7 +36,8 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   // full collection, in four starts of twelve. It is told not to, before there is code that was made for it.
   setFlagsFromString('--no-allocation-site-pretenuring')
   // Loaded only here: the other commands start in half the time without it.
-  const { createGateway } = await import('../gateway/gateway.ts')
+  const [{ createGateway }, { doubtfulPolicies }] = await Promise.all([import('../gateway/gateway.ts'), import('../guard/law.ts')])
+  tellDoubts(terminal, options.config ?? DEFAULT_FILE, [...doubtfulListeners(config), ...doubtfulPolicies(config)])
   const gateway = createGateway(config, { version, ...lawOptions(terminal, options.config) })
   try {
     const endpoints = await gateway.listen()

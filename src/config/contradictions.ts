@@ -5,7 +5,7 @@ import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
 import { meant } from './names.ts'
 import { contradictingOAuth } from './oauth.ts'
-import { adminUrlOf, isLoopback, publicUrlOf } from './public-url.ts'
+import { adminUrlOf, isEverywhere, isLoopback, publicUrlOf } from './public-url.ts'
 import { loose } from './sandbox.ts'
 import type { Settings } from './schema.ts'
 import { type Path, showPath } from './source.ts'
@@ -46,7 +46,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
   found.push(...contradictingAddresses(settings))
   const { peers } = settings
-  if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
+  if (peers !== undefined && peers.url === undefined && isEverywhere(peers.listen.host))
     found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
@@ -128,22 +128,16 @@ function contradictingCredential(
 }
 
 function strictly(settings: Settings): readonly Contradiction[] {
-  const { authentication, publicUrl, servers, admin, adminUrl } = settings
-  const url = new URL(publicUrlOf(settings))
+  const { authentication, servers } = settings
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
     found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+  for (const { path, isAdmin } of plainListeners(settings)) {
     found.push({
-      path: [publicUrl === undefined ? 'listen' : 'publicUrl'],
-      expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
-    })
-  }
-  const pages = admin === undefined ? undefined : new URL(adminUrlOf(settings, admin))
-  if (pages?.protocol === 'http:' && !isLoopback(pages.hostname)) {
-    found.push({
-      path: [adminUrl === undefined ? 'admin' : 'adminUrl'],
-      expected: 'expected an https:// adminUrl in profile strict, because passwords are typed there',
+      path,
+      expected: isAdmin
+        ? 'expected an https:// adminUrl in profile strict, because passwords are typed there'
+        : 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
     })
   }
   for (const [name, { command, sandbox, url: at, credential }] of Object.entries(servers)) {
@@ -153,6 +147,29 @@ function strictly(settings: Settings): readonly Contradiction[] {
     if (command !== undefined) found.push(...loose(command, sandbox).map((rest) => ({ ...rest, path: ['servers', name, ...rest.path] })))
   }
   return found
+}
+
+interface Listeners extends Pick<Settings, 'listen' | 'admin'> {
+  readonly publicUrl?: string | undefined
+  readonly adminUrl?: string | undefined
+  readonly tls?: object | undefined
+}
+
+/**
+ * Listeners that others than this machine reach by plain http. Where one listens everywhere and nobody has written by which URL it is reached,
+ * it is reached from everywhere.
+ */
+export function plainListeners(settings: Listeners): readonly { readonly path: Path; readonly isAdmin: boolean }[] {
+  const { listen, publicUrl, admin, adminUrl } = settings
+  const isPlain = (written: string | undefined, made: string, host: string): boolean =>
+    isPlainAbroad(made) || (written === undefined && isEverywhere(host) && made.startsWith('http:'))
+  const isAdminPlain = admin !== undefined && isPlain(adminUrl, adminUrlOf(settings, admin), admin.host)
+  return [
+    ...(isPlain(publicUrl, publicUrlOf(settings), listen.host)
+      ? [{ path: [publicUrl === undefined ? 'listen' : 'publicUrl'], isAdmin: false }]
+      : []),
+    ...(isAdminPlain ? [{ path: [adminUrl === undefined ? 'admin' : 'adminUrl'], isAdmin: true }] : []),
+  ]
 }
 
 /** Plain http to another machine. */

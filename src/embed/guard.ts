@@ -8,6 +8,7 @@ import type { Clock } from '../core/time.ts'
 import { type Announcement, announcementOf } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
+import { doubtfulPolicies } from '../guard/law.ts'
 import { checkInstallation } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
 import { createResources, latestResources, type Resources } from '../identity/resource.ts'
@@ -86,6 +87,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
     onFault(
       new Fault('FAULT_CONFIG', 'authentication.oauth: a guard issues no tokens, so those of this server are taken by the gateway only'),
     )
+  for (const { told } of doubtfulPolicies(settled)) onFault(new Fault('FAULT_POLICY', `access.policies: ${told}`))
   const resources = new Map<string, Resources>()
   house.serveAt((server) => resources.get(server)?.identifiersOf(server) ?? [])
   const watcher = watchLaw(house, { onFault, reread: typeof config === 'string' ? rereading(config) : undefined })

@@ -4,6 +4,7 @@ import { relative } from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
 import type { AccessConfig } from '../config/access.ts'
 import type { Config } from '../config/config.ts'
+import type { Doubt } from '../config/names.ts'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import type { Rules } from '../policy/compile.ts'
@@ -47,9 +48,13 @@ export function readLaw(config: Config): Rules {
   return read(config).rules
 }
 
-/** Where patterns of `access.policies` stand that find no file: one that is misspelled looks like one whose files are still to come. */
-export function emptyPatterns({ policies }: AccessConfig): readonly number[] {
-  return policies.flatMap((pattern, index) => (globSync(pattern).length === 0 ? [index] : []))
+/** Patterns of `access.policies` that find no file: one that is misspelled looks like one whose files are still to come. */
+export function doubtfulPolicies({ access: { policies }, directory }: Config): readonly Doubt[] {
+  return policies.flatMap((pattern, index) => {
+    if (globSync(pattern).length > 0) return []
+    const path = ['access', 'policies', ...(policies.length === 1 ? [] : [index])]
+    return [{ path, told: `${relative(directory, pattern)} finds no file` }]
+  })
 }
 
 function read(config: Config): { readonly rules: Rules; readonly found: readonly string[] } {

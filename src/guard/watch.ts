@@ -1,12 +1,11 @@
 /** Files are read again when they change: the law (`access:` and the policies) whole or not at all, without a restart. */
 import { glob, stat } from 'node:fs/promises'
-import { relative } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import { differing } from '../config/sections.ts'
 import { Denial, Fault } from '../core/denial.ts'
 import type { House } from './create.ts'
-import { emptyPatterns } from './law.ts'
+import { doubtfulPolicies } from './law.ts'
 
 /** How often files are looked at. What was written is read once two looks have seen the same: editors write a file in several steps. */
 const LOOK_MS = 500
@@ -37,7 +36,7 @@ export function watchLaw(house: House, { onFault, onLaw, reread }: LawOptions): 
   const tell = (next: typeof told): void => {
     if (next.restart !== '' && next.restart !== told.restart)
       onFault(new Fault('FAULT_CONFIG', `${next.restart}: written otherwise than it runs; restart to have it in force`))
-    if (next.empty !== '' && next.empty !== told.empty) onFault(new Fault('FAULT_POLICY', `access.policies: ${next.empty} finds no file`))
+    if (next.empty !== '' && next.empty !== told.empty) onFault(new Fault('FAULT_POLICY', `access.policies: ${next.empty}`))
     told = next
   }
   const read = async (): Promise<boolean> => {
@@ -71,9 +70,9 @@ export function watchLaw(house: House, { onFault, onLaw, reread }: LawOptions): 
   return { reload, close: watchFiles(files, { reload: read, onFault }) }
 }
 
-function emptyOf({ access, directory }: Config): string {
-  return emptyPatterns(access)
-    .map((index) => relative(directory, access.policies[index] ?? ''))
+function emptyOf(config: Config): string {
+  return doubtfulPolicies(config)
+    .map(({ told }) => told)
     .join(', ')
 }
 

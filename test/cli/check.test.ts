@@ -100,6 +100,20 @@ test('check tells mistakes of a policy as file:line:column and ends with 3', asy
   assert.equal(JSON.parse(json.errors).error.code, 'FAULT_POLICY')
 })
 
+test('check tells of policies that no file was found for, and of plain http to other machines, where they stand', async (t) => {
+  const there = install(t, 'listen: 0.0.0.0:8200\nadmin: 10.0.0.5:8201\naccess:\n  policies: polic/*.cedar\n')
+  const shown = await there.run(['check'])
+  assert.equal(shown.code, 0)
+  assert.match(shown.errors, /^warning: portcullis\.yaml:1:9: listen: plain http to other machines.*publicUrl/m)
+  assert.match(shown.errors, /^warning: portcullis\.yaml:2:8: admin: plain http to other machines, and passwords.*adminUrl/m)
+  assert.match(shown.errors, /^warning: portcullis\.yaml:4:13: access\.policies: polic\/\*\.cedar finds no file$/m)
+  there.write('portcullis.yaml', 'access: { policies: [law.cedar, "polic/*.cedar"] }\n')
+  there.write('law.cedar', '')
+  const [checked, policies] = await Promise.all([there.run(['check', '--json']), there.run(['policy', 'check', '--json'])])
+  const told = ['portcullis.yaml:1:33: access.policies[1]: polic/*.cedar finds no file']
+  assert.deepEqual([JSON.parse(checked.out).warnings, JSON.parse(policies.out).warnings], [told, told])
+})
+
 test('without a configuration the next step is told', async (t) => {
   const { code, errors } = await install(t).run(['check'])
   assert.equal(code, 3)

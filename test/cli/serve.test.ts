@@ -67,12 +67,14 @@ test('serve guards a server: a key opens it, a revoked key does not, and SIGTERM
   assert.doesNotMatch(denied.out, new RegExp(key.slice(17, 49)))
 })
 
-test('serve tells of each law whether it was taken, with its revision', async (t) => {
+test('serve tells what may not be what was meant, and of each law whether it was taken, with its revision', async (t) => {
   const there = install(t, `${CONFIG}  policies: polic/*.cedar\n`)
   const gateway = there.start(['serve', '--json'])
   await gateway.line((line) => line.startsWith('{'))
   const revision = async (): Promise<string> => JSON.parse((await there.run(['policy', 'check', '--json'])).out).revision
   const first = await revision()
+  assert.match(gateway.errors(), /^warning: portcullis\.yaml:\d+:13: access\.policies: polic\/\*\.cedar finds no file$/m)
+
   there.write('portcullis.yaml', CONFIG.replace('world:read', 'world:write'))
   const second = await revision()
   await gateway.error((line) => line === `another law is in force, revision ${second}`)

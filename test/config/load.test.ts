@@ -207,6 +207,20 @@ test('strict takes no anonymous callers and no plain http beyond this machine', 
   assert.deepEqual(mistakes('profile: strict\n'), [])
 })
 
+test('strict takes no listener for a local one that listens everywhere, unless its URL is written', () => {
+  for (const host of ['0.0.0.0', '[::]', '[0:0:0:0:0:0:0:0]', '[::ffff:0.0.0.0]', '0', '0.0', '10.0.0.5']) {
+    const text = `profile: strict\nlisten: "${host}:80"\nadmin: "${host}:81"\n`
+    assert.deepEqual(
+      mistakes(text).map((line) => line.split(': ')[1]),
+      ['listen', 'admin'],
+      host,
+    )
+    assert.deepEqual(mistakes(text.replace('strict', 'standard')), [])
+  }
+  const behind = 'publicUrl: https://mcp.example\nadminUrl: http://localhost:81\n'
+  assert.deepEqual(mistakes(`profile: strict\nlisten: 0.0.0.0:80\nadmin: 0.0.0.0:81\n${behind}`), [])
+})
+
 test("a server's environment cannot be given the caller's credential", () => {
   assert.deepEqual(
     mistakes('servers: { a: { command: [x], env: { MCP_API_KEY: y } } }').map((line) => line.split(': ')[1]),
