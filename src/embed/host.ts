@@ -2,8 +2,9 @@
 import type { IncomingMessage } from 'node:http'
 import { systemSchedule } from '../bridge/alarm.ts'
 import { publicUrlOf } from '../config/public-url.ts'
+import { Fault } from '../core/denial.ts'
 import type { Reply } from '../face/answer.ts'
-import { createDoor } from '../face/door.ts'
+import { createDoor, unserved } from '../face/door.ts'
 import { createEdge, type Edge, type EdgeParts, pathOf } from '../face/edge.ts'
 import { createGate } from '../face/gate.ts'
 import { createRelay, type Destination, type Relay } from '../face/relay.ts'
@@ -48,7 +49,12 @@ export function host<Res extends Reply>(guard: Guard, post: Post, upstream: Upst
     house: post.steps,
     history: journal,
     gate: createGate(house, guard.onFault),
-    door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
+    door: createDoor({
+      publicUrl,
+      allowedHosts: config.allowedHosts,
+      allowedOrigins: config.allowedOrigins,
+      onForeignHost: (foreign) => guard.onFault(new Fault('FAULT_CONFIG', unserved(foreign, 'publicUrl, or under allowedHosts'))),
+    }),
     routes: new Map([
       ['/mcp', route],
       [`/mcp/${server}`, route],

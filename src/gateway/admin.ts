@@ -4,9 +4,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ADMIN_ROLE } from '../config/admin.ts'
 import { adminUrlOf } from '../config/public-url.ts'
 import type { Address } from '../config/values.ts'
-import { DENIALS, Denial, type Fault } from '../core/denial.ts'
+import { DENIALS, Denial, Fault } from '../core/denial.ts'
 import { createKeyedHash } from '../core/secret.ts'
-import { createDoor, type Door } from '../face/door.ts'
+import { createDoor, type Door, unserved } from '../face/door.ts'
 import { createGate, type Gate } from '../face/gate.ts'
 import { listenAs, listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
@@ -58,7 +58,8 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     tell: (entry) => journal.write(entry),
     onFault,
   })
-  const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [] })
+  const onForeignHost = (foreign: string): void => onFault(new Fault('FAULT_CONFIG', unserved(foreign, 'adminUrl')))
+  const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [], onForeignHost })
   const gate = createGate(house, onFault)
   const numbers = metrics && metricsRoute(url, metrics, house)
   handle = (request, response) => {

@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
+import { Fault } from '../core/denial.ts'
 import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
-import { createDoor } from '../face/door.ts'
+import { createDoor, unserved } from '../face/door.ts'
 import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
 import { type Front, openFront } from '../face/front.ts'
 import { createGate } from '../face/gate.ts'
@@ -231,7 +232,12 @@ class RunningGateway implements Gateway {
     return createEdge({
       house: this.#stations,
       history: journal,
-      door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
+      door: createDoor({
+        publicUrl,
+        allowedHosts: config.allowedHosts,
+        allowedOrigins: config.allowedOrigins,
+        onForeignHost: (host) => this.#options.onFault(new Fault('FAULT_CONFIG', unserved(host, 'publicUrl, or under allowedHosts'))),
+      }),
       gate: createGate(this.house, this.#options.onFault),
       routes,
       resources,
