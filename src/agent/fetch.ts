@@ -1,6 +1,7 @@
 /** authenticatedFetch: a fetch that knows how to be let in, and gives what it knows to nobody else. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { allowInsecureRequests, customFetch, isDPoPNonceError, protectedResourceRequest, WWWAuthenticateChallengeError } from 'oauth4webapi'
+import { untilAborted } from '../core/signal.ts'
 import { challengeOf } from './challenge.ts'
 import type { Token, TokenManager } from './manager.ts'
 import { isSafe } from './resource.ts'
@@ -35,7 +36,7 @@ interface Call {
 /**
  * A `fetch` for calls to MCP servers. It attaches the token of the server called; on 401 it renews the token and tries once more; on 403
  * `insufficient_scope` it asks for more scopes, a few times; on 429 and 503 it waits as `Retry-After` says. It follows no redirect.
- * What remains refused is answered as it came.
+ * What remains refused is answered as it came. Whoever gives up (`signal`) is let go at once; a sign-in that is under way goes on.
  * @throws Fault (rejects) when no token can be had: `FAULT_SIGN_IN`, `FAULT_DISCOVERY`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`.
  * @throws TypeError (rejects) when the call carries an `authorization` of its own, or has too large a body.
  */
@@ -67,7 +68,8 @@ async function callOf(input: string | URL | Request, init: RequestInit | undefin
 
 /** The call with a token, renewed once when it is refused, widened a few times when it is not enough. */
 async function attempt(manager: TokenManager, call: Call, base: FetchLike): Promise<Response> {
-  let token = isSafe(call.url) ? await manager.token(call.url) : undefined
+  const { url, signal } = call
+  let token = isSafe(url) ? await untilAborted(signal, () => manager.token(url)) : undefined
   let response = await send(call, token, base)
   let isRenewed = false
   for (let stepUps = 0; ; ) {
@@ -77,10 +79,10 @@ async function attempt(manager: TokenManager, call: Call, base: FetchLike): Prom
     if (!isStepUp && !isRefused) return response
     if (isStepUp) stepUps++
     else isRenewed = true
-    call.signal.throwIfAborted()
     // First: an answer that nobody reads holds its connection, and the process with it.
     await response.body?.cancel()
-    token = await manager.renew(call.url, challenge, token?.accessToken)
+    const refused = token?.accessToken
+    token = await untilAborted(signal, () => manager.renew(url, challenge, refused))
     response = await send(call, token, base)
   }
 }

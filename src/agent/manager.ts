@@ -2,6 +2,7 @@
 import type { DPoPHandle } from 'oauth4webapi'
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
+import { untilAborted } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import { remember } from '../trust/remember.ts'
@@ -51,6 +52,7 @@ export class TokenManager implements AsyncDisposable {
   readonly #metadata = new Map<string, ServerMetadata>()
   /** What is under way, by server: many callers, one flight. */
   readonly #flights = new Map<string, Promise<Held>>()
+  readonly #closing = new AbortController()
 
   constructor(options: TokenManagerOptions = {}) {
     this.#options = options
@@ -116,7 +118,9 @@ export class TokenManager implements AsyncDisposable {
     return true
   }
 
+  /** Ends what is under way: a sign-in is waited for no longer, and calls that wait reject with Fault `FAULT_SIGN_IN`. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Fault('FAULT_SIGN_IN', 'The token manager was disposed of: nobody waits for a token any more'))
     await this.#network[Symbol.asyncDispose]()
   }
 
@@ -132,7 +136,7 @@ export class TokenManager implements AsyncDisposable {
   #fly(server: URL, start: () => Promise<Held>): Promise<Held> {
     const under = this.#flights.get(server.href)
     if (under !== undefined) return under
-    const flight = start().finally(() => this.#flights.delete(server.href))
+    const flight = untilAborted(this.#closing.signal, start).finally(() => this.#flights.delete(server.href))
     this.#flights.set(server.href, flight)
     return flight
   }
@@ -285,7 +289,7 @@ export class TokenManager implements AsyncDisposable {
   }
 
   #world(fetch: GuardedFetch): ClientWorld {
-    return { fetch, storage: this.#storage, clock: this.#clock }
+    return { fetch, storage: this.#storage, clock: this.#clock, closing: this.#closing.signal }
   }
 }
 

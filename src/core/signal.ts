@@ -45,6 +45,19 @@ export class Stop implements Signal {
   }
 }
 
+/** What the work comes to, or the reason of the signal as soon as that is given. Work that has started goes on: others may wait for it. */
+export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([start(), aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
 /** For whoever needs the platform's own: `fetch`, `AbortSignal.any`. */
 export function abortSignalOf(signal: Signal): AbortSignal {
   if (signal instanceof AbortSignal) return signal

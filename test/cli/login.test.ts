@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
@@ -10,12 +10,12 @@ import { Browser } from '../oauth/world.ts'
 import { install, type Started } from './portcullis.ts'
 
 /** The page that the program prints on standard error. */
-function pageOf({ child }: Started): Promise<string> {
+function pageOf({ child }: Started, line = /^ {2}(http\S+)\n/m): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''
     child.stderr?.on('data', (text: string) => {
       said += text
-      const url = /^ {2}(http\S+)\n/m.exec(said)?.[1]
+      const url = line.exec(said)?.[1]
       if (url !== undefined) resolve(url)
     })
     child.once('close', () => reject(new Error(`It ended before: ${said}`)))
@@ -57,6 +57,17 @@ test('login prints the page, and list and call then work for people and scripts,
 
   assert.equal((await there.run(['logout', url])).code, 0)
   assert.equal((await there.run(['call', url, 'echo'])).code, 1)
+})
+
+test('login where no browser can be opened says so, and takes whoever opens the page by hand', async (t) => {
+  await using world = await anAgentWorld()
+  const there = install(t)
+  for (const name of ['xdg-open', 'open']) writeFileSync(join(there.folder, name), '#!/bin/sh\nexit 3\n', { mode: 0o700 })
+  const login = there.start(['login', world.url.href], { PATH: there.folder })
+  const page = await pageOf(login, /^ {2}(http\S+)\n\(no browser could be started\)$/m)
+  await fetch(await new Browser().agree(page))
+  const signedIn = await login.ended
+  assert.equal(signedIn.code, 0, signedIn.errors)
 })
 
 test('what cannot be is told with the next step', async (t) => {
