@@ -10,7 +10,7 @@ import type { Challenge } from './challenge.ts'
 import { type ClientWorld, forgetClient, standingClient } from './client.ts'
 import { obtain, refresh } from './grants.ts'
 import { Network } from './network.ts'
-import type { Grant, TokenManagerOptions } from './options.ts'
+import { checkOptions, type Grant, type TokenManagerOptions } from './options.ts'
 import { createProofKey, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
 import { refusedWith } from './refusal.ts'
 import { discoverResource, isSafe, type ResourceMetadata, serverOf } from './resource.ts'
@@ -54,7 +54,9 @@ export class TokenManager implements AsyncDisposable {
   readonly #flights = new Map<string, Promise<Held>>()
   readonly #closing = new AbortController()
 
+  /** @throws TypeError when the options are not what they must be, saying which. */
   constructor(options: TokenManagerOptions = {}) {
+    checkOptions(options)
     this.#options = options
     this.#grant = options.grant ?? { kind: 'sign_in' }
     this.#storage = options.storage ?? memoryStorage()

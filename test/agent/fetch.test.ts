@@ -234,6 +234,26 @@ test('where no browser can be opened, a sign-in ends at once, with the page that
   assert.ok(stdout.includes(`${site.url}/authorize?`), stdout)
 })
 
+test('options that cannot be are refused when the manager is made, by their names', () => {
+  const client = { id: 'robot', issuer: 'https://as.example.com' }
+  for (const [options, said] of [
+    [{ grant: { kind: 'client-credentials' } }, /grant\.kind: must be one of sign_in, stored, client_credentials, /],
+    [{ grant: { kind: 'client_credentials' } }, /client: this grant needs a client/],
+    [{ grant: { kind: 'token_exchange' }, client }, /grant\.subject: must be a function/],
+    [{ grant: { kind: 'enterprise', identity: () => undefined, provider: { id: 'x' } }, client }, /grant\.provider\.issuer: /],
+    [{ grant: { kind: 'workload', issuer: '', assertion: () => '' } }, /grant\.issuer: must not be empty/],
+    [{ grant: 'stored' }, /grant: .*object/],
+    [{ storage: new Map() }, /storage\.put: must be a function/],
+    [{ scope: 'a' }, /"scope"/],
+    [null, /null/],
+  ] as const)
+    assert.throws(
+      () => Reflect.construct(TokenManager, [options]),
+      (error) => error instanceof TypeError && said.test(error.message),
+      String(said),
+    )
+})
+
 test('an authorization of the caller is not overwritten but refused', async () => {
   await assert.rejects(
     authenticatedFetch(new TokenManager())('http://127.0.0.1/mcp', { headers: { authorization: 'Basic eA==' } }),
