@@ -37,7 +37,7 @@ interface Call {
  * A `fetch` for calls to MCP servers. It attaches the token of the server called; on 401 it renews the token and tries once more; on 403
  * `insufficient_scope` it asks for more scopes, a few times; on 429 and 503 it waits as `Retry-After` says. It follows no redirect.
  * What remains refused is answered as it came. Whoever gives up (`signal`) is let go at once; a sign-in that is under way goes on.
- * @throws Fault (rejects) when no token can be had: `FAULT_SIGN_IN`, `FAULT_DISCOVERY`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`.
+ * @throws Fault (rejects) when no token can be had: `FAULT_SIGN_IN`, `FAULT_DISCOVERY`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`, `FAULT_CLOSED`.
  * @throws TypeError (rejects) when the call carries an `authorization` of its own, or has too large a body.
  */
 export function authenticatedFetch(manager: TokenManager, options: AuthenticatedFetchOptions = {}): FetchLike {

@@ -90,7 +90,7 @@ export class TokenManager implements AsyncDisposable {
    * A token that the server has not refused: refreshed, or got anew by the grant.
    * @param challenge what the server demands; its scopes are asked for together with those that were granted before (SEP-2350).
    * @param refused the access token that was refused. When another one is there meanwhile, that is it.
-   * @throws Fault `FAULT_DISCOVERY`, `FAULT_SIGN_IN`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`
+   * @throws Fault `FAULT_DISCOVERY`, `FAULT_SIGN_IN`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`, `FAULT_CLOSED`
    */
   async renew(url: string | URL, challenge?: Challenge, refused?: string): Promise<Token> {
     const server = serverOf(url)
@@ -120,9 +120,9 @@ export class TokenManager implements AsyncDisposable {
     return true
   }
 
-  /** Ends what is under way: a sign-in is waited for no longer, and calls that wait reject with Fault `FAULT_SIGN_IN`. */
+  /** Ends what is under way: a sign-in is waited for no longer, and calls that wait reject with Fault `FAULT_CLOSED`. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing.abort(new Fault('FAULT_SIGN_IN', 'The token manager was disposed of: nobody waits for a token any more'))
+    this.#closing.abort(new Fault('FAULT_CLOSED', 'The token manager was disposed of: nobody waits for a token any more'))
     await this.#network[Symbol.asyncDispose]()
   }
 

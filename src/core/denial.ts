@@ -130,12 +130,55 @@ export class Denial extends Error {
   }
 }
 
+/** All codes of faults: docs/faults.md says what each means, and what to do. */
+export const FAULTS = [
+  'FAULT_ADMIN',
+  'FAULT_APPROVAL',
+  'FAULT_BLOCK',
+  'FAULT_BROWSER',
+  'FAULT_CLIENT',
+  'FAULT_CLIENT_REGISTRATION',
+  'FAULT_CLOSED',
+  'FAULT_CONFIG',
+  'FAULT_CONNECTION',
+  'FAULT_DISCOVERY',
+  'FAULT_EXISTS',
+  'FAULT_FETCH',
+  'FAULT_FETCH_REFUSED',
+  'FAULT_FILE',
+  'FAULT_INTROSPECTION',
+  'FAULT_ISSUER',
+  'FAULT_JOURNAL',
+  'FAULT_KEY',
+  'FAULT_KEYFILE',
+  'FAULT_LIMIT',
+  'FAULT_LOG',
+  'FAULT_NOTIFY',
+  'FAULT_OAUTH',
+  'FAULT_OPENSSL',
+  'FAULT_PIN',
+  'FAULT_POLICY',
+  'FAULT_PROXY',
+  'FAULT_ROOT',
+  'FAULT_SANDBOX',
+  'FAULT_SEAL',
+  'FAULT_SERVER',
+  'FAULT_SIGN_IN',
+  'FAULT_SINK',
+  'FAULT_STORE',
+  'FAULT_TLS',
+  'FAULT_USER',
+  'FAULT_WATCH',
+] as const
+
+/** What is broken. */
+export type FaultCode = (typeof FAULTS)[number]
+
 /** The world is broken: configuration, store, policy. At start the process refuses to start; later it denies. */
 export class Fault extends Error {
   override readonly name = 'Fault'
-  /** `FAULT_CONFIG`, `FAULT_POLICY`, `FAULT_STORE`, … */
-  readonly code: string
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  readonly code: FaultCode
+  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }

@@ -214,9 +214,9 @@ test('a manager that is disposed of waits for nobody: its listener is gone, and 
   const landing = await asked.promise
   assert.equal((await fetch(landing)).status, 400)
   await manager[Symbol.asyncDispose]()
-  for (const call of await calls) assert.ok(call.status === 'rejected' && isFault('FAULT_SIGN_IN')(call.reason))
+  for (const call of await calls) assert.ok(call.status === 'rejected' && isFault('FAULT_CLOSED')(call.reason))
   await assert.rejects(fetch(landing), TypeError)
-  await assert.rejects(manager.renew(`${site.url}/mcp`), isFault('FAULT_SIGN_IN'))
+  await assert.rejects(manager.renew(`${site.url}/mcp`), isFault('FAULT_CLOSED'))
 })
 
 test('where no browser can be opened, a sign-in ends at once, with the page that nobody was shown', { skip: !hasOpener }, async (t) => {
