@@ -10,7 +10,7 @@ const app = express()
 app.use(['/mcp', '/.well-known/oauth-protected-resource'], served.listener)
 app.get('/', (_request, response) => void response.send('notes'))
 
-const { port, host } = guard.house.config.listen
+const { port, host } = guard.listen
 const server = app.listen(port, host, () => {
   const address = server.address()
   console.log(`http://${host}:${typeof address === 'object' ? address?.port : port}/mcp`)

@@ -18,6 +18,6 @@ app.register((scope) => {
 })
 app.get('/', () => 'notes')
 
-const { port, host } = guard.house.config.listen
+const { port, host } = guard.listen
 console.log(`${await app.listen({ port, host })}/mcp`)
 process.once('SIGTERM', () => void app.close().then(() => guard.close()))

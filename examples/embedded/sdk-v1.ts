@@ -36,7 +36,7 @@ if (process.argv.includes('--stdio')) {
     },
     { server: 'notes' },
   )
-  const { port, host } = guard.house.config.listen
+  const { port, host } = guard.listen
   const server = createServer(listener)
   server.listen(port, host, () => {
     const address = server.address()

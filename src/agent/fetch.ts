@@ -15,8 +15,10 @@ const WAIT_MAX_MS = 30_000
 /** Every body is kept until its answer: a call is made again. */
 const BODY_MAX_BYTES = 16 * 1024 * 1024
 
+/** Any function that is called like the global `fetch`. */
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
+/** With what `authenticatedFetch` makes its calls, and how it waits. */
 export interface AuthenticatedFetchOptions {
   /** What the calls are made with; default: the global `fetch`. */
   readonly fetch?: FetchLike

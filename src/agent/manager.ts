@@ -41,6 +41,7 @@ interface Held {
   readonly token: Token
 }
 
+/** Gets tokens for the servers that are called, keeps them, and renews them in time, once for all who wait. Dispose of it when no more calls are made. */
 export class TokenManager implements AsyncDisposable {
   readonly #options: TokenManagerOptions
   readonly #grant: Grant

@@ -19,6 +19,7 @@ export interface RegisteredClient {
   readonly redirectUri?: string
 }
 
+/** How a client proves at the token endpoint who it is (RFC 6749 §2.3, RFC 7523 §2.2). */
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none'
 
 /** Who the client is where nobody registered it: its metadata document, else it registers itself. */
@@ -92,8 +93,10 @@ export interface WorkloadGrant {
   readonly assertion: (audience: Audience) => Promise<string>
 }
 
+/** How tokens are got. `sign_in` asks a person, `stored` asks nobody and takes what is there, the others are for programs. */
 export type Grant = SignInGrant | StoredGrant | ClientCredentialsGrant | TokenExchangeGrant | EnterpriseGrant | WorkloadGrant
 
+/** Who the client is, how it gets tokens, and where it keeps them. Without any a person signs in, and tokens are gone with the process. */
 export interface TokenManagerOptions {
   /** Default: a person signs in. */
   readonly grant?: Grant

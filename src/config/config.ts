@@ -28,6 +28,7 @@ export interface PeerConfig {
   readonly url?: string
 }
 
+/** A configuration that was read and found whole: what `loadConfig` and `parseConfig` answer, and `createGuard` and `createGateway` take. */
 export interface Config extends StoreConfig {
   /** Absolute; absent when there is no file. */
   readonly file?: string

@@ -4,6 +4,7 @@ import type { Finding } from './finding.ts'
 import type { JsonObject } from './json.ts'
 import type { Principal } from './principal.ts'
 
+/** What the law is asked. */
 export interface Query {
   readonly principal: Principal
   readonly action: Action
@@ -39,6 +40,7 @@ export interface Obligation {
   readonly value: string
 }
 
+/** What the law answers, and why. */
 export interface Decision {
   readonly effect: 'permit' | 'forbid'
   /** Ids of the determining policies; empty when nothing permits. */

@@ -12,6 +12,7 @@ interface Row {
   readonly message: string
 }
 
+/** Every refusal that there is, with what a caller is told of it: HTTP status, JSON-RPC code, message. */
 export const DENIALS = {
   malformed: { status: 400, rpc: -32600, message: 'The request is malformed.' },
   unparseable: { status: 400, rpc: -32700, message: 'The body is not valid JSON.' },
@@ -47,6 +48,7 @@ export const DENIALS = {
   timeout: { status: 504, rpc: 504, message: 'The server behind the gateway did not answer in time.' },
 } as const satisfies Readonly<Record<string, Row>>
 
+/** What kind of refusal it is. */
 export type DenialCode = keyof typeof DENIALS
 
 /** How possession of a key is to be proved (RFC 9449 §7.1, §9): the caller is told, or could not know. */

@@ -1,5 +1,6 @@
 /** A fact seen in a payload, or in what a server says of its own things. */
 
+/** What was seen in a payload, and where; never the text that was seen. */
 export interface Finding {
   /** What it is: `secret`, `path-traversal`. */
   readonly label: string

@@ -1,5 +1,6 @@
 /** Whether a call is still wanted: what an AbortSignal says, at the price of a field. */
 
+/** Who is told of an abort. */
 export type SignalListener = (() => void) | { handleEvent(): void }
 
 /** The part of AbortSignal that the house uses; every AbortSignal is one. */

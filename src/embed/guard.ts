@@ -21,6 +21,7 @@ const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
 /** A call of a server that the configuration gives no other time. */
 const TIMEOUT_MS = 60_000
 
+/** What a guard may be told beside its configuration. */
 export interface GuardOptions {
   /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Default: one line on standard error. */
   readonly onFault?: (fault: Fault) => void
@@ -39,8 +40,11 @@ export interface Guarded {
 }
 
 /** The law, the memory and the history of an installation, around servers in this process. */
-export interface Guard {
+export interface Guard extends AsyncDisposable {
+  /** The whole inside, for the wrappers. @internal */
   readonly house: House
+  /** Where the configuration wants it to listen (`listen`), for a server of your own. */
+  readonly listen: Config['listen']
   /** Secrets of the tools', sealed with the key of the installation. */
   readonly secrets: SecretStore
   /** Told of what refuses nothing. */
@@ -98,6 +102,8 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   const stations = afterStart(house)
   const guard: Guard = {
     house,
+    listen: settled.listen,
+    [Symbol.asyncDispose]: () => guard.close(),
     secrets: new SecretStore(house.store, house.seal),
     onFault,
     reload: () => watcher.reload(),

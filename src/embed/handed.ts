@@ -3,6 +3,7 @@ import type { CarriedRequest, Carrier } from '../upstream/http-plan.ts'
 import { bytesOfBody, Carried, plainBytes, shownHeaders } from './carried.ts'
 import { current } from './context.ts'
 
+/** What answers requests of the Web's kind, as an application of Hono does. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>
 
 /** What `createMcpHandler` of the SDK v2 makes. Handed whole it is given messages parsed, and reads no body. */

@@ -16,6 +16,17 @@ import { HostedPeer } from './hosted.ts'
 
 const VERSION_INFO = { name: 'portcullis-guard', version: '1' } as const
 
+/** What the low-level `Server` of the SDK v2 has, and one of v1 has not. Written down here: our types are read where no SDK is installed. */
+interface LowServer {
+  connect(transport: never): Promise<void>
+  close(): Promise<void>
+  getNegotiatedProtocolVersion(): string | undefined
+}
+
+/** An `McpServer` or `Server` of the SDK v2. */
+export type SdkServer = LowServer | { readonly server: LowServer; connect(transport: never): Promise<void>; close(): Promise<void> }
+
+/** A guarded server: how it is listened on, and how it ends. */
 export interface GuardedServer {
   /** For `http.createServer` and Express. Answers at `/mcp` and `/mcp/<server>`. */
   readonly listener: (req: IncomingMessage, res: ServerResponse) => void
@@ -31,10 +42,11 @@ export interface GuardedServer {
  * Guards a server that has not been connected, and keeps it connected: no new server for each request, which is what makes the stock handler
  * slow. Its tools speak the newest revision: a question to the caller is returned (`inputRequired`), for older clients it is asked from here.
  * Tools of one server are called by many callers at once, so they keep nothing of a caller's in it.
- * @throws RangeError for a name that no server can have.
+ * @throws RangeError for a name that no server can have; TypeError for what is no server of the SDK v2.
  */
-export function guardServer(guard: Guard, server: McpServer | Server, options: Guarded): GuardedServer {
+export function guardServer(guard: Guard, server: SdkServer, options: Guarded): GuardedServer {
   const post = postOf(guard, options)
+  checkSdkServer(server)
   const { config, clock, newId } = guard.house
   const listeners: { close(graceMs: number): Promise<void> }[] = []
   const drain = (): Promise<unknown> => Promise.all(listeners.splice(0).map((listening) => listening.close(config.limits.drainMs)))
@@ -64,6 +76,13 @@ export function guardServer(guard: Guard, server: McpServer | Server, options: G
       ),
     close,
   }
+}
+
+/** @throws TypeError for anything else, such as a server of v1. */
+function checkSdkServer(server: SdkServer): asserts server is McpServer | Server {
+  const low: Partial<LowServer> = 'server' in server ? server.server : server
+  if (typeof server.connect !== 'function' || typeof low.getNegotiatedProtocolVersion !== 'function')
+    throw new TypeError('expected an McpServer or Server of the SDK v2; one of v1 is guarded by guardNode() or guardTransport()')
 }
 
 /** Connected when the first call comes. */

@@ -37,7 +37,7 @@ import { tellMoved } from './whereabouts.ts'
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
 
-/** `onFault`: told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
+/** What a gateway is told beside its configuration. `onFault`: told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
 export interface GatewayOptions extends LawOptions {
   /** Our version, told to servers as `clientInfo`. */
   readonly version: string
@@ -47,7 +47,9 @@ export interface GatewayOptions extends LawOptions {
   readonly steady?: Clock
 }
 
+/** The gateway in this process: what `portcullis serve` and `portcullis run` start. */
 export interface Gateway {
+  /** The whole inside. @internal */
   readonly house: House
   /** Binds the listener. Answers the URL of each server's endpoint by its name. */
   listen(): Promise<Endpoints>
@@ -59,6 +61,7 @@ export interface Gateway {
   close(): Promise<void>
 }
 
+/** Where a gateway is reached. */
 export interface Endpoints {
   /** Where the listener is bound: `http://127.0.0.1:8080`. */
   readonly url: string
@@ -69,7 +72,10 @@ export interface Endpoints {
   readonly peers?: string
 }
 
-/** @throws Fault when the house cannot be opened: then nothing starts. */
+/**
+ * Opens the gateway of a configuration; it serves nobody before `listen` or `serveStdio`.
+ * @throws Fault when it cannot be opened: then nothing starts.
+ */
 export function createGateway(config: Config, options: GatewayOptions): Gateway {
   const { onFault, clock, steady } = options
   const clocks = { ...(clock === undefined ? {} : { clock }), ...(steady === undefined ? {} : { steady }) }

@@ -15,11 +15,12 @@ import { limitBytes, openDatabase, usedBytes } from './sqlite-schema.ts'
 import type { Cell, Charge, Line, Mark, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
 import { Turn } from './turn.ts'
 
+/** How a store in files is opened. */
 export interface SqliteOptions {
   readonly clock: Clock
   /** Largest size of the database and the logs together; writes beyond it are refused with `FAULT_STORE`. */
   readonly maxBytes?: number
-  /** When records are read: of one key once a turn, for all who asked. Default: one of its own. */
+  /** When records are read: of one key once a turn, for all who asked. Default: one of its own. @internal */
   readonly turn?: Turn
 }
 
