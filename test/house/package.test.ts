@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize, relative } from 'node:path'
 import { test } from 'node:test'
+import { parseConfig } from '../../src/config/load.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const SRC = join(ROOT, 'src')
@@ -27,6 +28,19 @@ test('what the documents of the package lead to is in the package', () => {
       .map((target) => `${document}: ${target}`),
   )
   assert.deepEqual(dead, [])
+})
+
+test('what the README shows of sign-in and tokens is a configuration', () => {
+  const shown = [...read('README.md').matchAll(/^```yaml\n(authentication:\n[\s\S]*?)^```$/gm)].map(([, text = '']) =>
+    parseConfig(text, { file: 'README.md' }),
+  )
+  assert.deepEqual(
+    shown.map(({ authentication: { issuers, oauth } }) => [issuers.map(({ issuer }) => issuer), oauth?.assertions.length ?? 0]),
+    [
+      [['https://login.example.com'], 0],
+      [[], 2],
+    ],
+  )
 })
 
 interface Public {
