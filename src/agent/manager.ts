@@ -11,7 +11,7 @@ import { type ClientWorld, forgetClient, standingClient } from './client.ts'
 import { obtain, refresh } from './grants.ts'
 import { Network } from './network.ts'
 import { checkOptions, type Grant, type TokenManagerOptions } from './options.ts'
-import { createProofKey, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
+import { createProofKey, holds, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
 import { refusedWith } from './refusal.ts'
 import { discoverResource, isSafe, type ResourceMetadata, serverOf } from './resource.ts'
 import { discoverLegacy, discoverServer, type ServerMetadata } from './server.ts'
@@ -99,7 +99,7 @@ export class TokenManager implements AsyncDisposable {
     const known = this.#held.get(server.href)
     const isStepUp = challenge?.error === 'insufficient_scope'
     const isAnother = known !== undefined && known.record.accessToken !== refused && this.#lives(known)
-    if (isAnother && !(isStepUp && !holds(known, challenge.scopes))) return known.token
+    if (isAnother && !(isStepUp && !holds(known.record, challenge.scopes))) return known.token
     return (await this.#fly(server, () => this.#renew(server, challenge, refused))).token
   }
 
@@ -294,8 +294,4 @@ export class TokenManager implements AsyncDisposable {
   #world(fetch: GuardedFetch): ClientWorld {
     return { fetch, storage: this.#storage, clock: this.#clock, closing: this.#closing.signal }
   }
-}
-
-function holds({ record }: Held, scopes: readonly string[]): boolean {
-  return scopes.every((scope) => record.scopes.includes(scope))
 }
