@@ -33,6 +33,8 @@ interface Call {
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer> | null
   readonly signal: AbortSignal
+  /** Kept, because the signal of a Request follows the caller's only until the Request is collected. */
+  readonly held: readonly (string | URL | Request)[]
 }
 
 /**
@@ -65,7 +67,7 @@ async function callOf(input: string | URL | Request, init: RequestInit | undefin
   if (body !== null && body.length > BODY_MAX_BYTES) throw new TypeError(`A body has at most ${BODY_MAX_BYTES} bytes`)
   const url = new URL(request.url)
   url.hash = ''
-  return { url, method: request.method, headers: request.headers, body, signal: request.signal }
+  return { url, method: request.method, headers: request.headers, body, signal: request.signal, held: [input, request] }
 }
 
 /** The call with a token, renewed once when it is refused, widened a few times when it is not enough. */

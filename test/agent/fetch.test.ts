@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { openPage } from '../../src/agent/browser.ts'
 import { authenticatedFetch } from '../../src/agent/fetch.ts'
 import { openLanding } from '../../src/agent/landing.ts'
@@ -84,6 +86,12 @@ async function comeBack(page: URL): Promise<void> {
   const back = new URL(page.searchParams.get('redirect_uri') ?? '')
   back.search = new URLSearchParams({ code: 'c', state: page.searchParams.get('state') ?? '' }).toString()
   assert.equal((await fetch(back)).status, 200)
+}
+
+/** What nobody holds is gone then: an abort must come through all the same. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
 }
 
 const hasOpener = process.platform !== 'win32'
@@ -181,8 +189,9 @@ test('whoever gives up while a person signs in is let go at once, and the sign-i
   await using manager = new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client })
   const fetch = authenticatedFetch(manager)
   const stop = new AbortController()
-  const [impatient, patient] = [fetch(`${site.url}/mcp`, { signal: stop.signal }), fetch(`${site.url}/mcp`)]
+  const [impatient, patient] = [fetch(new Request(`${site.url}/mcp`, { signal: stop.signal })), fetch(`${site.url}/mcp`)]
   await asked.promise
+  collectGarbage()
   const reason = new Error('the call is not wanted any more')
   stop.abort(reason)
   await assert.rejects(impatient, (error) => error === reason)
