@@ -148,12 +148,14 @@ export const FAULTS = [
   'FAULT_FETCH',
   'FAULT_FETCH_REFUSED',
   'FAULT_FILE',
+  'FAULT_FOLDER',
   'FAULT_INTROSPECTION',
   'FAULT_ISSUER',
   'FAULT_JOURNAL',
   'FAULT_KEY',
   'FAULT_KEYFILE',
   'FAULT_LIMIT',
+  'FAULT_LISTEN',
   'FAULT_LOG',
   'FAULT_NOTIFY',
   'FAULT_OAUTH',
@@ -167,10 +169,10 @@ export const FAULTS = [
   'FAULT_SERVER',
   'FAULT_SIGN_IN',
   'FAULT_SINK',
+  'FAULT_START',
   'FAULT_STORE',
   'FAULT_TLS',
   'FAULT_USER',
-  'FAULT_WATCH',
 ] as const
 
 /** What is broken. */
