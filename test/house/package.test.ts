@@ -74,6 +74,11 @@ test('every name that the package hands out has a sentence that an editor shows'
   assert.deepEqual(bare, [])
 })
 
+test('an example needs nothing of the inside, which the package does not show', () => {
+  const inside = globSync('examples/embedded/*.ts', { cwd: ROOT }).filter((file) => /\bguard\.house\b/.test(read(file)))
+  assert.deepEqual(inside, [])
+})
+
 test('whoever takes portcullis/agent loads the agent side alone', () => {
   const seen = new Set<string>()
   const packages = new Set<string>()
