@@ -14,7 +14,7 @@ const SCALE = 32
 /** As many features are kept: those that weigh most. */
 const FEATURES_MAX = 8_000
 /** Of honest examples, chosen to be hard, so many may be taken for poisoned. */
-const ALARMS_MAX = 0.02
+const ALARMS_MAX = 0.03
 const FOLDS = 8
 
 const examples = readExamples()
@@ -73,7 +73,7 @@ function crossValidate(): number {
   const [bad, good, said] = [of('bad'), of('good'), of('published')]
   const above = (values: readonly number[], limit: number): string =>
     `${((100 * values.filter((value) => value > limit).length) / values.length).toFixed(2)} %`
-  for (const alarms of [0.01, ALARMS_MAX, 0.03, 0.05]) {
+  for (const alarms of [0.01, 0.02, ALARMS_MAX, 0.05]) {
     const limit = good[Math.floor(good.length * alarms)] ?? 0
     console.log(`honest ${alarms * 100} %: threshold ${limit.toFixed(3)}, poisoned ${above(bad, limit)}, published ${above(said, limit)}`)
   }
