@@ -118,6 +118,9 @@ function mapping({ claim, map }: NonNullable<AssertionConfig['roles']>): NonNull
   return { claim, map: new Map(Object.entries(map)) }
 }
 
+/** Where the law asks for no scope there is one all the same: a grant of nothing is a refusal (RFC 6749 §3.3). It opens nothing. */
+const ONLY_KNOWN: readonly ScopeOptions[] = [{ name: 'mcp', description: 'be known to act for you', isDefault: true }]
+
 /**
  * Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. And what policies demand, of the law
  * as it is in force: nobody has that from the start, but whoever is told to fetch it must find it.
@@ -130,7 +133,8 @@ function scopesOf({ access, law }: House): () => readonly ScopeOptions[] {
   return () => {
     const names = namesOf()
     const listed = [...names].sort().map((name) => ({ name, isDefault: true }))
-    return [...listed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
+    const all = [...listed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
+    return all.length > 0 ? all : ONLY_KNOWN
   }
 }
 
