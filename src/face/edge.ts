@@ -220,6 +220,8 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
   if (call !== parsed) answer.sessionId = call.session
   answer.isModern = call.origin.era === 'modern'
   const abort = (): void => stop.abort()
+  // Who has gone before it was read has asked for nothing, in either era; and is not told of a second time.
+  if (res.destroyed) abort()
   // A legacy caller that goes away has not cancelled (2025-11-25, basic/utilities/cancellation); a modern one has, and streams end in both.
   if (call.origin.era === 'modern' || call.method === '$stream') res.on('close', () => res.writableFinished || abort())
   const waits = isWaiting(call)
