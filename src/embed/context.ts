@@ -116,6 +116,12 @@ function deny(call: Asking, denial: Denial): never {
   throw denial
 }
 
+/** What the work threw: a Denial is the refusal of the call that it was done for, whoever makes something else of it on the way. */
+export function noteThrown(error: unknown): void {
+  const call = asking.getStore()
+  if (call !== undefined && error instanceof Denial) call.denial ??= error
+}
+
 /** `tools:*` covers `tools:write`, and `*` everything: as `access.tools` has it. */
 function isBroader(held: string, scope: string): boolean {
   return (held === '*' || held.endsWith(':*')) && isLike(held, scope)

@@ -13,6 +13,7 @@ import { notificationBody, requestBody, resultResponse } from '../mcp/message.ts
 import { LATEST_MODERN, META } from '../mcp/revision.ts'
 import { Deadlines, type Expiring } from '../upstream/http-deadline.ts'
 import { inward, lastOf, subscriptionOf, toldTo } from '../upstream/remap.ts'
+import { watchThrown } from './thrown.ts'
 
 /** Under way at once in one server: more than any process can do. */
 const INFLIGHT_MAX = 4096
@@ -149,6 +150,7 @@ export class HostedPeer implements Peer {
       server.connect = connect
       return connect.call(server, transport)
     }
+    watchThrown(server)
     const { close } = serveStdio(() => server, { transport: this.#wire, legacy: 'reject', maxSubscriptions: SUBSCRIPTIONS_MAX })
     this.#stop = close
     const question = this.request({ body: requestBody('start', 'server/discover', { _meta: OURS }) }, new AbortController().signal)

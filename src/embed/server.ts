@@ -41,7 +41,8 @@ export interface GuardedServer {
 /**
  * Guards a server that has not been connected, and keeps it connected: no new server for each request, which is what makes the stock handler
  * slow. Its tools speak the newest revision: a question to the caller is returned (`inputRequired`), for older clients it is asked from here.
- * Tools of one server are called by many callers at once, so they keep nothing of a caller's in it.
+ * Tools of one server are called by many callers at once, so they keep nothing of a caller's in it. A `Denial` that a tool throws is the
+ * refusal of its call.
  * @throws RangeError for a name that no server can have; TypeError for what is no server of the SDK v2.
  */
 export function guardServer(guard: Guard, server: SdkServer, options: Guarded): GuardedServer {
