@@ -15,7 +15,7 @@ const server = app.listen(port, host, () => {
   const address = server.address()
   console.log(`http://${host}:${typeof address === 'object' ? address?.port : port}/mcp`)
 })
-process.once('SIGTERM', () => {
-  server.closeAllConnections()
-  server.close(() => void guard.close())
+process.once('SIGTERM', async () => {
+  server.close() // nobody new comes
+  await guard.close() // what is under way is answered
 })

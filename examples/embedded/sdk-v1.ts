@@ -42,8 +42,8 @@ if (process.argv.includes('--stdio')) {
     const address = server.address()
     console.log(`http://${host}:${typeof address === 'object' ? address?.port : port}/mcp`)
   })
-  process.once('SIGTERM', () => {
-    server.closeAllConnections()
-    server.close(() => void guard.close())
+  process.once('SIGTERM', async () => {
+    server.close() // nobody new comes
+    await guard.close() // what is under way is answered
   })
 }

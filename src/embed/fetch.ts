@@ -12,7 +12,7 @@ import { handlerUpstream, host } from './host.ts'
  * A handler in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. `Host` is the request's own, else that of its URL. Who aborts the request's signal is answered 499, and the call is cancelled.
  * @param handler any function; of what the SDK's `createMcpHandler` makes the whole, and no message is parsed twice.
- * @throws RangeError for a name that no server can have; TypeError for another object.
+ * @throws RangeError for a name that no server can have; TypeError for another object; Fault `FAULT_CLOSED`.
  */
 export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, options: Guarded): (request: Request) => Promise<Response> {
   const post = postOf(guard, options)

@@ -15,6 +15,7 @@ import { createResources, latestResources, type Resources } from '../identity/re
 import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
 import { type Checks, stepsOf } from './steps.ts'
+import { UnderWay } from './under-way.ts'
 
 /** As in the configuration: it stands in URLs, patterns and the journal. */
 const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
@@ -49,9 +50,15 @@ export interface Guard extends AsyncDisposable {
   readonly secrets: SecretStore
   /** Told of what refuses nothing. */
   readonly onFault: (fault: Fault) => void
-  /** Reads the law again: the policies, and `access:` where the file of the configuration is known. Answers whether the new one is in force. */
+  /**
+   * Reads the law again: the policies, and `access:` where the file of the configuration is known. Answers whether the new one is in force.
+   * Rejects with Fault `FAULT_CLOSED` once the guard is closed.
+   */
   reload(): Promise<boolean>
-  /** Closes what guarded servers hold, then the store. */
+  /**
+   * Lets no call begin any more, waits for those under way in every guarded server (`limits.drain`), closes what these hold, then the store.
+   * An HTTP server of your own is yours to close: first `close()`, so that nobody new comes, then this, then what connections are left.
+   */
   close(): Promise<void>
 }
 
@@ -61,6 +68,8 @@ export interface Post {
   readonly timeoutMs: number
   readonly powers: Powers
   readonly steps: Stations
+  /** Those of the steps that are under way. */
+  readonly underWay: UnderWay
   /** What it says of itself as a protected resource. */
   readonly resources: Resources
 }
@@ -74,6 +83,7 @@ interface Inner {
   readonly announcement: Announcement
   readonly resources: Map<string, Resources>
   readonly closers: Set<() => Promise<void>>
+  isClosed(): boolean
 }
 
 /**
@@ -100,18 +110,26 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
     .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
     .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
   const stations = afterStart(house)
+  const close = async (): Promise<void> => {
+    watcher.close()
+    await Promise.all([...closers].map((end) => end()))
+    await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
+    await house.close()
+  }
+  let closing: Promise<void> | undefined
   const guard: Guard = {
     house,
     listen: settled.listen,
     [Symbol.asyncDispose]: () => guard.close(),
     secrets: new SecretStore(house.store, house.seal),
     onFault,
-    reload: () => watcher.reload(),
-    close: async () => {
-      watcher.close()
-      await Promise.all([...closers].map((close) => close()))
-      await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
-      await house.close()
+    reload: async () => {
+      if (closing !== undefined) throw closedFault()
+      return await watcher.reload()
+    },
+    close: () => {
+      closing ??= close()
+      return closing
     },
   }
   inner.set(guard, {
@@ -125,6 +143,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
     announcement: announcementOf(settled, false),
     resources,
     closers,
+    isClosed: () => closing !== undefined,
   })
   return guard
 }
@@ -159,10 +178,14 @@ function afterStart(house: House): Stations {
   return { ...stations, identify: (credentials, call) => (hasStarted ? stations.identify(credentials, call) : identify(credentials, call)) }
 }
 
-/** From now on tokens for the URLs of the server are tokens for it. @throws RangeError for a name that no server can have. */
+/**
+ * From now on tokens for the URLs of the server are tokens for it.
+ * @throws RangeError for a name that no server can have; Fault `FAULT_CLOSED`.
+ */
 export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
-  const { stations, powers, announcement, resources } = innerOf(guard)
+  const { stations, powers, announcement, resources, isClosed } = innerOf(guard)
   if (!SERVER_NAME.test(server)) throw new RangeError(`${JSON.stringify(server)} is no server's name: lower-case letters, digits and "-"`)
+  if (isClosed()) throw closedFault()
   const { config, access, clients } = guard.house
   const said = {
     publicUrl: publicUrlOf(config),
@@ -174,18 +197,34 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
   resources.set(server, own)
   const written = config.servers[server]
   const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs
-  return { server, timeoutMs, powers, steps: stepsOf(stations, powers, tools, announcement), resources: own }
+  const underWay = new UnderWay(isClosed)
+  const steps = underWay.counted(stepsOf(stations, powers, tools, announcement))
+  return { server, timeoutMs, powers, steps, underWay, resources: own }
 }
 
-/** Closes with the guard. Answers how to close before. */
-export function closeWith(guard: Guard, close: () => Promise<void>): () => Promise<void> {
+/** Closes with the guard, which waits for it, until what is answered is called. */
+export function closeWhile(guard: Guard, close: () => Promise<void>): () => void {
   const { closers } = innerOf(guard)
   closers.add(close)
-  return () => {
-    closers.delete(close)
-    return close()
-  }
+  return () => void closers.delete(close)
 }
+
+/** Closes with the guard, which waits for it. Answers how to close before, once. */
+export function closeWith(guard: Guard, close: () => Promise<void>): () => Promise<void> {
+  let closing: Promise<void> | undefined
+  const end = (): Promise<void> => {
+    closing ??= close().finally(forget)
+    return closing
+  }
+  const forget = closeWhile(guard, end)
+  return end
+}
+
+export const closedFault = (): Fault =>
+  new Fault(
+    'FAULT_CLOSED',
+    'The guard, or the server in it, is closed: nothing can be served with it any more; open another with createGuard()',
+  )
 
 function innerOf(guard: Guard): Inner {
   const found = inner.get(guard)

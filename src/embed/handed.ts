@@ -1,6 +1,7 @@
 /** A handler of the Web's kind, `(Request) => Response`, as what requests are carried to: the Request it is handed, and its Response read. */
+import { Bag } from '../core/bag.ts'
 import type { CarriedRequest, Carrier } from '../upstream/http-plan.ts'
-import { bytesOfBody, Carried, plainBytes, shownHeaders } from './carried.ts'
+import { bytesOfBody, Carried, cutAll, plainBytes, shownHeaders } from './carried.ts'
 import { current } from './context.ts'
 
 /** What answers requests of the Web's kind, as an application of Hono does. */
@@ -24,6 +25,7 @@ export function handlerCarrier(handler: FetchHandler | McpHandler): Carrier {
   const ask = isMcpHandler(handler)
     ? (asked: CarriedRequest, signal: AbortSignal): Promise<Response> => askParsed(handler, asked, signal)
     : (asked: CarriedRequest, signal: AbortSignal): Response | Promise<Response> => handler(requestOf(asked, signal))
+  const underWay = new Bag<Carried>()
   return {
     dispatch(asked, told) {
       const stop = new AbortController()
@@ -33,10 +35,10 @@ export function handlerCarrier(handler: FetchHandler | McpHandler): Carrier {
         reading.reader?.cancel().catch(() => undefined)
         reading.wake?.()
       }
-      const carried = new Carried(told, leave, () => reading.wake?.())
+      const carried = new Carried(told, underWay, leave, () => reading.wake?.())
       answer(() => ask(asked, stop.signal), carried, reading).catch((error: unknown) => carried.fail(error))
     },
-    destroy: () => Promise.resolve(),
+    destroy: async () => cutAll(underWay),
   }
 }
 

@@ -38,7 +38,8 @@ export interface HostOptions {
 export function host<Res extends Reply>(guard: Guard, post: Post, upstream: Upstream, { drain, read }: HostOptions = {}): Host<Res> {
   const { house } = guard
   const { config, journal, clock, newId } = house
-  const { server, resources } = post
+  const { server, resources, underWay } = post
+  const { drainMs } = config.limits
   const publicUrl = publicUrlOf(config)
   const sessions = new Sessions(config.limits.sessions, clock, (session) => upstream.release(session.id))
   const sweep = setInterval(() => sessions.sweep(), SWEEP_MS).unref()
@@ -66,20 +67,24 @@ export function host<Res extends Reply>(guard: Guard, post: Post, upstream: Upst
     parsing: { maxDepth: config.limits.request.maxDepth },
     clock,
     newId,
-    isHealthy: () => !journal.isFailing,
+    isHealthy: () => !journal.isFailing && !underWay.isShut,
     stopping: stopping.signal,
   })
   const close = closeWith(guard, async () => {
     clearInterval(sweep)
     stopping.abort()
-    await drain?.()
-    await upstream.close()
+    const drained = drain?.()
+    await underWay.close(drainMs, async () => {
+      await drained
+      await upstream.close()
+    })
   })
   return { edge, relay, close }
 }
 
 /** What goes to the server is done as part of its call: its tools may ask who is asking. */
-function relayTo({ powers }: Post, upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
+function relayTo(post: Post, upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
+  const { powers } = post
   const forward: Destination['forward'] = (call, principal, req) =>
     within({ call, principal, powers, req }, () => upstream.forward(call, principal))
   return createRelay({ forward }, sessions, streams)

@@ -10,7 +10,7 @@ import { serveStdio } from '../face/stdio-face.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { InProcess } from '../upstream/in-process.ts'
 import type { Upstream } from '../upstream/upstream.ts'
-import { type Guard, type Guarded, postOf } from './guard.ts'
+import { closedFault, type Guard, type Guarded, type Post, postOf } from './guard.ts'
 import { askedPath, host } from './host.ts'
 import { HostedPeer } from './hosted.ts'
 
@@ -30,7 +30,7 @@ export type SdkServer = LowServer | { readonly server: LowServer; connect(transp
 export interface GuardedServer {
   /** For `http.createServer` and Express. Answers at `/mcp` and `/mcp/<server>`. */
   readonly listener: (req: IncomingMessage, res: ServerResponse) => void
-  /** Listens where the configuration says (`listen`), within its limits. Answers the URL of the endpoint. */
+  /** Listens where the configuration says (`listen`), within its limits. Answers the URL of the endpoint. Rejects with Fault `FAULT_CLOSED`. */
   listen(): Promise<string>
   /** Serves one client, until it closes its side. The credential is in the environment (`authentication.environment`). */
   serveStdio(input?: Readable, output?: Writable): Promise<void>
@@ -43,7 +43,7 @@ export interface GuardedServer {
  * slow. Its tools speak the newest revision: a question to the caller is returned (`inputRequired`), for older clients it is asked from here.
  * Tools of one server are called by many callers at once, so they keep nothing of a caller's in it. A `Denial` that a tool throws is the
  * refusal of its call.
- * @throws RangeError for a name that no server can have; TypeError for what is no server of the SDK v2.
+ * @throws RangeError for a name that no server can have; TypeError for what is no server of the SDK v2; Fault `FAULT_CLOSED`.
  */
 export function guardServer(guard: Guard, server: SdkServer, options: Guarded): GuardedServer {
   const post = postOf(guard, options)
@@ -56,12 +56,17 @@ export function guardServer(guard: Guard, server: SdkServer, options: Guarded): 
   return {
     listener,
     listen: async () => {
+      checkOpen(post)
       const listening = await openFront(guard.house, listener, guard.onFault)
       listeners.push(listening)
+      // It was closed meanwhile, and nobody else would close this.
+      if (post.underWay.isShut) await drain()
+      checkOpen(post)
       return `${publicUrlOf(config, listening.port)}/mcp`
     },
-    serveStdio: (input = process.stdin, output = process.stdout) =>
-      serveStdio(
+    serveStdio: async (input = process.stdin, output = process.stdout) => {
+      checkOpen(post)
+      await serveStdio(
         {
           house: post.steps,
           server: post.server,
@@ -74,7 +79,8 @@ export function guardServer(guard: Guard, server: SdkServer, options: Guarded): 
         },
         input,
         output,
-      ),
+      )
+    },
     close,
   }
 }
@@ -84,6 +90,11 @@ function checkSdkServer(server: SdkServer): asserts server is McpServer | Server
   const low: Partial<LowServer> = 'server' in server ? server.server : server
   if (typeof server.connect !== 'function' || typeof low.getNegotiatedProtocolVersion !== 'function')
     throw new TypeError('expected an McpServer or Server of the SDK v2; one of v1 is guarded by guardNode() or guardTransport()')
+}
+
+/** @throws Fault `FAULT_CLOSED` */
+function checkOpen({ underWay }: Post): void {
+  if (underWay.isShut) throw closedFault()
 }
 
 /** Connected when the first call comes. */
