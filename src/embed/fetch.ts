@@ -2,7 +2,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Reply } from '../face/answer.ts'
-import { readBody, readStream } from '../face/intake.ts'
+import { readBody, readStream, takenBody } from '../face/intake.ts'
 import { plainBytes } from './carried.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
 import { type FetchHandler, handlerCarrier, type McpHandler } from './handed.ts'
@@ -12,7 +12,7 @@ import { handlerUpstream, host } from './host.ts'
  * A handler in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. `Host` is the request's own, else that of its URL. Who aborts the request's signal is answered 499, and the call is cancelled.
  * @param handler any function; of what the SDK's `createMcpHandler` makes the whole, and no message is parsed twice.
- * @throws RangeError for a name that no server can have; TypeError for another object; Fault `FAULT_CLOSED`.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in what is given; Fault `FAULT_CLOSED`.
  */
 export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, options: Guarded): (request: Request) => Promise<Response> {
   const post = postOf(guard, options)
@@ -53,7 +53,8 @@ const EMPTY = new Uint8Array(0)
 
 async function read(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
   if (!(req instanceof Incoming)) return readBody(req, maxBytes)
-  const { body } = req.request
+  const { body, bodyUsed } = req.request
+  if (bodyUsed) throw takenBody()
   return body === null ? EMPTY : readStream(body, req.headers['content-length'], maxBytes)
 }
 

@@ -2,9 +2,10 @@
 import type { Config } from '../config/config.ts'
 import { loadConfig, rereading } from '../config/load.ts'
 import { publicUrlOf } from '../config/public-url.ts'
-import { Fault } from '../core/denial.ts'
+import { Denial, Fault } from '../core/denial.ts'
 import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
+import { visible } from '../core/visible.ts'
 import { type Announcement, announcementOf } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
@@ -14,17 +15,20 @@ import { watchLaw } from '../guard/watch.ts'
 import { createResources, latestResources, type Resources } from '../identity/resource.ts'
 import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
+import { checkConfig, checkGuarded, unknownServer } from './mistakes.ts'
 import { type Checks, stepsOf } from './steps.ts'
+import { createTeller, type Tell } from './teller.ts'
 import { UnderWay } from './under-way.ts'
 
-/** As in the configuration: it stands in URLs, patterns and the journal. */
-const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
 /** A call of a server that the configuration gives no other time. */
 const TIMEOUT_MS = 60_000
 
 /** What a guard may be told beside its configuration. */
 export interface GuardOptions {
-  /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Default: one line on standard error. */
+  /**
+   * Told of what refuses nothing, a policy that was not taken or a sink that fails, and of what a caller is not told: how the server failed
+   * (`cause`). Default: one line on standard error.
+   */
   readonly onFault?: (fault: Fault) => void
   /** Default: the machine's. */
   readonly clock?: Clock
@@ -70,6 +74,9 @@ export interface Post {
   readonly steps: Stations
   /** Those of the steps that are under way. */
   readonly underWay: UnderWay
+  readonly tell: Tell
+  /** Told why a call ended without an answer. The caller learns that the server failed, and no more: its author is told how. */
+  readonly onFailure: (error: unknown) => void
   /** What it says of itself as a protected resource. */
   readonly resources: Resources
 }
@@ -83,15 +90,17 @@ interface Inner {
   readonly announcement: Announcement
   readonly resources: Map<string, Resources>
   readonly closers: Set<() => Promise<void>>
+  readonly tell: Tell
   isClosed(): boolean
 }
 
 /**
  * Opens the configuration that the gateway would be started with: the same law, the same keys, the same journal.
  * @param config the path of its file, whose `access:` section is read again when it changes; or read already, and then its policies alone are.
- * @throws Fault when it cannot be opened: a server must not start unguarded.
+ * @throws Fault when it cannot be opened: a server must not start unguarded. TypeError for what is no configuration.
  */
 export function createGuard(config: Config | string, options: GuardOptions = {}): Guard {
+  checkConfig(config)
   const { onFault = (fault) => console.error(`portcullis: ${fault.message}`), clock, stdout = false } = options
   const settled = typeof config === 'string' ? loadConfig(config) : config
   const house = openHouse(settled, { node: settled.node ?? 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
@@ -143,6 +152,7 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
     announcement: announcementOf(settled, false),
     resources,
     closers,
+    tell: createTeller(onFault, house.clock),
     isClosed: () => closing !== undefined,
   })
   return guard
@@ -180,13 +190,16 @@ function afterStart(house: House): Stations {
 
 /**
  * From now on tokens for the URLs of the server are tokens for it.
- * @throws RangeError for a name that no server can have; Fault `FAULT_CLOSED`.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in the options; Fault `FAULT_CLOSED`.
  */
-export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
-  const { stations, powers, announcement, resources, isClosed } = innerOf(guard)
-  if (!SERVER_NAME.test(server)) throw new RangeError(`${JSON.stringify(server)} is no server's name: lower-case letters, digits and "-"`)
+export function postOf(guard: Guard, options: Guarded): Post {
+  const { stations, powers, announcement, resources, tell, isClosed } = innerOf(guard)
+  checkGuarded(options)
   if (isClosed()) throw closedFault()
+  const { server, tools = {} } = options
   const { config, access, clients } = guard.house
+  const stranger = resources.has(server) ? undefined : unknownServer(server, config, access())
+  if (stranger !== undefined) guard.onFault(stranger)
   const said = {
     publicUrl: publicUrlOf(config),
     servers: [server],
@@ -199,7 +212,13 @@ export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
   const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs
   const underWay = new UnderWay(isClosed)
   const steps = underWay.counted(stepsOf(stations, powers, tools, announcement))
-  return { server, timeoutMs, powers, steps, underWay, resources: own }
+  const tellOf: Tell = (kind, fault) => tell(`${server}: ${kind}`, fault)
+  const onFailure = (error: unknown): void => {
+    if (!(error instanceof Denial) || error.code !== 'upstream_failed' || underWay.isShut) return
+    const message = `A call of ${server} failed in the server: ${visible(error.detail)}`
+    tellOf('failure', new Fault('FAULT_SERVER', message, { cause: error.cause }))
+  }
+  return { server, timeoutMs, powers, steps, underWay, tell: tellOf, onFailure, resources: own }
 }
 
 /** Closes with the guard, which waits for it, until what is answered is called. */

@@ -17,8 +17,8 @@ export interface McpHandler {
 /** @throws TypeError for an object that is not known to take what is parsed: it would be called without a body. */
 export function isMcpHandler(handler: McpHandler | ((...given: never) => unknown)): handler is McpHandler {
   if (typeof handler === 'function') return false
-  if (typeof handler.fetch === 'function' && 'notify' in handler && 'bus' in handler) return true
-  throw new TypeError('expected a function, or what createMcpHandler() of the SDK makes')
+  if (typeof handler === 'object' && typeof handler?.fetch === 'function' && 'notify' in handler && 'bus' in handler) return true
+  throw new TypeError('handler: expected a function, or what createMcpHandler() of the SDK makes')
 }
 
 export function handlerCarrier(handler: FetchHandler | McpHandler): Carrier {

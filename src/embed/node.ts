@@ -7,7 +7,7 @@ import { Carried, cutAll } from './carried.ts'
 import { current } from './context.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
 import { handlerCarrier, isMcpHandler, type McpHandler } from './handed.ts'
-import { askedPath, handlerUpstream, host } from './host.ts'
+import { handlerUpstream, host, listenerOf } from './host.ts'
 
 /** What answers requests of node:http. */
 export type NodeListener = (req: IncomingMessage, res: ServerResponse) => unknown
@@ -16,7 +16,7 @@ export type NodeListener = (req: IncomingMessage, res: ServerResponse) => unknow
  * A listener in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. The body is read here and handed on as it came, so nothing in front may read it (`express.json()`).
  * @param listener any function; or what the SDK's `createMcpHandler` makes, the whole: it is asked without `toNodeHandler` in between.
- * @throws RangeError for a name that no server can have; TypeError for another object; Fault `FAULT_CLOSED`.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in what is given; Fault `FAULT_CLOSED`.
  */
 export function guardNode(
   guard: Guard,
@@ -26,7 +26,7 @@ export function guardNode(
   const post = postOf(guard, options)
   const carrier = isMcpHandler(listener) ? handlerCarrier(listener) : carrierOf(listener)
   const { edge } = host<ServerResponse>(guard, post, handlerUpstream(guard, post, carrier))
-  return (req, res) => edge(req, res, askedPath(req))
+  return listenerOf(guard, post, edge)
 }
 
 function carrierOf(listener: NodeListener): Carrier {

@@ -11,8 +11,9 @@ import { environmentCredentials } from '../identity/environment.ts'
 import { InProcess } from '../upstream/in-process.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { closedFault, type Guard, type Guarded, type Post, postOf } from './guard.ts'
-import { askedPath, host } from './host.ts'
+import { host, listenerOf } from './host.ts'
 import { HostedPeer } from './hosted.ts'
+import { checkServer, takeServer } from './mistakes.ts'
 
 const VERSION_INFO = { name: 'portcullis-guard', version: '1' } as const
 
@@ -43,16 +44,17 @@ export interface GuardedServer {
  * slow. Its tools speak the newest revision: a question to the caller is returned (`inputRequired`), for older clients it is asked from here.
  * Tools of one server are called by many callers at once, so they keep nothing of a caller's in it. A `Denial` that a tool throws is the
  * refusal of its call.
- * @throws RangeError for a name that no server can have; TypeError for what is no server of the SDK v2; Fault `FAULT_CLOSED`.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in what is given; Fault `FAULT_CLOSED`.
  */
 export function guardServer(guard: Guard, server: SdkServer, options: Guarded): GuardedServer {
   const post = postOf(guard, options)
-  checkSdkServer(server)
+  checkServer(server)
   const { config, clock, newId } = guard.house
+  const letGo = takeServer(server)
   const listeners: { close(graceMs: number): Promise<void> }[] = []
   const drain = (): Promise<unknown> => Promise.all(listeners.splice(0).map((listening) => listening.close(config.limits.drainMs)))
-  const { edge, relay, close } = host<ServerResponse>(guard, post, new HostedServer(server, post.timeoutMs, clock), { drain })
-  const listener = (req: IncomingMessage, res: ServerResponse): void => edge(req, res, askedPath(req))
+  const { edge, relay, close } = host<ServerResponse>(guard, post, new HostedServer(server, post.timeoutMs, clock, letGo), { drain })
+  const listener = listenerOf(guard, post, edge)
   return {
     listener,
     listen: async () => {
@@ -85,13 +87,6 @@ export function guardServer(guard: Guard, server: SdkServer, options: Guarded): 
   }
 }
 
-/** @throws TypeError for anything else, such as a server of v1. */
-function checkSdkServer(server: SdkServer): asserts server is McpServer | Server {
-  const low: Partial<LowServer> = 'server' in server ? server.server : server
-  if (typeof server.connect !== 'function' || typeof low.getNegotiatedProtocolVersion !== 'function')
-    throw new TypeError('expected an McpServer or Server of the SDK v2; one of v1 is guarded by guardNode() or guardTransport()')
-}
-
 /** @throws Fault `FAULT_CLOSED` */
 function checkOpen({ underWay }: Post): void {
   if (underWay.isShut) throw closedFault()
@@ -101,8 +96,11 @@ function checkOpen({ underWay }: Post): void {
 class HostedServer implements Upstream {
   readonly #peer: HostedPeer
   readonly #upstream: InProcess
+  readonly #letGo: () => void
 
-  constructor(server: McpServer | Server, timeoutMs: number, clock: () => number) {
+  /** @param letGo called when the server is free for another host. */
+  constructor(server: McpServer | Server, timeoutMs: number, clock: () => number, letGo: () => void) {
+    this.#letGo = letGo
     this.#peer = new HostedPeer(server, { clock, timeoutMs })
     this.#upstream = new InProcess(this.#peer, VERSION_INFO)
   }
@@ -115,8 +113,9 @@ class HostedServer implements Upstream {
     this.#upstream.release(session)
   }
 
-  close(): Promise<void> {
-    return this.#upstream.close()
+  async close(): Promise<void> {
+    await this.#upstream.close()
+    this.#letGo()
   }
 
   async *#first(call: Call, principal: Principal): AsyncGenerator<Message> {

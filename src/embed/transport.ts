@@ -31,7 +31,7 @@ export interface SdkTransport<M, X, O> {
  * server says walks it out again. The caller is known by the headers of the request, where the transport tells them, and on stdio by the
  * credential in the environment (`authentication.environment`).
  * Over HTTP prefer `guardNode` or `guardFetch`: here a refusal is a JSON-RPC error, never a status or a challenge.
- * @throws RangeError for a name that no server can have; Fault `FAULT_CLOSED`.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in the options; Fault `FAULT_CLOSED`.
  */
 export function guardTransport<M extends object, X, O>(
   guard: Guard,
@@ -141,14 +141,14 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
     deliver: (asked: Call, principal: Principal) => AsyncIterable<Message>,
   ): Promise<void> {
     const { house } = this.#guard
-    const { steps, powers } = this.#post
+    const { steps, powers, onFailure } = this.#post
     const { id } = call.message.body
     if (this.#walks++ === 0) this.#forget = closeWhile(this.#guard, this.#end)
     try {
       const credentials = credentialsOf(extra, house.config.authentication.environment.value)
       const messages = pass(steps, call, credentials, (asked, principal) => {
         this.#checkOwner(asked, principal)
-        return within({ call: asked, principal, powers }, () => deliver(asked, principal))
+        return within({ call: asked, principal, powers }, () => deliver(asked, principal), onFailure)
       })
       for await (const { body, event } of messages) {
         if (call.method === 'initialize' && body.result !== undefined) this.#open(extra)

@@ -153,12 +153,20 @@ for (const [name, init] of Object.entries(BROKEN)) {
   })
 }
 
-test('a body that somebody reads already has not arrived', async () => {
-  const request = asking()
-  const reader = request.body?.getReader()
-  const answer = await looking(() => assert.fail('it was handed on'))(request)
-  assert.deepEqual([reader !== undefined, answer.status, await codeOf(answer)], [true, 408, 'slow_request'])
-})
+const TAKEN: Readonly<Record<string, (request: Request) => unknown>> = {
+  'that somebody reads already': (request) => request.body?.getReader(),
+  'that somebody has read': (request) => request.text(),
+}
+for (const [name, take] of Object.entries(TAKEN)) {
+  test(`a body ${name} is a mistake of this server, which its author is told`, async () => {
+    const request = asking()
+    await take(request)
+    const answer = await looking(() => assert.fail('it was handed on'))(request)
+    assert.deepEqual([answer.status, await codeOf(answer)], [503, 'unavailable'])
+    assert.match(house.faults.map(({ message }) => message).join(), /was read before the guard could: put the guard in front of/)
+    assert.match((await house.events()).at(-1)?.detail ?? '', /was read before the guard could/)
+  })
+}
 
 test('a request without a body is refused as one that is no JSON', async () => {
   const answer = await looking(() => assert.fail('it was handed on'))(asking({ body: null }))
