@@ -7,6 +7,7 @@ import { storeSource } from '../audit/verify.ts'
 import { meant } from '../config/names.ts'
 import { DENIALS } from '../core/denial.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
+import { redactedText } from '../core/finding.ts'
 import { parseSpan } from '../core/time.ts'
 import { visible } from '../core/visible.ts'
 import { isKeyId } from '../identity/key-text.ts'
@@ -149,12 +150,13 @@ const STYLES: Readonly<Record<Outcome, Style>> = {
 }
 
 function lineOf(event: AuditEvent, terminal: Terminal): string {
-  const { at, type, outcome, principal, method, resource, denial, policies, detail, tookMs } = event
+  const { at, type, outcome, principal, method, resource, denial, findings, policies, detail, tookMs } = event
   const what = type === 'call.ended' && outcome !== undefined ? outcome : type
   const words = [
     method ?? '',
     resource === undefined ? '' : resource.kind === 'server' ? resource.server : `${resource.server}/${resource.name}`,
     denial ?? '',
+    redactedText(findings) ?? '',
     detail === undefined || detail === '' ? '' : `(${detail})`,
     policies === undefined || policies.length === 0 ? '' : `by ${policies.join(', ')}`,
     tookMs === undefined ? '' : `${tookMs.toFixed(1)} ms`,

@@ -25,7 +25,9 @@ test('from a checkout, what the user has installed is found before what the gate
   const runtime = join(folder, 'node')
   writeFileSync(runtime, `#!/bin/sh\necho "$PATH"\n`, { mode: 0o755 })
   const pathOf = (script: string, PATH: string): readonly string[] =>
-    spawnSync(process.execPath, [script], { encoding: 'utf8', env: { PATH, NODE_BIN: runtime } }).stdout.trim().split(delimiter)
+    spawnSync(process.execPath, [script], { encoding: 'utf8', env: { PATH, NODE_BIN: runtime } })
+      .stdout.trim()
+      .split(delimiter)
   const root = dirname(dirname(BIN))
   const ours = join(root, 'node_modules', '.bin')
 
