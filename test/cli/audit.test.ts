@@ -76,6 +76,21 @@ test('a call whose answer left without something is told as such, and counted', 
   assert.match(report.out, /\n## Data kept from leaving: 1\n[\s\S]*- by why: `redacted: secret` 2, `redacted: internal` 1\n/)
 })
 
+test('what cannot be read twice, or has no event, is not called whole', async (t) => {
+  const there = install(t, CONFIG)
+  await there.run(['block', 'add', '203.0.113.7'])
+  there.write('empty.jsonl', '')
+  const [empty, pipe, absent] = await Promise.all([
+    there.run(['audit', 'verify', '--file', 'empty.jsonl', '--partial']),
+    there.run(['audit', 'verify', '--file', '/dev/stdin', '--partial'], { input: 'a line\n' }),
+    there.run(['audit', 'verify', '--file', 'none.jsonl']),
+  ])
+  assert.deepEqual([empty.code, empty.out], [1, 'broken empty: there is not one event in it, so there is nothing to prove\n'])
+  assert.deepEqual([pipe.code, pipe.out], [1, ''])
+  assert.match(pipe.errors, /\/dev\/stdin: it is no file; what comes through a pipe is written to one first/)
+  assert.match(absent.errors, /there is no such file/)
+})
+
 test('a journal looks to its retention by itself, and writes down what it did', async (t) => {
   t.mock.timers.enable({ apis: ['setInterval'] })
   const world = makeDesk(t)
