@@ -43,8 +43,10 @@ export interface Obligation {
 /** What the law answers, and why. */
 export interface Decision {
   readonly effect: 'permit' | 'forbid'
-  /** Ids of the determining policies; empty when nothing permits. */
+  /** Ids of the determining policies; empty when nothing permits and nothing forbids. */
   readonly policies: readonly string[]
+  /** Nothing permits it, whatever forbids it beside that: told where the law has found it out. */
+  readonly isUnpermitted?: true
   readonly obligations: readonly Obligation[]
   /** Only remedies that would help: with all of them brought the answer would be yes. */
   readonly remedies: readonly Remedy[]

@@ -1,13 +1,13 @@
 /** The engine: one law in force, replaced whole or not at all. With its room, all of the house that knows Cedar. */
 import { randomUUID } from 'node:crypto'
-import { formatPolicies, type StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs'
+import { formatPolicies, isAuthorized, type StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Decision, Query } from '../core/decision.ts'
 import type { Clock } from '../core/time.ts'
-import { placeOf } from './check.ts'
+import { placeOf, texts } from './check.ts'
 import { type Compiled, compile, houseRules, type Rules } from './compile.ts'
 import { createDecider, type Decider } from './decide.ts'
 import type { Law } from './law.ts'
-import type { Policy } from './load.ts'
+import { mistakes, type Policy } from './load.ts'
 import type { Rights } from './roles.ts'
 
 export interface Engine extends Law {
@@ -37,7 +37,9 @@ export interface Explanation {
   readonly decision: Decision
   /** The determining policies. */
   readonly policies: readonly PolicyText[]
-  /** What Cedar was shown: the query as far as the law can see it. */
+  /** Nothing permits it, whatever forbids it beside that. */
+  readonly isUnpermitted: boolean
+  /** What Cedar was shown: the query as far as the law can see it, and what who and what are called. */
   readonly question: Pick<StatefulAuthorizationCall, 'principal' | 'action' | 'resource' | 'context' | 'entities'>
 }
 
@@ -110,11 +112,21 @@ function formatted({ text, place }: Policy): string {
 function explain(query: Query, { law, strict }: InForce): Explanation {
   const decision = strict.decide(query)
   const { principal, action, resource, context, entities } = strict.question(query)
+  const question = { principal, action, resource, context, entities }
   return {
     decision,
     policies: decision.policies.map((id) => textOf(id, law)).filter((policy) => policy !== undefined),
-    question: { principal, action, resource, context, entities },
+    isUnpermitted: decision.effect === 'forbid' && !isPermitted(question, law),
+    question,
   }
+}
+
+/** Whether it would be permitted if nothing forbade it. @throws Fault `FAULT_POLICY` */
+function isPermitted(question: Explanation['question'], { policies }: Compiled): boolean {
+  const permits = new Map([...policies].filter(([, { json }]) => json.effect === 'permit'))
+  const answer = isAuthorized({ ...question, policies: { staticPolicies: texts(permits) } })
+  if (answer.type === 'failure') throw mistakes(answer.errors, 'the law could not be asked')
+  return answer.response.decision === 'allow'
 }
 
 function textOf(id: string, law: Compiled): PolicyText | undefined {
