@@ -38,6 +38,11 @@ function checkLasting(config: Config): asserts config is Config & { readonly key
   )
 }
 
+/** Whether something can have run with this configuration. */
+export function hasRecords({ keyFile, redis, store }: Config): boolean {
+  return keyFile !== undefined && (redis !== undefined || existsSync(store))
+}
+
 /** Lends the records for reading; an installation that never ran has none. */
 export async function withExisting<T>(
   config: Config,
@@ -45,7 +50,7 @@ export async function withExisting<T>(
   use: (records: Pick<Records, 'store' | 'keyring'>) => Promise<T>,
 ): Promise<T> {
   checkLasting(config)
-  if (config.redis === undefined && !existsSync(config.store)) {
+  if (!hasRecords(config)) {
     throw new Fault('FAULT_STORE', `${config.store}: there is no such database; nothing has run with this configuration yet`)
   }
   const records = { store: openStore(config, { clock: terminal.clock }), keyring: openKeyring(config.keyFile) }

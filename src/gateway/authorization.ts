@@ -12,6 +12,7 @@ import { createGuardedFetch } from '../net/fetch.ts'
 import { FOREIGN } from '../oauth/accounts.ts'
 import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
 import type { AssertionOptions, ResourceOptions, ScopeOptions, SignInOptions } from '../oauth/options.ts'
+import { defaultScopes } from '../oauth/scopes.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 import { signedInUri } from './connect.ts'
 import { connectedServers } from './connected.ts'
@@ -125,7 +126,7 @@ const ONLY_KNOWN: readonly ScopeOptions[] = [{ name: 'mcp', description: 'be kno
  * Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. And what policies demand, of the law
  * as it is in force: nobody has that from the start, but whoever is told to fetch it must find it.
  */
-function scopesOf({ access, law }: House): () => readonly ScopeOptions[] {
+function scopesOf({ access, law }: ScopeParts): () => readonly ScopeOptions[] {
   const namesOf = following(access, ({ tools, prompts }) => {
     const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
     return new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
@@ -136,6 +137,16 @@ function scopesOf({ access, law }: House): () => readonly ScopeOptions[] {
     const all = [...listed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
     return all.length > 0 ? all : ONLY_KNOWN
   }
+}
+
+interface ScopeParts {
+  readonly access: House['access']
+  readonly law: Pick<House['law'], 'scopes'>
+}
+
+/** What a token is for where a client that nobody configured asked for it and named no scope (RFC 6749 §3.3). */
+export function assumedScopes(parts: ScopeParts): readonly string[] {
+  return defaultScopes({ name: '', scopes: scopesOf(parts)() }, { origin: 'registered' })
 }
 
 /** The keys in this very process: read anew when one is asked for that is not known. */
