@@ -4,7 +4,7 @@ import type { JsonValue } from '../core/json.ts'
 import { type DiffLine, diffOf, linesOf } from '../core/line-diff.ts'
 import { nameThing, PINNED_KINDS, type Pin } from '../guard/pins.ts'
 import { type ApproveOptions, approveMany, rejectOne } from './catalog-settle.ts'
-import { find, lastHeld, type OneOptions, readThing, shown, withPins } from './pinned.ts'
+import { find, lastHeld, listOf, nothingHeld, type OneOptions, readDigest, readThing, shown, withPins } from './pinned.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, EXIT, note, type Style, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
 
@@ -40,16 +40,16 @@ export function addCatalog(program: Command, shell: Shell): void {
     .action((text: string, options: OneOptions) => showOne(text, options, shell))
   one('diff', 'what would change by approving; ends with 1 where nothing would')
     .argument('<thing>', ...thing)
-    .option('--digest <digest>', 'which of those that are withheld; the latest unless told')
+    .option('--digest <digest>', 'which of those that are withheld; the latest unless told', readDigest)
     .action((text: string, options: OneOptions) => diffOne(text, options, shell))
   one('approve', 'from now on it may be used as it is withheld now; every gateway knows within a second')
     .argument('[thing...]', ...thing)
     .option('--all <server>', 'everything of this server that is withheld and not rejected')
-    .option('--digest <digest>', 'which of those that are withheld; the latest unless told')
+    .option('--digest <digest>', 'which of those that are withheld; the latest unless told', readDigest)
     .action((texts: readonly string[], options: ApproveOptions) => approveMany(texts, options, shell))
   one('reject', 'withheld for good, also when it comes back; where nothing is withheld: no longer approved')
     .argument('<thing>', ...thing)
-    .option('--digest <digest>', 'which definition; the latest unless told')
+    .option('--digest <digest>', 'which definition; the latest unless told', readDigest)
     .action((text: string, options: OneOptions) => rejectOne(text, options, shell))
   const out = catalog
     .command('export')
@@ -59,30 +59,26 @@ export function addCatalog(program: Command, shell: Shell): void {
 }
 
 async function listAll(server: string | undefined, options: ListOptions, { terminal }: Shell): Promise<void> {
-  const pins = await withPins(options, terminal, (each) => each.list(server))
+  const pins = await withPins(options, terminal, (each, _, config) => listOf(each, server, config))
   const shown = options.held === true ? pins.filter((pin) => lastHeld(pin) !== undefined) : pins
-  if (options.json === true) {
-    sayJson(terminal, shown)
-    return
-  }
-  if (shown.length === 0) {
-    note(terminal, options.held === true ? 'nothing is withheld' : 'no server has listed anything yet')
-    return
-  }
+  if (options.json === true) return sayJson(terminal, shown)
+  if (pins.length === 0)
+    return note(terminal, server === undefined ? 'no server has listed anything yet' : `${server} has not listed anything yet`)
+  if (shown.length === 0) return note(terminal, nothingHeld(pins))
   table(terminal, ['NAME', 'KIND', 'STATE', 'SINCE', 'BECAUSE OF'], shown.map(rowOf))
 }
 
 function rowOf(pin: Pin): readonly Cell[] {
   const held = lastHeld(pin)
-  const because =
-    held === undefined ? `approved by ${pin.pinned?.by ?? '-'}` : [...new Set(held.marks.map(({ detector }) => detector))].join(', ')
+  const approved = pin.pinned === undefined ? '' : `approved by ${pin.pinned.by}`
+  const because = held === undefined ? approved : [...new Set(held.marks.map(({ detector }) => detector))].join(', ')
   const state: Cell =
     held === undefined ? (pin.pinned === undefined ? 'rejected' : 'approved') : { text: STATES[held.why], style: 'yellow' }
   return [
     pin.kind === 'server' ? pin.server : `${pin.server}/${shown(pin.name)}`,
     pin.kind,
     state,
-    when(held?.at ?? pin.pinned?.at),
+    when(held?.at ?? pin.pinned?.at ?? pin.held.at(-1)?.at),
     because,
   ]
 }
@@ -137,8 +133,8 @@ async function diffOne(text: string, options: OneOptions, { terminal, finish }: 
 const STYLES: Readonly<Record<DiffLine['sign'], Style>> = { ' ': 'reset', '-': 'red', '+': 'green', '…': 'dim' }
 
 async function exportAll(server: string | undefined, options: Shared, { terminal }: Shell): Promise<void> {
-  const approved = await withPins(options, terminal, async (pins) => {
-    const pinned = (await pins.list(server)).filter((pin) => pin.pinned !== undefined)
+  const approved = await withPins(options, terminal, async (pins, _, config) => {
+    const pinned = (await listOf(pins, server, config)).filter((pin) => pin.pinned !== undefined)
     return await Promise.all(
       pinned.map(async ({ server: of, kind, name, pinned: { digest, at, by } = { digest: '', at: 0, by: '' } }) => ({
         server: of,
