@@ -272,7 +272,7 @@ export class TokenManager implements AsyncDisposable {
   ): Promise<{ readonly place: Place; readonly metadata: ServerMetadata }> {
     if (described === undefined) {
       if (this.#options.legacyDiscovery !== true)
-        throw new Fault('FAULT_DISCOVERY', `${server.href} does not say who issues tokens for it (RFC 9728)`)
+        throw new Fault('FAULT_DISCOVERY', `${server.href} does not say who issues tokens for it (RFC 9728): it may take API keys alone`)
       const metadata = await discoverLegacy(server, fetch)
       remember(this.#metadata, metadata.issuer, metadata, SERVERS_MAX)
       return { place: { issuer: metadata.issuer }, metadata }

@@ -148,9 +148,15 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_SIGN_IN: 'Sign in with "portcullis login URL".',
   FAULT_BROWSER: 'Use --no-browser, and open the page yourself.',
   FAULT_CLIENT_REGISTRATION: 'Register a client there, and name it with --client-id and --client-issuer.',
-  FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
+  FAULT_DISCOVERY:
+    "If it takes API keys alone, name the variable that holds one with --key-env; else see that the URL is the server's, path and all.",
   FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
-  FAULT_SERVER: 'See "portcullis list URL" for what there is.',
+  FAULT_ENDPOINT: 'See that the URL is that of the MCP server, path and all, such as http://127.0.0.1:8080/mcp/files.',
+  FAULT_TOOL: 'See "portcullis list URL" for what there is.',
+  FAULT_CREDENTIAL:
+    'See that the variable of --key-env holds a whole key, and that the key has not ended; or sign in with "portcullis login URL".',
+  FAULT_LIMITED: 'Wait as long as it says. Bad keys, too, are answered so when there were many.',
+  FAULT_UNREACHABLE: 'See that the server runs, and that the URL has its host and its port.',
   FAULT_START: 'See that the program is installed and its folder is there; "portcullis check" tells where they are written.',
   FAULT_SINK: 'See "audit" and "telemetry" in the configuration.',
 }
