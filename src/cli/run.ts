@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Config } from '../config/config.ts'
 import { ownConfigFile, serverOf } from '../config/load.ts'
+import { absent } from '../config/names.ts'
 import { loose } from '../config/sandbox.ts'
 import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
@@ -11,7 +12,7 @@ import { openConfig } from './open.ts'
 import { lawOptions, stopSignal } from './serve.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
 import { note, type Terminal } from './terminal.ts'
-import { tellDoubts } from './warnings.ts'
+import { tellDoubts, tellWarnings } from './warnings.ts'
 
 /** What the server of a bare command line is called in policies. */
 const DEFAULT_NAME = 'server'
@@ -43,6 +44,12 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   const file = options.config ?? ownConfig()
   const written = openConfig(file)
   const [name, server] = choose(words, options.name, written)
+  const known = Object.keys(written.servers)
+  // What is written of files/* says nothing of a fils.
+  if (options.name !== undefined && known.length > 0 && !known.includes(name))
+    tellWarnings(terminal, [
+      `what the configuration says of its servers is not for ${name}: it has none of that name${absent(name, known)}`,
+    ])
   if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)
   const lack = server.kind === 'command' ? lackOf(server) : undefined
   if (lack !== undefined) throw new Fault('FAULT_START', words.length > 0 ? lack.told : `servers.${name}.${lack.setting}: ${lack.told}`)

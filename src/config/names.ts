@@ -41,6 +41,11 @@ export function meant(name: string, known: Iterable<string>): string {
   return near === undefined ? '' : `, did you mean ${near}?`
 }
 
+/** The same of a name that has to be one of these: where none is near, all of them. */
+export function absent(name: string, known: readonly string[]): string {
+  return meant(name, known) || `, expected one of ${known.join(', ')}`
+}
+
 /** The server of a pattern that is about none of these; undefined where it is about one, or about every one. */
 export function strayServer(pattern: string, servers: readonly string[]): string | undefined {
   const server = parsePattern(pattern)?.server

@@ -8,7 +8,7 @@ interface Row {
   readonly status: number
   /** JSON-RPC code: the specification's where it has one, else the HTTP status, outside -32768…-32000. */
   readonly rpc: number
-  /** All that a caller is told. Constant: no input is ever echoed. */
+  /** What a caller is told; beside it, of its own message's form, what is wrong with that. Constant: no input is ever echoed. */
   readonly message: string
 }
 
@@ -79,10 +79,12 @@ export type Question =
   /** An error that names pages to be opened (2025-11-25, client/elicitation "URL Mode With Elicitation Required Error"). */
   | { readonly kind: 'url_elicitation'; readonly elicitations: readonly JsonObject[] }
 
-/** For the operator, never for the caller; but for the remedies, the challenge, the question, the allowance, and the rules in findings. */
+/** For the operator, never for the caller; but for the remedies, the challenge, the question, the allowance, the rules in findings, and what is of form. */
 interface Inside {
   /** One sentence on what was wrong. */
   readonly detail?: string
+  /** The detail says only what the message itself shows to whoever sent it, in words of ours: the caller is told. Never of what exists, or of who asks. */
+  readonly isOfForm?: boolean
   readonly remedies?: readonly Remedy[]
   readonly policies?: readonly string[]
   readonly findings?: readonly Finding[]
@@ -101,6 +103,7 @@ export class Denial extends Error {
   override readonly name = 'Denial'
   readonly code: DenialCode
   readonly detail: string
+  readonly isOfForm: boolean
   readonly remedies: readonly Remedy[]
   readonly policies: readonly string[]
   readonly findings: readonly Finding[]
@@ -114,6 +117,7 @@ export class Denial extends Error {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
     this.code = code
     this.detail = inside.detail ?? ''
+    this.isOfForm = inside.isOfForm ?? false
     this.remedies = inside.remedies ?? []
     this.policies = inside.policies ?? []
     this.findings = inside.findings ?? []

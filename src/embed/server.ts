@@ -74,6 +74,7 @@ export function guardServer(guard: Guard, server: SdkServer, options: Guarded): 
           server: post.server,
           relay,
           credentials: environmentCredentials(config.authentication.environment.value),
+          environment: config.authentication.environment.name,
           maxBytes: config.limits.request.maxBytes,
           parsing: { maxDepth: config.limits.request.maxDepth },
           clock,

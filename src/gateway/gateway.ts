@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
-import { Fault } from '../core/denial.ts'
+import { type Denial, Fault } from '../core/denial.ts'
 import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor, unserved } from '../face/door.ts'
@@ -155,11 +155,19 @@ class RunningGateway implements Gateway {
     await checkInstallation(this.house, config)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
     await this.#tellUnconfined()
+    const { environment, anonymous } = config.authentication
+    const tell = (message: string): void => this.#options.onFault(new Fault('FAULT_CREDENTIAL', message))
+    if (environment.value === undefined && anonymous === undefined)
+      tell(`${environment.name} is not set, so every call is refused: start this with a key in it ("portcullis keys create")`)
     const face = {
       house: this.#stations,
       server,
       relay: createRelay(upstream, this.#sessions, this.#streams),
-      credentials: environmentCredentials(config.authentication.environment.value),
+      credentials: environmentCredentials(environment.value),
+      environment: environment.name,
+      onUnknown: ({ detail }: Denial) => {
+        if (environment.value !== undefined) tell(`the credential in ${environment.name} is refused, and with it every call: ${detail}`)
+      },
       maxBytes: config.limits.request.maxBytes,
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,

@@ -173,14 +173,29 @@ test('run guards one server over stdio with the key from the environment, and no
   assert.match(errors, /events go to the journal only/)
 })
 
-test('run takes a command line, and without a key every call is refused', async (t) => {
+test('run takes a command line, and without a key, or with a bad one, every call is refused and the operator is told', async (t) => {
   const there = install(t, CONFIG)
-  const { code, out } = await there.run(['run', '-c', 'portcullis.yaml', '--', process.execPath, '-e', 'process.exit(9)'], {
-    input: INITIALIZE,
-  })
-  assert.equal(code, 0)
-  const answer = JSON.parse(out)
-  assert.equal(answer.error.data.code, 'unauthenticated')
+  const command = ['--', process.execPath, '-e', 'process.exit(9)']
+  const input = `${INITIALIZE}${INITIALIZE.replace('"id":1', '"id":2')}`
+  const run = (MCP_API_KEY: string, ...more: readonly string[]) =>
+    there.run(['run', '-c', 'portcullis.yaml', ...more, ...command], { input, env: { MCP_API_KEY } })
+  const { key, id } = await createKey(there, '--role', 'user')
+  await there.run(['keys', 'revoke', id])
+  const [none, bad, revoked, named] = await Promise.all([run(''), run('mcp_nonsense'), run(key), run('', '--name', 'secrue')])
+
+  assert.equal(none.code, 0)
+  const refused = none.out
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).error.data)
+  assert.deepEqual(refused, Array(2).fill({ code: 'unauthenticated', remedies: [{ kind: 'authenticate', environment: 'MCP_API_KEY' }] }))
+  assert.match(none.errors, /^warning: MCP_API_KEY is not set, so every call is refused: .*portcullis keys create.*\n$/)
+  assert.match(bad.errors, /^warning: the credential in MCP_API_KEY is refused, and with it every call: .+\n$/)
+  assert.match(revoked.errors, /^warning: the credential in MCP_API_KEY is refused, and with it every call: .*revoked.*\n$/)
+  assert.match(
+    named.errors,
+    /^warning: what the configuration says of its servers is not for secrue: it has none of that name, did you mean secure\?\nwarning: MCP_API_KEY is not set/,
+  )
 })
 
 test('run needs to know what to run, and takes no configuration from the folder that it was started in', async (t) => {
