@@ -23,39 +23,53 @@ export function addCatalog(program: Command, shell: Shell): void {
     'portcullis catalog reject weather/get_forecast',
     'portcullis catalog export > catalog.json',
   )
-  const list = catalog.command('list').description('everything that has a definition').argument('[server]', 'of this server only')
-  shared(list.option('--held', 'only what is withheld')).action((server: string | undefined, options: ListOptions) =>
-    listAll(server, options, shell),
-  )
-  const one = (name: string, description: string): Command =>
-    shared(
-      catalog
-        .command(name)
-        .description(description)
-        .addOption(new Option('--kind <kind>', 'where a tool is not meant').choices(PINNED_KINDS.filter((kind) => kind !== 'server'))),
-    )
+  const list = catalog
+    .command('list')
+    .description('everything that has a definition')
+    .argument('[server]', 'of this server only')
+    .option('--held', 'only what is withheld')
+  examples(shared(list), 'portcullis catalog list files', 'portcullis catalog list --held')
+  list.action((server: string | undefined, options: ListOptions) => listAll(server, options, shell))
+
+  const one = (name: string, description: string, ...lines: readonly string[]): Command => {
+    const kind = new Option('--kind <kind>', 'where a tool is not meant').choices(PINNED_KINDS.filter((each) => each !== 'server'))
+    return examples(shared(catalog.command(name).description(description).addOption(kind)), ...lines)
+  }
   const thing = ['server/name, such as files/read_file; a server by its name alone: what it says of itself'] as const
-  one('show', 'the definition that may be used, and those that are withheld')
+  const which = ['--digest <digest>', 'which of those that are withheld; the latest unless told', readDigest] as const
+  one('show', 'the definition that may be used, and those that are withheld', 'portcullis catalog show files/read_file')
     .argument('<thing>', ...thing)
     .action((text: string, options: OneOptions) => showOne(text, options, shell))
-  one('diff', 'what would change by approving; ends with 1 where nothing would')
+  one('diff', 'what would change by approving; ends with 1 where nothing would', 'portcullis catalog diff files/read_file')
     .argument('<thing>', ...thing)
-    .option('--digest <digest>', 'which of those that are withheld; the latest unless told', readDigest)
+    .option(...which)
     .action((text: string, options: OneOptions) => diffOne(text, options, shell))
-  one('approve', 'from now on it may be used as it is withheld now; every gateway knows within a second')
+  one(
+    'approve',
+    'from now on it may be used as it is withheld now; every gateway knows within a second',
+    'portcullis catalog approve files/read_file',
+    'portcullis catalog approve --all files',
+    'portcullis catalog approve files/summarize --kind prompt',
+  )
     .argument('[thing...]', ...thing)
     .option('--all <server>', 'everything of this server that is withheld and not rejected')
-    .option('--digest <digest>', 'which of those that are withheld; the latest unless told', readDigest)
+    .option(...which)
     .action((texts: readonly string[], options: ApproveOptions) => approveMany(texts, options, shell))
-  one('reject', 'withheld for good, also when it comes back; where nothing is withheld: no longer approved')
+  one(
+    'reject',
+    'withheld for good, also when it comes back; where nothing is withheld: no longer approved',
+    'portcullis catalog reject weather/get_forecast',
+  )
     .argument('<thing>', ...thing)
     .option('--digest <digest>', 'which definition; the latest unless told', readDigest)
     .action((text: string, options: OneOptions) => rejectOne(text, options, shell))
+
   const out = catalog
     .command('export')
     .description('what is approved, as JSON to review and to keep')
     .argument('[server]', 'of this server only')
-  shared(out).action((server: string | undefined, options: Shared) => exportAll(server, options, shell))
+  examples(shared(out), 'portcullis catalog export > catalog.json', 'portcullis catalog export files')
+  out.action((server: string | undefined, options: Shared) => exportAll(server, options, shell))
 }
 
 async function listAll(server: string | undefined, options: ListOptions, { terminal }: Shell): Promise<void> {

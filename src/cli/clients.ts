@@ -73,11 +73,15 @@ export function addClients(program: Command, shell: Shell): void {
     .addOption(new Option('--jwks <file>', 'public keys with which it signs for itself, instead of a secret').argParser(readJwks))
     .option('--certificate-bound', 'its tokens work only over connections with the certificate that it shows (tls.clientCa)')
     .option('--public', 'it cannot keep a secret: PKCE alone protects it')
-  shared(add)
+  examples(
+    shared(add),
+    'portcullis clients add --name ci --grant client-credentials --scope files:read --role reader',
+    'portcullis clients add --name app --grant authorization-code --redirect-uri https://app.example.com/callback',
+  )
   add.action((options: AddOptions) => addClient(options, shell))
 
   const list = clients.command('list').description('every configured client')
-  shared(list)
+  examples(shared(list), 'portcullis clients list', 'portcullis clients list --json')
   list.action((options: Shared) => listClients(options, shell))
 
   const remove = clients.command('remove').description('end a client: it gets no token any more').argument('<id>', 'its client_id')

@@ -65,8 +65,8 @@ export function misuse(message: string): CommanderError {
 export function tell(terminal: Terminal, error: unknown, json: boolean): ExitCode {
   const { code, message, exit } = failureOf(error)
   if (exit === EXIT.ok) return exit
-  // Commander has already told its own mistakes.
-  if (error instanceof CommanderError && code !== 'portcullis.usage') return exit
+  // Commander has already told its own mistakes, but to programs.
+  if (error instanceof CommanderError && code !== 'portcullis.usage' && !json) return exit
   const lines = message.split('\n')
   const next = nextStep(code, message)
   if (json) note(terminal, JSON.stringify({ error: { code, message: lines, ...(next === undefined ? {} : { next }) } }))
@@ -85,7 +85,7 @@ interface Failure {
 
 function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError)
-    return { code: error.code, message: error.message, exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
+    return { code: error.code, message: error.message.replace(/^error: /, ''), exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
   if (error instanceof Fault)
     return { code: error.code, message: error.message, exit: CONFIGURATION.has(error.code) ? EXIT.configuration : EXIT.refused }
   if (error instanceof Denial) return { code: error.code, message: error.detail === '' ? error.message : error.detail, exit: EXIT.refused }
@@ -128,6 +128,8 @@ const BY_MESSAGE: readonly (readonly [code: string, said: RegExp, step: string])
 ]
 
 const NEXT: Readonly<Record<string, string>> = {
+  'commander.unknownCommand': 'Add --help for the commands.',
+  'commander.unknownOption': 'Add --help for the options.',
   FAULT_CONFIG: 'Correct the file and run "portcullis check".',
   FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
   FAULT_KEY: 'See "portcullis keys list".',

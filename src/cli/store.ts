@@ -11,6 +11,7 @@ import { say, sayJson, styled, type Terminal } from './terminal.ts'
 
 export function addStore(program: Command, shell: Shell): void {
   const store = program.command('store')
+  examples(store, 'portcullis store copy portcullis.yaml redis.yaml')
   const copy = store
     .command('copy')
     .description('copy a store into an empty one, and hold the two against each other; stop the gateways first')
