@@ -1,6 +1,7 @@
 /** `portcullis policy explain`: what the law would say of a call that nobody makes, and why. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
+import { absent, namedServers } from '../config/names.ts'
 import type { Query } from '../core/decision.ts'
 import { Fault } from '../core/denial.ts'
 import { type Finding, OF_FLOW } from '../core/finding.ts'
@@ -75,12 +76,13 @@ async function explainOne(options: Options, { terminal, finish }: Shell): Promis
 }
 
 /** An answer about what does not exist would pass for one. A file that names no server is for a program that brings its own. */
-function checkNames(asker: Asker, { server }: Thing, { servers, access, authentication }: Config, law: Engine): void {
-  const names = Object.keys(servers)
-  if (names.length > 0 && !names.includes(server)) throw misuse(`there is no server ${server}, expected one of ${names.join(', ')}`)
+function checkNames(asker: Asker, { server }: Thing, config: Config, law: Engine): void {
+  const { access, authentication } = config
+  const names = namedServers(config)
+  if (names.length > 0 && !names.includes(server)) throw misuse(`there is no server ${server}${absent(server, names)}`)
   const roles = Object.keys(access.roles)
   if (asker.kind === 'role' && !roles.includes(asker.role) && !law.describe().includes(`Role::${JSON.stringify(asker.role)}`))
-    throw misuse(`there is no role ${asker.role}, expected one of ${roles.join(', ')}; no policy names it either`)
+    throw misuse(`neither "access" nor a policy knows a role ${asker.role}${absent(asker.role, roles)}`)
   if (asker.kind === 'user' && authentication.oauth === undefined)
     throw new Fault('FAULT_ASKER', 'users call nothing here: that takes "authentication.oauth"')
   if (asker.kind === 'anonymous' && authentication.anonymous === undefined)
@@ -155,7 +157,15 @@ async function userPrincipal(name: string, config: Config, law: Engine, terminal
     const account = await new Accounts(store, terminal.clock).find(name)
     if (account === undefined) throw new Fault('FAULT_USER', `There is no user ${name} who may sign in`)
     const { subject, roles } = account
-    return { kind: 'user', issuer: publicUrlOf(config), subject, actors: [], roles, scopes: assumedScopes({ access: () => config.access, law }), claims: {} }
+    return {
+      kind: 'user',
+      issuer: publicUrlOf(config),
+      subject,
+      actors: [],
+      roles,
+      scopes: assumedScopes({ access: () => config.access, law }),
+      claims: {},
+    }
   })
 }
 

@@ -1,5 +1,6 @@
 /** What the commands about definitions share: which one is meant, what is withheld of it, and how strangers' text is shown. */
 import type { Config } from '../config/config.ts'
+import { absent } from '../config/names.ts'
 import { Fault } from '../core/denial.ts'
 import { nameThing, type Pin, type PinnedKind, Pins, type Thing, type Withheld } from '../guard/pins.ts'
 import type { Records } from '../guard/records.ts'
@@ -40,7 +41,7 @@ export async function listOf(pins: Pins, server: string | undefined, { servers }
   const found = await pins.list(server)
   const names = Object.keys(servers)
   if (server !== undefined && found.length === 0 && names.length > 0 && !names.includes(server))
-    throw new Fault('FAULT_PIN', `there is no server ${server}, expected one of ${names.join(', ')}`)
+    throw new Fault('FAULT_PIN', `there is no server ${server}${absent(server, names)}`)
   return found
 }
 

@@ -125,9 +125,9 @@ test('explain answers nothing about whom and what there is not', async (t) => {
     ask('anonymous', 'secure/get_time'),
   ])
   assert.deepEqual([role.code, role.out], [2, ''])
-  assert.match(role.errors, /there is no role usre, expected one of user, admin; no policy names it either/)
+  assert.match(role.errors, /neither "access" nor a policy knows a role usre, did you mean user\?/)
   assert.deepEqual([server.code, server.out], [2, ''])
-  assert.match(server.errors, /there is no server secrue, expected one of secure/)
+  assert.match(server.errors, /there is no server secrue, did you mean secure\?/)
   assert.deepEqual([user.code, user.out, nobody.code, nobody.out], [1, '', 1, ''])
   assert.match(user.errors, /authentication\.oauth/)
   assert.match(nobody.errors, /authentication\.anonymous/)
