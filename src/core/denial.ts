@@ -140,6 +140,7 @@ export class Denial extends Error {
 export const FAULTS = [
   'FAULT_ADMIN',
   'FAULT_APPROVAL',
+  'FAULT_ASKER',
   'FAULT_BLOCK',
   'FAULT_BODY',
   'FAULT_BROWSER',
@@ -148,7 +149,9 @@ export const FAULTS = [
   'FAULT_CLOSED',
   'FAULT_CONFIG',
   'FAULT_CONNECTION',
+  'FAULT_CREDENTIAL',
   'FAULT_DISCOVERY',
+  'FAULT_ENDPOINT',
   'FAULT_EXISTS',
   'FAULT_FETCH',
   'FAULT_FETCH_REFUSED',
@@ -160,6 +163,7 @@ export const FAULTS = [
   'FAULT_KEY',
   'FAULT_KEYFILE',
   'FAULT_LIMIT',
+  'FAULT_LIMITED',
   'FAULT_LISTEN',
   'FAULT_LOG',
   'FAULT_NOTIFY',
@@ -177,6 +181,8 @@ export const FAULTS = [
   'FAULT_START',
   'FAULT_STORE',
   'FAULT_TLS',
+  'FAULT_TOOL',
+  'FAULT_UNREACHABLE',
   'FAULT_USER',
 ] as const
 
