@@ -18,6 +18,7 @@ const STEPS: readonly Step[] = [
   { name: 'floors', run: ['--test', '--test-reporter=dot', 'test/house/floors.test.ts'] },
   { name: 'unused files, exports and dependencies', run: bin('knip/bin/knip.js', '--no-progress') },
   { name: 'build', run: ['tools/build.ts'] },
+  { name: 'types without optional peers', run: ['tools/types.ts'] },
   { name: 'package', run: bin('publint/src/cli.js', '--strict') },
 ]
 

@@ -1,5 +1,5 @@
 // Runs a program on the pinned Node.js, after setting up whatever is missing. Old syntax on purpose: it must start on any Node.js.
-//   node tools/with-node.cjs [--no-setup] <node arguments…>      NODE_BIN=/path/to/node chooses another runtime.
+//   node tools/with-node.cjs [--no-setup] [--callers-path] <node arguments…>      NODE_BIN=/path/to/node chooses another runtime.
 'use strict'
 var childProcess = require('child_process')
 var path = require('path')
@@ -36,20 +36,26 @@ function choose() {
   process.exit(1)
 }
 
-/** PATH with the chosen runtime and the installed commands in front, so that children find the same ones. */
-function environment(bin) {
+/**
+ * PATH with the chosen runtime in front, so that our own scripts find the same one. What is installed here stands behind what the caller has:
+ * that is for who has nothing of that name. With `--callers-path` so does the runtime, because what is started then are servers of the caller's.
+ */
+function environment(bin, isCallersPath) {
   var env = Object.assign({}, process.env)
   var key = Object.keys(env).filter(function (name) { return name.toUpperCase() === 'PATH' })[0] || 'PATH'
   var commands = path.join(setup.root, 'node_modules', '.bin')
-  env[key] = [path.dirname(bin), commands, env[key] || ''].join(path.delimiter)
+  var runtime = path.dirname(bin)
+  var order = isCallersPath ? [env[key], runtime, commands] : [runtime, env[key], commands]
+  // An empty entry would be the current folder.
+  env[key] = order.filter(Boolean).join(path.delimiter)
   // What was compiled once need not be again: commands and tests start many processes of the same files.
   if (!env.NODE_COMPILE_CACHE) env.NODE_COMPILE_CACHE = path.join(setup.root, 'node_modules', '.cache', 'node-compile')
   return env
 }
 
-function run(args) {
+function run(args, isCallersPath) {
   var bin = choose()
-  var child = childProcess.spawn(bin, args, { stdio: 'inherit', env: environment(bin) })
+  var child = childProcess.spawn(bin, args, { stdio: 'inherit', env: environment(bin, isCallersPath) })
   // A terminal sends its Ctrl-C to the child as well: passed on, it would arrive twice.
   var atTerminal = tty.isatty(0)
   var signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
@@ -72,4 +78,6 @@ function run(args) {
 var args = process.argv.slice(2)
 if (args[0] === '--no-setup') args.shift()
 else setup.run()
-run(args)
+var isCallersPath = args[0] === '--callers-path'
+if (isCallersPath) args.shift()
+run(args, isCallersPath)

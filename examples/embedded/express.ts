@@ -10,12 +10,12 @@ const app = express()
 app.use(['/mcp', '/.well-known/oauth-protected-resource'], served.listener)
 app.get('/', (_request, response) => void response.send('notes'))
 
-const { port, host } = guard.house.config.listen
+const { port, host } = guard.listen
 const server = app.listen(port, host, () => {
   const address = server.address()
   console.log(`http://${host}:${typeof address === 'object' ? address?.port : port}/mcp`)
 })
-process.once('SIGTERM', () => {
-  server.closeAllConnections()
-  server.close(() => void guard.close())
+process.once('SIGTERM', async () => {
+  server.close() // nobody new comes
+  await guard.close() // what is under way is answered
 })

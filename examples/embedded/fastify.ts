@@ -6,7 +6,7 @@ import { createNotesServer } from './notes.ts'
 const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
 const served = guardServer(guard, createNotesServer(), { server: 'notes' })
 
-const app = Fastify({ forceCloseConnections: true })
+const app = Fastify({ forceCloseConnections: 'idle', keepAliveTimeout: 5_000 })
 app.register((scope) => {
   scope.removeAllContentTypeParsers()
   scope.addContentTypeParser('*', (_request, _payload, done) => done(null))
@@ -18,6 +18,10 @@ app.register((scope) => {
 })
 app.get('/', () => 'notes')
 
-const { port, host } = guard.house.config.listen
+const { port, host } = guard.listen
 console.log(`${await app.listen({ port, host })}/mcp`)
-process.once('SIGTERM', () => void app.close().then(() => guard.close()))
+process.once('SIGTERM', async () => {
+  const closed = app.close() // nobody new comes
+  await guard.close() // what is under way is answered
+  await closed
+})

@@ -13,6 +13,9 @@ app.all('/mcp', (context) => guarded(context.req.raw))
 app.all('/.well-known/oauth-protected-resource/*', (context) => guarded(context.req.raw))
 app.get('/', (context) => context.text('notes'))
 
-const { port, host } = guard.house.config.listen
+const { port, host } = guard.listen
 const server = serve({ fetch: app.fetch, port, hostname: host }, ({ port: bound }) => console.log(`http://${host}:${bound}/mcp`))
-process.once('SIGTERM', () => server.close(() => void guard.close()))
+process.once('SIGTERM', async () => {
+  server.close() // nobody new comes
+  await guard.close() // what is under way is answered
+})

@@ -36,14 +36,14 @@ if (process.argv.includes('--stdio')) {
     },
     { server: 'notes' },
   )
-  const { port, host } = guard.house.config.listen
+  const { port, host } = guard.listen
   const server = createServer(listener)
   server.listen(port, host, () => {
     const address = server.address()
     console.log(`http://${host}:${typeof address === 'object' ? address?.port : port}/mcp`)
   })
-  process.once('SIGTERM', () => {
-    server.closeAllConnections()
-    server.close(() => void guard.close())
+  process.once('SIGTERM', async () => {
+    server.close() // nobody new comes
+    await guard.close() // what is under way is answered
   })
 }

@@ -1,6 +1,7 @@
 /** `npm start`: runs the gateway on the example configuration as an operator would, with a first API key, and says how to connect. */
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { isatty } from 'node:tty'
 import { z } from 'zod'
 import { describe, type FirstUser, type FirstUsers } from './describe.ts'
@@ -11,6 +12,9 @@ const CONFIG = join(import.meta.dirname, 'portcullis.yaml')
 /** What the first key may do; `admin` would be too much for a key that is printed on a screen. */
 const FIRST_ROLE = 'user'
 const FIRST_USER = 'alice'
+/** What the README names where the usual one is taken. */
+const OTHER_PORT = 8090
+const PORT_MAX = 65_535
 /** Who looks at the dashboard. */
 const OPERATOR = { name: 'olga', role: 'admin' } as const
 const userList = z.array(z.object({ name: z.string() }))
@@ -19,12 +23,30 @@ const keyList = z.array(z.object({ id: z.string() }))
 const issued = z.object({ key: z.string() })
 const listening = z.object({ servers: z.record(z.string(), z.string()), admin: z.string() })
 
+/** What went wrong, as a program is told it. */
+const failure = z.object({ error: z.object({ message: z.array(z.string()), next: z.string().optional() }) })
+
+/** One line that a command wrote to standard error, for people. */
+function tell(line: string): void {
+  if (!line.startsWith('{"error"')) {
+    console.error(line)
+    return
+  }
+  const { error: failed } = failure.parse(JSON.parse(line))
+  for (const message of failed.message) console.error(`error: ${message}`)
+  const isTaken = failed.message.some((message) => message.includes('EADDRINUSE'))
+  const next = isTaken ? `Another program listens there. Take other ports: PORTCULLIS_PORT=${otherPort()} npm start` : failed.next
+  if (next !== undefined) console.error(`  ${next}`)
+}
+
 function portcullis<T>(shape: z.ZodType<T>, ...args: readonly string[]): T {
-  const printed = execFileSync(process.execPath, [CLI, ...args, '-c', CONFIG, '--json'], {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [CLI, ...args, '-c', CONFIG, '--json'], {
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
-  return shape.parse(JSON.parse(printed))
+  for (const line of stderr.split('\n')) if (line !== '') tell(line)
+  if (status !== 0) process.exit(status ?? 1)
+  return shape.parse(JSON.parse(stdout))
 }
 
 /** Only an installation without any key gets one: a key is shown once, and nobody needs a second that they did not ask for. */
@@ -42,18 +64,31 @@ function firstUsers(): FirstUsers | undefined {
 
 /** The dashboard has the next port, where only the first was chosen. */
 function chooseAdminPort(): void {
-  const port = Number(process.env['PORTCULLIS_PORT'])
-  if (Number.isInteger(port)) process.env['PORTCULLIS_ADMIN_PORT'] ??= String(port === 0 ? 0 : port + 1)
+  const chosen = process.env['PORTCULLIS_PORT'] ?? ''
+  if (chosen === '') return
+  if (!/^\d{1,5}$/.test(chosen) || Number(chosen) >= PORT_MAX) {
+    console.error(`error: PORTCULLIS_PORT: expected a port such as ${OTHER_PORT}, not ${JSON.stringify(chosen)}`)
+    process.exit(2)
+  }
+  process.env['PORTCULLIS_ADMIN_PORT'] ??= String(Number(chosen) === 0 ? 0 : Number(chosen) + 1)
+}
+
+/** One to try where the first is taken. */
+function otherPort(): number {
+  const chosen = Number(process.env['PORTCULLIS_PORT'] ?? '')
+  return chosen >= OTHER_PORT && chosen + 10 < PORT_MAX ? chosen + 10 : OTHER_PORT
 }
 
 /** Starts the gateway; answers where it listens. */
 function serve(): Promise<z.output<typeof listening>> {
-  const gateway = spawn(process.execPath, [CLI, 'serve', '-c', CONFIG, '--json'], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const gateway = spawn(process.execPath, [CLI, 'serve', '-c', CONFIG, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  createInterface({ input: gateway.stderr }).on('line', tell)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // A terminal sends its Ctrl-C to the gateway as well: passed on, it would arrive twice and cut off what is under way.
     process.on(signal, () => void (signal === 'SIGINT' && isatty(0) ? 0 : gateway.kill(signal)))
   }
-  gateway.once('exit', (code) => process.exit(code ?? 1))
+  // Not before all that it had to say has been told.
+  gateway.once('close', (code) => process.exit(code ?? 1))
   return new Promise((resolve) => {
     let line = ''
     const read = (text: string): void => {
@@ -68,7 +103,8 @@ function serve(): Promise<z.output<typeof listening>> {
 }
 
 chooseAdminPort()
+const { servers, admin } = await serve()
+// Only now: what is shown once must not be made by a start that fails.
 const key = firstKey()
 const people = firstUsers()
-const { servers, admin } = await serve()
 console.log(describe({ root: ROOT, config: CONFIG, servers, admin, key, people }))

@@ -37,7 +37,11 @@ interface Speech {
   readonly session?: string
 }
 
-/** All methods reject with Fault `FAULT_SERVER` when the server answers with an error or no MCP, and as its `fetch` does. */
+/**
+ * All methods reject with a Fault: `FAULT_SERVER` when the server answers with an error, `FAULT_ENDPOINT` when it is no MCP server, `FAULT_TOOL`
+ * when it has no such tool, `FAULT_CREDENTIAL` and `FAULT_LIMITED` when it lets nobody in by this credential, or not now, `FAULT_UNREACHABLE`
+ * when nobody answers; and as its `fetch` does.
+ */
 export class Caller {
   readonly #options: CallerOptions
   #speech: Speech | undefined
@@ -63,7 +67,7 @@ export class Caller {
   /** @returns the result as the server gave it; `isError` in it is the tool's own. */
   async callTool(name: string, args: JsonObject): Promise<JsonObject> {
     const tool = (await this.listTools()).find((listed) => listed.name === name)
-    if (tool === undefined) throw fault(`there is no tool ${name}`)
+    if (tool === undefined) throw new Fault('FAULT_TOOL', `The server has no tool ${name}, or none for you`)
     const mirrors = mirrorsOf(tool.inputSchema)
     if (mirrors === undefined) throw fault(`the tool ${name} wants arguments as headers that cannot be headers`)
     const result = await this.#request('tools/call', { name, arguments: args }, name, mirrored(mirrors, args))
@@ -91,7 +95,7 @@ export class Caller {
   async #open(): Promise<Speech> {
     const modern: Speech = { revision: LATEST_MODERN, isModern: true }
     const probe = await this.#exchange(modern, 'server/discover', {}).catch((error: unknown) => {
-      if (error instanceof Fault && error.code === 'FAULT_SERVER') return undefined
+      if (error instanceof Fault && OF_PROBES.has(error.code)) return undefined
       throw error
     })
     const supported = probe?.result?.['supportedVersions']
@@ -105,7 +109,8 @@ export class Caller {
     const params = { protocolVersion: LATEST_LEGACY, capabilities: {}, clientInfo: { ...client } }
     const answer = await this.#exchange({ isModern: false }, 'initialize', params, undefined, {}, sessions)
     const revision = answer.result?.['protocolVersion']
-    if (typeof revision !== 'string') throw fault(`it is no MCP server: ${answer.error?.message ?? 'it does not initialize'}`)
+    if (answer.error !== undefined) throw fault(`initialize: ${answer.error.message} (${answer.error.code})`)
+    if (typeof revision !== 'string') throw noServer('it does not initialize')
     const [session] = sessions
     const speech = { revision, isModern: false, ...(session === undefined ? {} : { session }) }
     await this.#post(speech, notificationBody('notifications/initialized'), {})
@@ -130,11 +135,16 @@ export class Caller {
     const response = await this.#post(speech, requestBody(id, method, whole), standard)
     const session = response.headers.get(HEADER.session)
     if (session !== null) sessions.push(session)
+    const refused = REFUSED[response.status]
     for await (const body of messagesOf(response)) {
+      if (refused !== undefined && body.error !== undefined) throw refused(body.error.message, response)
       if (isResponse(body) && body.id === id) return body
       if (isRequest(body)) await this.#refuse(speech, body.id)
     }
-    throw fault(`${method}: ${response.ok ? 'there was no answer' : `status ${response.status}`}`)
+    if (refused !== undefined) throw refused('', response)
+    const { pathname } = this.#options.url
+    if (response.status === 404 || response.status === 405) throw noServer(`nothing at ${pathname} takes messages (${response.status})`)
+    throw noServer(`${method}: ${response.ok ? 'there was no answer' : `status ${response.status}`}`)
   }
 
   /** Nobody is here to be asked. */
@@ -146,7 +156,9 @@ export class Caller {
   #post(speech: Speech, body: Body, headers: Readonly<Record<string, string>>): Promise<Response> {
     const { url, fetch, signal } = this.#options
     const init = { method: 'POST', headers: { ...this.#headers(speech), ...headers }, body: JSON.stringify(body), signal }
-    return fetch(url, init)
+    return fetch(url, init).catch((error: unknown) => {
+      throw unreachable(url, error)
+    })
   }
 
   #headers({ revision, session }: Speech): Record<string, string> {
@@ -219,6 +231,28 @@ const BODY: z.ZodType<Body> = z.object({
 })
 
 const fault = (message: string): Fault => new Fault('FAULT_SERVER', `The server cannot be used: ${message}`)
+const noServer = (message: string): Fault => new Fault('FAULT_ENDPOINT', `It is no MCP server: ${message}`)
+/** What servers of the older revisions may say to a method that they do not know. */
+const OF_PROBES: ReadonlySet<string> = new Set(['FAULT_SERVER', 'FAULT_ENDPOINT'])
+
+/** What says nothing of the method, but of who asks and how often. */
+const REFUSED: Readonly<Record<number, (said: string, response: Response) => Fault>> = {
+  401: (said) => new Fault('FAULT_CREDENTIAL', `The server lets nobody in like this: ${said || 'status 401'}`),
+  429: (said, { headers }) => {
+    const after = /^\d+$/.exec(headers.get('retry-after') ?? '')?.[0]
+    return new Fault('FAULT_LIMITED', `The server asks to wait${after === undefined ? '' : ` for ${after} s`}: ${said || 'status 429'}`)
+  },
+}
+
+/** `fetch` says that it failed, and behind that why. */
+function unreachable({ origin }: URL, error: unknown): unknown {
+  if (error instanceof DOMException && error.name === 'TimeoutError')
+    return new Fault('FAULT_UNREACHABLE', `${origin} has not answered in time`, { cause: error })
+  const cause = error instanceof TypeError ? error.cause : undefined
+  if (!(cause instanceof Error)) return error
+  const inner = cause instanceof AggregateError ? cause.errors.find((one) => one instanceof Error) : undefined
+  return new Fault('FAULT_UNREACHABLE', `${origin} cannot be reached: ${inner?.message ?? cause.message}`, { cause: error })
+}
 
 /** What a result says in words. */
 export function textOf(result: JsonObject): string {

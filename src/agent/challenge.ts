@@ -1,6 +1,7 @@
 /** What a server demands in `WWW-Authenticate` (RFC 9110 §11.6.1, RFC 6750 §3, RFC 9728 §5.1). */
 import { customFetch, protectedResourceRequest, WWWAuthenticateChallengeError } from 'oauth4webapi'
 
+/** What a server asks of a token, as its `WWW-Authenticate` says. */
 export interface Challenge {
   readonly scheme: 'bearer' | 'dpop'
   readonly error?: string

@@ -47,6 +47,8 @@ export interface ClientWorld {
   readonly fetch: GuardedFetch
   readonly storage: TokenStorage
   readonly clock: () => number
+  /** Given when nobody waits for a token any more: a person is waited for until then. */
+  readonly closing?: AbortSignal
 }
 
 /** What the library needs for its exchanges with one authorization server. */

@@ -1,6 +1,7 @@
 /** authenticatedFetch: a fetch that knows how to be let in, and gives what it knows to nobody else. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { allowInsecureRequests, customFetch, isDPoPNonceError, protectedResourceRequest, WWWAuthenticateChallengeError } from 'oauth4webapi'
+import { untilAborted } from '../core/signal.ts'
 import { challengeOf } from './challenge.ts'
 import type { Token, TokenManager } from './manager.ts'
 import { isSafe } from './resource.ts'
@@ -14,8 +15,10 @@ const WAIT_MAX_MS = 30_000
 /** Every body is kept until its answer: a call is made again. */
 const BODY_MAX_BYTES = 16 * 1024 * 1024
 
+/** Any function that is called like the global `fetch`. */
 export type FetchLike = (input: string | URL | Request, init?: RequestInit) => Promise<Response>
 
+/** With what `authenticatedFetch` makes its calls, and how it waits. */
 export interface AuthenticatedFetchOptions {
   /** What the calls are made with; default: the global `fetch`. */
   readonly fetch?: FetchLike
@@ -30,13 +33,15 @@ interface Call {
   readonly headers: Headers
   readonly body: Uint8Array<ArrayBuffer> | null
   readonly signal: AbortSignal
+  /** Kept, because the signal of a Request follows the caller's only until the Request is collected. */
+  readonly held: readonly (string | URL | Request)[]
 }
 
 /**
  * A `fetch` for calls to MCP servers. It attaches the token of the server called; on 401 it renews the token and tries once more; on 403
  * `insufficient_scope` it asks for more scopes, a few times; on 429 and 503 it waits as `Retry-After` says. It follows no redirect.
- * What remains refused is answered as it came.
- * @throws Fault (rejects) when no token can be had: `FAULT_SIGN_IN`, `FAULT_DISCOVERY`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`.
+ * What remains refused is answered as it came. Whoever gives up (`signal`) is let go at once; a sign-in that is under way goes on.
+ * @throws Fault (rejects) when no token can be had: `FAULT_SIGN_IN`, `FAULT_DISCOVERY`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`, `FAULT_CLOSED`.
  * @throws TypeError (rejects) when the call carries an `authorization` of its own, or has too large a body.
  */
 export function authenticatedFetch(manager: TokenManager, options: AuthenticatedFetchOptions = {}): FetchLike {
@@ -62,12 +67,13 @@ async function callOf(input: string | URL | Request, init: RequestInit | undefin
   if (body !== null && body.length > BODY_MAX_BYTES) throw new TypeError(`A body has at most ${BODY_MAX_BYTES} bytes`)
   const url = new URL(request.url)
   url.hash = ''
-  return { url, method: request.method, headers: request.headers, body, signal: request.signal }
+  return { url, method: request.method, headers: request.headers, body, signal: request.signal, held: [input, request] }
 }
 
 /** The call with a token, renewed once when it is refused, widened a few times when it is not enough. */
 async function attempt(manager: TokenManager, call: Call, base: FetchLike): Promise<Response> {
-  let token = isSafe(call.url) ? await manager.token(call.url) : undefined
+  const { url, signal } = call
+  let token = isSafe(url) ? await untilAborted(signal, () => manager.token(url)) : undefined
   let response = await send(call, token, base)
   let isRenewed = false
   for (let stepUps = 0; ; ) {
@@ -77,10 +83,10 @@ async function attempt(manager: TokenManager, call: Call, base: FetchLike): Prom
     if (!isStepUp && !isRefused) return response
     if (isStepUp) stepUps++
     else isRenewed = true
-    call.signal.throwIfAborted()
     // First: an answer that nobody reads holds its connection, and the process with it.
     await response.body?.cancel()
-    token = await manager.renew(call.url, challenge, token?.accessToken)
+    const refused = token?.accessToken
+    token = await untilAborted(signal, () => manager.renew(url, challenge, refused))
     response = await send(call, token, base)
   }
 }

@@ -21,11 +21,15 @@ export interface Landing extends AsyncDisposable {
 interface Waiting {
   state?: string
   arrive?: (url: URL) => void
+  fail?: (reason: unknown) => void
   alarm?: NodeJS.Timeout
 }
 
-/** @param wish a URI that is registered already: its port is tried first. */
-export async function openLanding(wish?: string): Promise<Landing> {
+/**
+ * @param wish a URI that is registered already: its port is tried first.
+ * @param closing ends it at once, and whoever waits is told the reason.
+ */
+export async function openLanding(wish?: string, closing?: AbortSignal): Promise<Landing> {
   const port = Number(wish === undefined ? 0 : (URL.parse(wish)?.port ?? 0))
   const waiting: Waiting = {}
   const server = createServer({ maxHeaderSize: HEADER_MAX_BYTES, requestTimeout: REQUEST_MAX_MS }, (request, response) =>
@@ -33,6 +37,17 @@ export async function openLanding(wish?: string): Promise<Landing> {
   )
   const bound = await listen(server, port)
   const uri = `http://${HOST}:${bound}${PATH}`
+  const end = async (): Promise<void> => {
+    clearTimeout(waiting.alarm)
+    closing?.removeEventListener('abort', giveUp)
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  }
+  const giveUp = (): void => {
+    waiting.fail?.(closing?.reason)
+    void end()
+  }
+  closing?.addEventListener('abort', giveUp)
   return {
     uri,
     arrival: (state, waitMs) =>
@@ -40,12 +55,9 @@ export async function openLanding(wish?: string): Promise<Landing> {
         waiting.alarm = setTimeout(() => reject(new Fault('FAULT_SIGN_IN', 'Nobody came back from the sign-in in time')), waitMs)
         waiting.state = state
         waiting.arrive = resolve
+        waiting.fail = reject
       }),
-    [Symbol.asyncDispose]: async () => {
-      clearTimeout(waiting.alarm)
-      server.closeAllConnections()
-      await new Promise((resolve) => server.close(resolve))
-    },
+    [Symbol.asyncDispose]: end,
   }
 }
 

@@ -2,6 +2,7 @@
 import type { DPoPHandle } from 'oauth4webapi'
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
+import { untilAborted } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import { remember } from '../trust/remember.ts'
@@ -9,8 +10,8 @@ import type { Challenge } from './challenge.ts'
 import { type ClientWorld, forgetClient, standingClient } from './client.ts'
 import { obtain, refresh } from './grants.ts'
 import { Network } from './network.ts'
-import type { Grant, TokenManagerOptions } from './options.ts'
-import { createProofKey, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
+import { checkOptions, type Grant, type TokenManagerOptions } from './options.ts'
+import { createProofKey, holds, openProofKey, type Place, type ProofKey, recordOf, type TokenRecord, TokenRecords } from './record.ts'
 import { refusedWith } from './refusal.ts'
 import { discoverResource, isSafe, type ResourceMetadata, serverOf } from './resource.ts'
 import { discoverLegacy, discoverServer, type ServerMetadata } from './server.ts'
@@ -40,6 +41,7 @@ interface Held {
   readonly token: Token
 }
 
+/** Gets tokens for the servers that are called, keeps them, and renews them in time, once for all who wait. Dispose of it when no more calls are made. */
 export class TokenManager implements AsyncDisposable {
   readonly #options: TokenManagerOptions
   readonly #grant: Grant
@@ -51,8 +53,11 @@ export class TokenManager implements AsyncDisposable {
   readonly #metadata = new Map<string, ServerMetadata>()
   /** What is under way, by server: many callers, one flight. */
   readonly #flights = new Map<string, Promise<Held>>()
+  readonly #closing = new AbortController()
 
+  /** @throws TypeError when the options are not what they must be, saying which. */
   constructor(options: TokenManagerOptions = {}) {
+    checkOptions(options)
     this.#options = options
     this.#grant = options.grant ?? { kind: 'sign_in' }
     this.#storage = options.storage ?? memoryStorage()
@@ -86,7 +91,7 @@ export class TokenManager implements AsyncDisposable {
    * A token that the server has not refused: refreshed, or got anew by the grant.
    * @param challenge what the server demands; its scopes are asked for together with those that were granted before (SEP-2350).
    * @param refused the access token that was refused. When another one is there meanwhile, that is it.
-   * @throws Fault `FAULT_DISCOVERY`, `FAULT_SIGN_IN`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`
+   * @throws Fault `FAULT_DISCOVERY`, `FAULT_SIGN_IN`, `FAULT_CLIENT_REGISTRATION`, `FAULT_BROWSER`, `FAULT_FETCH`, `FAULT_FETCH_REFUSED`, `FAULT_CLOSED`
    */
   async renew(url: string | URL, challenge?: Challenge, refused?: string): Promise<Token> {
     const server = serverOf(url)
@@ -94,7 +99,7 @@ export class TokenManager implements AsyncDisposable {
     const known = this.#held.get(server.href)
     const isStepUp = challenge?.error === 'insufficient_scope'
     const isAnother = known !== undefined && known.record.accessToken !== refused && this.#lives(known)
-    if (isAnother && !(isStepUp && !holds(known, challenge.scopes))) return known.token
+    if (isAnother && !(isStepUp && !holds(known.record, challenge.scopes))) return known.token
     return (await this.#fly(server, () => this.#renew(server, challenge, refused))).token
   }
 
@@ -116,7 +121,9 @@ export class TokenManager implements AsyncDisposable {
     return true
   }
 
+  /** Ends what is under way: a sign-in is waited for no longer, and calls that wait reject with Fault `FAULT_CLOSED`. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Fault('FAULT_CLOSED', 'The token manager was disposed of: nobody waits for a token any more'))
     await this.#network[Symbol.asyncDispose]()
   }
 
@@ -132,7 +139,7 @@ export class TokenManager implements AsyncDisposable {
   #fly(server: URL, start: () => Promise<Held>): Promise<Held> {
     const under = this.#flights.get(server.href)
     if (under !== undefined) return under
-    const flight = start().finally(() => this.#flights.delete(server.href))
+    const flight = untilAborted(this.#closing.signal, start).finally(() => this.#flights.delete(server.href))
     this.#flights.set(server.href, flight)
     return flight
   }
@@ -265,7 +272,7 @@ export class TokenManager implements AsyncDisposable {
   ): Promise<{ readonly place: Place; readonly metadata: ServerMetadata }> {
     if (described === undefined) {
       if (this.#options.legacyDiscovery !== true)
-        throw new Fault('FAULT_DISCOVERY', `${server.href} does not say who issues tokens for it (RFC 9728)`)
+        throw new Fault('FAULT_DISCOVERY', `${server.href} does not say who issues tokens for it (RFC 9728): it may take API keys alone`)
       const metadata = await discoverLegacy(server, fetch)
       remember(this.#metadata, metadata.issuer, metadata, SERVERS_MAX)
       return { place: { issuer: metadata.issuer }, metadata }
@@ -285,10 +292,6 @@ export class TokenManager implements AsyncDisposable {
   }
 
   #world(fetch: GuardedFetch): ClientWorld {
-    return { fetch, storage: this.#storage, clock: this.#clock }
+    return { fetch, storage: this.#storage, clock: this.#clock, closing: this.#closing.signal }
   }
-}
-
-function holds({ record }: Held, scopes: readonly string[]): boolean {
-  return scopes.every((scope) => record.scopes.includes(scope))
 }

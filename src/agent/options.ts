@@ -1,4 +1,5 @@
 /** What a token manager is made of: who the client is, how it gets tokens, where it keeps them. */
+import { z } from 'zod'
 import type { Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import type { FetchOptions } from '../net/fetch.ts'
@@ -18,6 +19,7 @@ export interface RegisteredClient {
   readonly redirectUri?: string
 }
 
+/** How a client proves at the token endpoint who it is (RFC 6749 §2.3, RFC 7523 §2.2). */
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none'
 
 /** Who the client is where nobody registered it: its metadata document, else it registers itself. */
@@ -91,8 +93,10 @@ export interface WorkloadGrant {
   readonly assertion: (audience: Audience) => Promise<string>
 }
 
+/** How tokens are got. `sign_in` asks a person, `stored` asks nobody and takes what is there, the others are for programs. */
 export type Grant = SignInGrant | StoredGrant | ClientCredentialsGrant | TokenExchangeGrant | EnterpriseGrant | WorkloadGrant
 
+/** Who the client is, how it gets tokens, and where it keeps them. Without any a person signs in, and tokens are gone with the process. */
 export interface TokenManagerOptions {
   /** Default: a person signs in. */
   readonly grant?: Grant
@@ -111,4 +115,51 @@ export interface TokenManagerOptions {
   /** Servers of revision 2025-03-26, that are their own authorization server and say so nowhere. Default false. */
   readonly legacyDiscovery?: boolean
   readonly clock?: Clock
+}
+
+const text = z.string().min(1, 'must not be empty')
+const callable = z.custom((value) => typeof value === 'function', 'must be a function')
+const client = z.looseObject({ id: text, issuer: text })
+
+const GRANTS = [
+  z.looseObject({
+    kind: z.literal('sign_in'),
+    open: callable.optional(),
+    redirect: z.looseObject({ uri: text, authorize: callable }).optional(),
+    waitMs: z.number().optional(),
+  }),
+  z.looseObject({ kind: z.literal('stored') }),
+  z.looseObject({ kind: z.literal('client_credentials') }),
+  z.looseObject({ kind: z.literal('token_exchange'), subject: callable, actor: callable.optional() }),
+  z.looseObject({ kind: z.literal('enterprise'), provider: client, identity: callable }),
+  z.looseObject({ kind: z.literal('workload'), issuer: text, assertion: callable }),
+] as const
+const KINDS = `must be one of ${GRANTS.flatMap(({ shape }) => [...shape.kind.values]).join(', ')}`
+/** In which the client proves who it is. */
+const CLIENTS_GRANTS: ReadonlySet<string | undefined> = new Set<Grant['kind']>(['client_credentials', 'token_exchange', 'enterprise'])
+
+const OPTIONS = z
+  .strictObject({
+    grant: z.discriminatedUnion('kind', GRANTS, { error: ({ code }) => (code === 'invalid_union' ? KINDS : undefined) }).optional(),
+    client: client.optional(),
+    identity: z.looseObject({}).optional(),
+    account: z.string().optional(),
+    storage: z.looseObject({ get: callable, put: callable, delete: callable }).optional(),
+    scopes: z.array(text).optional(),
+    dpop: z.boolean().optional(),
+    network: z.looseObject({}).optional(),
+    legacyDiscovery: z.boolean().optional(),
+    clock: callable.optional(),
+  })
+  .refine(({ grant, client }) => client !== undefined || !CLIENTS_GRANTS.has(grant?.kind), {
+    path: ['client'],
+    error: 'this grant needs a client that was registered beforehand: { id, issuer, secret }',
+  })
+
+/** What the types say, for whoever has none. @throws TypeError that names what is wrong. */
+export function checkOptions(options: TokenManagerOptions): void {
+  const { error } = OPTIONS.safeParse(options)
+  if (error === undefined) return
+  const told = error.issues.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  throw new TypeError(`The options of the token manager are not right: ${told.join('; ')}`)
 }

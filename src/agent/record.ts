@@ -66,6 +66,10 @@ export class TokenRecords {
   }
 }
 
+export function holds(record: TokenRecord, scopes: readonly string[]): boolean {
+  return scopes.every((scope) => record.scopes.includes(scope))
+}
+
 /** @param before what was known: a server that does not repeat scopes or refresh token means those (RFC 6749 §5.1, §6). */
 export function recordOf(
   response: TokenResponse,

@@ -25,7 +25,7 @@ export async function signIn(grant: SignInGrant, wish: Wish): Promise<Obtained> 
     throw new Fault('FAULT_SIGN_IN', `${metadata.issuer} does not announce PKCE with S256, so nobody signs in there (OAuth 2.1 §4.1.1)`)
   if (metadata.authorization_endpoint === undefined) throw new Fault('FAULT_SIGN_IN', `${metadata.issuer} has no page to sign in at`)
   const known = options.client?.redirectUri ?? (await registeredRedirect(metadata.issuer, world))
-  await using way = await openWay(grant, known)
+  await using way = await openWay(grant, known, world.closing)
   const configuration = await signInClient(options, metadata, way.uri, world)
   try {
     const [verifier, state] = [oidc.randomPKCECodeVerifier(), oidc.randomState()]
@@ -58,13 +58,18 @@ function scopesFor({ scopes, metadata }: Wish): Record<string, string> {
   return { ...(names.length === 0 ? {} : { scope: names.join(' ') }), ...(isOffline ? { prompt: 'consent' } : {}) }
 }
 
-async function openWay({ open = openPage, redirect, waitMs = WAIT_MS }: SignInGrant, known: string | undefined): Promise<Way> {
+async function openWay(
+  { open = openPage, redirect, waitMs = WAIT_MS }: SignInGrant,
+  known: string | undefined,
+  closing: AbortSignal | undefined,
+): Promise<Way> {
   if (redirect !== undefined)
     return { uri: redirect.uri, go: (url) => redirect.authorize(url), [Symbol.asyncDispose]: () => Promise.resolve() }
-  const landing = await openLanding(known)
+  const landing = await openLanding(known, closing)
   return {
     uri: landing.uri,
     async go(url, state) {
+      closing?.throwIfAborted()
       const arrival = landing.arrival(state, waitMs)
       arrival.catch(() => undefined)
       // Whoever comes back before `open` is done has come back all the same.

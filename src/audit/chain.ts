@@ -23,6 +23,7 @@ export type Reason =
   | 'checkpoint_contradicts'
   | 'head_missing'
   | 'cut_forged'
+  | 'empty'
 
 /** The first bad record. */
 export interface Flaw {

@@ -115,8 +115,9 @@ function orderedAnomaly({ baseline, events, kind, limit, reaction, seen, severit
   return until === undefined ? { ...first, windowMs } : { ...first, until, windowMs }
 }
 
-function orderedFinding({ detector, label, pointer, span }: Finding): Finding {
-  return span === undefined ? { detector, label, pointer } : { detector, label, pointer, span: [span[0], span[1]] }
+function orderedFinding({ detector, isRedacted, label, pointer, span }: Finding): Finding {
+  const first = isRedacted === undefined ? { detector, label, pointer } : { detector, isRedacted, label, pointer }
+  return span === undefined ? first : { ...first, span: [span[0], span[1]] }
 }
 
 type Order = 'sorted' | 'unsorted' | 'numbered'

@@ -1,5 +1,6 @@
 /** What happened in a stretch of time, counted: what was tried, by whom, from where, against what. The first thing that an operator reads. */
 import type { AuditEvent, Outcome } from '../core/event.ts'
+import { redactions } from '../core/finding.ts'
 import { visible } from '../core/visible.ts'
 import type { Store } from '../store/store.ts'
 import { type Answered, type Span, scanEvents } from './scan.ts'
@@ -55,7 +56,8 @@ const FAILURES = ['upstream_failed', 'timeout', 'unavailable', 'no_session']
 
 /**
  * The sections, in the order in which they are asked: an event is counted in the first that takes it, so no refusal is counted twice and none
- * is left out. Words are denials, types of events, or the beginnings of these.
+ * is left out. Words are denials, types of events, or the beginnings of these. What was taken out of an answer is no refusal: it counts as kept
+ * from leaving whatever else became of its call.
  */
 export const SECTIONS = {
   authentication: { title: 'Failed authentication', of: CREDENTIALS },
@@ -89,6 +91,8 @@ export async function reportOf(store: Store, span: Span): Promise<Report> {
       if (event.type === 'call.ended' && event.outcome !== undefined) calls[event.outcome]++
       const section = sectionOf(event)
       if (section !== undefined) counts.get(section)?.add(event)
+      const redacted = section === 'leaving' ? undefined : redactions(event.findings)
+      if (redacted !== undefined && redacted.size > 0) counts.get('leaving')?.add(event, redacted)
     },
   })
   const sections = Object.fromEntries([...counts].map(([name, count]) => [name, count.section()]))
@@ -129,12 +133,14 @@ class Counts {
   #firstAt = Number.POSITIVE_INFINITY
   #lastAt = 0
 
-  add(event: AuditEvent): void {
+  /** @param redacted what was taken out by label, where that is why */
+  add(event: AuditEvent, redacted?: ReadonlyMap<string, number>): void {
     this.#count++
     this.#firstAt = Math.min(this.#firstAt, event.at)
     this.#lastAt = Math.max(this.#lastAt, event.at)
+    for (const [label, count] of redacted ?? []) this.#by.get('why')?.add(`redacted: ${label}`, count)
     for (const [name, tally] of this.#by) {
-      const found = DIMENSIONS[name](event)
+      const found = name === 'why' && redacted !== undefined ? undefined : DIMENSIONS[name](event)
       if (found !== undefined) tally.add(found)
     }
   }

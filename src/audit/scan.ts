@@ -1,6 +1,7 @@
 /** Reads a stretch of time out of the journal for somebody who counts: events that say nothing more than that they were permitted are not even parsed. */
 import { setImmediate } from 'node:timers/promises'
 import type { AuditEvent } from '../core/event.ts'
+import { redactions } from '../core/finding.ts'
 import { LOGS } from '../store/keys.ts'
 import type { Line, Store } from '../store/store.ts'
 import { isEvent } from './event.ts'
@@ -17,7 +18,7 @@ export type Answered = Pick<AuditEvent, 'at' | 'bytes' | 'principal' | 'resource
 
 /** What is told of each event in the span, the newest first. */
 export interface Reader {
-  /** A call that was permitted. Only where `permitted` is not given, they come as events. */
+  /** A call that was permitted, and its answer left as it was. Only where `permitted` is not given, they come as events. */
   permitted?(answered: Answered): void
   /** Any other, but `call.begun`, whose end says all that it says. */
   event(event: AuditEvent): void
@@ -64,7 +65,8 @@ function tell(line: Line, { since, until }: Span, reader: Reader): number {
   if (!isEvent(value) || value.type === 'call.begun') return 0
   const { at, type, outcome } = value
   if (at < since || at >= until) return at
-  if (type === 'call.ended' && outcome === 'permitted' && reader.permitted !== undefined) reader.permitted(value)
+  const isPlain = type === 'call.ended' && outcome === 'permitted' && redactions(value.findings).size === 0
+  if (isPlain && reader.permitted !== undefined) reader.permitted(value)
   else reader.event(value)
   return at
 }
@@ -95,6 +97,7 @@ const DIGITS_MAX = 16
 
 const BYTES = ',"bytes":'
 const PERMITTED = '"outcome":"permitted"'
+const REDACTED = '"isRedacted":true'
 const PRINCIPAL = '"principal":"'
 const TOOL_NAME = '","resource":{"kind":"tool","name":"'
 const SERVER = '","server":"'
@@ -107,7 +110,7 @@ const SERVER = '","server":"'
 function permittedIn(text: string, place: number, at: number): Answered | undefined {
   const behindAt = place + digitsOf(at)
   const outcome = text.indexOf(PERMITTED, behindAt)
-  if (outcome === -1) return undefined
+  if (outcome === -1 || text.slice(behindAt, outcome).includes(REDACTED)) return undefined
   if (!text.startsWith(BYTES, behindAt)) return { at }
   const bytes = numberAt(text, behindAt + BYTES.length)
   const who = text.indexOf(PRINCIPAL, outcome)

@@ -77,9 +77,13 @@ async function verifyOnce(source: Source, publicKey: KeyObject, options: VerifyO
     for await (const { position, value } of options.anchors.checkpoints()) claims.take(position, value, false)
   }
   const { headHash } = options
+  let marks = 0
   const heads = headHash === undefined ? undefined : source.heads
   if (headHash !== undefined && heads !== undefined) {
-    for await (const { position, value } of heads()) claims.takeHead(position, openHead(value, headHash))
+    for await (const { position, value } of heads()) {
+      claims.takeHead(position, openHead(value, headHash))
+      marks++
+    }
   }
   const chains = new Chains(claims, { isPartial, hasHeads: heads !== undefined, headHash })
   for await (const line of source.events()) {
@@ -91,7 +95,9 @@ async function verifyOnce(source: Source, publicKey: KeyObject, options: VerifyO
     for await (const { value } of source.checkpoints(after)) claims.takeLate(value)
     if (headHash !== undefined && heads !== undefined) for await (const { value } of heads()) claims.takeLateHead(openHead(value, headHash))
   }
-  const flaw = (damage === CUT_FORGED ? damage : chains.end()) ?? claims.flaw ?? damage
+  // In a store a writer may have died before its first event; what it left says so.
+  const isEmpty = chains.events === 0 && (source.heads === undefined || claims.checkpoints + marks === 0)
+  const flaw = (damage === CUT_FORGED ? damage : chains.end()) ?? claims.flaw ?? damage ?? (isEmpty ? EMPTY : undefined)
   const counted = {
     events: chains.events,
     checkpoints: claims.checkpoints,
@@ -108,6 +114,16 @@ const CUT_FORGED: Flaw = {
   id: '',
   position: '',
   detail: 'what says that retention has removed the beginning is not signed by this key, or says that it removed more than it may',
+}
+
+/** Where there is no event, it is no journal, or somebody has taken them all: that is not called whole. */
+const EMPTY: Flaw = {
+  reason: 'empty',
+  node: '',
+  seq: 0,
+  id: '',
+  position: '',
+  detail: 'there is not one event in it, so there is nothing to prove',
 }
 
 /** What the store alone can tell: nothing is wrong with the record, but its bytes, or those around it, are not the ones that were written. */

@@ -12,7 +12,7 @@ import { HELD_MS } from './bridge.ts'
 import { isModernAnswer } from './era.ts'
 import type { Peer } from './peer.ts'
 import type { Strays } from './strays.ts'
-import { picked, SERVED_CAPABILITIES } from './translate.ts'
+import { picked, SERVED_CAPABILITIES, toLegacyResult } from './translate.ts'
 import { type Implementation, LOG_LEVELS, metaOf } from './wire.ts'
 
 /** Legs of one call; a server that asks more than this asks for ever. */
@@ -131,7 +131,7 @@ export class Reverse {
       for await (const message of this.#peer.request({ body: requestBody(id, method, asked) }, call.signal)) {
         const { result } = message.body
         if (isResponse(message.body) && result?.['resultType'] === 'input_required') pause = result
-        else yield message
+        else yield inOlderWords(message)
       }
       if (pause === undefined) return
       const questions = pause['inputRequests']
@@ -234,4 +234,10 @@ export class Reverse {
     const level = this.#level === undefined ? {} : { [META.logLevel]: this.#level }
     return { [META.protocolVersion]: LATEST_MODERN, [META.clientCapabilities]: this.#declared, [META.clientInfo]: this.#client, ...level }
   }
+}
+
+/** What came over a wire goes on as the bytes that it came in: what it has beside harms nobody. Of what has none, it is left out. */
+function inOlderWords(message: Message): Message {
+  const { body, bytes } = message
+  return body.result === undefined || bytes !== undefined ? message : { ...message, body: { ...body, result: toLegacyResult(body.result) } }
 }

@@ -67,6 +67,15 @@ function toModernResult(result: JsonObject, method: string, facts: ServerFacts):
   return { ...result, resultType: 'complete', _meta }
 }
 
+/** A modern result without what only modern clients know. Another type than `complete` says what it is, and stays. */
+export function toLegacyResult(result: JsonObject): JsonObject {
+  const { resultType, ttlMs: _age, cacheScope: _scope, _meta, ...rest } = result
+  const type = resultType === undefined || resultType === 'complete' ? {} : { resultType }
+  if (!isObject(_meta)) return { ...rest, ...type }
+  const { [META.serverInfo]: _info, ...meta } = _meta
+  return { ...rest, ...type, ...(Object.keys(meta).length === 0 ? {} : { _meta: meta }) }
+}
+
 /** A legacy answer as a modern one, under the id of this leg. */
 export function toModernAnswer(body: Body, id: RequestId, method: string, facts: ServerFacts, declared: JsonObject): Body {
   const { error } = body

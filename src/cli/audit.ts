@@ -4,13 +4,17 @@ import { exportJournal } from '../audit/export.ts'
 import { FORMATS, type Format, lineIn } from '../audit/formats.ts'
 import { type Question, queryEvents } from '../audit/query.ts'
 import { storeSource } from '../audit/verify.ts'
+import { meant } from '../config/names.ts'
+import { DENIALS } from '../core/denial.ts'
 import type { AuditEvent, Outcome } from '../core/event.ts'
+import { redactedText } from '../core/finding.ts'
 import { parseSpan } from '../core/time.ts'
 import { visible } from '../core/visible.ts'
+import { isKeyId } from '../identity/key-text.ts'
 import { openConfig, withExisting } from './open.ts'
 import { addReport } from './report.ts'
 import { stopSignal } from './serve.ts'
-import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
+import { examples, misuse, readCount, type Shared, type Shell, shared } from './shell.ts'
 import { note, type Style, say, sayJson, styled, type Terminal, when } from './terminal.ts'
 import { addVerify } from './verify.ts'
 
@@ -62,10 +66,10 @@ export function addAudit(program: Command, shell: Shell): void {
     .option('--since <when>', 'a span before now (24h), or an instant (2026-11-21T08:00:00Z)', readMoment)
     .option('--until <when>', 'likewise', readMoment)
     .addOption(new Option('--outcome <outcome>', 'how the call ended').choices(OUTCOMES))
-    .option('--principal <who>', 'issuer#subject, such as key#4fQ0aZ81bYtR; * stands for any characters')
+    .option('--principal <who>', 'issuer#subject, such as key#4fQ0aZ81bYtR; * stands for any characters', readPrincipal)
     .option('--tool <tool>', 'server/tool or tool; * stands for any characters')
     .option('--method <method>', 'such as tools/call')
-    .option('--denial <code>', 'why it was refused, such as forbidden or invalid_token')
+    .option('--denial <code>', 'why it was refused, such as forbidden or invalid_token', readDenial)
     .option('--call <id>', 'everything about one call')
     .option('--last <count>', 'only the newest so many', readCount)
   examples(
@@ -146,12 +150,13 @@ const STYLES: Readonly<Record<Outcome, Style>> = {
 }
 
 function lineOf(event: AuditEvent, terminal: Terminal): string {
-  const { at, type, outcome, principal, method, resource, denial, policies, detail, tookMs } = event
+  const { at, type, outcome, principal, method, resource, denial, findings, policies, detail, tookMs } = event
   const what = type === 'call.ended' && outcome !== undefined ? outcome : type
   const words = [
     method ?? '',
     resource === undefined ? '' : resource.kind === 'server' ? resource.server : `${resource.server}/${resource.name}`,
     denial ?? '',
+    redactedText(findings) ?? '',
     detail === undefined || detail === '' ? '' : `(${detail})`,
     policies === undefined || policies.length === 0 ? '' : `by ${policies.join(', ')}`,
     tookMs === undefined ? '' : `${tookMs.toFixed(1)} ms`,
@@ -162,6 +167,18 @@ function lineOf(event: AuditEvent, terminal: Terminal): string {
 
 function instant(moment: Moment, now: number): number {
   return 'at' in moment ? moment.at : now - moment.beforeMs
+}
+
+/** Without a "#" it is nobody's name. It is not repeated as commander would, because a whole key may have been pasted. */
+function readPrincipal(text: string): string {
+  if (/[#*]/.test(text)) return text
+  throw misuse(`--principal takes issuer#subject, such as key#${isKeyId(text) ? text : '4fQ0aZ81bYtR'}, or *#SUBJECT for any issuer`)
+}
+
+function readDenial(text: string): string {
+  if (Object.hasOwn(DENIALS, text)) return text
+  const codes = Object.keys(DENIALS)
+  throw new InvalidArgumentError(`There is no such code${meant(text, codes) || `; write one of ${codes.join(', ')}`}`)
 }
 
 function readMoment(text: string): Moment {

@@ -25,13 +25,16 @@ export function addBlock(program: Command, shell: Shell): void {
     .description('turn away an address or a range of them, from the next request on, on every gateway within a second')
     .argument('<cidr>', 'such as 203.0.113.7 or 203.0.113.0/24', readCidr)
     .option('--for <span>', 'for how long, such as 15m; until it is removed unless told', readSpan)
-  shared(add).action((cidr: string, options: AddOptions) => addOne(cidr, options, shell))
+  examples(shared(add), 'portcullis block add 203.0.113.7 --for 15m', 'portcullis block add 2001:db8:1:2::/64')
+  add.action((cidr: string, options: AddOptions) => addOne(cidr, options, shell))
 
   const list = block.command('list').description('who is turned away, and until when')
-  shared(list).action((options: Shared) => listAll(options, shell))
+  examples(shared(list), 'portcullis block list', 'portcullis block list --json')
+  list.action((options: Shared) => listAll(options, shell))
 
   const remove = block.command('remove').description('let it in again').argument('<cidr>', 'as "portcullis block list" shows it', readCidr)
-  shared(remove).action((cidr: string, options: Shared) => removeOne(cidr, options, shell))
+  examples(shared(remove), 'portcullis block remove 203.0.113.0/24')
+  remove.action((cidr: string, options: Shared) => removeOne(cidr, options, shell))
 }
 
 async function addOne(cidr: string, options: AddOptions, { terminal }: Shell): Promise<void> {

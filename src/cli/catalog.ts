@@ -4,7 +4,7 @@ import type { JsonValue } from '../core/json.ts'
 import { type DiffLine, diffOf, linesOf } from '../core/line-diff.ts'
 import { nameThing, PINNED_KINDS, type Pin } from '../guard/pins.ts'
 import { type ApproveOptions, approveMany, rejectOne } from './catalog-settle.ts'
-import { find, lastHeld, type OneOptions, readThing, shown, withPins } from './pinned.ts'
+import { find, lastHeld, listOf, nothingHeld, type OneOptions, readDigest, readThing, shown, withPins } from './pinned.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { type Cell, EXIT, note, type Style, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
 
@@ -23,66 +23,76 @@ export function addCatalog(program: Command, shell: Shell): void {
     'portcullis catalog reject weather/get_forecast',
     'portcullis catalog export > catalog.json',
   )
-  const list = catalog.command('list').description('everything that has a definition').argument('[server]', 'of this server only')
-  shared(list.option('--held', 'only what is withheld')).action((server: string | undefined, options: ListOptions) =>
-    listAll(server, options, shell),
-  )
-  const one = (name: string, description: string): Command =>
-    shared(
-      catalog
-        .command(name)
-        .description(description)
-        .addOption(new Option('--kind <kind>', 'where a tool is not meant').choices(PINNED_KINDS.filter((kind) => kind !== 'server'))),
-    )
+  const list = catalog
+    .command('list')
+    .description('everything that has a definition')
+    .argument('[server]', 'of this server only')
+    .option('--held', 'only what is withheld')
+  examples(shared(list), 'portcullis catalog list files', 'portcullis catalog list --held')
+  list.action((server: string | undefined, options: ListOptions) => listAll(server, options, shell))
+
+  const one = (name: string, description: string, ...lines: readonly string[]): Command => {
+    const kind = new Option('--kind <kind>', 'where a tool is not meant').choices(PINNED_KINDS.filter((each) => each !== 'server'))
+    return examples(shared(catalog.command(name).description(description).addOption(kind)), ...lines)
+  }
   const thing = ['server/name, such as files/read_file; a server by its name alone: what it says of itself'] as const
-  one('show', 'the definition that may be used, and those that are withheld')
+  const which = ['--digest <digest>', 'which of those that are withheld; the latest unless told', readDigest] as const
+  one('show', 'the definition that may be used, and those that are withheld', 'portcullis catalog show files/read_file')
     .argument('<thing>', ...thing)
     .action((text: string, options: OneOptions) => showOne(text, options, shell))
-  one('diff', 'what would change by approving; ends with 1 where nothing would')
+  one('diff', 'what would change by approving; ends with 1 where nothing would', 'portcullis catalog diff files/read_file')
     .argument('<thing>', ...thing)
-    .option('--digest <digest>', 'which of those that are withheld; the latest unless told')
+    .option(...which)
     .action((text: string, options: OneOptions) => diffOne(text, options, shell))
-  one('approve', 'from now on it may be used as it is withheld now; every gateway knows within a second')
+  one(
+    'approve',
+    'from now on it may be used as it is withheld now; every gateway knows within a second',
+    'portcullis catalog approve files/read_file',
+    'portcullis catalog approve --all files',
+    'portcullis catalog approve files/summarize --kind prompt',
+  )
     .argument('[thing...]', ...thing)
     .option('--all <server>', 'everything of this server that is withheld and not rejected')
-    .option('--digest <digest>', 'which of those that are withheld; the latest unless told')
+    .option(...which)
     .action((texts: readonly string[], options: ApproveOptions) => approveMany(texts, options, shell))
-  one('reject', 'withheld for good, also when it comes back; where nothing is withheld: no longer approved')
+  one(
+    'reject',
+    'withheld for good, also when it comes back; where nothing is withheld: no longer approved',
+    'portcullis catalog reject weather/get_forecast',
+  )
     .argument('<thing>', ...thing)
-    .option('--digest <digest>', 'which definition; the latest unless told')
+    .option('--digest <digest>', 'which definition; the latest unless told', readDigest)
     .action((text: string, options: OneOptions) => rejectOne(text, options, shell))
+
   const out = catalog
     .command('export')
     .description('what is approved, as JSON to review and to keep')
     .argument('[server]', 'of this server only')
-  shared(out).action((server: string | undefined, options: Shared) => exportAll(server, options, shell))
+  examples(shared(out), 'portcullis catalog export > catalog.json', 'portcullis catalog export files')
+  out.action((server: string | undefined, options: Shared) => exportAll(server, options, shell))
 }
 
 async function listAll(server: string | undefined, options: ListOptions, { terminal }: Shell): Promise<void> {
-  const pins = await withPins(options, terminal, (each) => each.list(server))
+  const pins = await withPins(options, terminal, (each, _, config) => listOf(each, server, config))
   const shown = options.held === true ? pins.filter((pin) => lastHeld(pin) !== undefined) : pins
-  if (options.json === true) {
-    sayJson(terminal, shown)
-    return
-  }
-  if (shown.length === 0) {
-    note(terminal, options.held === true ? 'nothing is withheld' : 'no server has listed anything yet')
-    return
-  }
+  if (options.json === true) return sayJson(terminal, shown)
+  if (pins.length === 0)
+    return note(terminal, server === undefined ? 'no server has listed anything yet' : `${server} has not listed anything yet`)
+  if (shown.length === 0) return note(terminal, nothingHeld(pins))
   table(terminal, ['NAME', 'KIND', 'STATE', 'SINCE', 'BECAUSE OF'], shown.map(rowOf))
 }
 
 function rowOf(pin: Pin): readonly Cell[] {
   const held = lastHeld(pin)
-  const because =
-    held === undefined ? `approved by ${pin.pinned?.by ?? '-'}` : [...new Set(held.marks.map(({ detector }) => detector))].join(', ')
+  const approved = pin.pinned === undefined ? '' : `approved by ${pin.pinned.by}`
+  const because = held === undefined ? approved : [...new Set(held.marks.map(({ detector }) => detector))].join(', ')
   const state: Cell =
     held === undefined ? (pin.pinned === undefined ? 'rejected' : 'approved') : { text: STATES[held.why], style: 'yellow' }
   return [
     pin.kind === 'server' ? pin.server : `${pin.server}/${shown(pin.name)}`,
     pin.kind,
     state,
-    when(held?.at ?? pin.pinned?.at),
+    when(held?.at ?? pin.pinned?.at ?? pin.held.at(-1)?.at),
     because,
   ]
 }
@@ -137,8 +147,8 @@ async function diffOne(text: string, options: OneOptions, { terminal, finish }: 
 const STYLES: Readonly<Record<DiffLine['sign'], Style>> = { ' ': 'reset', '-': 'red', '+': 'green', '…': 'dim' }
 
 async function exportAll(server: string | undefined, options: Shared, { terminal }: Shell): Promise<void> {
-  const approved = await withPins(options, terminal, async (pins) => {
-    const pinned = (await pins.list(server)).filter((pin) => pin.pinned !== undefined)
+  const approved = await withPins(options, terminal, async (pins, _, config) => {
+    const pinned = (await listOf(pins, server, config)).filter((pin) => pin.pinned !== undefined)
     return await Promise.all(
       pinned.map(async ({ server: of, kind, name, pinned: { digest, at, by } = { digest: '', at: 0, by: '' } }) => ({
         server: of,

@@ -4,16 +4,20 @@ import type { Command } from 'commander'
 import type { Config } from '../config/config.ts'
 import { isPlainAbroad } from '../config/contradictions.ts'
 import { floatingOf } from '../config/floating.ts'
-import { DEFAULT_FILE, findPlainSecrets } from '../config/load.ts'
+import { DEFAULT_FILE, findPlainSecrets, placeDoubts } from '../config/load.ts'
+import { type Doubt, doubtfulNames } from '../config/names.ts'
 import { ownFiles } from '../config/own-files.ts'
 import { configSchema } from '../config/schema.ts'
 import type { CommandServer } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
+import { doubtfulPolicies } from '../guard/law.ts'
 import { confine } from '../upstream/sandbox.ts'
+import { lackOf } from './lacks.ts'
 import { openLaw } from './law.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
-import { note, say, sayJson, styled } from './terminal.ts'
+import { say, sayJson, styled } from './terminal.ts'
+import { doubtfulListeners, tellWarnings } from './warnings.ts'
 
 interface Options extends Shared {
   readonly schema?: true
@@ -39,35 +43,53 @@ function check(options: Options, { terminal }: Shell): void {
   const law = openLaw(config, terminal)
   const servers = Object.keys(config.servers)
   const roles = Object.keys(config.access.roles)
+  const file = options.config ?? DEFAULT_FILE
+  const written = law.describe()
+  const doubts = [
+    ...doubtfulNames(config, (role) => written.includes(JSON.stringify(role))),
+    ...doubtfulServers(config),
+    ...doubtfulListeners(config),
+    ...doubtfulPolicies(config),
+  ]
   // Plain secrets are mistakes in profile strict, and so are some of the others.
-  const warnings = [...findPlainSecrets(options.config ?? DEFAULT_FILE), ...warningsOf(config)]
+  const warnings = [...findPlainSecrets(file), ...placeDoubts(file, doubts)]
   if (options.json === true) {
     sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision, warnings })
     return
   }
-  for (const warning of warnings) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${warning}`)
+  tellWarnings(terminal, warnings)
   say(terminal, `${styled(terminal.output, 'green', 'ok')} ${config.file}`)
   say(terminal, `  servers  ${servers.length === 0 ? 'none yet: portcullis serve has nothing to guard' : servers.join(', ')}`)
   say(terminal, `  roles    ${roles.length === 0 ? 'none' : roles.join(', ')}`)
   say(terminal, `  law      revision ${law.revision}`)
 }
 
-/** What is no mistake, and may not be what was meant. */
-function warningsOf(config: Config): readonly string[] {
-  return Object.entries(config.servers).flatMap(([name, server]) => {
+/** Servers that are no mistake, and may not be what was meant. */
+function doubtfulServers(config: Config): readonly Doubt[] {
+  return Object.entries(config.servers).flatMap(([name, server]): readonly Doubt[] => {
+    const path = ['servers', name]
     if (server.kind === 'url' && isPlainAbroad(server.url))
-      return [`servers.${name}.url: plain http to another machine: whoever is on the way reads and changes what is said; write https`]
+      return [
+        {
+          path: [...path, 'url'],
+          told: 'plain http to another machine: whoever is on the way reads and changes what is said; write https',
+        },
+      ]
     if (server.kind !== 'command') return []
     const command = [server.program, ...server.arguments]
     const floating = floatingOf(command)
-    const unfit = sandboxFault(config, server, command)
+    const lack = lackOf(server)
+    const unfit = lack === undefined ? sandboxFault(config, server, command) : undefined
     return [
-      ...(server.sandbox === undefined ? [`servers.${name}: no sandbox is written, it may do whatever the gateway may`] : []),
-      ...(floating === undefined ? [] : [`servers.${name}.command: ${floating} is whichever version is the newest; write one`]),
+      ...(server.sandbox === undefined ? [{ path, told: 'no sandbox is written, it may do whatever the gateway may' }] : []),
+      ...(floating === undefined
+        ? []
+        : [{ path: [...path, 'command'], told: `${floating} is whichever version is the newest; write one` }]),
       ...(typeof server.sandbox === 'object' && process.platform === 'darwin'
-        ? [`servers.${name}.sandbox: memory, processes, cpu and files are not held on macOS`]
+        ? [{ path: [...path, 'sandbox'], told: 'memory, processes, cpu and files are not held on macOS' }]
         : []),
-      ...(unfit === undefined ? [] : [`servers.${name}.sandbox: it will not be started: ${unfit}`]),
+      ...(lack === undefined ? [] : [{ path: [...path, lack.setting], told: lack.told }]),
+      ...(unfit === undefined ? [] : [{ path: [...path, 'sandbox'], told: `it will not be started: ${unfit}` }]),
     ]
   })
 }

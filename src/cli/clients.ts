@@ -13,6 +13,7 @@ import {
   isRedirectUri,
   shortGrant,
 } from '../oauth/clients.ts'
+import { notesOnRoles, tellNotes } from './notes.ts'
 import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
@@ -72,11 +73,15 @@ export function addClients(program: Command, shell: Shell): void {
     .addOption(new Option('--jwks <file>', 'public keys with which it signs for itself, instead of a secret').argParser(readJwks))
     .option('--certificate-bound', 'its tokens work only over connections with the certificate that it shows (tls.clientCa)')
     .option('--public', 'it cannot keep a secret: PKCE alone protects it')
-  shared(add)
+  examples(
+    shared(add),
+    'portcullis clients add --name ci --grant client-credentials --scope files:read --role reader',
+    'portcullis clients add --name app --grant authorization-code --redirect-uri https://app.example.com/callback',
+  )
   add.action((options: AddOptions) => addClient(options, shell))
 
   const list = clients.command('list').description('every configured client')
-  shared(list)
+  examples(shared(list), 'portcullis clients list', 'portcullis clients list --json')
   list.action((options: Shared) => listClients(options, shell))
 
   const remove = clients.command('remove').description('end a client: it gets no token any more').argument('<id>', 'its client_id')
@@ -85,7 +90,8 @@ export function addClients(program: Command, shell: Shell): void {
 }
 
 async function addClient(options: AddOptions, { terminal }: Shell): Promise<void> {
-  await withNewRecords(openConfig(options.config), terminal, async (records) => {
+  const config = openConfig(options.config)
+  await withNewRecords(config, terminal, async (records) => {
     const issued = await clientsOf(records, terminal).add({
       name: options.name,
       grants: [...new Set(options.grant)],
@@ -101,7 +107,11 @@ async function addClient(options: AddOptions, { terminal }: Shell): Promise<void
     })
     // Written down before it is shown: a client whose making is not on record never gets its secret.
     await tell(records, 'client.created', issued.client)
-    show(issued, options, terminal)
+    const notes = [
+      ...notesOnRoles(options.role, config),
+      ...(config.authentication.oauth === undefined ? ['authentication.oauth is not written, so no client gets a token here'] : []),
+    ]
+    show(issued, options, terminal, notes)
   })
 }
 
@@ -131,18 +141,18 @@ async function removeClient(id: string, options: Shared, { terminal }: Shell): P
   })
 }
 
-function show({ client, secret }: IssuedClient, { json }: Shared, terminal: Terminal): void {
+function show({ client, secret }: IssuedClient, { json }: Shared, terminal: Terminal, notes: readonly string[]): void {
   if (json === true) {
-    sayJson(terminal, { ...viewOf(client), ...(secret === undefined ? {} : { client_secret: secret.reveal() }) })
+    sayJson(terminal, { ...viewOf(client), ...(secret === undefined ? {} : { client_secret: secret.reveal() }), notes })
     return
   }
   say(terminal, `client_id ${client.id}`)
-  if (secret === undefined) {
-    note(terminal, client.jwks === undefined ? 'It has no secret.' : 'It signs for itself.')
-    return
+  if (secret === undefined) note(terminal, client.jwks === undefined ? 'It has no secret.' : 'It signs for itself.')
+  else {
+    note(terminal, '\nIts secret is shown once:\n')
+    say(terminal, `client_secret ${secret.reveal()}`)
   }
-  note(terminal, '\nIts secret is shown once:\n')
-  say(terminal, `client_secret ${secret.reveal()}`)
+  tellNotes(terminal, notes)
 }
 
 /** Everything but the hash of its secret. */

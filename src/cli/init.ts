@@ -1,6 +1,6 @@
 /** `portcullis init`: a commented configuration and a first policy, in a folder that has none. */
 import { cpSync, existsSync, mkdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
@@ -30,8 +30,17 @@ function init(folder: string, json: boolean, { terminal }: Shell): void {
   }
   for (const file of written) say(terminal, `wrote ${file}`)
   say(terminal, '\nNext:')
-  say(terminal, '  1. name your servers in portcullis.yaml')
-  say(terminal, '  2. portcullis check')
-  say(terminal, '  3. portcullis keys create --name me --role reader')
-  say(terminal, '  4. portcullis serve')
+  const steps = [
+    ...(resolve(folder) === process.cwd() ? [] : [`cd ${quoted(folder)}`]),
+    'name your servers in portcullis.yaml',
+    'portcullis check',
+    'portcullis keys create --name me --role reader',
+    'portcullis serve',
+  ]
+  for (const [at, step] of steps.entries()) say(terminal, `  ${at + 1}. ${step}`)
+}
+
+/** As a shell takes it for one word. */
+function quoted(folder: string): string {
+  return /^[\w./~+@%:,-]+$/.test(folder) ? folder : `'${folder.replaceAll("'", "'\\''")}'`
 }

@@ -73,13 +73,13 @@ async function rotateInto({ keys, journal }: Records, id: string, overlapMs: num
     return key
   } catch (cause) {
     rmSync(aside, { force: true })
-    throw cause instanceof Fault ? cause : new Fault('FAULT_KEY', `${into}: the secret of key ${id} cannot be put there`, { cause })
+    throw cause instanceof Fault ? cause : new Fault('FAULT_FOLDER', `${into}: the secret of key ${id} cannot be put there`, { cause })
   }
 }
 
 function checkFolder(into: string): void {
   const found = statSync(into, { throwIfNoEntry: false })
-  if (found?.isDirectory() !== true) throw new Fault('FAULT_KEY', `${into}: there is no such folder`)
+  if (found?.isDirectory() !== true) throw new Fault('FAULT_FOLDER', `${into}: there is no such folder`)
   if (process.platform !== 'win32' && (found.mode & 0o002) !== 0)
-    throw new Fault('FAULT_KEY', `${into}: everybody may write there; run "chmod o-w ${into}"`)
+    throw new Fault('FAULT_FOLDER', `${into}: everybody may write there; run "chmod o-w ${into}"`)
 }

@@ -1,15 +1,16 @@
 /** `portcullis keys`: made, listed, rotated, revoked. A key is shown once, when it is made. */
 import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
+import { keyLife } from '../config/schema.ts'
 import type { Pattern } from '../core/pattern.ts'
-import { SERVICE_ROLE } from '../core/principal.ts'
 import type { IssuedKey } from '../identity/api-key.ts'
 import { type KeyView, keyEntry } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
 import { addRotateDue } from './keys-due.ts'
+import { notesOnAllow, notesOnRoles, tellNotes } from './notes.ts'
 import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, misuse, readAllow, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
-import { type Cell, howLong, note, say, sayJson, styled, type Terminal, table, when } from './terminal.ts'
+import { type Cell, howLong, note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
 const OVERLAP = '24h'
 
@@ -37,7 +38,7 @@ export function addKeys(program: Command, shell: Shell): void {
     .option('--owner <owner>', 'who answers for it', readName)
     .addOption(repeated('--role <role>', 'what it may do: a role of the configuration (repeatable)', readRole))
     .addOption(repeated('--allow <pattern>', 'narrow it to these tools, prompts and URIs (repeatable)', readAllow))
-    .option('--expires <span>', 'how long it lives (default: authentication.apiKeys.expires, 90d)', readSpan)
+    .option('--expires <span>', 'how long it lives (default: authentication.apiKeys.expires, 90d)', readLife)
   examples(
     shared(create),
     "portcullis keys create --name ci --role reader --allow 'files/read_*' --expires 30d",
@@ -77,14 +78,15 @@ async function createKey(options: CreateOptions, { terminal }: Shell): Promise<v
     })
     // Written down before it is shown: a key whose making is not on record is never handed out.
     await records.journal.write(keyEntry('key.created', issued.key, operator()))
-    show(issued, options, terminal)
-    if (options.json !== true) advise(config, issued.key, terminal)
+    const notes = notesOn(issued.key, options, config)
+    show(issued, options, terminal, { notes })
+    if (options.json !== true) tellNotes(terminal, notes)
   })
 }
 
-function show({ key, text }: IssuedKey, { json }: Shared, terminal: Terminal): void {
+function show({ key, text }: IssuedKey, { json }: Shared, terminal: Terminal, beside: { readonly notes?: readonly string[] } = {}): void {
   if (json === true) {
-    sayJson(terminal, { key: text.reveal(), ...key })
+    sayJson(terminal, { key: text.reveal(), ...key, ...beside })
     return
   }
   note(terminal, `key ${key.id} (${key.name}), until ${when(key.expiresAt)}. This is shown once:\n`)
@@ -95,18 +97,9 @@ function show({ key, text }: IssuedKey, { json }: Shared, terminal: Terminal): v
   )
 }
 
-function advise(config: Config, key: KeyView, terminal: Terminal): void {
-  const unknown = key.roles.filter((role) => role !== SERVICE_ROLE && !Object.hasOwn(config.access.roles, role))
-  if (unknown.length > 0)
-    note(
-      terminal,
-      `${styled(terminal.errors, 'yellow', 'note')}: access.roles does not know ${unknown.join(', ')}; only a policy can give it rights`,
-    )
-  if (key.roles.length === 0)
-    note(
-      terminal,
-      `${styled(terminal.errors, 'yellow', 'note')}: it has no role and no allow-list, so it may do only what a policy permits to Principal::"key#${key.id}"`,
-    )
+function notesOn({ id, roles }: KeyView, { allow }: CreateOptions, config: Config): readonly string[] {
+  const none = `it has no role and no allow-list, so it may do only what a policy permits to Principal::"key#${id}"`
+  return [...notesOnRoles(roles, config), ...notesOnAllow(allow, config), ...(roles.length === 0 ? [none] : [])]
 }
 
 async function listKeys(options: Shared, { terminal }: Shell): Promise<void> {
@@ -167,6 +160,13 @@ async function revokeKey(id: string, options: Shared, { terminal }: Shell): Prom
 function readName(text: string): string {
   if (text.trim() === '' || text.length > 128) throw new InvalidArgumentError('Write 1 to 128 characters.')
   return text
+}
+
+/** Within what the configuration may say of every key. */
+function readLife(text: string): number {
+  const read = keyLife.safeParse(text)
+  if (!read.success) throw new InvalidArgumentError(`It is ${read.error.issues[0]?.message ?? 'no span'}.`)
+  return read.data
 }
 
 function readId(text: string): string {

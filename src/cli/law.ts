@@ -1,6 +1,6 @@
 /** Opens the law of an installation, for the commands that ask it: reading it takes longer than all that the others need. */
 import type { Config } from '../config/config.ts'
-import { readLaw } from '../guard/create.ts'
+import { readLaw } from '../guard/law.ts'
 import { createEngine, type Engine } from '../policy/engine.ts'
 import type { Terminal } from './terminal.ts'
 

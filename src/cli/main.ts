@@ -1,9 +1,9 @@
 /** One command line, from its words to its exit code. */
 import { readFileSync } from 'node:fs'
-import { Command, Help } from 'commander'
+import { Command, Help, type Option } from 'commander'
 import { addCommands } from './commands.ts'
-import { type Shell, tell } from './shell.ts'
-import { EXIT, type ExitCode, type Terminal } from './terminal.ts'
+import { readSpan, type Shell, tell } from './shell.ts'
+import { EXIT, type ExitCode, howLong, type Terminal } from './terminal.ts'
 
 const EXIT_CODES = `
 Exit codes:
@@ -22,30 +22,43 @@ export async function main(argv: readonly string[], terminal: Terminal = systemT
   const finish = (value: ExitCode): void => {
     code = value
   }
+  const end = argv.indexOf('--')
+  const json = argv.slice(0, end === -1 ? undefined : end).includes('--json')
   try {
-    const program = await createProgram({ terminal, version: readVersion(), finish }, argv)
+    const program = await createProgram({ terminal, version: readVersion(), finish }, argv, json)
     await program.parseAsync(argv, { from: 'user' })
     return code
   } catch (error) {
-    const end = argv.indexOf('--')
-    return tell(terminal, error, argv.slice(0, end === -1 ? undefined : end).includes('--json'))
+    return tell(terminal, error, json)
   }
 }
 
 /** How commander writes a command in a list: with its arguments, which are not known of those that were not read. */
 const terms = new Help()
 
-async function createProgram(shell: Shell, argv: readonly string[]): Promise<Command> {
+/** Spans are milliseconds here, and nowhere that people read. */
+function describeOption(option: Option): string {
+  const { parseArg, defaultValue, defaultValueDescription } = option
+  if (parseArg === readSpan && typeof defaultValue === 'number' && defaultValueDescription === undefined)
+    option.default(defaultValue, howLong(defaultValue))
+  return terms.optionDescription(option)
+}
+
+/** @param json what is wrong with the command line is told by `tell`, as everything is then. */
+async function createProgram(shell: Shell, argv: readonly string[], json: boolean): Promise<Command> {
   const { output, errors } = shell.terminal
   const program = new Command('portcullis')
     .description('The security layer for MCP servers.')
     .version(shell.version)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => void output.write(text), writeErr: (text) => void errors.write(text) })
+    .configureOutput({ writeOut: (text) => void output.write(text), writeErr: (text) => void (json || errors.write(text)) })
     .showHelpAfterError('(add --help for the options)')
     .enablePositionalOptions()
     .addHelpText('after', EXIT_CODES)
-  program.configureHelp({ subcommandTerm: (command) => (command.parent === program ? command.name() : terms.subcommandTerm(command)) })
+  program.configureHelp({
+    subcommandTerm: (command) => (command.parent === program ? command.name() : terms.subcommandTerm(command)),
+    optionDescription: describeOption,
+  })
   await addCommands(program, shell, argv)
   return program
 }

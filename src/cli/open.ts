@@ -48,10 +48,15 @@ function checkLasting(config: Config): asserts config is Config & { readonly key
   )
 }
 
+/** Whether something can have run with this configuration. */
+export function hasRecords({ keyFile, redis, store }: Config): boolean {
+  return keyFile !== undefined && (redis !== undefined || existsSync(store))
+}
+
 /** Looking makes nothing. */
-function checkThere({ redis, store }: Config): void {
-  if (redis !== undefined || existsSync(store)) return
-  throw new Fault('FAULT_STORE', `${store}: there is no such database; nothing has run with this configuration yet`)
+function checkThere(config: Config): void {
+  if (hasRecords(config)) return
+  throw new Fault('FAULT_STORE', `${config.store}: there is no such database; nothing has run with this configuration yet`)
 }
 
 /** Lends the records for reading; an installation that never ran has none. */

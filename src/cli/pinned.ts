@@ -1,4 +1,6 @@
 /** What the commands about definitions share: which one is meant, what is withheld of it, and how strangers' text is shown. */
+import type { Config } from '../config/config.ts'
+import { absent } from '../config/names.ts'
 import { Fault } from '../core/denial.ts'
 import { nameThing, type Pin, type PinnedKind, Pins, type Thing, type Withheld } from '../guard/pins.ts'
 import type { Records } from '../guard/records.ts'
@@ -17,8 +19,35 @@ export function lastHeld(pin: Pin): Withheld | undefined {
   return pin.held.findLast(({ why }) => why !== 'rejected')
 }
 
-export function withPins<T>(options: Shared, terminal: Terminal, use: (pins: Pins, records: Records) => Promise<T>): Promise<T> {
-  return withRecords(openConfig(options.config), terminal, (records) => use(new Pins(records.store, terminal.clock), records))
+/** That nothing waits for a decision; and what was decided, where that keeps something back. */
+export function nothingHeld(pins: readonly Pin[]): string {
+  const rejected = pins.filter((pin) => pin.pinned === undefined && pin.held.length > 0)
+  if (rejected.length === 0) return 'nothing is withheld'
+  const names = rejected.map((pin) => shown(nameThing(pin))).join(', ')
+  return `nothing is withheld but what was rejected: ${names}; "portcullis catalog show" has the digest with which it is approved after all`
+}
+
+export function withPins<T>(
+  options: Shared,
+  terminal: Terminal,
+  use: (pins: Pins, records: Records, config: Config) => Promise<T>,
+): Promise<T> {
+  const config = openConfig(options.config)
+  return withRecords(config, terminal, (records) => use(new Pins(records.store, terminal.clock), records, config))
+}
+
+/** Everything of a server, or of all. @throws Fault `FAULT_PIN` where there is neither anything nor such a server. */
+export async function listOf(pins: Pins, server: string | undefined, { servers }: Config): Promise<readonly Pin[]> {
+  const found = await pins.list(server)
+  const names = Object.keys(servers)
+  if (server !== undefined && found.length === 0 && names.length > 0 && !names.includes(server))
+    throw new Fault('FAULT_PIN', `there is no server ${server}${absent(server, names)}`)
+  return found
+}
+
+/** As `catalog show` writes it, or bare. */
+export function readDigest(text: string): string {
+  return text.startsWith('sha256:') ? text.slice('sha256:'.length) : text
 }
 
 export async function find(pins: Pins, thing: Thing): Promise<Pin> {

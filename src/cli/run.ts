@@ -4,13 +4,16 @@ import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import type { Config } from '../config/config.ts'
 import { ownConfigFile, serverOf } from '../config/load.ts'
+import { absent } from '../config/names.ts'
 import { loose } from '../config/sandbox.ts'
 import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
+import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
-import { stopSignal, warn } from './serve.ts'
+import { lawOptions, stopSignal } from './serve.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
 import { note, type Terminal } from './terminal.ts'
+import { tellDoubts, tellWarnings } from './warnings.ts'
 
 /** What the server of a bare command line is called in policies. */
 const DEFAULT_NAME = 'server'
@@ -39,13 +42,23 @@ export function addRun(program: Command, shell: Shell): void {
 }
 
 async function run(words: readonly string[], options: Options, { terminal, version }: Shell): Promise<void> {
-  const written = openConfig(options.config ?? ownConfig())
+  const file = options.config ?? ownConfig()
+  const written = openConfig(file)
   const [name, server] = choose(words, options.name, written)
+  const known = Object.keys(written.servers)
+  // What is written of files/* says nothing of a fils.
+  if (options.name !== undefined && known.length > 0 && !known.includes(name))
+    tellWarnings(terminal, [
+      `what the configuration says of its servers is not for ${name}: it has none of that name${absent(name, known)}`,
+    ])
   if (written.profile === 'strict' && server.kind === 'command') checkStrict([server.program, ...server.arguments], server.sandbox)
+  const lack = server.kind === 'command' ? lackOf(server) : undefined
+  if (lack !== undefined) throw new Fault('FAULT_START', words.length > 0 ? lack.told : `servers.${name}.${lack.setting}: ${lack.told}`)
   const config = quiet({ ...written, servers: { [name]: server } }, terminal)
   // Loaded only here: the other commands start in half the time without it.
-  const { createGateway } = await import('../gateway/gateway.ts')
-  const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
+  const [{ createGateway }, { doubtfulPolicies }] = await Promise.all([import('../gateway/gateway.ts'), import('../guard/law.ts')])
+  tellDoubts(terminal, file, doubtfulPolicies(config))
+  const gateway = createGateway(config, { version, ...lawOptions(terminal, file) })
   terminal.last?.()
   try {
     // A client that does not read us any more has gone.

@@ -2,17 +2,24 @@
 import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
+import { DEFAULT_FILE, rereading } from '../config/load.ts'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
 import type { Endpoints, Gateway } from '../gateway/gateway.ts'
+import type { LawOptions } from '../guard/watch.ts'
+import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { note, sayJson, styled, type Terminal } from './terminal.ts'
+import { doubtfulListeners, tellDoubts } from './warnings.ts'
 
 export function addServe(program: Command, shell: Shell): void {
   const command = program.command('serve')
   examples(shared(command), 'portcullis serve', 'portcullis serve -c /etc/portcullis/portcullis.yaml')
-  command.addHelpText('after', '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the policies and certificates again.')
+  command.addHelpText(
+    'after',
+    '\nSIGTERM and SIGINT let what is under way end first; SIGHUP reads the law (access and policies) and the certificates again.',
+  )
   command.addHelpText('after', 'SIGHUP also opens audit.file again, for who has moved it away.')
   command.action((options: Shared) => serve(options, shell))
 }
@@ -23,12 +30,17 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   if (Object.keys(config.servers).length === 0) {
     throw new Fault('FAULT_CONFIG', `${options.config ?? config.file}: servers: expected at least one, there is nothing to guard`)
   }
+  for (const [name, server] of Object.entries(config.servers)) {
+    const lack = server.kind === 'command' ? lackOf(server) : undefined
+    if (lack !== undefined) warn(terminal, new Fault('FAULT_START', `servers.${name}.${lack.setting}: ${lack.told}`))
+  }
   // V8 may learn at start that what each call makes lives long, and makes it in its old generation from then on: 20 MB a second until the next
   // full collection, in four starts of twelve. It is told not to, before there is code that was made for it.
   setFlagsFromString('--no-allocation-site-pretenuring')
   // Loaded only here: the other commands start in half the time without it.
-  const { createGateway } = await import('../gateway/gateway.ts')
-  const gateway = createGateway(config, { version, onFault: (fault) => warn(terminal, fault) })
+  const [{ createGateway }, { doubtfulPolicies }] = await Promise.all([import('../gateway/gateway.ts'), import('../guard/law.ts')])
+  tellDoubts(terminal, options.config ?? DEFAULT_FILE, [...doubtfulListeners(config), ...doubtfulPolicies(config)])
+  const gateway = createGateway(config, { version, ...lawOptions(terminal, options.config) })
   try {
     const endpoints = await gateway.listen()
     // Before anybody is told that it listens: whoever is told may stop it, or have it read again, at once.
@@ -48,18 +60,22 @@ function announce(terminal: Terminal, version: string, { url, admin, servers }: 
   if (admin !== undefined) note(terminal, `  dashboard  ${admin}`)
 }
 
-export function warn(terminal: Terminal, fault: Fault): void {
+/** The law is read again while it is in force, and it is told what came of it. */
+export function lawOptions(terminal: Terminal, file: string = DEFAULT_FILE): LawOptions {
+  return { onFault: (fault) => warn(terminal, fault), onLaw: (sentence) => note(terminal, sentence), reread: rereading(file) }
+}
+
+function warn(terminal: Terminal, fault: Fault): void {
   for (const line of fault.message.split('\n')) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${visible(line)}`)
 }
 
 async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promise<void>): Promise<void> {
   const reload = (): void => {
     gateway.reload().then(
-      (isTaken) =>
-        note(
-          terminal,
-          isTaken ? 'policies and certificates were read again' : 'policies and certificates were read again, and not all of it was taken',
-        ),
+      (isTaken) => {
+        const rest = isTaken ? '' : ', and not all of it was taken'
+        note(terminal, `the law and the certificates were read again${rest}; in force is the law of revision ${gateway.house.law.revision}`)
+      },
       (error: unknown) => note(terminal, `warning: ${visible(String(error))}`),
     )
   }

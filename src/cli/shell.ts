@@ -65,8 +65,8 @@ export function misuse(message: string): CommanderError {
 export function tell(terminal: Terminal, error: unknown, json: boolean): ExitCode {
   const { code, message, exit } = failureOf(error)
   if (exit === EXIT.ok) return exit
-  // Commander has already told its own mistakes.
-  if (error instanceof CommanderError && code !== 'portcullis.usage') return exit
+  // Commander has already told its own mistakes, but to programs.
+  if (error instanceof CommanderError && code !== 'portcullis.usage' && !json) return exit
   const lines = message.split('\n')
   const next = nextStep(code, message)
   if (json) note(terminal, JSON.stringify({ error: { code, message: lines, ...(next === undefined ? {} : { next }) } }))
@@ -85,7 +85,7 @@ interface Failure {
 
 function failureOf(error: unknown): Failure {
   if (error instanceof CommanderError)
-    return { code: error.code, message: error.message, exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
+    return { code: error.code, message: error.message.replace(/^error: /, ''), exit: error.exitCode === 0 ? EXIT.ok : EXIT.usage }
   if (error instanceof Fault)
     return { code: error.code, message: error.message, exit: CONFIGURATION.has(error.code) ? EXIT.configuration : EXIT.refused }
   if (error instanceof Denial) return { code: error.code, message: error.detail === '' ? error.message : error.detail, exit: EXIT.refused }
@@ -96,23 +96,50 @@ function failureOf(error: unknown): Failure {
 const CONFIGURATION = new Set(['FAULT_CONFIG', 'FAULT_POLICY', 'FAULT_KEYFILE', 'FAULT_SINK', 'FAULT_OAUTH', 'FAULT_SEAL', 'FAULT_TLS'])
 
 function nextStep(code: string, message: string): string | undefined {
-  if (code === 'FAULT_CONFIG' && message.endsWith('there is no such file'))
-    return 'Make one with "portcullis init", or name it with -c FILE.'
-  if (message.includes('EADDRINUSE')) return 'Another program listens there. Stop it, or set another "listen" in the configuration.'
-  if (code === 'FAULT_STORE' && message.includes('redis'))
-    return 'See "store" in the configuration, and that Redis runs and may be reached.'
+  for (const [of, said, step] of BY_MESSAGE) {
+    const found = of === code ? said.exec(message) : null
+    if (found !== null) return step === '' ? undefined : step.replace('$1', found[1] ?? '')
+  }
   return NEXT[code]
 }
 
+/** Where the code alone does not say what to do; `$1` is what the parentheses find: the setting. Empty: the message says it itself. */
+const BY_MESSAGE: readonly (readonly [code: string, said: RegExp, step: string])[] = [
+  ['FAULT_CONFIG', /there is no such file$/, 'Make one with "portcullis init", or name it with -c FILE.'],
+  ['FAULT_LISTEN', /^([\w.]+): .*EADDRINUSE/, 'Another program listens there. Stop it, or set another "$1" in the configuration.'],
+  [
+    'FAULT_LISTEN',
+    /^([\w.]+): .*EADDRNOTAVAIL/,
+    'This machine has no such address. Set "$1" to one that it has: 127.0.0.1 is for this machine alone, 0.0.0.0 is all of them.',
+  ],
+  [
+    'FAULT_LISTEN',
+    /^([\w.]+): .*EACCES/,
+    'Ports below 1024 take a right of their own. Set "$1" to a higher one, or give the right (systemd: AmbientCapabilities=CAP_NET_BIND_SERVICE).',
+  ],
+  [
+    'FAULT_STORE',
+    /there is no such database/,
+    'It is there once "portcullis serve" or "portcullis keys create" has run. If one has, name its configuration.',
+  ],
+  ['FAULT_STORE', /target is not empty/, 'A copy takes a file that is not there yet, or a Redis in which nothing of ours is.'],
+  ['FAULT_STORE', /The two differ|A line is damaged|in memory, beside which/, ''],
+  ['FAULT_STORE', /redis/, 'See "store" in the configuration, and that Redis runs and may be reached.'],
+]
+
 const NEXT: Readonly<Record<string, string>> = {
+  'commander.unknownCommand': 'Add --help for the commands.',
+  'commander.unknownOption': 'Add --help for the options.',
   FAULT_CONFIG: 'Correct the file and run "portcullis check".',
   FAULT_POLICY: 'Correct the policy and run "portcullis policy check".',
   FAULT_KEY: 'See "portcullis keys list".',
+  FAULT_FOLDER: 'Keep one for this alone (mkdir -m 700 FOLDER), with space in it, and name it with --into.',
   FAULT_USER: 'See "portcullis users list".',
   FAULT_APPROVAL: 'See "portcullis approvals list".',
   FAULT_PIN: 'See "portcullis catalog list".',
   FAULT_BLOCK: 'See "portcullis block list".',
   FAULT_CLIENT: 'See "portcullis clients list".',
+  FAULT_LISTEN: 'See where each listener is to be in the configuration: "listen", "admin", "peers.listen", "tls.redirect".',
   FAULT_CONNECTION: 'See "portcullis connections list".',
   FAULT_OAUTH: 'Correct "authentication.oauth" in the configuration and run "portcullis check".',
   FAULT_SEAL: 'Put back the key that it was sealed with, as "sealing.key" or one of "sealing.previous".',
@@ -123,9 +150,16 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_SIGN_IN: 'Sign in with "portcullis login URL".',
   FAULT_BROWSER: 'Use --no-browser, and open the page yourself.',
   FAULT_CLIENT_REGISTRATION: 'Register a client there, and name it with --client-id and --client-issuer.',
-  FAULT_DISCOVERY: 'See that the URL is that of the MCP server, path and all.',
+  FAULT_DISCOVERY:
+    "If it takes API keys alone, name the variable that holds one with --key-env; else see that the URL is the server's, path and all.",
   FAULT_FETCH_REFUSED: 'If the address is one of yours, add --allow-private.',
-  FAULT_SERVER: 'See "portcullis list URL" for what there is.',
+  FAULT_ENDPOINT: 'See that the URL is that of the MCP server, path and all, such as http://127.0.0.1:8080/mcp/files.',
+  FAULT_TOOL: 'See "portcullis list URL" for what there is.',
+  FAULT_CREDENTIAL:
+    'See that the variable of --key-env holds a whole key, and that the key has not ended; or sign in with "portcullis login URL".',
+  FAULT_LIMITED: 'Wait as long as it says. Bad keys, too, are answered so when there were many.',
+  FAULT_UNREACHABLE: 'See that the server runs, and that the URL has its host and its port.',
+  FAULT_START: 'See that the program is installed and its folder is there; "portcullis check" tells where they are written.',
   FAULT_SINK: 'See "audit" and "telemetry" in the configuration.',
 }
 

@@ -6,11 +6,12 @@ import type { StoreConfig } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
 import { openStore } from '../guard/open-store.ts'
 import { copyStore } from '../store/copy.ts'
-import { examples, type Shell } from './shell.ts'
+import { examples, misuse, type Shell } from './shell.ts'
 import { say, sayJson, styled, type Terminal } from './terminal.ts'
 
 export function addStore(program: Command, shell: Shell): void {
   const store = program.command('store')
+  examples(store, 'portcullis store copy portcullis.yaml redis.yaml')
   const copy = store
     .command('copy')
     .description('copy a store into an empty one, and hold the two against each other; stop the gateways first')
@@ -28,6 +29,7 @@ export function addStore(program: Command, shell: Shell): void {
 
 async function run(fromText: string, toText: string, json: boolean, terminal: Terminal): Promise<void> {
   const [fromPlace, toPlace] = [placeOf(fromText), placeOf(toText)]
+  if (fromPlace.store === toPlace.store) throw misuse(`${fromText} and ${toText} are one store, ${fromPlace.store}; name another target`)
   if (fromPlace.redis === undefined && !existsSync(fromPlace.store))
     throw new Fault('FAULT_STORE', `${fromPlace.store}: there is no such database`)
   const startedAt = terminal.clock()

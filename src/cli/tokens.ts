@@ -11,6 +11,7 @@ import { isJwtLike, parseJwt, TOKEN_MAX_CHARS } from '../identity/jwt.ts'
 import { Revocations, tokenDigest } from '../identity/revocation.ts'
 import { type Tokens, tokensOf } from '../identity/tokens.ts'
 import { SigningKeys } from '../oauth/keys.ts'
+import { notesOnRoles, tellNotes } from './notes.ts'
 import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
 import { examples, misuse, readRole, readSpan, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, when } from './terminal.ts'
@@ -100,14 +101,16 @@ async function createTokens(options: CreateOptions, { terminal }: Shell): Promis
     })
     const principal = nameOf({ issuer: tokens.rules.issuer, subject })
     await tell(records, { type: 'token.created', principal, roles: role, detail: `expires ${when(issued.expiresAt)}` })
+    const notes = notesOnRoles(role, config)
     if (options.json === true) {
-      sayJson(terminal, issued)
+      sayJson(terminal, { ...issued, notes })
       return
     }
     note(terminal, `access token until ${when(issued.expiresAt)}:\n`)
     say(terminal, issued.accessToken)
     note(terminal, `\nrefresh token until ${when(issued.refreshExpiresAt)}, good for one use:\n`)
     say(terminal, issued.refreshToken)
+    tellNotes(terminal, notes)
   })
 }
 

@@ -1,11 +1,14 @@
 /** `portcullis users`: the people who sign in here. A password that is made is shown once. */
 import { createInterface } from 'node:readline'
 import { type Command, InvalidArgumentError } from 'commander'
+import { ADMIN_ROLE } from '../config/admin.ts'
+import type { Config } from '../config/config.ts'
 import { Secret } from '../core/secret.ts'
 import type { Records } from '../guard/records.ts'
 import { Accounts, randomPassword, type UserView, userEntry } from '../oauth/accounts.ts'
+import { notesOnRoles, tellNotes } from './notes.ts'
 import { openConfig, operator, withNewRecords, withRecords } from './open.ts'
-import { examples, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
+import { examples, misuse, readRole, repeated, type Shared, type Shell, shared } from './shell.ts'
 import { note, say, sayJson, type Terminal, table, when } from './terminal.ts'
 
 interface PasswordOptions extends Shared {
@@ -14,6 +17,10 @@ interface PasswordOptions extends Shared {
 
 interface RoleOptions extends Shared {
   readonly role: readonly string[]
+}
+
+interface RolesOptions extends RoleOptions {
+  readonly none?: true
 }
 
 const STDIN = 'read the password from standard input (default: make one, and show it once)'
@@ -47,11 +54,10 @@ export function addUsers(program: Command, shell: Shell): void {
     .command('roles')
     .description('say anew what a user may do; it counts from their next token on')
     .argument('<name>', 'the user', readUserName)
-    .addOption(repeated('--role <role>', 'a role of the configuration (repeatable); none: no role', readRole))
-  examples(shared(roles), 'portcullis users roles alice --role user --role admin')
-  roles.action((name: string, options: RoleOptions) =>
-    change(name, options, shell, 'roles', (accounts) => accounts.setRoles(name, options.role)),
-  )
+    .addOption(repeated('--role <role>', 'a role of the configuration (repeatable)', readRole))
+    .option('--none', 'take all roles away')
+  examples(shared(roles), 'portcullis users roles alice --role user --role admin', 'portcullis users roles alice --none')
+  roles.action((name: string, options: RolesOptions) => setRoles(name, options, shell))
 
   const disable = users
     .command('disable')
@@ -71,11 +77,14 @@ export function addUsers(program: Command, shell: Shell): void {
 
 async function addUser(name: string, options: RoleOptions & PasswordOptions, { terminal }: Shell): Promise<void> {
   const { password, isMade } = await passwordFrom(options, terminal)
-  await withNewRecords(openConfig(options.config), terminal, async (records) => {
+  const config = openConfig(options.config)
+  await withNewRecords(config, terminal, async (records) => {
     const user = await accountsOf(records, terminal).add(name, password, options.role)
     // Written down before it is shown: a user whose making is not on record never gets their password.
     await tell(records, 'user.created', user, `roles ${user.roles.join(' ') || '-'}`)
-    show(user, isMade ? password : undefined, options, terminal)
+    const notes = notesOn(user, config)
+    show(user, isMade ? password : undefined, options, terminal, { notes })
+    if (options.json !== true) tellNotes(terminal, notes)
   })
 }
 
@@ -102,6 +111,12 @@ async function listUsers(options: Shared, { terminal }: Shell): Promise<void> {
   table(terminal, ['NAME', 'ROLES', 'STATUS', 'CREATED', 'PASSWORD SET'], rows)
 }
 
+async function setRoles(name: string, options: RolesOptions, shell: Shell): Promise<void> {
+  if (options.role.length > 0 === (options.none === true))
+    throw misuse('Name the roles that they have from now on with --role, or take all away with --none.')
+  await change(name, options, shell, 'roles', (accounts) => accounts.setRoles(name, options.role))
+}
+
 async function change(
   name: string,
   options: Shared,
@@ -109,18 +124,36 @@ async function change(
   what: string,
   act: (accounts: Accounts) => Promise<UserView>,
 ): Promise<void> {
-  await withRecords(openConfig(options.config), terminal, async (records) => {
+  const config = openConfig(options.config)
+  await withRecords(config, terminal, async (records) => {
     // First the deed: a journal that is away must not keep somebody in.
     const user = await act(accountsOf(records, terminal))
     await tell(records, 'user.changed', user, what === 'roles' ? `roles ${user.roles.join(' ') || '-'}` : what)
-    if (options.json === true) sayJson(terminal, user)
-    else say(terminal, `user ${name}: ${user.status}, roles ${user.roles.join(' ') || '-'}`)
+    const notes = what === 'disabled' ? [] : notesOn(user, config)
+    if (options.json === true) return sayJson(terminal, { ...user, notes })
+    say(terminal, `user ${name}: ${user.status}, roles ${user.roles.join(' ') || '-'}`)
+    tellNotes(terminal, notes)
   })
 }
 
-function show(user: UserView, password: Secret | undefined, { json }: Shared, terminal: Terminal): void {
+function notesOn({ roles }: UserView, config: Config): readonly string[] {
+  const { authentication, admin, approval } = config
+  const isLetIn = admin !== undefined || authentication.oauth?.users === 'local'
+  return [
+    ...notesOnRoles(roles, config, [ADMIN_ROLE, ...approval.approvers]),
+    ...(isLetIn ? [] : ['there is nowhere to sign in: neither authentication.oauth (with users: local) nor admin is written']),
+  ]
+}
+
+function show(
+  user: UserView,
+  password: Secret | undefined,
+  { json }: Shared,
+  terminal: Terminal,
+  beside: { readonly notes?: readonly string[] } = {},
+): void {
   if (json === true) {
-    sayJson(terminal, { ...user, ...(password === undefined ? {} : { password: password.reveal() }) })
+    sayJson(terminal, { ...user, ...(password === undefined ? {} : { password: password.reveal() }), ...beside })
     return
   }
   if (password === undefined) {

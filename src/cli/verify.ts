@@ -1,6 +1,6 @@
 /** `portcullis audit verify`: the proof that the journal is whole, or the first bad record. */
 import { createPublicKey } from 'node:crypto'
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { FORMATS, type Format } from '../audit/formats.ts'
 import { fileSource, storeSource, type Verdict, verifyJournal } from '../audit/verify.ts'
@@ -38,9 +38,7 @@ export function addVerify(audit: Command, shell: Shell): void {
 }
 
 async function verify(options: Options, { terminal, finish }: Shell): Promise<void> {
-  for (const file of [options.file, options.against]) {
-    if (file !== undefined && !existsSync(file)) throw new Fault('FAULT_FILE', `${file}: there is no such file`)
-  }
+  for (const file of [options.file, options.against]) if (file !== undefined) checkFile(file)
   const verdict = await withExisting(openConfig(options.config), terminal, ({ store, keyring }) => {
     const source = options.file === undefined ? storeSource(store) : fileSource(options.file, options.format)
     return verifyJournal(source, createPublicKey(keyring.signingKey()), {
@@ -54,6 +52,17 @@ async function verify(options: Options, { terminal, finish }: Shell): Promise<vo
   finish(verdict.isSound ? EXIT.ok : EXIT.refused)
 }
 
+/** It is read more than once: what can be read but once would be empty the second time. @throws Fault `FAULT_FILE` */
+function checkFile(file: string): void {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (found === undefined) throw new Fault('FAULT_FILE', `${file}: there is no such file`)
+  if (!found.isFile())
+    throw new Fault(
+      'FAULT_FILE',
+      `${file}: it is no file; what comes through a pipe is written to one first, because it is read more than once`,
+    )
+}
+
 function print({ isSound, events, checkpoints, chains, cut, flaw }: Verdict, terminal: Terminal): void {
   if (isSound) {
     const counts = `${events} events in ${chains.length} chains, ${checkpoints} checkpoints`
@@ -65,6 +74,7 @@ function print({ isSound, events, checkpoints, chains, cut, flaw }: Verdict, ter
   }
   if (flaw === undefined) return
   say(terminal, `${styled(terminal.output, 'red', 'broken')} ${flaw.reason}: ${visible(flaw.detail)}`)
+  if (flaw.position === '') return
   const id = flaw.id === '' ? '' : `, id ${visible(flaw.id)}`
   say(terminal, `  first bad record: position ${visible(flaw.position)}, chain ${visible(flaw.node)}, event ${flaw.seq}${id}`)
 }

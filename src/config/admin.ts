@@ -6,6 +6,8 @@ import { list, roleName } from './values.ts'
 
 /** What it is served as: `/mcp/portcullis`. */
 export const ADMIN_SERVER = 'portcullis'
+/** Who administers: sees everything on the admin pages, and changes it. Who approves is a setting. */
+export const ADMIN_ROLE = 'admin'
 
 export const adminSetting = list(roleName, 'role names', 1).describe(
   'The roles for which /mcp/portcullis is: an MCP server for operators (reports, users, keys, decisions, blocks), under the law like every other. Off unless written.',

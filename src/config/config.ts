@@ -13,6 +13,7 @@ import { type LimitConfig, settleLimits } from './limits.ts'
 import { type OAuthConfig, type SignInConfig, settleOAuth, settleSignIn } from './oauth.ts'
 import type { Settings } from './schema.ts'
 import type { Sealing } from './sealing.ts'
+import { type Sections, sectionsOf } from './sections.ts'
 import { type ServerConfig, settleServer } from './servers.ts'
 import type { Environment } from './source.ts'
 import { type StoreConfig, settleStore } from './store.ts'
@@ -27,6 +28,7 @@ export interface PeerConfig {
   readonly url?: string
 }
 
+/** A configuration that was read and found whole: what `loadConfig` and `parseConfig` answer, and `createGuard` and `createGateway` take. */
 export interface Config extends StoreConfig {
   /** Absolute; absent when there is no file. */
   readonly file?: string
@@ -75,6 +77,8 @@ export interface Config extends StoreConfig {
   readonly approval: ApprovalConfig
   readonly audit: AuditConfig
   readonly telemetry: TelemetryConfig
+  /** To be held against the same file later, when all but `access:` still runs as it was read. */
+  readonly sections: Sections
 }
 
 interface Place {
@@ -113,7 +117,6 @@ export function settle(settings: Settings, { file, sealing, directory, environme
   } = settings
   const kept = settleStore(store, keyFile, directory)
   const name = node ?? (kept.redis === undefined ? undefined : nodeOf(host))
-  const credential = environment[authentication.environment]
   const anomalies = settleAnomalies(strange)
   return {
     ...rest,
@@ -134,10 +137,7 @@ export function settle(settings: Settings, { file, sealing, directory, environme
     },
     authentication: {
       apiKeys: { prefix: authentication.apiKeys.prefix, expiresMs: authentication.apiKeys.expires },
-      environment: {
-        name: authentication.environment,
-        ...(credential === undefined || credential === '' ? {} : { value: new Secret(credential) }),
-      },
+      environment: callerOf(authentication.environment, environment),
       ...(authentication.anonymous === undefined ? {} : { anonymous: authentication.anonymous }),
       ...(authentication.certificates === undefined ? {} : { certificates: settleCertificates(authentication.certificates) }),
       issuers: authentication.issuers.map(settleIssuer),
@@ -145,14 +145,20 @@ export function settle(settings: Settings, { file, sealing, directory, environme
       ...(authentication.oauth === undefined ? {} : { oauth: settleOAuth(authentication.oauth) }),
     },
     access: settleAccess(access, directory),
-    limits: settleLimits(limits, access.roles),
+    limits: settleLimits(limits),
     ...(anomalies === undefined ? {} : { anomalies }),
     inspect: settleInspect(inspect, settings.profile === 'strict'),
     ...(flow === undefined ? {} : { flow: settleFlow(flow) }),
     approval: settleApproval(settings.approval),
     audit: settleAudit(audit, directory),
     telemetry: telemetry.traces === undefined ? {} : { traces: telemetry.traces },
+    sections: sectionsOf(settings),
   }
+}
+
+/** Where a caller on stdio has its credential, and the credential where there is one. */
+function callerOf(name: string, { [name]: credential }: Environment): Config['authentication']['environment'] {
+  return { name, ...(credential === undefined || credential === '' ? {} : { value: new Secret(credential) }) }
 }
 
 /** A host's name as the name of a node. */

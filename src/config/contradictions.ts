@@ -3,12 +3,14 @@
 import { contradictingAdmin, contradictingSignIn } from './admin.ts'
 import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
+import { meant } from './names.ts'
 import { contradictingOAuth } from './oauth.ts'
-import { adminUrlOf, isLoopback, publicUrlOf } from './public-url.ts'
+import { adminUrlOf, isEverywhere, isLoopback, publicUrlOf } from './public-url.ts'
 import { loose } from './sandbox.ts'
 import type { Settings } from './schema.ts'
-import type { Path } from './source.ts'
+import { type Path, showPath } from './source.ts'
 import { contradictingTls } from './tls.ts'
+import type { Address } from './values.ts'
 
 interface Contradiction {
   readonly path: Path
@@ -22,7 +24,10 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   for (const [name, role] of Object.entries(roles)) {
     for (const parent of role.inherits) {
       if (!Object.hasOwn(roles, parent))
-        found.push({ path: ['access', 'roles', name, 'inherits'], expected: `expected a role of access.roles, there is no "${parent}"` })
+        found.push({
+          path: ['access', 'roles', name, 'inherits'],
+          expected: `expected a role of access.roles, there is no "${parent}"${meant(parent, Object.keys(roles))}`,
+        })
     }
     if (inheritsItself(name, roles))
       found.push({ path: ['access', 'roles', name, 'inherits'], expected: 'expected no circle, this role inherits itself' })
@@ -33,14 +38,15 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
         if (who.includes('#') || Object.hasOwn(roles, who)) continue
         found.push({
           path: ['access', 'resources', index, verb, at],
-          expected: 'expected a role of access.roles, or a principal as issuer#subject',
+          expected: `expected a role of access.roles, or a principal as issuer#subject${meant(who, Object.keys(roles))}`,
         })
       }
     }
   }
   for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
+  found.push(...contradictingAddresses(settings))
   const { peers } = settings
-  if (peers !== undefined && peers.url === undefined && (peers.listen.host === '0.0.0.0' || peers.listen.host === '::'))
+  if (peers !== undefined && peers.url === undefined && isEverywhere(peers.listen.host))
     found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })
   for (const { path, expected } of contradictingIssuers(settings.authentication.issuers))
     found.push({ path: ['authentication', 'issuers', ...path], expected })
@@ -74,6 +80,29 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
   return found
 }
 
+/** Each listener has an address of its own. */
+function contradictingAddresses({ listen, admin, peers, tls }: Settings): readonly Contradiction[] {
+  const listeners: readonly (readonly [Path, Address | undefined])[] = [
+    [['listen'], listen],
+    [['admin'], admin],
+    [['peers', 'listen'], peers?.listen],
+    [['tls', 'redirect'], tls?.redirect],
+  ]
+  return listeners.flatMap(([path, address], index) => {
+    const taken = listeners.slice(0, index).find(([, other]) => address && other && isSameAddress(address, other))
+    if (taken === undefined) return []
+    return [{ path, expected: `expected another port, because ${showPath(taken[0])} has ${address?.port}` }]
+  })
+}
+
+/** Port 0 is any that is free. Who listens everywhere has the port at every address. */
+function isSameAddress(one: Address, other: Address): boolean {
+  if (one.port === 0 || one.port !== other.port) return false
+  const [left, right] = [one, other].map(({ host }) => (host === 'localhost' ? '127.0.0.1' : host))
+  const isEverywhere = (host = '', there = ''): boolean => host === '::' || (host === '0.0.0.0' && !there.includes(':'))
+  return left === right || isEverywhere(left, right) || isEverywhere(right, left)
+}
+
 function contradictingCredential(
   name: string,
   { url, credential }: Settings['servers'][string],
@@ -99,22 +128,16 @@ function contradictingCredential(
 }
 
 function strictly(settings: Settings): readonly Contradiction[] {
-  const { authentication, publicUrl, servers, admin, adminUrl } = settings
-  const url = new URL(publicUrlOf(settings))
+  const { authentication, servers } = settings
   const found: Contradiction[] = []
   if (authentication.anonymous !== undefined)
     found.push({ path: ['authentication', 'anonymous'], expected: 'expected no anonymous callers in profile strict' })
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
+  for (const { path, isAdmin } of plainListeners(settings)) {
     found.push({
-      path: [publicUrl === undefined ? 'listen' : 'publicUrl'],
-      expected: 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
-    })
-  }
-  const pages = admin === undefined ? undefined : new URL(adminUrlOf(settings, admin))
-  if (pages?.protocol === 'http:' && !isLoopback(pages.hostname)) {
-    found.push({
-      path: [adminUrl === undefined ? 'admin' : 'adminUrl'],
-      expected: 'expected an https:// adminUrl in profile strict, because passwords are typed there',
+      path,
+      expected: isAdmin
+        ? 'expected an https:// adminUrl in profile strict, because passwords are typed there'
+        : 'expected an https:// publicUrl in profile strict, because others than this machine are to reach it',
     })
   }
   for (const [name, { command, sandbox, url: at, credential }] of Object.entries(servers)) {
@@ -124,6 +147,29 @@ function strictly(settings: Settings): readonly Contradiction[] {
     if (command !== undefined) found.push(...loose(command, sandbox).map((rest) => ({ ...rest, path: ['servers', name, ...rest.path] })))
   }
   return found
+}
+
+interface Listeners extends Pick<Settings, 'listen' | 'admin'> {
+  readonly publicUrl?: string | undefined
+  readonly adminUrl?: string | undefined
+  readonly tls?: object | undefined
+}
+
+/**
+ * Listeners that others than this machine reach by plain http. Where one listens everywhere and nobody has written by which URL it is reached,
+ * it is reached from everywhere.
+ */
+export function plainListeners(settings: Listeners): readonly { readonly path: Path; readonly isAdmin: boolean }[] {
+  const { listen, publicUrl, admin, adminUrl } = settings
+  const isPlain = (written: string | undefined, made: string, host: string): boolean =>
+    isPlainAbroad(made) || (written === undefined && isEverywhere(host) && made.startsWith('http:'))
+  const isAdminPlain = admin !== undefined && isPlain(adminUrl, adminUrlOf(settings, admin), admin.host)
+  return [
+    ...(isPlain(publicUrl, publicUrlOf(settings), listen.host)
+      ? [{ path: [publicUrl === undefined ? 'listen' : 'publicUrl'], isAdmin: false }]
+      : []),
+    ...(isAdminPlain ? [{ path: [adminUrl === undefined ? 'admin' : 'adminUrl'], isAdmin: true }] : []),
+  ]
 }
 
 /** Plain http to another machine. */

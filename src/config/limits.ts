@@ -145,7 +145,7 @@ export const limitSettings = z.strictObject({
 })
 
 type Settings = z.output<typeof limitSettings>
-type Roles = Readonly<Record<string, { readonly inherits: readonly string[] }>>
+export type Roles = Readonly<Record<string, { readonly inherits: readonly string[] }>>
 
 /** What is counted, as the house uses it. */
 export interface RateConfig {
@@ -153,7 +153,7 @@ export interface RateConfig {
   readonly methods: { readonly apiKey: Bucket; readonly oauth: Bucket; readonly anonymous: Bucket }
   readonly principal: Guard & { readonly concurrency: number }
   readonly key?: Bucket
-  /** Also of roles that have none of their own: from those they inherit. */
+  /** As written; `inherited` tells what that comes to for roles without a row. */
   readonly roles: Readonly<Record<string, Bucket>>
   readonly tenant?: Bucket
   /** By pattern, as written. */
@@ -183,14 +183,13 @@ export interface LimitConfig {
   readonly drainMs: number
 }
 
-/** @param known `access.roles`, for who inherits from whom. */
-export function settleLimits(written: Settings, known: Roles): LimitConfig {
+export function settleLimits(written: Settings): LimitConfig {
   const { request: asked, response, connections: links, calls, streams, sessions: kept, drain } = written
   const { headerTimeout, timeout, ...sizes } = asked
   return {
     request: { ...sizes, headerTimeoutMs: headerTimeout, timeoutMs: timeout },
     response: { maxBytes: response.maxBytes },
-    rates: settleRates(written, known),
+    rates: settleRates(written),
     connections: { total: links.total, perAddress: links.perAddress, idleMs: links.idle },
     calls,
     streams,
@@ -199,14 +198,14 @@ export function settleLimits(written: Settings, known: Roles): LimitConfig {
   }
 }
 
-function settleRates(written: Settings, known: Roles): RateConfig {
+function settleRates(written: Settings): RateConfig {
   const { address, methods, principal, key, roles, tenant, tools, server, global, response, failures, block } = written
   return {
     address,
     methods,
     principal: { ...principal, concurrency: principal.concurrency ?? PRINCIPAL_CONCURRENCY },
     ...(key === undefined ? {} : { key }),
-    roles: inherited(roles, known),
+    roles,
     ...(tenant === undefined ? {} : { tenant }),
     tools,
     ...(server === undefined ? {} : { server }),
@@ -224,8 +223,11 @@ export function moreGenerous(left: Bucket, right: Bucket): Bucket {
   return left.burst >= right.burst ? left : right
 }
 
-/** Circles are a mistake that is told elsewhere; here they end. */
-function inherited(rows: Readonly<Record<string, Bucket>>, known: Roles): Readonly<Record<string, Bucket>> {
+/**
+ * The rows of roles, also of those that have none of their own: from the roles they inherit. Circles are a mistake that is told elsewhere; here they end.
+ * @param known `access.roles`, for who inherits from whom.
+ */
+export function inherited(rows: Readonly<Record<string, Bucket>>, known: Roles): Readonly<Record<string, Bucket>> {
   const settled = new Map(Object.entries(rows))
   for (const name of Object.keys(known)) {
     if (Object.hasOwn(rows, name)) continue

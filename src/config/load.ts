@@ -8,6 +8,7 @@ import type { Seal } from '../core/seal.ts'
 import { Secret } from '../core/secret.ts'
 import { type Config, settle } from './config.ts'
 import { contradictions } from './contradictions.ts'
+import { type Doubt, meant } from './names.ts'
 import { settingsAt, textsOf } from './places.ts'
 import { configSchema, DEFAULT_STORE, settings } from './schema.ts'
 import { isSealed, openSealed, plainSecrets, type Resealed, resealText } from './sealed.ts'
@@ -18,8 +19,6 @@ import { type StoreConfig, settleStore, storeSetting } from './store.ts'
 
 /** What `-c` means when it is not given. */
 export const DEFAULT_FILE = 'portcullis.yaml'
-/** Further apart than this, a name was not meant. */
-const TYPO_DISTANCE_MAX = 3
 const RUN_TIMEOUT_MS = 60_000
 const WRITABLE_BY_ALL = 0o002
 
@@ -27,6 +26,8 @@ interface Reading {
   /** As the operator named it: mistakes are told with it. */
   readonly file: string
   readonly environment?: Environment
+  /** The same file as it was read before: a key that was fetched for it is not fetched again. */
+  readonly before?: Config
 }
 
 /**
@@ -35,6 +36,19 @@ interface Reading {
  */
 export function loadConfig(file: string, environment: Environment = process.env): Config {
   return parseConfig(readText(file), { file, environment })
+}
+
+/**
+ * How a file is read again for who runs on what it said; undefined where that cannot be, because it came through a pipe.
+ * What is read throws as `loadConfig` does, and for a file without anything in it too: it is being written.
+ */
+export function rereading(file: string, environment: Environment = process.env): ((before: Config) => Config) | undefined {
+  if (!statSync(file).isFile()) return undefined
+  return (before) => {
+    const text = readText(file)
+    if (text.trim() === '') throw new Fault('FAULT_CONFIG', `${file}: there is nothing in it`)
+    return parseConfig(text, { file, environment, before })
+  }
 }
 
 /** A server given as a command line, as for `portcullis run`. */
@@ -47,12 +61,13 @@ export function serverOf(
 }
 
 /** The same for a text that is already read. */
-export function parseConfig(text: string, { file, environment = process.env }: Reading): Config {
+export function parseConfig(text: string, { file, environment = process.env, before }: Reading): Config {
   const source = parseSource(text, environment)
   if (source.mistakes.length > 0) throw fault(file, source.mistakes)
   const absolute = resolve(file)
   const directory = dirname(absolute)
-  const sealing = sealingOf(source.value, directory, environment)
+  const written = sealingOf(source.value, directory, environment)
+  const sealing = before?.sealing.isSame(written) === true ? before.sealing : written
   const opened = openSealed(source, configSchema, () => sealing.values())
   if (opened.mistakes.length > 0) throw fault(file, opened.mistakes)
   const read = settings.safeParse(opened.value)
@@ -115,6 +130,15 @@ export function findPlainSecrets(file: string): readonly string[] {
   return linesOf(file, plainSecrets(readText(file), configSchema()))
 }
 
+/** What is no mistake, a line for each as mistakes are told. */
+export function placeDoubts(file: string, doubts: readonly Doubt[]): readonly string[] {
+  const source = parseSource(readText(file))
+  return linesOf(
+    file,
+    doubts.map(({ path, told, isKey }) => source.mistake(path, told, isKey)),
+  )
+}
+
 /** Who writes it decides everything, and may have commands run. */
 function readText(file: string): string {
   try {
@@ -157,30 +181,13 @@ const MEANT: ReadonlySet<string> = new Set(['custom', 'unrecognized_keys'])
 
 function unknownSetting(path: Path, key: string): string {
   const known = knownNames(path)
-  const meant = known
-    .map((name) => ({ name, distance: distanceOf(key.toLowerCase(), name.toLowerCase()) }))
-    .filter(({ name, distance }) => distance <= Math.min(TYPO_DISTANCE_MAX, Math.floor(name.length / 2)))
-    .sort((left, right) => left.distance - right.distance)[0]
-  if (meant !== undefined) return `unknown setting, did you mean ${meant.name}?`
-  return `unknown setting, expected ${path.length === 0 ? 'one of' : `in ${showPath(path)} one of`} ${known.join(', ')}`
+  const expected = `, expected ${path.length === 0 ? 'one of' : `in ${showPath(path)} one of`} ${known.join(', ')}`
+  return `unknown setting${meant(key, known) || expected}`
 }
 
 /** The settings there are at a path. */
 function knownNames(path: Path): readonly string[] {
   return [...new Set(settingsAt(configSchema(), path).flatMap(({ properties }) => Object.keys(properties ?? {})))]
-}
-
-/** Levenshtein's distance. */
-function distanceOf(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index)
-  for (const [i, letter] of [...left].entries()) {
-    const next = [i + 1]
-    for (let j = 0; j < right.length; j++) {
-      next.push(Math.min((row[j + 1] ?? 0) + 1, (next[j] ?? 0) + 1, (row[j] ?? 0) + (letter === right[j] ? 0 : 1)))
-    }
-    row = next
-  }
-  return row[right.length] ?? 0
 }
 
 /** The configuration of a person, whatever folder a program of theirs was started in (XDG Base Directory Specification; on Windows, application data). */

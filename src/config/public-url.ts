@@ -19,8 +19,18 @@ export function adminUrlOf({ adminUrl }: { readonly adminUrl?: string | undefine
 }
 
 function urlOf(scheme: 'http' | 'https', host: string, port: number): string {
-  if (host === '0.0.0.0' || host === '::') return `${scheme}://localhost:${port}`
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`
+  return `${scheme}://${isEverywhere(host) ? 'localhost' : inUrl(host)}:${port}`
+}
+
+const inUrl = (host: string): string => (host.includes(':') ? `[${host}]` : host)
+
+/** In the one spelling that a URL has of an address (WHATWG URL §3.5): also IPv4 within IPv6. */
+const EVERYWHERE: ReadonlySet<string> = new Set(['0.0.0.0', '[::]', '[::ffff:0:0]'])
+
+/** Whether it is every address of this machine. */
+export function isEverywhere(host: string): boolean {
+  const url = `http://${inUrl(host)}`
+  return URL.canParse(url) && EVERYWHERE.has(new URL(url).hostname)
 }
 
 /** 127.0.0.0/8, ::1 and their names. */

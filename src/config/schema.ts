@@ -19,7 +19,7 @@ import { certificateSettings, tlsSettings } from './tls.ts'
 import { address, cidr, hostName, httpUrl, list, origin, roleName, span, text, VARIABLE, word } from './values.ts'
 
 /** An API key that never expires is a password that nobody changes: ten years is the most. */
-const KEY_SPAN = ['1m', '3650d'] as const
+export const keyLife = span('1m', '3650d')
 
 export const DEFAULT_STORE = '.portcullis/portcullis.db'
 
@@ -29,9 +29,7 @@ const authentication = z.strictObject({
       prefix: word(/^[a-z][a-z0-9]{0,15}$/, 'lower-case letters and digits, at most 16')
         .prefault('mcp')
         .describe('What every key starts with. Keys made under another prefix stop working.'),
-      expires: span(...KEY_SPAN)
-        .prefault('90d')
-        .describe('How long a new key lives.'),
+      expires: keyLife.prefault('90d').describe('How long a new key lives.'),
     })
     .prefault({}),
   environment: word(VARIABLE, 'the name of an environment variable')

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import { createSeal, type Seal } from '../core/seal.ts'
@@ -76,6 +77,11 @@ export class Sealing {
       throw new Fault('FAULT_KEYFILE', `sealing.key is not set, and a store in memory has no key file: a sealed value could not be opened`)
     // Where a key has just been put in front of others, it is about to be used; alone, it would open nothing.
     return this.#seal('sealed-values', isNew || this.#previous.length > 0)
+  }
+
+  /** Whether the keys of another configuration are in the same places. */
+  isSame(other: Sealing): boolean {
+    return isDeepStrictEqual([this.#current, this.#previous, this.#place], [other.#current, other.#previous, other.#place])
   }
 
   /** Where keys lie in files. */

@@ -21,6 +21,7 @@ export type Reaction = (typeof REACTIONS)[number]
 
 export type Severity = 'low' | 'medium' | 'high'
 
+/** What is far from usual: of which kind, of whom, how bad, and on what evidence. */
 export interface Anomaly {
   readonly kind: AnomalyKind
   readonly severity: Severity

@@ -5,9 +5,14 @@ import type { JsonObject, JsonValue } from './json.ts'
 import type { Signal } from './signal.ts'
 
 export const ACTIONS = ['list', 'call', 'read', 'get', 'complete', 'listen', 'control', 'receive'] as const
+
+/** What a call is for, as policies name it: `Action::"call"`. */
 export type Action = (typeof ACTIONS)[number]
 
+/** What kind of thing a call is about. */
 export type ResourceKind = 'server' | 'tool' | 'resource' | 'prompt' | 'task'
+
+/** What a call is about. */
 export interface Resource {
   readonly kind: ResourceKind
   /** The name of the server in the configuration. */
@@ -16,6 +21,7 @@ export interface Resource {
   readonly name: string
 }
 
+/** The `id` of a JSON-RPC request, and of the answer to it. */
 export type RequestId = string | number
 
 /** A JSON-RPC 2.0 message as it was read (§4, §5): a request, a notification or a response. */
@@ -51,6 +57,7 @@ export interface StreamEvent {
 /** Modern: 2026-07-28 and later, metadata on every request. Legacy: the revisions with `initialize`. */
 export type Era = 'modern' | 'legacy'
 
+/** How a call came in, and from where. */
 export interface Origin {
   readonly transport: 'http' | 'stdio' | 'embedded'
   readonly era: Era
@@ -75,6 +82,7 @@ export interface Returned {
   readonly reply?: 'accept' | 'decline' | 'cancel'
 }
 
+/** One MCP message, read and put as a question to the law. */
 export interface Call {
   /** Ours, a UUIDv7; the JSON-RPC id stays in `message`. */
   readonly id: string

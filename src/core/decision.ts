@@ -4,6 +4,7 @@ import type { Finding } from './finding.ts'
 import type { JsonObject } from './json.ts'
 import type { Principal } from './principal.ts'
 
+/** What the law is asked. */
 export interface Query {
   readonly principal: Principal
   readonly action: Action
@@ -39,10 +40,13 @@ export interface Obligation {
   readonly value: string
 }
 
+/** What the law answers, and why. */
 export interface Decision {
   readonly effect: 'permit' | 'forbid'
-  /** Ids of the determining policies; empty when nothing permits. */
+  /** Ids of the determining policies; empty when nothing permits and nothing forbids. */
   readonly policies: readonly string[]
+  /** Nothing permits it, whatever forbids it beside that: told where the law has found it out. */
+  readonly isUnpermitted?: true
   readonly obligations: readonly Obligation[]
   /** Only remedies that would help: with all of them brought the answer would be yes. */
   readonly remedies: readonly Remedy[]

@@ -8,10 +8,11 @@ interface Row {
   readonly status: number
   /** JSON-RPC code: the specification's where it has one, else the HTTP status, outside -32768…-32000. */
   readonly rpc: number
-  /** All that a caller is told. Constant: no input is ever echoed. */
+  /** What a caller is told; beside it, of its own message's form, what is wrong with that. Constant: no input is ever echoed. */
   readonly message: string
 }
 
+/** Every refusal that there is, with what a caller is told of it: HTTP status, JSON-RPC code, message. */
 export const DENIALS = {
   malformed: { status: 400, rpc: -32600, message: 'The request is malformed.' },
   unparseable: { status: 400, rpc: -32700, message: 'The body is not valid JSON.' },
@@ -47,6 +48,7 @@ export const DENIALS = {
   timeout: { status: 504, rpc: 504, message: 'The server behind the gateway did not answer in time.' },
 } as const satisfies Readonly<Record<string, Row>>
 
+/** What kind of refusal it is. */
 export type DenialCode = keyof typeof DENIALS
 
 /** How possession of a key is to be proved (RFC 9449 §7.1, §9): the caller is told, or could not know. */
@@ -77,10 +79,12 @@ export type Question =
   /** An error that names pages to be opened (2025-11-25, client/elicitation "URL Mode With Elicitation Required Error"). */
   | { readonly kind: 'url_elicitation'; readonly elicitations: readonly JsonObject[] }
 
-/** For the operator, never for the caller; but for the remedies, the challenge, the question, the allowance, and the rules in findings. */
+/** For the operator, never for the caller; but for the remedies, the challenge, the question, the allowance, the rules in findings, and what is of form. */
 interface Inside {
   /** One sentence on what was wrong. */
   readonly detail?: string
+  /** The detail says only what the message itself shows to whoever sent it, in words of ours: the caller is told. Never of what exists, or of who asks. */
+  readonly isOfForm?: boolean
   readonly remedies?: readonly Remedy[]
   readonly policies?: readonly string[]
   readonly findings?: readonly Finding[]
@@ -99,6 +103,7 @@ export class Denial extends Error {
   override readonly name = 'Denial'
   readonly code: DenialCode
   readonly detail: string
+  readonly isOfForm: boolean
   readonly remedies: readonly Remedy[]
   readonly policies: readonly string[]
   readonly findings: readonly Finding[]
@@ -112,6 +117,7 @@ export class Denial extends Error {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
     this.code = code
     this.detail = inside.detail ?? ''
+    this.isOfForm = inside.isOfForm ?? false
     this.remedies = inside.remedies ?? []
     this.policies = inside.policies ?? []
     this.findings = inside.findings ?? []
@@ -130,12 +136,64 @@ export class Denial extends Error {
   }
 }
 
+/** All codes of faults: docs/faults.md says what each means, and what to do. */
+export const FAULTS = [
+  'FAULT_ADMIN',
+  'FAULT_APPROVAL',
+  'FAULT_ASKER',
+  'FAULT_BLOCK',
+  'FAULT_BODY',
+  'FAULT_BROWSER',
+  'FAULT_CLIENT',
+  'FAULT_CLIENT_REGISTRATION',
+  'FAULT_CLOSED',
+  'FAULT_CONFIG',
+  'FAULT_CONNECTION',
+  'FAULT_CREDENTIAL',
+  'FAULT_DISCOVERY',
+  'FAULT_ENDPOINT',
+  'FAULT_EXISTS',
+  'FAULT_FETCH',
+  'FAULT_FETCH_REFUSED',
+  'FAULT_FILE',
+  'FAULT_FOLDER',
+  'FAULT_INTROSPECTION',
+  'FAULT_ISSUER',
+  'FAULT_JOURNAL',
+  'FAULT_KEY',
+  'FAULT_KEYFILE',
+  'FAULT_LIMIT',
+  'FAULT_LIMITED',
+  'FAULT_LISTEN',
+  'FAULT_LOG',
+  'FAULT_NOTIFY',
+  'FAULT_OAUTH',
+  'FAULT_OPENSSL',
+  'FAULT_PIN',
+  'FAULT_POLICY',
+  'FAULT_PROXY',
+  'FAULT_ROOT',
+  'FAULT_SANDBOX',
+  'FAULT_SEAL',
+  'FAULT_SERVER',
+  'FAULT_SIGN_IN',
+  'FAULT_SINK',
+  'FAULT_START',
+  'FAULT_STORE',
+  'FAULT_TLS',
+  'FAULT_TOOL',
+  'FAULT_UNREACHABLE',
+  'FAULT_USER',
+] as const
+
+/** What is broken. */
+export type FaultCode = (typeof FAULTS)[number]
+
 /** The world is broken: configuration, store, policy. At start the process refuses to start; later it denies. */
 export class Fault extends Error {
   override readonly name = 'Fault'
-  /** `FAULT_CONFIG`, `FAULT_POLICY`, `FAULT_STORE`, … */
-  readonly code: string
-  constructor(code: string, message: string, options?: ErrorOptions) {
+  readonly code: FaultCode
+  constructor(code: FaultCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
   }

@@ -130,6 +130,7 @@ export interface Entry {
   readonly by?: string
 }
 
+/** A line of the journal: what was written, and its place in the chain. */
 export interface AuditEvent extends Entry {
   /** UUIDv7. */
   readonly id: string

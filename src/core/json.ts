@@ -1,7 +1,10 @@
 /** JSON as types; its one canonical form (RFC 8785), so that equal things have equal digests. */
 import { hash } from 'node:crypto'
 
+/** Whatever JSON can say. */
 export type JsonValue = string | number | boolean | null | readonly JsonValue[] | JsonObject
+
+/** An object of JSON: values by the names of its members. */
 export interface JsonObject {
   readonly [name: string]: JsonValue | undefined
 }

@@ -8,6 +8,7 @@ const TAG_BYTES = 16
 /** 48 bits: enough to tell the keys of one installation apart. */
 const KEY_ID_CHARS = 8
 
+/** Seals texts to the place where they are kept, and opens them there alone. */
 export interface Seal {
   /** @param place bound to the text, not hidden. */
   seal(text: string, place: string): string

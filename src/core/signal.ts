@@ -1,5 +1,6 @@
 /** Whether a call is still wanted: what an AbortSignal says, at the price of a field. */
 
+/** Who is told of an abort. */
 export type SignalListener = (() => void) | { handleEvent(): void }
 
 /** The part of AbortSignal that the house uses; every AbortSignal is one. */
@@ -42,6 +43,19 @@ export class Stop implements Signal {
   removeEventListener(_type: 'abort', listener: SignalListener): void {
     const at = this.#listeners?.indexOf(listener) ?? -1
     if (at !== -1) this.#listeners?.splice(at, 1)
+  }
+}
+
+/** What the work comes to, or the reason of the signal as soon as that is given. Work that has started goes on: others may wait for it. */
+export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const aborted = Promise.withResolvers<never>()
+  const onAbort = (): void => aborted.reject(signal.reason)
+  signal.addEventListener('abort', onAbort, { once: true })
+  try {
+    return await Promise.race([start(), aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', onAbort)
   }
 }
 

@@ -1,5 +1,6 @@
 /** Events as rows: the same on every page and in what is told live. */
 import type { AuditEvent, Outcome } from '../core/event.ts'
+import { redactedText } from '../core/finding.ts'
 import { when } from '../core/time.ts'
 import { outside, type Row, type Tone } from './tables.ts'
 
@@ -40,8 +41,14 @@ export function onWhat({ method, resource }: AuditEvent): string {
   return [method ?? '', name].filter((word) => word !== '').join(' ')
 }
 
-function why({ denial, detail, policies, by }: AuditEvent): string {
-  const words = [denial, detail, policies === undefined || policies.length === 0 ? undefined : `by ${policies.join(', ')}`, by]
+function why({ denial, detail, findings, policies, by }: AuditEvent): string {
+  const words = [
+    denial,
+    redactedText(findings),
+    detail,
+    policies === undefined || policies.length === 0 ? undefined : `by ${policies.join(', ')}`,
+    by,
+  ]
   const text = words.filter((word) => word !== undefined && word !== '').join(' · ')
   return text.length <= WHY_MAX_CHARS ? text : `${text.slice(0, WHY_MAX_CHARS - 1)}…`
 }

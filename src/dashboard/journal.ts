@@ -96,7 +96,9 @@ ${factsOf([
   ['Reason', flaw === undefined ? undefined : outside(`${flaw.reason}: ${flaw.detail}`)],
   [
     'First bad record',
-    flaw === undefined ? undefined : outside(`position ${flaw.position}, chain ${flaw.node}, event ${flaw.seq}, id ${flaw.id}`),
+    flaw === undefined || flaw.position === ''
+      ? undefined
+      : outside(`position ${flaw.position}, chain ${flaw.node}, event ${flaw.seq}, id ${flaw.id}`),
   ],
 ])}
 ${tableOf({ id: 'chains', caption: 'Chains, newest first', header: ['Chain', 'Events'], rows })}</section>`

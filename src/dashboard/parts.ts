@@ -40,9 +40,8 @@ export interface DashboardParts {
   /** What servers say of their tools, and what of it waits for a word; absent where nothing is held against anything. */
   readonly catalog?: Catalog
   readonly law: Engine
-  /** For questions to the law: its servers, its roles, and the roles of callers without a credential, where they are let in. */
+  /** For questions to the law: the servers, and the roles of callers without a credential, where they are let in. */
   readonly servers: readonly string[]
-  readonly roles: readonly string[]
   readonly anonymousRoles?: readonly string[]
   /** Addresses that the configuration turns away. */
   readonly fixedBlocks: readonly string[]

@@ -30,7 +30,7 @@ export function playgroundRoutes(parts: DashboardParts): readonly Route[] {
     const question = questionIn(said)
     const found = isAsked ? await ask(question, parts) : undefined
     const body = html`<h1>Playground</h1>
-<p class="soft">Ask the law in force. Nothing is called, charged or written down.</p>
+<p class="soft">Ask the law in force. Nothing is called, charged or written down. Arguments are put before the policies and not inspected (<code>portcullis policy explain</code> does that).</p>
 ${found}
 ${await formOf(question, parts, visit.formFor(visit.id ?? ''))}`
     show(visit, { title: 'Playground', body })
@@ -65,7 +65,7 @@ async function ask(question: Question, parts: DashboardParts): Promise<Html> {
   if (input === undefined) return problem('The arguments must be a JSON object.')
   if (name === '' || !parts.servers.includes(server)) return problem('Name a server of the configuration, and what is to be used there.')
   const resource: Resource = { kind, server, name }
-  const { decision, policies } = parts.law.explain(queryOf(principal, resource, input))
+  const { decision, policies, isUnpermitted } = parts.law.explain(queryOf(principal, resource, input))
   const remedies = decision.remedies.map(remedyText).join(', ')
   return html`<section role="status"><h2 class="${decision.effect === 'permit' ? 'good' : 'bad'}">${decision.effect === 'permit' ? 'Permitted' : 'Forbidden'}</h2>
 ${factsOf([
@@ -78,7 +78,7 @@ ${factsOf([
   ],
   ['Law', html`<code>${decision.revision}</code>`],
 ])}
-${policies.length === 0 ? html`<p>Nothing permits it.</p>` : undefined}
+${isUnpermitted ? html`<p>Nothing permits it${policies.length === 0 ? '.' : ', and beside that it is forbidden:'}</p>` : undefined}
 ${policies.map(({ id, place, text }) => html`<h3>${outside(id)} <span class="soft">${outside(place)}</span></h3><p class="text">${linesOf(text)}</p>`)}
 </section>`
 }
@@ -88,9 +88,9 @@ function problem(text: string): Html {
 }
 
 /** Undefined for nobody. */
-async function principalFor(as: string, { roles, anonymousRoles, keys }: DashboardParts): Promise<Principal | undefined> {
+async function principalFor(as: string, { law, anonymousRoles, keys }: DashboardParts): Promise<Principal | undefined> {
   if (as === 'anonymous') return anonymousRoles === undefined ? undefined : anonymousPrincipal(anonymousRoles)
-  if (as.startsWith('role:')) return roles.includes(as.slice(5)) ? rolePrincipal(as.slice(5)) : undefined
+  if (as.startsWith('role:')) return law.roles.has(as.slice(5)) ? rolePrincipal(as.slice(5)) : undefined
   const id = as.startsWith('key:') ? as.slice(4) : ''
   const key = isKeyId(id) ? await keys.find(id) : undefined
   return key?.status === 'active' ? principalOf(key) : undefined
@@ -108,7 +108,7 @@ function argumentsIn(text: string): JsonObject | undefined {
 async function formOf({ as, kind, server, name, args }: Question, parts: DashboardParts, form: Form): Promise<Html> {
   const keys = (await parts.keys.list()).filter(({ status }) => status === 'active').slice(-KEYS_MAX)
   const askers = [
-    ...parts.roles.map((role) => [`role:${role}`, `anybody with the role ${role}`] as const),
+    ...[...parts.law.roles.keys()].map((role) => [`role:${role}`, `anybody with the role ${role}`] as const),
     ...(parts.anonymousRoles === undefined ? [] : [['anonymous', 'a caller without a credential'] as const]),
     ...keys.map((key) => [`key:${key.id}`, `key ${outside(key.name)} (${key.id})`] as const),
   ]

@@ -78,8 +78,8 @@ ${
         id: 'findings',
         caption: 'What was seen in it',
         header: ['Label', 'Detector', 'Where', 'Expected'],
-        rows: findings.map(({ label, detector, pointer, rule }) => [
-          outside(label),
+        rows: findings.map(({ label, detector, pointer, rule, isRedacted }) => [
+          outside(isRedacted === true ? `${label}, redacted` : label),
           outside(detector),
           outside(pointer || 'the whole'),
           outside(rule),

@@ -1,5 +1,6 @@
 /** A request that is carried to a handler in this process: how its answer is told, and how it is called off. */
 import type { Dispatcher } from 'undici'
+import type { Bag } from '../core/bag.ts'
 import type { CarriedRequest } from '../upstream/http-plan.ts'
 
 /** Of what a client sent, a handler behind the guard is not shown: what was said to us alone, and what is said anew. */
@@ -27,15 +28,18 @@ export class Carried implements Dispatcher.DispatchController {
   readonly #handler: Dispatcher.DispatchHandler
   readonly #onAbort: () => void
   readonly #onResume: () => void
+  readonly #underWay: Bag<Carried>
   #isPaused = false
   #reason: Error | null = null
   #isOver = false
 
-  /** @param onAbort nobody waits for the answer any more. @param onResume the reader takes more. */
-  constructor(handler: Dispatcher.DispatchHandler, onAbort: () => void, onResume: () => void) {
+  /** @param underWay where it lies until it is over. @param onAbort nobody waits for the answer any more. @param onResume the reader takes more. */
+  constructor(handler: Dispatcher.DispatchHandler, underWay: Bag<Carried>, onAbort: () => void, onResume: () => void) {
     this.#handler = handler
+    this.#underWay = underWay
     this.#onAbort = onAbort
     this.#onResume = onResume
+    underWay.add(this)
     handler.onRequestStart?.(this, undefined)
   }
 
@@ -53,7 +57,7 @@ export class Carried implements Dispatcher.DispatchController {
 
   abort(reason: Error): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#over()
     this.#reason = reason
     this.#onAbort()
   }
@@ -83,16 +87,31 @@ export class Carried implements Dispatcher.DispatchController {
 
   end(): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#over()
     this.#handler.onResponseEnd?.(this, {})
   }
 
   /** The handler failed before its answer was whole. */
   fail(cause: unknown): void {
     if (this.#isOver) return
-    this.#isOver = true
+    this.#over()
     this.#handler.onResponseError?.(this, cause instanceof Error ? cause : new Error(String(cause)))
   }
+
+  /** The server closes: who asked is told that it failed, and the handler that nobody waits. */
+  cut(): void {
+    this.fail(new Error('the server was closed'))
+    this.#onAbort()
+  }
+
+  #over(): void {
+    this.#isOver = true
+    this.#underWay.delete(this)
+  }
+}
+
+export function cutAll(underWay: Bag<Carried>): void {
+  for (const carried of underWay) carried.cut()
 }
 
 /** The client's headers that a handler may see, then those of the request itself, names and values in turn. */

@@ -39,11 +39,24 @@ export function current(): Asking | undefined {
   return asking.getStore()
 }
 
-/** The messages of a call, made as part of it. Once a check has said no, the rest is the refusal. */
-export function within(call: Asking, make: () => AsyncIterable<Message>): AsyncIterable<Message> {
+/**
+ * The messages of a call, made as part of it. Once a check has said no, the rest is the refusal.
+ * @param onFailure told why there are no more of them, where it was no check.
+ */
+export function within(
+  call: Asking,
+  make: () => AsyncIterable<Message>,
+  onFailure: (error: unknown) => void = () => undefined,
+): AsyncIterable<Message> {
   const iterator = inside(call, () => make()[Symbol.asyncIterator]())
   const next = async (): Promise<IteratorResult<Message>> => {
-    const step = await inside(call, () => iterator.next())
+    let step: IteratorResult<Message>
+    try {
+      step = await inside(call, () => iterator.next())
+    } catch (error) {
+      if (call.denial === undefined) onFailure(error)
+      throw call.denial ?? error
+    }
     if (call.denial === undefined) return step
     if (step.done !== true) await iterator.return?.()
     throw call.denial
@@ -114,6 +127,12 @@ function demanded(): Asking {
 function deny(call: Asking, denial: Denial): never {
   call.denial ??= denial
   throw denial
+}
+
+/** What the work threw: a Denial is the refusal of the call that it was done for, whoever makes something else of it on the way. */
+export function noteThrown(error: unknown): void {
+  const call = asking.getStore()
+  if (call !== undefined && error instanceof Denial) call.denial ??= error
 }
 
 /** `tools:*` covers `tools:write`, and `*` everything: as `access.tools` has it. */

@@ -2,7 +2,7 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Reply } from '../face/answer.ts'
-import { readBody, readStream } from '../face/intake.ts'
+import { readBody, readStream, takenBody } from '../face/intake.ts'
 import { plainBytes } from './carried.ts'
 import { type Guard, type Guarded, postOf } from './guard.ts'
 import { type FetchHandler, handlerCarrier, type McpHandler } from './handed.ts'
@@ -10,9 +10,9 @@ import { handlerUpstream, host } from './host.ts'
 
 /**
  * A handler in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
- * before it leaves. `Host` is the request's own, else that of its URL.
+ * before it leaves. `Host` is the request's own, else that of its URL. Who aborts the request's signal is answered 499, and the call is cancelled.
  * @param handler any function; of what the SDK's `createMcpHandler` makes the whole, and no message is parsed twice.
- * @throws RangeError for a name that no server can have; TypeError for another object.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in what is given; Fault `FAULT_CLOSED`.
  */
 export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, options: Guarded): (request: Request) => Promise<Response> {
   const post = postOf(guard, options)
@@ -53,9 +53,13 @@ const EMPTY = new Uint8Array(0)
 
 async function read(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
   if (!(req instanceof Incoming)) return readBody(req, maxBytes)
-  const { body } = req.request
+  const { body, bodyUsed } = req.request
+  if (bodyUsed) throw takenBody()
   return body === null ? EMPTY : readStream(body, req.headers['content-length'], maxBytes)
 }
+
+/** As the SDK's handlers and many proxies have it: nobody is there to read it. */
+const CLOSED_BY_CALLER = 499
 
 /** An answer of the edge as a Response: whole when it is said at once, else a stream. */
 class FetchReply implements Reply {
@@ -76,11 +80,15 @@ class FetchReply implements Reply {
     this.response = promise
     this.#resolve = resolve
     this.#signal = signal
-    signal.addEventListener('abort', this, { once: true })
+    if (signal.aborted) this.handleEvent()
+    else signal.addEventListener('abort', this, { once: true })
   }
 
-  /** The signal was aborted. */
+  /** The signal was aborted: whoever holds the promise, or reads the stream, must not wait for what does not come any more. */
   handleEvent(): void {
+    if (this.writableEnded || this.destroyed) return
+    if (this.#stream === undefined) this.#resolve(new Response(null, { status: CLOSED_BY_CALLER }))
+    else this.#stream.error(this.#signal.reason)
     this.leave()
   }
 
@@ -103,7 +111,7 @@ class FetchReply implements Reply {
   }
 
   flushHeaders(): void {
-    if (this.#stream !== undefined) return
+    if (this.#stream !== undefined || this.destroyed) return
     const body = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
@@ -151,6 +159,7 @@ class FetchReply implements Reply {
   /** Nobody reads any more. */
   leave(): void {
     this.destroyed = true
+    this.#signal.removeEventListener('abort', this)
     for (const listener of this.#onClose.splice(0)) listener()
   }
 }

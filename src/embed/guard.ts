@@ -1,27 +1,34 @@
 /** createGuard(): the house, opened inside of a server that somebody else wrote. */
 import type { Config } from '../config/config.ts'
-import { loadConfig } from '../config/load.ts'
+import { loadConfig, rereading } from '../config/load.ts'
 import { publicUrlOf } from '../config/public-url.ts'
-import { Fault } from '../core/denial.ts'
+import { Denial, Fault } from '../core/denial.ts'
+import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
+import { visible } from '../core/visible.ts'
 import { type Announcement, announcementOf } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
+import { doubtfulPolicies } from '../guard/law.ts'
 import { checkInstallation } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
-import { createResources, type Resources } from '../identity/resource.ts'
-import { expandRoles } from '../policy/roles.ts'
+import { createResources, latestResources, type Resources } from '../identity/resource.ts'
 import { SecretStore } from '../store/secrets.ts'
 import type { Powers } from './context.ts'
+import { checkConfig, checkGuarded, unknownServer } from './mistakes.ts'
 import { type Checks, stepsOf } from './steps.ts'
+import { createTeller, type Tell } from './teller.ts'
+import { UnderWay } from './under-way.ts'
 
-/** As in the configuration: it stands in URLs, patterns and the journal. */
-const SERVER_NAME = /^[a-z0-9][a-z0-9-]{0,63}$/
 /** A call of a server that the configuration gives no other time. */
 const TIMEOUT_MS = 60_000
 
+/** What a guard may be told beside its configuration. */
 export interface GuardOptions {
-  /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Default: one line on standard error. */
+  /**
+   * Told of what refuses nothing, a policy that was not taken or a sink that fails, and of what a caller is not told: how the server failed
+   * (`cause`). Default: one line on standard error.
+   */
   readonly onFault?: (fault: Fault) => void
   /** Default: the machine's. */
   readonly clock?: Clock
@@ -38,15 +45,24 @@ export interface Guarded {
 }
 
 /** The law, the memory and the history of an installation, around servers in this process. */
-export interface Guard {
+export interface Guard extends AsyncDisposable {
+  /** The whole inside, for the wrappers. @internal */
   readonly house: House
+  /** Where the configuration wants it to listen (`listen`), for a server of your own. */
+  readonly listen: Config['listen']
   /** Secrets of the tools', sealed with the key of the installation. */
   readonly secrets: SecretStore
   /** Told of what refuses nothing. */
   readonly onFault: (fault: Fault) => void
-  /** Reads the law again. Answers whether the new one is in force. */
+  /**
+   * Reads the law again: the policies, and `access:` where the file of the configuration is known. Answers whether the new one is in force.
+   * Rejects with Fault `FAULT_CLOSED` once the guard is closed.
+   */
   reload(): Promise<boolean>
-  /** Closes what guarded servers hold, then the store. */
+  /**
+   * Lets no call begin any more, waits for those under way in every guarded server (`limits.drain`), closes what these hold, then the store.
+   * An HTTP server of your own is yours to close: first `close()`, so that nobody new comes, then this, then what connections are left.
+   */
   close(): Promise<void>
 }
 
@@ -56,6 +72,11 @@ export interface Post {
   readonly timeoutMs: number
   readonly powers: Powers
   readonly steps: Stations
+  /** Those of the steps that are under way. */
+  readonly underWay: UnderWay
+  readonly tell: Tell
+  /** Told why a call ended without an answer. The caller learns that the server failed, and no more: its author is told how. */
+  readonly onFailure: (error: unknown) => void
   /** What it says of itself as a protected resource. */
   readonly resources: Resources
 }
@@ -69,49 +90,70 @@ interface Inner {
   readonly announcement: Announcement
   readonly resources: Map<string, Resources>
   readonly closers: Set<() => Promise<void>>
+  readonly tell: Tell
+  isClosed(): boolean
 }
 
 /**
  * Opens the configuration that the gateway would be started with: the same law, the same keys, the same journal.
- * @param config read already, or the path of its file.
- * @throws Fault when it cannot be opened: a server must not start unguarded.
+ * @param config the path of its file, whose `access:` section is read again when it changes; or read already, and then its policies alone are.
+ * @throws Fault when it cannot be opened: a server must not start unguarded. TypeError for what is no configuration.
  */
 export function createGuard(config: Config | string, options: GuardOptions = {}): Guard {
+  checkConfig(config)
   const { onFault = (fault) => console.error(`portcullis: ${fault.message}`), clock, stdout = false } = options
   const settled = typeof config === 'string' ? loadConfig(config) : config
   const house = openHouse(settled, { node: settled.node ?? 'guard', onFault, stdout, ...(clock === undefined ? {} : { clock }) })
   const { journal, law } = house
-  const { authentication, access } = settled
+  const { authentication } = settled
   if (authentication.oauth !== undefined)
     onFault(
       new Fault('FAULT_CONFIG', 'authentication.oauth: a guard issues no tokens, so those of this server are taken by the gateway only'),
     )
+  for (const { told } of doubtfulPolicies(settled)) onFault(new Fault('FAULT_POLICY', `access.policies: ${told}`))
   const resources = new Map<string, Resources>()
   house.serveAt((server) => resources.get(server)?.identifiersOf(server) ?? [])
-  const watcher = watchLaw(house, onFault)
+  const watcher = watchLaw(house, { onFault, reread: typeof config === 'string' ? rereading(config) : undefined })
   const closers = new Set<() => Promise<void>>()
   journal
     .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
     .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
   const stations = afterStart(house)
+  const close = async (): Promise<void> => {
+    watcher.close()
+    await Promise.all([...closers].map((end) => end()))
+    await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
+    await house.close()
+  }
+  let closing: Promise<void> | undefined
   const guard: Guard = {
     house,
+    listen: settled.listen,
+    [Symbol.asyncDispose]: () => guard.close(),
     secrets: new SecretStore(house.store, house.seal),
     onFault,
-    reload: () => watcher.reload(),
-    close: async () => {
-      watcher.close()
-      await Promise.all([...closers].map((close) => close()))
-      await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
-      await house.close()
+    reload: async () => {
+      if (closing !== undefined) throw closedFault()
+      return await watcher.reload()
+    },
+    close: () => {
+      closing ??= close()
+      return closing
     },
   }
   inner.set(guard, {
     stations,
-    powers: { roles: expandRoles(access.roles), history: journal },
+    powers: {
+      get roles() {
+        return law.roles
+      },
+      history: journal,
+    },
     announcement: announcementOf(settled, false),
     resources,
     closers,
+    tell: createTeller(onFault, house.clock),
+    isClosed: () => closing !== undefined,
   })
   return guard
 }
@@ -146,34 +188,62 @@ function afterStart(house: House): Stations {
   return { ...stations, identify: (credentials, call) => (hasStarted ? stations.identify(credentials, call) : identify(credentials, call)) }
 }
 
-/** From now on tokens for the URLs of the server are tokens for it. @throws RangeError for a name that no server can have. */
-export function postOf(guard: Guard, { server, tools = {} }: Guarded): Post {
-  const { stations, powers, announcement, resources } = innerOf(guard)
-  if (!SERVER_NAME.test(server)) throw new RangeError(`${JSON.stringify(server)} is no server's name: lower-case letters, digits and "-"`)
-  const { config } = guard.house
-  const own = createResources({
+/**
+ * From now on tokens for the URLs of the server are tokens for it.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in the options; Fault `FAULT_CLOSED`.
+ */
+export function postOf(guard: Guard, options: Guarded): Post {
+  const { stations, powers, announcement, resources, tell, isClosed } = innerOf(guard)
+  checkGuarded(options)
+  if (isClosed()) throw closedFault()
+  const { server, tools = {} } = options
+  const { config, access, clients } = guard.house
+  const stranger = resources.has(server) ? undefined : unknownServer(server, config, access())
+  if (stranger !== undefined) guard.onFault(stranger)
+  const said = {
     publicUrl: publicUrlOf(config),
     servers: [server],
     issuers: config.authentication.issuers.map(({ issuer }) => issuer),
-    tools: config.access.tools,
-    prompts: config.access.prompts,
-    bindsCertificates: guard.house.clients.certificateOf !== undefined,
-  })
+    bindsCertificates: clients.certificateOf !== undefined,
+  }
+  const own = latestResources(following(access, ({ tools, prompts }) => createResources({ ...said, tools, prompts })))
   resources.set(server, own)
   const written = config.servers[server]
   const timeoutMs = written === undefined || written.kind === 'admin' ? TIMEOUT_MS : written.timeoutMs
-  return { server, timeoutMs, powers, steps: stepsOf(stations, powers, tools, announcement), resources: own }
+  const underWay = new UnderWay(isClosed)
+  const steps = underWay.counted(stepsOf(stations, powers, tools, announcement))
+  const tellOf: Tell = (kind, fault) => tell(`${server}: ${kind}`, fault)
+  const onFailure = (error: unknown): void => {
+    if (!(error instanceof Denial) || error.code !== 'upstream_failed' || underWay.isShut) return
+    const message = `A call of ${server} failed in the server: ${visible(error.detail)}`
+    tellOf('failure', new Fault('FAULT_SERVER', message, { cause: error.cause }))
+  }
+  return { server, timeoutMs, powers, steps, underWay, tell: tellOf, onFailure, resources: own }
 }
 
-/** Closes with the guard. Answers how to close before. */
-export function closeWith(guard: Guard, close: () => Promise<void>): () => Promise<void> {
+/** Closes with the guard, which waits for it, until what is answered is called. */
+export function closeWhile(guard: Guard, close: () => Promise<void>): () => void {
   const { closers } = innerOf(guard)
   closers.add(close)
-  return () => {
-    closers.delete(close)
-    return close()
-  }
+  return () => void closers.delete(close)
 }
+
+/** Closes with the guard, which waits for it. Answers how to close before, once. */
+export function closeWith(guard: Guard, close: () => Promise<void>): () => Promise<void> {
+  let closing: Promise<void> | undefined
+  const end = (): Promise<void> => {
+    closing ??= close().finally(forget)
+    return closing
+  }
+  const forget = closeWhile(guard, end)
+  return end
+}
+
+export const closedFault = (): Fault =>
+  new Fault(
+    'FAULT_CLOSED',
+    'The guard, or the server in it, is closed: nothing can be served with it any more; open another with createGuard()',
+  )
 
 function innerOf(guard: Guard): Inner {
   const found = inner.get(guard)

@@ -1,8 +1,10 @@
 /** A handler of the Web's kind, `(Request) => Response`, as what requests are carried to: the Request it is handed, and its Response read. */
+import { Bag } from '../core/bag.ts'
 import type { CarriedRequest, Carrier } from '../upstream/http-plan.ts'
-import { bytesOfBody, Carried, plainBytes, shownHeaders } from './carried.ts'
+import { bytesOfBody, Carried, cutAll, plainBytes, shownHeaders } from './carried.ts'
 import { current } from './context.ts'
 
+/** What answers requests of the Web's kind, as an application of Hono does. */
 export type FetchHandler = (request: Request) => Response | Promise<Response>
 
 /** What `createMcpHandler` of the SDK v2 makes. Handed whole it is given messages parsed, and reads no body. */
@@ -15,14 +17,15 @@ export interface McpHandler {
 /** @throws TypeError for an object that is not known to take what is parsed: it would be called without a body. */
 export function isMcpHandler(handler: McpHandler | ((...given: never) => unknown)): handler is McpHandler {
   if (typeof handler === 'function') return false
-  if (typeof handler.fetch === 'function' && 'notify' in handler && 'bus' in handler) return true
-  throw new TypeError('expected a function, or what createMcpHandler() of the SDK makes')
+  if (typeof handler === 'object' && typeof handler?.fetch === 'function' && 'notify' in handler && 'bus' in handler) return true
+  throw new TypeError('handler: expected a function, or what createMcpHandler() of the SDK makes')
 }
 
 export function handlerCarrier(handler: FetchHandler | McpHandler): Carrier {
   const ask = isMcpHandler(handler)
     ? (asked: CarriedRequest, signal: AbortSignal): Promise<Response> => askParsed(handler, asked, signal)
     : (asked: CarriedRequest, signal: AbortSignal): Response | Promise<Response> => handler(requestOf(asked, signal))
+  const underWay = new Bag<Carried>()
   return {
     dispatch(asked, told) {
       const stop = new AbortController()
@@ -32,10 +35,10 @@ export function handlerCarrier(handler: FetchHandler | McpHandler): Carrier {
         reading.reader?.cancel().catch(() => undefined)
         reading.wake?.()
       }
-      const carried = new Carried(told, leave, () => reading.wake?.())
+      const carried = new Carried(told, underWay, leave, () => reading.wake?.())
       answer(() => ask(asked, stop.signal), carried, reading).catch((error: unknown) => carried.fail(error))
     },
-    destroy: () => Promise.resolve(),
+    destroy: async () => cutAll(underWay),
   }
 }
 

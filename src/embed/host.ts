@@ -1,11 +1,14 @@
 /** A guarded server towards its clients: the edge that the gateway has, with the server of this process behind it. */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { systemSchedule } from '../bridge/alarm.ts'
 import { publicUrlOf } from '../config/public-url.ts'
+import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import type { Reply } from '../face/answer.ts'
-import { createDoor } from '../face/door.ts'
+import { createDoor, unserved } from '../face/door.ts'
 import { createEdge, type Edge, type EdgeParts, pathOf } from '../face/edge.ts'
 import { createGate } from '../face/gate.ts'
+import { readBody } from '../face/intake.ts'
 import { createRelay, type Destination, type Relay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { Streams } from '../face/streams.ts'
@@ -14,6 +17,7 @@ import type { Carrier } from '../upstream/http-plan.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { within } from './context.ts'
 import { closeWith, type Guard, type Post } from './guard.ts'
+import type { Tell } from './teller.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
@@ -34,10 +38,16 @@ export interface HostOptions {
 }
 
 /** Puts the edge in front of a server. The relay is for faces that have no HTTP. */
-export function host<Res extends Reply>(guard: Guard, post: Post, upstream: Upstream, { drain, read }: HostOptions = {}): Host<Res> {
+export function host<Res extends Reply>(
+  guard: Guard,
+  post: Post,
+  upstream: Upstream,
+  { drain, read = readBody }: HostOptions = {},
+): Host<Res> {
   const { house } = guard
   const { config, journal, clock, newId } = house
-  const { server, resources } = post
+  const { server, resources, underWay, tell } = post
+  const { drainMs } = config.limits
   const publicUrl = publicUrlOf(config)
   const sessions = new Sessions(config.limits.sessions, clock, (session) => upstream.release(session.id))
   const sweep = setInterval(() => sessions.sweep(), SWEEP_MS).unref()
@@ -48,34 +58,56 @@ export function host<Res extends Reply>(guard: Guard, post: Post, upstream: Upst
     house: post.steps,
     history: journal,
     gate: createGate(house, guard.onFault),
-    door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
-    routes: new Map([
-      ['/mcp', route],
-      [`/mcp/${server}`, route],
-    ]),
+    door: createDoor({
+      publicUrl,
+      allowedHosts: config.allowedHosts,
+      allowedOrigins: config.allowedOrigins,
+      onForeignHost: (foreign) => guard.onFault(new Fault('FAULT_CONFIG', unserved(foreign, 'publicUrl, or under allowedHosts'))),
+    }),
+    routes: new Map(pathsOf(server).map((path) => [path, route])),
     resources,
     isStanding: house.isStanding,
     maxBytes: config.limits.request.maxBytes,
-    ...(read === undefined ? {} : { read }),
+    read: (req, maxBytes) => read(req, maxBytes).catch((error: unknown) => unreadable(error, tell)),
     parsing: { maxDepth: config.limits.request.maxDepth },
     clock,
     newId,
-    isHealthy: () => !journal.isFailing,
+    isHealthy: () => !journal.isFailing && !underWay.isShut,
     stopping: stopping.signal,
   })
   const close = closeWith(guard, async () => {
     clearInterval(sweep)
     stopping.abort()
-    await drain?.()
-    await upstream.close()
+    const drained = drain?.()
+    await underWay.close(drainMs, async () => {
+      await drained
+      await upstream.close()
+    })
   })
-  return { edge, relay, close }
+  const pathIn = createPathIn(publicUrl, server)
+  return { edge: (req, res, path = pathOf(req.url ?? '')) => edge(req, res, pathIn(path)), relay, close }
+}
+
+const pathsOf = (server: string): readonly string[] => ['/mcp', `/mcp/${server}`]
+
+/** Where publicUrl has a path, what is asked below it is ours: whoever mounts us there is asked so, and a proxy takes that path away. */
+function createPathIn(publicUrl: string, server: string): (path: string) => string {
+  const prefix = new URL(publicUrl).pathname.replace(/\/$/, '')
+  const paths = pathsOf(server)
+  return (path) => (prefix !== '' && path.startsWith(`${prefix}/`) && !paths.includes(path) ? path.slice(prefix.length) : path)
+}
+
+/** A body that somebody else in this process has read is a mistake in it, and its author would look for it at the caller. */
+function unreadable(error: unknown, tell: Tell): never {
+  if (error instanceof Fault) tell('body', error)
+  throw error
 }
 
 /** What goes to the server is done as part of its call: its tools may ask who is asking. */
-function relayTo({ powers }: Post, upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
+function relayTo(post: Post, upstream: Upstream, sessions: Sessions, streams: Streams): Relay {
+  const { powers, onFailure } = post
   const forward: Destination['forward'] = (call, principal, req) =>
-    within({ call, principal, powers, req }, () => upstream.forward(call, principal))
+    within({ call, principal, powers, req }, () => upstream.forward(call, principal), onFailure)
   return createRelay({ forward }, sessions, streams)
 }
 
@@ -100,8 +132,26 @@ export function handlerUpstream(guard: Guard, post: Post, carrier: Carrier): Ups
   )
 }
 
-/** Where the client asked, whatever a framework has made of `url` since: Express and Connect keep it. */
-export function askedPath(req: IncomingMessage): string {
-  const original = 'originalUrl' in req ? req.originalUrl : undefined
-  return pathOf(typeof original === 'string' ? original : (req.url ?? ''))
+/**
+ * For node:http, Express and Connect. What counts is where the client asked, whatever a framework has made of `url` since: these keep it.
+ * Clients are told of URLs below publicUrl and tokens are issued for them, so nothing is served at others.
+ */
+export function listenerOf(
+  { house }: Guard,
+  { server, tell }: Post,
+  edge: Edge<ServerResponse>,
+): (req: IncomingMessage, res: ServerResponse) => void {
+  const publicUrl = publicUrlOf(house.config)
+  const pathIn = createPathIn(publicUrl, server)
+  const paths = pathsOf(server)
+  return (req, res) => {
+    const path = pathOf(req.url ?? '')
+    const asked = 'originalUrl' in req && typeof req.originalUrl === 'string' ? pathOf(req.originalUrl) : path
+    if (asked !== path && asked.endsWith(path) && paths.includes(path) && !paths.includes(pathIn(asked))) {
+      const mount = visible(asked.slice(0, -path.length))
+      const message = `publicUrl: ${publicUrl} has not the path that ${server} is mounted under, so it is not served there; write ${new URL(publicUrl).origin}${mount}`
+      tell('mount', new Fault('FAULT_CONFIG', message))
+    }
+    edge(req, res, asked)
+  }
 }

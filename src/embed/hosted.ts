@@ -13,6 +13,7 @@ import { notificationBody, requestBody, resultResponse } from '../mcp/message.ts
 import { LATEST_MODERN, META } from '../mcp/revision.ts'
 import { Deadlines, type Expiring } from '../upstream/http-deadline.ts'
 import { inward, lastOf, subscriptionOf, toldTo } from '../upstream/remap.ts'
+import { watchThrown } from './thrown.ts'
 
 /** Under way at once in one server: more than any process can do. */
 const INFLIGHT_MAX = 4096
@@ -144,16 +145,25 @@ export class HostedPeer implements Peer {
     const server = this.#server
     const connect = server.connect
     let channel: Transport | undefined
-    server.connect = (transport) => {
+    let failure: unknown
+    server.connect = async (transport) => {
       channel = transport
       server.connect = connect
-      return connect.call(server, transport)
+      await connect.call(server, transport).catch((error: unknown) => {
+        failure = error
+        throw error
+      })
     }
+    watchThrown(server)
     const { close } = serveStdio(() => server, { transport: this.#wire, legacy: 'reject', maxSubscriptions: SUBSCRIPTIONS_MAX })
     this.#stop = close
     const question = this.request({ body: requestBody('start', 'server/discover', { _meta: OURS }) }, new AbortController().signal)
     for await (const { body } of question) {
-      if (body.error !== undefined) throw new Denial('upstream_failed', { detail: `server/discover: ${body.error.message}` })
+      if (body.error !== undefined)
+        throw new Denial('upstream_failed', {
+          detail: `server/discover: ${failure === undefined ? body.error.message : String(failure)}`,
+          cause: failure,
+        })
     }
     this.#channel = channel
   }

@@ -12,7 +12,7 @@ import { refusalBody } from '../mcp/refuse.ts'
 import { subscriptionOf } from '../upstream/remap.ts'
 import { current, inside, within } from './context.ts'
 import { credentialsOf } from './extra.ts'
-import { type Guard, type Guarded, type Post, postOf } from './guard.ts'
+import { closeWhile, type Guard, type Guarded, type Post, postOf } from './guard.ts'
 
 /** What the SDKs call a `Transport`. `M` is their message, `X` what they tell beside it, `O` their options for sending. */
 export interface SdkTransport<M, X, O> {
@@ -31,7 +31,7 @@ export interface SdkTransport<M, X, O> {
  * server says walks it out again. The caller is known by the headers of the request, where the transport tells them, and on stdio by the
  * credential in the environment (`authentication.environment`).
  * Over HTTP prefer `guardNode` or `guardFetch`: here a refusal is a JSON-RPC error, never a status or a challenge.
- * @throws RangeError for a name that no server can have.
+ * @throws RangeError for a name that no server can have; TypeError for another mistake in the options; Fault `FAULT_CLOSED`.
  */
 export function guardTransport<M extends object, X, O>(
   guard: Guard,
@@ -58,6 +58,9 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
   readonly #running = new Map<RequestId, Running<O>>()
   readonly #strays = new Strays()
   readonly #closing = new Stop()
+  #walks = 0
+  /** While a call is under way the guard must not close without it; else it holds nothing of a connection. */
+  #forget: (() => void) | undefined
   /** Done when the last message was taken. */
   #turn: Promise<void> = Promise.resolve()
   /** Of the connection, once an `initialize` was accepted: whose it is, and that it has an era (2026-07-28, basic/versioning). */
@@ -93,6 +96,14 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
   close(): Promise<void> {
     return this.#inner.close()
   }
+
+  /** The guard closes. The transport is its owner's: whoever asks by it from now on is refused. */
+  readonly #end = (): Promise<void> =>
+    this.#post.underWay.close(this.#guard.house.config.limits.drainMs, async () => {
+      for (const { box } of this.#running.values()) box.fail(new Denial('upstream_failed', { detail: 'the guard was closed' }))
+      this.#closing.abort()
+      this.#strays.close()
+    })
 
   /** From the server. What belongs to a request walks out with it, the rest with the stream of the connection. */
   send(given: M, options?: O): Promise<void> {
@@ -130,13 +141,14 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
     deliver: (asked: Call, principal: Principal) => AsyncIterable<Message>,
   ): Promise<void> {
     const { house } = this.#guard
-    const { steps, powers } = this.#post
+    const { steps, powers, onFailure } = this.#post
     const { id } = call.message.body
+    if (this.#walks++ === 0) this.#forget = closeWhile(this.#guard, this.#end)
     try {
       const credentials = credentialsOf(extra, house.config.authentication.environment.value)
       const messages = pass(steps, call, credentials, (asked, principal) => {
         this.#checkOwner(asked, principal)
-        return within({ call: asked, principal, powers }, () => deliver(asked, principal))
+        return within({ call: asked, principal, powers }, () => deliver(asked, principal), onFailure)
       })
       for await (const { body, event } of messages) {
         if (call.method === 'initialize' && body.result !== undefined) this.#open(extra)
@@ -146,6 +158,7 @@ class GuardedTransport<M extends object, X, O> implements SdkTransport<M, X, O> 
       if (id !== undefined && !call.method.startsWith('$') && !stop.aborted)
         await this.#write(refusalBody(Denial.from(error), call), undefined)
     } finally {
+      if (--this.#walks === 0) this.#forget?.()
       if (id !== undefined && this.#running.get(id)?.stop === stop) this.#running.delete(id)
     }
   }

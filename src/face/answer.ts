@@ -49,6 +49,7 @@ export interface Reply {
 export class Answer {
   readonly #res: Reply
   readonly #extra: readonly string[]
+  readonly #stopping: AbortSignal
   /** The response proper is held back until the call has been written down as ended. */
   #held: Message | undefined
   #heartbeat: NodeJS.Timeout | undefined
@@ -58,10 +59,14 @@ export class Answer {
   /** Whether the caller reads errors of the protocol from the status too. Older ones take a 404 for the end of their session. */
   isModern = false
 
-  /** @param extra raw header names and values sent on every answer (CORS). */
-  constructor(res: Reply, extra: readonly string[]) {
+  /**
+   * @param extra raw header names and values sent on every answer (CORS). @param stopping once it is aborted, an answer is the last on its
+   * connection (RFC 9112 §9.6): whoever closes the listener must not have to cut off what was not read yet.
+   */
+  constructor(res: Reply, extra: readonly string[], stopping: AbortSignal) {
     this.#res = res
     this.#extra = extra
+    this.#stopping = stopping
   }
 
   /** Opens the stream now: for calls that wait for events. */
@@ -120,13 +125,19 @@ export class Answer {
     }
     const refusal = refuse(denial, call, challenge)
     const bytes = Buffer.from(JSON.stringify(refusal.body))
-    const raw = [...this.#extra, ...Object.entries({ ...refusal.headers, ...headers }).flat(), 'Content-Length', String(bytes.length)]
+    const raw = [
+      ...this.#extra,
+      ...Object.entries({ ...(this.#stopping.aborted && LAST), ...refusal.headers, ...headers }).flat(),
+      'Content-Length',
+      String(bytes.length),
+    ]
     this.#res.writeHead(refusal.status, raw)
     this.#res.end(bytes)
   }
 
   #headers(): string[] {
     const headers = ['Cache-Control', 'no-store', ...this.#extra]
+    if (this.#stopping.aborted) headers.push('Connection', 'close')
     if (this.allowance !== undefined) headers.push(...allowanceHeaders(this.allowance))
     // On a stream the headers go before the answer is known; a session that was refused is then unknown when it is used.
     if (this.sessionId !== undefined && this.#held?.body.error === undefined) headers.push('Mcp-Session-Id', this.sessionId)
@@ -142,3 +153,5 @@ export class Answer {
     this.#res.write(chunk)
   }
 }
+
+const LAST = { Connection: 'close' }

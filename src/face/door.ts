@@ -9,6 +9,8 @@ export interface DoorOptions {
   readonly allowedHosts: readonly string[]
   /** More web origins whose pages may call. */
   readonly allowedOrigins: readonly string[]
+  /** Told the first host that is not served: who asks is told no more than that, and it may be a name of ours that nobody wrote down. */
+  readonly onForeignHost?: (host: string) => void
 }
 
 /** RFC 9110 §7.2: host and port and nothing more; a path or a query in there is an attack. */
@@ -32,12 +34,19 @@ export function createDoor(options: DoorOptions): Door {
   const publicUrl = new URL(options.publicUrl)
   const hosts = new Set([publicUrl.host, ...options.allowedHosts.map((host) => host.toLowerCase())])
   const origins = new Set([publicUrl.origin, ...options.allowedOrigins])
+  let tell = options.onForeignHost
+  const refuse = (host: string | undefined): never => {
+    if (host !== undefined && HOST.test(host.toLowerCase())) {
+      tell?.(host)
+      tell = undefined
+    }
+    throw new Denial('foreign_host', { detail: `Host is ${JSON.stringify(host?.slice(0, 200))}` })
+  }
 
   const check = (req: Pick<IncomingMessage, 'headers' | 'rawHeaders'>): readonly string[] => {
     const host = req.headers.host
     if (countHosts(req.rawHeaders) > 1) throw new Denial('foreign_host', { detail: 'there is more than one Host' })
-    if (host === undefined || !isServed(host, hosts))
-      throw new Denial('foreign_host', { detail: `Host is ${JSON.stringify(host?.slice(0, 200))}` })
+    if (host === undefined || !isServed(host, hosts)) return refuse(host)
     const origin = req.headers.origin
     if (origin === undefined) return NO_HEADERS
     if (!origins.has(origin) && !isLoopbackOrigin(origin))
@@ -60,6 +69,11 @@ export function createDoor(options: DoorOptions): Door {
   }
 
   return { check, preflight }
+}
+
+/** For the operator. @param setting that would have it served. */
+export function unserved(host: string, setting: string): string {
+  return `a client asked for the host ${host}, which is not served here: where that is this gateway, write it as ${setting}. Others like it are in the journal`
 }
 
 const NO_HEADERS: readonly string[] = []

@@ -78,7 +78,7 @@ export function createEdge<Res extends Reply>(parts: EdgeParts<Res>): Edge<Res> 
   return (req, res, path = pathOf(req.url ?? '')) => {
     const shut = parts.gate.check(req, path)
     if (shut !== undefined) {
-      void turnAway(parts, req, new Answer(res, []), shut, { Connection: 'close' })
+      void turnAway(parts, req, new Answer(res, [], parts.stopping), shut, { Connection: 'close' })
       return
     }
     if (parts.resources.documents.has(path)) {
@@ -93,16 +93,16 @@ export function createEdge<Res extends Reply>(parts: EdgeParts<Res>): Edge<Res> 
     try {
       cors = parts.door.check(req)
     } catch (error) {
-      void turnAway(parts, req, new Answer(res, []), Denial.from(error))
+      void turnAway(parts, req, new Answer(res, [], parts.stopping), Denial.from(error))
       return
     }
     const route = parts.routes.get(path)
     if (route !== undefined) {
-      serve(parts, { route, path, req, res, answer: new Answer(res, cors), stop: new Stop() })
+      serve(parts, { route, path, req, res, answer: new Answer(res, cors, parts.stopping), stop: new Stop() })
     } else if (path === '/health') {
       health(parts, req, res)
     } else {
-      void turnAway(parts, req, new Answer(res, cors), new Denial('no_route', { detail: 'no server at this path' }))
+      void turnAway(parts, req, new Answer(res, cors, parts.stopping), new Denial('no_route', { detail: 'no server at this path' }))
     }
   }
 }
@@ -115,7 +115,9 @@ export function pathOf(url: string): string {
 
 function health(parts: Common, req: IncomingMessage, res: Reply): void {
   if (req.method !== 'GET' && req.method !== 'HEAD') {
-    void turnAway(parts, req, new Answer(res, []), new Denial('http_method', { detail: `${req.method} /health` }), { Allow: 'GET, HEAD' })
+    void turnAway(parts, req, new Answer(res, [], parts.stopping), new Denial('http_method', { detail: `${req.method} /health` }), {
+      Allow: 'GET, HEAD',
+    })
     return
   }
   void Promise.resolve(parts.isHealthy()).then((healthy) => {
@@ -136,7 +138,7 @@ function metadata(parts: Common, req: IncomingMessage, res: Reply, path: string)
     return
   }
   if (req.method !== 'GET' && req.method !== 'HEAD') {
-    void turnAway(parts, req, new Answer(res, origin), new Denial('http_method', { detail: `${req.method} of metadata` }), {
+    void turnAway(parts, req, new Answer(res, origin, parts.stopping), new Denial('http_method', { detail: `${req.method} of metadata` }), {
       Allow: 'GET, HEAD',
     })
     return
@@ -222,6 +224,8 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
   if (call !== parsed) answer.sessionId = call.session
   answer.isModern = call.origin.era === 'modern'
   const abort = (): void => stop.abort()
+  // Who has gone before it was read has asked for nothing, in either era; and is not told of a second time.
+  if (res.destroyed) abort()
   // A legacy caller that goes away has not cancelled (2025-11-25, basic/utilities/cancellation); a modern one has, and streams end in both.
   if (call.origin.era === 'modern' || call.method === '$stream') res.on('close', () => res.writableFinished || abort())
   const waits = isWaiting(call)

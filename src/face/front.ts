@@ -2,10 +2,10 @@
 import { publicUrlOf } from '../config/public-url.ts'
 import type { Fault } from '../core/denial.ts'
 import type { House } from '../guard/create.ts'
-import { type Listener, listen, type RequestHandler } from '../net/serve.ts'
+import type { Listener, RequestHandler } from '../net/serve.ts'
 import { Acme } from './acme.ts'
 import { createGate } from './gate.ts'
-import { listeningOf } from './listening.ts'
+import { listenAs, listeningOf } from './listening.ts'
 import { createRedirect } from './redirect.ts'
 import { Secured } from './secured.ts'
 
@@ -14,11 +14,11 @@ export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | '
   reload(): Promise<boolean>
 }
 
-/** @throws Fault `FAULT_TLS` when the files of TLS cannot be used; Error of `node:net` when it cannot be bound. */
+/** @throws Fault `FAULT_TLS` when the files of TLS cannot be used, `FAULT_LISTEN` when it cannot be bound. */
 export async function openFront(house: House, handler: RequestHandler, onFault: (fault: Fault) => void): Promise<Front> {
   const { config } = house
   const listening = listeningOf(config)
-  if (config.tls === undefined) return { ...(await listen(listening, handler)), reload: () => Promise.resolve(true) }
+  if (config.tls === undefined) return { ...(await listenAs('listen', listening, handler)), reload: () => Promise.resolve(true) }
   const host = new URL(publicUrlOf(config)).hostname
   const { redirect } = config.tls
   const acme = config.tls.acme && new Acme(house, config.tls.acme, host, onFault)
@@ -31,13 +31,15 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
   }
   try {
     const openRedirect = async (port: number | undefined): Promise<void> => {
-      if (redirect !== undefined) listeners.push(await listen({ ...listening, ...redirect }, redirectOf(house, { port, acme }, onFault)))
+      if (redirect === undefined) return
+      const handle = redirectOf(house, { port, acme }, onFault)
+      listeners.push(await listenAs('tls.redirect', { ...listening, ...redirect }, handle))
     }
     // The authority asks there before there is a certificate.
     if (acme !== undefined) await openRedirect(undefined)
     const kept = new Secured(house, config.tls, host, onFault, acme && { acme, made: await acme.need() })
     secured = kept
-    const listener = await listen({ ...listening, ...kept.options }, handler)
+    const listener = await listenAs('listen', { ...listening, ...kept.options }, handler)
     listeners.push(listener)
     if (acme === undefined) await openRedirect(listener.port)
     await kept.watch(listener)

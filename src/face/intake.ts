@@ -1,9 +1,15 @@
 /** Reads a request's body within its bounds, and says what is wrong with its media types. */
 import type { IncomingMessage } from 'node:http'
-import { Denial } from '../core/denial.ts'
+import { Denial, Fault } from '../core/denial.ts'
 
-/** Reads the whole body once. @throws Denial `too_large` as soon as it is known to be. */
+/**
+ * Reads the whole body once.
+ * @throws Denial `too_large` as soon as it is known to be, `slow_request`; Fault `FAULT_BODY` when somebody in this process has read of it.
+ */
 export function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8Array> {
+  // Nothing more would be told of either: whoever waited for it would wait for ever.
+  if (req.readableDidRead || req.readableEnded) return Promise.reject(takenBody())
+  if (req.destroyed) return Promise.reject(notWhole('the caller has gone'))
   const announced = req.headers['content-length']
   if (announced !== undefined && Number(announced) > maxBytes) return Promise.reject(tooLarge(maxBytes))
   return new Promise((resolve, reject) => {
@@ -29,9 +35,16 @@ export function readBody(req: IncomingMessage, maxBytes: number): Promise<Uint8A
 
 const EMPTY = new Uint8Array(0)
 
+/** Not the caller's doing, and nothing that trying again would mend. */
+export const takenBody = (): Fault =>
+  new Fault(
+    'FAULT_BODY',
+    'The body of a request was read before the guard could: put the guard in front of what reads bodies, as express.json() does, or leave its paths out there',
+  )
+
 /**
  * The same of a body that comes as a stream of the Web, as that of a `Request`. What it announces is believed when that is too much, and
- * never when it is little. @throws Denial `too_large` as soon as it is known to be, `slow_request`.
+ * never when it is little. @throws Denial `too_large` as soon as it is known to be, `slow_request`; Fault `FAULT_BODY`.
  */
 export async function readStream(body: ReadableStream<unknown>, announced: string | undefined, maxBytes: number): Promise<Uint8Array> {
   if (announced !== undefined && Number(announced) > maxBytes) throw tooLarge(maxBytes)
@@ -60,8 +73,8 @@ export async function readStream(body: ReadableStream<unknown>, announced: strin
 function readerOf(body: ReadableStream<unknown>): ReadableStreamDefaultReader<unknown> {
   try {
     return body.getReader()
-  } catch (error) {
-    throw notWhole(error)
+  } catch {
+    throw takenBody()
   }
 }
 

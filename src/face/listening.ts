@@ -1,6 +1,7 @@
 /** Where a configuration listens, and within which bounds. */
 import type { Config } from '../config/config.ts'
-import type { ListenOptions } from '../net/serve.ts'
+import { Fault } from '../core/denial.ts'
+import { type Listener, type ListenOptions, listen, type RequestHandler } from '../net/serve.ts'
 
 export function listeningOf({ listen: { host, port }, limits: { request, connections } }: Config): ListenOptions {
   return {
@@ -14,5 +15,18 @@ export function listeningOf({ listen: { host, port }, limits: { request, connect
       maxConnections: connections.total,
       maxConnectionsPerAddress: connections.perAddress,
     },
+  }
+}
+
+/**
+ * Listens, and answers once the port is bound.
+ * @param setting which says where, so that an operator knows what to change
+ * @throws Fault `FAULT_LISTEN` when it cannot be bound
+ */
+export async function listenAs(setting: string, options: ListenOptions, handler: RequestHandler): Promise<Listener> {
+  try {
+    return await listen(options, handler)
+  } catch (cause) {
+    throw new Fault('FAULT_LISTEN', `${setting}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
   }
 }

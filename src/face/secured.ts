@@ -1,12 +1,11 @@
 /** The TLS of a listener over its life: files read again whole or not at all, clients refused, and a word in time before a certificate ends. */
-import { basename, dirname } from 'node:path'
 import type { TlsConfig } from '../config/tls.ts'
 import { parseIp, showIp } from '../core/cidr.ts'
 import { Denial, Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { sha256 } from '../core/secret.ts'
 import type { House } from '../guard/create.ts'
-import { watchFolders } from '../guard/watch.ts'
+import { watchFiles } from '../guard/watch.ts'
 import { day, viewOf } from '../net/certificate.ts'
 import type { Listener, ListenOptions } from '../net/serve.ts'
 import { NO_CERTIFICATE, type RefusedClient, type TlsMaterial } from '../net/tls.ts'
@@ -66,11 +65,7 @@ export class Secured {
     const reload = (): Promise<boolean> => this.reload()
     const { certificate, key, clients } = this.#tls
     const paths = [certificate, key, clients?.ca, clients?.revocationList].filter((path) => path !== undefined)
-    const folders = [...new Set(paths.map((path) => dirname(path)))]
-    const names = new Set(paths.map((path) => basename(path)))
-    // Kubernetes turns a link `..data` round, and leaves the files as they are.
-    const concerns = (file: string): boolean => names.has(file) || file.startsWith('..')
-    const unwatch = watchFolders(folders, { recursive: false, concerns, reload, onFault: this.#onFault })
+    const unwatch = paths.length === 0 ? () => undefined : watchFiles(() => paths, { reload, onFault: this.#onFault })
     const look = setInterval(() => void reload().catch(() => undefined), LOOK_MS).unref()
     this.#acme?.watch(reload)
     this.#close = () => {

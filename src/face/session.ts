@@ -24,6 +24,9 @@ export interface SessionLimits {
   readonly idleMs: number
 }
 
+/** Told to clients of both transports. */
+const NO_SESSION = 'a request of a revision with sessions, without a session id (Mcp-Session-Id); initialize opens a session'
+
 /** 192 bits, visible ASCII (2025-11-25, basic/transports "Session Management"). @param suffix where it lives, among many replicas */
 export function newSessionId(suffix = ''): string {
   return randomBytes(24).toString('base64url') + suffix
@@ -60,7 +63,7 @@ export class Sessions {
    * @throws Denial `malformed` without an id, `no_session` otherwise.
    */
   claim(id: string | undefined, principal: string, server: string): Session {
-    if (id === undefined) throw new Denial('malformed', { detail: 'a request of a revision with sessions, without a session id' })
+    if (id === undefined) throw new Denial('malformed', { detail: NO_SESSION, isOfForm: true })
     const session = this.#open.get(id)
     if (session === undefined || session.principal !== principal || session.server !== server) {
       throw new Denial('no_session', { detail: session === undefined ? 'unknown session' : 'a session of another principal or server' })

@@ -1,7 +1,7 @@
 /** The face towards a client that started us: one server guarded over stdin and stdout. */
 import type { Readable, Writable } from 'node:stream'
 import type { Call, Message, RequestId } from '../core/call.ts'
-import { Denial } from '../core/denial.ts'
+import { Denial, type DenialCode } from '../core/denial.ts'
 import type { Credential } from '../core/principal.ts'
 import { type Signal, Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
@@ -20,6 +20,10 @@ export interface FaceParts {
   readonly relay: Relay
   /** What the spawning process put into the environment, if anything. */
   readonly credentials: readonly Credential[]
+  /** The variable where that is looked for: who is refused for it is told. */
+  readonly environment: string
+  /** Told once, of the first call whose caller is not known by that: all others will be as little. */
+  readonly onUnknown?: (denial: Denial) => void
   readonly maxBytes: number
   readonly parsing: Envelope['limits']
   readonly clock: Clock
@@ -56,6 +60,7 @@ class Face {
   #session: string | undefined
   /** What the same answer agreed on, where it is spoken here. */
   #revision: string | undefined
+  #isUnknown = false
 
   constructor(parts: FaceParts, output: Writable) {
     this.#parts = parts
@@ -100,7 +105,11 @@ class Face {
       if (call.method === 'initialize' && response?.body.result !== undefined) this.#open(call, response.body.result['protocolVersion'])
       if (response !== undefined) this.#write(response)
     } catch (error) {
-      if (isAnswered(call) && !stop.aborted) this.#write({ body: refusalBody(Denial.from(error), call) })
+      const denial = Denial.from(error)
+      if (UNKNOWN.has(denial.code) && !this.#isUnknown) this.#parts.onUnknown?.(denial)
+      this.#isUnknown ||= UNKNOWN.has(denial.code)
+      const { environment } = this.#parts
+      if (isAnswered(call) && !stop.aborted) this.#write({ body: refusalBody(denial, call, { environment }) })
     } finally {
       if (id !== undefined && this.#running.get(id) === stop) this.#running.delete(id)
     }
@@ -154,3 +163,4 @@ function isAnswered(call: Call): boolean {
 }
 
 const LF = 0x0a
+const UNKNOWN: ReadonlySet<DenialCode> = new Set(['unauthenticated', 'invalid_token'])

@@ -10,7 +10,7 @@ import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
 import { errorResponse, resultResponse } from '../mcp/message.ts'
 import { LATEST_MODERN, META } from '../mcp/revision.ts'
-import { expandRoles, rightsOf } from '../policy/roles.ts'
+import { rightsOf } from '../policy/roles.ts'
 import { InProcess } from '../upstream/in-process.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { Mistake, TOOLS, type Tool } from './admin-tools.ts'
@@ -19,12 +19,11 @@ import { Mistake, TOOLS, type Tool } from './admin-tools.ts'
  * @param roles who may use it at all, beside what the law says: a permit for every tool of every server is not meant for this one
  */
 export function createAdminServer(house: House, roles: readonly string[], version: string): Upstream {
-  const known = expandRoles(house.config.access.roles)
   const asking = new AsyncLocalStorage<Principal>()
   const inner = new InProcess(new AdminPeer(house, asking, version), { name: ADMIN_SERVER, version })
   return {
     forward(call: Call, principal: Principal) {
-      const { roles: held } = rightsOf(principal.roles, known)
+      const { roles: held } = rightsOf(principal.roles, house.law.roles)
       if (!roles.some((role) => held.has(role))) throw new Denial('forbidden', { detail: 'adminServer is not for its roles' })
       return carried(asking, principal, () => inner.forward(call, principal))
     },

@@ -74,8 +74,8 @@ export const TOOLS: Readonly<Record<string, Tool>> = {
     isReadOnly: true,
     run: async (house, args) => {
       const principal = await askerOf(house, String(args['as']))
-      const { decision, policies } = house.law.explain(queryOf(principal, toolOf(String(args['tool'])), {}))
-      return plain({ ...decision, policies })
+      const { decision, policies, isUnpermitted } = house.law.explain(queryOf(principal, toolOf(String(args['tool'])), {}))
+      return plain({ ...decision, policies, isUnpermitted })
     },
   },
   block_address: {

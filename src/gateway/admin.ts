@@ -1,25 +1,23 @@
 /** The admin listener: pages for people, never on the listener that agents reach. */
 import { createPublicKey } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ADMIN_ROLE } from '../config/admin.ts'
 import { adminUrlOf } from '../config/public-url.ts'
 import type { Address } from '../config/values.ts'
-import { DENIALS, Denial, type Fault } from '../core/denial.ts'
+import { DENIALS, Denial, Fault } from '../core/denial.ts'
 import { createKeyedHash } from '../core/secret.ts'
-import { createDoor, type Door } from '../face/door.ts'
+import { createDoor, type Door, unserved } from '../face/door.ts'
 import { createGate, type Gate } from '../face/gate.ts'
-import { listeningOf } from '../face/listening.ts'
+import { listenAs, listeningOf } from '../face/listening.ts'
 import type { House } from '../guard/create.ts'
 import { createGuardedFetch } from '../net/fetch.ts'
-import { type Listener, listen } from '../net/serve.ts'
-import { expandRoles, rightsOf } from '../policy/roles.ts'
+import type { Listener } from '../net/serve.ts'
+import { rightsOf } from '../policy/roles.ts'
 import { privateOrigins, signInOptions } from './authorization.ts'
 import { createCatalog } from './drift.ts'
 import { metricsRoute } from './metrics.ts'
 
-/** Who administers: sees everything here, and changes it. Who approves is a setting. */
-const ADMIN_ROLE = 'admin'
-
-/** @throws when the address is taken: then nothing starts. */
+/** @throws Fault `FAULT_LISTEN` when the address is taken: then nothing starts. */
 export async function openAdmin(house: House, { host, port }: Address, onFault: (fault: Fault) => void): Promise<Listener> {
   const { config, store, clock, keyring, journal, approvals, clients, law, keys, limits, metrics, anomalies } = house
   // Loaded only where they are used.
@@ -30,9 +28,8 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     import('../oauth/clients.ts'),
   ])
   let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
-  const listener = await listen({ ...listeningOf(config), host, port }, (request, response) => handle(request, response))
+  const listener = await listenAs('admin', { ...listeningOf(config), host, port }, (request, response) => handle(request, response))
   const url = adminUrlOf(config, { host, port: listener.port })
-  const roles = expandRoles(config.access.roles)
   const elsewhere = await openSignIns(house, url)
   const dashboard = createDashboard({
     approvals,
@@ -41,8 +38,8 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     ...(elsewhere === undefined ? {} : { signIns: elsewhere.signIns }),
     store,
     clock,
-    isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, roles).roles.has(role)),
-    isAdmin: (held) => rightsOf(held, roles).roles.has(ADMIN_ROLE),
+    isApprover: (held) => config.approval.approvers.some((role) => rightsOf(held, law.roles).roles.has(role)),
+    isAdmin: (held) => rightsOf(held, law.roles).roles.has(ADMIN_ROLE),
     keys,
     clients: new Clients(store, clock),
     blocks: limits.blocks,
@@ -50,7 +47,6 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     ...(config.inspect.definitions.pin ? { catalog: createCatalog(house) } : {}),
     law,
     servers: Object.keys(config.servers),
-    roles: Object.keys(config.access.roles),
     ...(config.authentication.anonymous === undefined ? {} : { anonymousRoles: config.authentication.anonymous.roles }),
     fixedBlocks: config.limits.rates.block,
     journalKey: createPublicKey(keyring.signingKey()),
@@ -62,7 +58,8 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     tell: (entry) => journal.write(entry),
     onFault,
   })
-  const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [] })
+  const onForeignHost = (foreign: string): void => onFault(new Fault('FAULT_CONFIG', unserved(foreign, 'adminUrl')))
+  const door = createDoor({ publicUrl: url, allowedHosts: [], allowedOrigins: [], onForeignHost })
   const gate = createGate(house, onFault)
   const numbers = metrics && metricsRoute(url, metrics, house)
   handle = (request, response) => {

@@ -2,6 +2,7 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import type { AssertionConfig } from '../config/assertions.ts'
 import type { OAuthConfig, SignInConfig } from '../config/oauth.ts'
+import { following } from '../core/following.ts'
 import type { Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
 import { createTokenIssuer, embeddedRules, type KeySource } from '../identity/bearer-issuer.ts'
@@ -11,6 +12,7 @@ import { createGuardedFetch } from '../net/fetch.ts'
 import { FOREIGN } from '../oauth/accounts.ts'
 import { WORKLOAD_CLIENT } from '../oauth/clients.ts'
 import type { AssertionOptions, ResourceOptions, ScopeOptions, SignInOptions } from '../oauth/options.ts'
+import { defaultScopes } from '../oauth/scopes.ts'
 import type { AuthorizationServer } from '../oauth/server.ts'
 import { signedInUri } from './connect.ts'
 import { connectedServers } from './connected.ts'
@@ -117,16 +119,34 @@ function mapping({ claim, map }: NonNullable<AssertionConfig['roles']>): NonNull
   return { claim, map: new Map(Object.entries(map)) }
 }
 
+/** Where the law asks for no scope there is one all the same: a grant of nothing is a refusal (RFC 6749 §3.3). It opens nothing. */
+const ONLY_KNOWN: readonly ScopeOptions[] = [{ name: 'mcp', description: 'be known to act for you', isDefault: true }]
+
 /**
  * Every scope that `access:` names; one that differs from tool to tool is offered in its broad form. And what policies demand, of the law
  * as it is in force: nobody has that from the start, but whoever is told to fetch it must find it.
  */
-function scopesOf({ config, law }: House): () => readonly ScopeOptions[] {
-  const { tools, prompts } = config.access
-  const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
-  const names = new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
-  const fixed = [...names].sort().map((name) => ({ name, isDefault: true }))
-  return () => [...fixed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
+function scopesOf({ access, law }: ScopeParts): () => readonly ScopeOptions[] {
+  const namesOf = following(access, ({ tools, prompts }) => {
+    const listed = [...Object.values(tools), ...Object.values(prompts)].flatMap((rule) => rule.scopes ?? [])
+    return new Set(listed.map((scope) => scope.replaceAll(/\{(?:name|server)\}/g, '*').replace(/\*.*$/, '*')))
+  })
+  return () => {
+    const names = namesOf()
+    const listed = [...names].sort().map((name) => ({ name, isDefault: true }))
+    const all = [...listed, ...law.scopes.filter((name) => !names.has(name)).map((name) => ({ name }))]
+    return all.length > 0 ? all : ONLY_KNOWN
+  }
+}
+
+interface ScopeParts {
+  readonly access: House['access']
+  readonly law: Pick<House['law'], 'scopes'>
+}
+
+/** What a token is for where a client that nobody configured asked for it and named no scope (RFC 6749 §3.3). */
+export function assumedScopes(parts: ScopeParts): readonly string[] {
+  return defaultScopes({ name: '', scopes: scopesOf(parts)() }, { origin: 'registered' })
 }
 
 /** The keys in this very process: read anew when one is asked for that is not known. */

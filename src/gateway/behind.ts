@@ -2,6 +2,7 @@
 
 import { ownFiles } from '../config/own-files.ts'
 import type { CommandServer, UrlServer } from '../config/servers.ts'
+import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { readUpstreamTls } from '../face/tls-files.ts'
 import type { House } from '../guard/create.ts'
@@ -20,6 +21,8 @@ export interface BehindParts {
   readonly version: string
   readonly links: ConnectLinks
   readonly onText: ServerLog
+  /** Told of a server that does not start: once, until it has. */
+  readonly onFault: (fault: Fault) => void
 }
 
 export interface Behind {
@@ -46,8 +49,12 @@ function open(name: string, parts: BehindParts, credentials: UpstreamCredentials
   const { config, clock, journal } = house
   const server = config.servers[name]
   if (server === undefined) throw new RangeError(`No server ${name}`)
+  const tellStart = startTold(name, parts)
   // What an upstream does of itself is told, but refuses nothing: the store's own refusal comes with the next call.
-  const onEvent = (entry: Entry): void => void journal.write(entry).catch(() => undefined)
+  const onEvent = (entry: Entry): void => {
+    void journal.write(entry).catch(() => undefined)
+    tellStart(entry)
+  }
   const deps = { clock, versionInfo: { name: 'portcullis', version }, onEvent }
   switch (server.kind) {
     case 'admin':
@@ -56,6 +63,18 @@ function open(name: string, parts: BehindParts, credentials: UpstreamCredentials
       return openUrl(name, server, deps, parts, credentials)
     case 'command':
       return openCommand(name, server, deps, parts)
+  }
+}
+
+/** Whoever calls makes it fail again: where people look it stands once, in the journal each time. */
+function startTold(name: string, { onText, onFault }: BehindParts): (entry: Entry) => void {
+  let isFailing = false
+  return ({ type, detail = '' }) => {
+    if (type === 'upstream.stopped') isFailing = false
+    if (type !== 'upstream.refused' || isFailing) return
+    isFailing = true
+    onText(name, `not started: ${detail}`)
+    onFault(new Fault('FAULT_START', `servers.${name}: it is not started: ${detail}`))
   }
 }
 

@@ -3,9 +3,10 @@ import type { ServerResponse } from 'node:http'
 import type { Readable, Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
-import type { Fault } from '../core/denial.ts'
+import { type Denial, Fault } from '../core/denial.ts'
+import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
-import { createDoor } from '../face/door.ts'
+import { createDoor, unserved } from '../face/door.ts'
 import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
 import { type Front, openFront } from '../face/front.ts'
 import { createGate } from '../face/gate.ts'
@@ -18,9 +19,9 @@ import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
 import { checkRecords } from '../guard/open-store.ts'
 import { createReadiness } from '../guard/ready.ts'
-import { type Watcher, watchLaw } from '../guard/watch.ts'
+import { type LawOptions, type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
-import { createResources, type Resources } from '../identity/resource.ts'
+import { createResources, latestResources, type Resources } from '../identity/resource.ts'
 import type { Listener } from '../net/serve.ts'
 import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { openAdmin } from './admin.ts'
@@ -37,29 +38,31 @@ import { tellMoved } from './whereabouts.ts'
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
 
-export interface GatewayOptions {
+/** What a gateway is told beside its configuration. `onFault`: told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
+export interface GatewayOptions extends LawOptions {
   /** Our version, told to servers as `clientInfo`. */
   readonly version: string
-  /** Told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
-  readonly onFault: (fault: Fault) => void
   /** Default: the machine's. */
   readonly clock?: Clock
   /** Milliseconds that only ever go forward; those of the process unless told. */
   readonly steady?: Clock
 }
 
+/** The gateway in this process: what `portcullis serve` and `portcullis run` start. */
 export interface Gateway {
+  /** The whole inside. @internal */
   readonly house: House
   /** Binds the listener. Answers the URL of each server's endpoint by its name. */
   listen(): Promise<Endpoints>
   /** Serves one client over stdin and stdout, until it closes its side. */
   serveStdio(server: string, input: Readable, output: Writable): Promise<void>
-  /** Reads the law and the files of TLS again, and opens `audit.file` again. Answers whether all that they say is in force. */
+  /** Reads the law (`access:` and the policies) and the files of TLS again, and opens `audit.file` again. Answers whether all that they say is in force. */
   reload(): Promise<boolean>
   /** Stops accepting, waits for what is under way, ends every process and closes the store. */
   close(): Promise<void>
 }
 
+/** Where a gateway is reached. */
 export interface Endpoints {
   /** Where the listener is bound: `http://127.0.0.1:8080`. */
   readonly url: string
@@ -70,7 +73,10 @@ export interface Endpoints {
   readonly peers?: string
 }
 
-/** @throws Fault when the house cannot be opened: then nothing starts. */
+/**
+ * Opens the gateway of a configuration; it serves nobody before `listen` or `serveStdio`.
+ * @throws Fault when it cannot be opened: then nothing starts.
+ */
 export function createGateway(config: Config, options: GatewayOptions): Gateway {
   const { onFault, clock, steady } = options
   const clocks = { ...(clock === undefined ? {} : { clock }), ...(steady === undefined ? {} : { steady }) }
@@ -103,12 +109,12 @@ class RunningGateway implements Gateway {
     this.#stations = withAnnouncement(house.stations, announcementOf(config, true))
     this.#links = new ConnectLinks(house)
     const onText = createServerLog(config, clock, options.onFault)
-    this.#behind = openBehind({ house, version: options.version, links: this.#links, onText })
+    this.#behind = openBehind({ house, version: options.version, links: this.#links, onText, onFault: options.onFault })
     this.#sessions = new Sessions(config.limits.sessions, clock, (session) =>
       this.#behind.upstreams.get(session.server)?.release(session.id),
     )
     this.#streams = new Streams(config.limits.streams.perPrincipal)
-    this.#watcher = watchLaw(house, options.onFault)
+    this.#watcher = watchLaw(house, options)
     const open = { sessions: this.#sessions, streams: this.#streams, connections: () => this.#front?.connections() }
     if (house.metrics !== undefined) sampleGateway(house.metrics, house, open)
     this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
@@ -124,16 +130,8 @@ class RunningGateway implements Gateway {
     this.#front = front
     const publicUrl = publicUrlOf(config, front.port)
     const routes = this.#routes()
-    const { issuers, oauth } = config.authentication
-    const resources = createResources({
-      publicUrl,
-      servers: Object.keys(config.servers),
-      issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
-      tools: config.access.tools,
-      prompts: config.access.prompts,
-      proofAlgorithms: PROOF_ALGORITHMS,
-      bindsCertificates: this.house.clients.certificateOf !== undefined,
-    })
+    const resources = this.#resources(publicUrl)
+    const { oauth } = config.authentication
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.#links.serveAt(publicUrl)
     this.#annex = this.#openAnnex(publicUrl)
@@ -158,11 +156,19 @@ class RunningGateway implements Gateway {
     await checkRecords(this.house, this.#options.onFault)
     await journal.write({ type: 'gateway.started', law: law.revision, detail: `stdio ${server}`, by: 'gateway' })
     await this.#tellUnconfined()
+    const { environment, anonymous } = config.authentication
+    const tell = (message: string): void => this.#options.onFault(new Fault('FAULT_CREDENTIAL', message))
+    if (environment.value === undefined && anonymous === undefined)
+      tell(`${environment.name} is not set, so every call is refused: start this with a key in it ("portcullis keys create")`)
     const face = {
       house: this.#stations,
       server,
       relay: createRelay(upstream, this.#sessions, this.#streams),
-      credentials: environmentCredentials(config.authentication.environment.value),
+      credentials: environmentCredentials(environment.value),
+      environment: environment.name,
+      onUnknown: ({ detail }: Denial) => {
+        if (environment.value !== undefined) tell(`the credential in ${environment.name} is refused, and with it every call: ${detail}`)
+      },
       maxBytes: config.limits.request.maxBytes,
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,
@@ -201,6 +207,19 @@ class RunningGateway implements Gateway {
     }
   }
 
+  #resources(publicUrl: string): Resources {
+    const { config, access, clients } = this.house
+    const { issuers, oauth } = config.authentication
+    const said = {
+      publicUrl,
+      servers: Object.keys(config.servers),
+      issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
+      proofAlgorithms: PROOF_ALGORITHMS,
+      bindsCertificates: clients.certificateOf !== undefined,
+    }
+    return latestResources(following(access, ({ tools, prompts }) => createResources({ ...said, tools, prompts })))
+  }
+
   #routes(): ReadonlyMap<string, Route> {
     const routes = new Map<string, Route>()
     for (const [server, upstream] of this.#behind.upstreams) {
@@ -230,7 +249,12 @@ class RunningGateway implements Gateway {
     return createEdge({
       house: this.#stations,
       history: journal,
-      door: createDoor({ publicUrl, allowedHosts: config.allowedHosts, allowedOrigins: config.allowedOrigins }),
+      door: createDoor({
+        publicUrl,
+        allowedHosts: config.allowedHosts,
+        allowedOrigins: config.allowedOrigins,
+        onForeignHost: (host) => this.#options.onFault(new Fault('FAULT_CONFIG', unserved(host, 'publicUrl, or under allowedHosts'))),
+      }),
       gate: createGate(this.house, this.#options.onFault),
       routes,
       resources,

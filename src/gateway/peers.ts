@@ -13,11 +13,12 @@ import type { Principal } from '../core/principal.ts'
 import { createSeal, type Seal } from '../core/seal.ts'
 import { abortSignalOf, Stop } from '../core/signal.ts'
 import { readBody } from '../face/intake.ts'
+import { listenAs } from '../face/listening.ts'
 import type { Relay } from '../face/relay.ts'
 import { isWaiting } from '../face/streams.ts'
 import type { House } from '../guard/create.ts'
 import { taskOf } from '../guard/tasks.ts'
-import { type Listener, listen } from '../net/serve.ts'
+import type { Listener } from '../net/serve.ts'
 import { KEYS } from '../store/keys.ts'
 import { remember } from '../trust/remember.ts'
 import { type Homes, listenAtHomes, listenedTasks } from './gathered.ts'
@@ -52,7 +53,7 @@ export interface Peers {
 
 type PeersHouse = Pick<House, 'store' | 'keyring' | 'clock' | 'config' | 'journal' | 'newId'>
 
-/** @throws Fault `FAULT_STORE`; whatever `listen` throws */
+/** @throws Fault `FAULT_STORE`, `FAULT_LISTEN` */
 export async function openPeers({ listen: place, url }: PeerConfig, house: PeersHouse): Promise<Peers> {
   const peers = new RunningPeers(house)
   await peers.open(place, url)
@@ -77,7 +78,7 @@ class RunningPeers implements Peers {
   }
 
   async open(place: PeerConfig['listen'], url: string | undefined): Promise<void> {
-    this.#listener = await listen(place, (req, res) => void this.#serve(req, res))
+    this.#listener = await listenAs('peers.listen', place, (req, res) => void this.#serve(req, res))
     const own = url ?? this.#listener.url
     const say = (): Promise<unknown> =>
       this.#house.store.put(KEYS.replica(this.#id), { url: own }, { expiresAt: this.#house.clock() + LIFE_MS })

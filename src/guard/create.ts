@@ -1,9 +1,8 @@
 /** openHouse(): the one place where parts are chosen. */
-import { globSync } from 'node:fs'
-import { relative } from 'node:path'
 import { describeArguments } from '../audit/record.ts'
 import type { Config } from '../config/config.ts'
 import { Fault } from '../core/denial.ts'
+import { following } from '../core/following.ts'
 import { createIds } from '../core/id.ts'
 import type { JsonObject } from '../core/json.ts'
 import type { Credential, Principal } from '../core/principal.ts'
@@ -13,11 +12,8 @@ import { createAuthenticator, createPresume } from '../identity/authenticate.ts'
 import type { TokenIssuer } from '../identity/bearer-token.ts'
 import { Limits } from '../limit/limits.ts'
 import { type Clients, createClients } from '../net/client.ts'
-import type { Rules } from '../policy/compile.ts'
-import { createEngine, type Engine } from '../policy/engine.ts'
-import { readPolicies } from '../policy/load.ts'
 import { openAccessTokens } from './access-tokens.ts'
-import { type Anomalies, lawOf, openAnomalies } from './anomalies.ts'
+import { type Anomalies, openAnomalies } from './anomalies.ts'
 import { Withheld } from './capabilities.ts'
 import { certificateSourceOf, certificatesOf } from './certificates.ts'
 import { Definitions } from './definitions.ts'
@@ -26,6 +22,8 @@ import { createBudget } from './flow-budget.ts'
 import type { Stations } from './guard.ts'
 import { withHandles } from './handles.ts'
 import { createHistorySecrets } from './history-secrets.ts'
+import type { Screen } from './inspector.ts'
+import { type Legislation, openLegislation } from './law.ts'
 import { keyPrefixesOf } from './outlet.ts'
 import { openPeople } from './people.ts'
 import { type HouseOptions, openRecords, type Records } from './records.ts'
@@ -35,11 +33,11 @@ import { createStateSeal } from './state.ts'
 import { createStations } from './stations.ts'
 
 /** Everything that stands behind the line, and the line's stations. */
-export interface House extends Records {
+export interface House extends Records, Legislation {
+  /** As it was when everything was opened: of the `access:` section `access()` tells what is in force. */
   readonly config: Config
   readonly clock: Clock
   readonly newId: () => string
-  readonly law: Engine
   readonly limits: Limits
   /** Whose request it is. */
   readonly clients: Clients
@@ -61,7 +59,8 @@ export interface House extends Records {
 /** @throws Fault when the law or the records cannot be opened: then nothing starts. */
 export function openHouse(config: Config, options: HouseOptions): House {
   const clock = options.clock ?? Date.now
-  const law = createEngine(readLaw(config), clock)
+  const legislation = openLegislation(config, clock)
+  const { law, access } = legislation
   const { records, anomalies } = openWatched(config, options, clock)
   const { store, keyring, journal, keys, approvals } = records
   const newId = createIds(clock)
@@ -78,12 +77,12 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const certificates = certificatesOf(config, clock)
   const schemes = [keys, tokens.scheme, certificates].filter((scheme) => scheme !== undefined)
   const clients = createClients(config.trustedProxies, certificateSourceOf(config))
-  const limits = limitsOf(config, records, options, clients)
+  const limits = limitsOf(config, access, records, options, clients)
   const people = openPeople({ config, approvals, clock, onFault: options.onFault })
   const definitions = openDefinitions(config, records, clock, options.onFault)
   const authenticate = createAuthenticator(schemes, config.authentication)
   const line = createStations({
-    ...stationsOf(config, records, clock),
+    ...stationsOf(config, access, records, clock),
     ...(definitions === undefined ? {} : { definitions }),
     ...(anomalies === undefined ? {} : { anomalies }),
     authenticate,
@@ -113,7 +112,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
     config,
     clock,
     newId,
-    law,
+    ...legislation,
     limits,
     clients,
     stations,
@@ -126,9 +125,16 @@ export function openHouse(config: Config, options: HouseOptions): House {
   }
 }
 
-function limitsOf(config: Config, { store, journal }: Records, { clock = Date.now, steady }: HouseOptions, clients: Clients): Limits {
+function limitsOf(
+  config: Config,
+  access: House['access'],
+  { store, journal }: Records,
+  { clock = Date.now, steady }: HouseOptions,
+  clients: Clients,
+): Limits {
   return new Limits({
     rates: config.limits.rates,
+    roles: () => access().roles,
     store,
     clock,
     steady: steady ?? (() => performance.now()),
@@ -154,11 +160,14 @@ function openWatched(
 
 /** What the line's stations have of the configuration and of memory. */
 function stationsOf(
-  { profile, limits, inspect, access, servers, authentication, flow }: Config,
+  { profile, limits, inspect, servers, authentication, flow }: Config,
+  access: House['access'],
   { store, keyring, journal, keys, approvals }: Records,
   clock: Clock,
 ) {
   const hashArguments = createKeyedHash(keyring.key('arguments'))
+  const screens = following(access, ({ tools }) => createScreens({ level: inspect.input, tools }))
+  const screen: Screen = (call, inputSchema) => screens()(call, inputSchema)
   return {
     history: journal,
     approvals,
@@ -172,7 +181,7 @@ function stationsOf(
     budget: createBudget(flow, store, clock),
     input: inspect.input,
     output: { ...inspect.output, keyPrefixes: keyPrefixesOf(authentication) },
-    screen: createScreens({ level: inspect.input, tools: access.tools }),
+    screen,
     connected: new Set(
       Object.entries(servers).flatMap(([name, server]) =>
         server.kind === 'url' && server.credential?.kind === 'connection' ? [name] : [],
@@ -197,20 +206,4 @@ function openDefinitions(
     write: (entry) => journal.write(entry),
     onHeld: (sentence) => onFault(new Fault('FAULT_PIN', sentence)),
   })
-}
-
-/** The law as it is written now: the `access:` section and the policy files. @throws Fault `FAULT_POLICY`. */
-export function readLaw(config: Config): Rules {
-  const { policies, ...access } = config.access
-  const paths = [...new Set(policies.flatMap((glob) => found(glob)))].sort()
-  const sinks = config.flow === undefined ? {} : { sinks: config.flow.sinks }
-  const files = readPolicies(paths, (path) => relative(config.directory, String(path)))
-  return { access: { ...access, ...sinks }, files: config.anomalies === undefined ? files : [...lawOf(config.anomalies), ...files] }
-}
-
-/** A path without a wildcard that is not there is a mistake; a wildcard may find nothing. */
-function found(glob: string): readonly string[] {
-  const paths = globSync(glob)
-  if (paths.length === 0 && !/[*?[{]/.test(glob)) throw new Fault('FAULT_POLICY', `${glob}: no such policy file`)
-  return paths
 }

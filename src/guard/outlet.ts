@@ -132,6 +132,6 @@ function createRedaction({ outputSchemaOf }: OutletParts, treatments: ReadonlyMa
     const isTouched = body.result?.['structuredContent'] !== message.body.result?.['structuredContent']
     if (isTouched && !conforms(body, call, principal)) throw refuse('without what was found it is not what the tool says it answers')
     const { bytes: _bytes, ...rest } = message
-    return { ...rest, body, findings }
+    return { ...rest, body, findings: findings.map((finding) => (labels.has(finding.label) ? { ...finding, isRedacted: true } : finding)) }
   }
 }

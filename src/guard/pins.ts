@@ -158,9 +158,13 @@ export class Pins {
   async #heldOf(thing: Thing, of: string | undefined): Promise<Withheld> {
     const held = (await this.get(thing))?.held ?? []
     const found = of === undefined ? held.findLast(({ why }) => why !== 'rejected') : held.find((each) => each.digest === of)
-    if (found === undefined)
-      throw new Fault('FAULT_PIN', `${nameThing(thing)}: nothing is withheld${of === undefined ? '' : ' under this digest'}`)
-    return found
+    if (found !== undefined) return found
+    const rejected = of === undefined ? held.at(-1) : undefined
+    const why =
+      rejected === undefined
+        ? `nothing is withheld${of === undefined ? '' : ' under this digest'}`
+        : `nothing is withheld but what was rejected; to take that back, approve it with --digest ${rejected.digest}`
+    throw new Fault('FAULT_PIN', `${nameThing(thing)}: ${why}`)
   }
 
   async #all(prefix: string): Promise<readonly JsonValue[]> {

@@ -8,12 +8,17 @@ export function refusal(decision: Decision, call: Call, isVisible: boolean): Den
   const inside = {
     policies: decision.policies,
     remedies: decision.remedies,
-    detail: decision.policies.length === 0 ? 'nothing permits it' : 'forbidden by policy',
+    detail: reasonOf(decision),
   }
   const first = decision.remedies[0]
   if (first !== undefined) return new Denial(CODE_OF_REMEDY[first.kind], inside)
   if (HIDING.has(call.resource.kind) && !isVisible) return new Denial('not_found', inside)
   return new Denial('forbidden', inside)
+}
+
+function reasonOf({ policies, isUnpermitted }: Decision): string {
+  if (policies.length === 0) return 'nothing permits it'
+  return isUnpermitted === true ? 'nothing permits it, and it is forbidden by policy' : 'forbidden by policy'
 }
 
 const HIDING = new Set<Resource['kind']>(['tool', 'prompt', 'resource'])

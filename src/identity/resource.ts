@@ -84,6 +84,17 @@ export function createResources(options: ResourceOptions): Resources {
   }
 }
 
+/** The same, of what is in force whenever somebody asks. */
+export function latestResources(latest: () => Resources): Resources {
+  return {
+    get documents() {
+      return latest().documents
+    },
+    identifiersOf: (server) => latest().identifiersOf(server),
+    challengeFor: (path, denial, asked) => latest().challengeFor(path, denial, asked),
+  }
+}
+
 /** RFC 9728 §2. A token in a header alone: never in a body or a query (OAuth 2.1 §5.2). */
 function documentOf(
   resource: string,

@@ -21,6 +21,7 @@ const ACCESS_TYP = 'at+jwt'
 /** Names the sign-in that a token came from. */
 const FAMILY = 'family'
 
+/** What symmetric tokens are made with. */
 export interface TokensOptions {
   /** At least 32 bytes, random. */
   readonly secret: Secret
@@ -39,6 +40,7 @@ export interface TokensOptions {
   readonly refreshMs?: number
 }
 
+/** Whom tokens are for, and what they may be used for. */
 export interface TokenRequest {
   readonly subject: string
   readonly roles?: readonly string[]
@@ -49,6 +51,7 @@ export interface TokenRequest {
   readonly audience?: readonly string[]
 }
 
+/** An access token, and the refresh token that follows it. */
 export interface IssuedTokens {
   readonly accessToken: string
   readonly refreshToken: string
@@ -62,6 +65,7 @@ export function tokensOf(publicUrl: string, options: Omit<TokensOptions, 'issuer
   return new Tokens({ ...options, issuer: `${publicUrl}/tokens`, audience: publicUrl })
 }
 
+/** Symmetric tokens of one's own (`authentication.jwtSecret`): made, renewed, checked and revoked, without an authorization server. */
 export class Tokens implements TokenIssuer {
   readonly rules: TokenRules
   readonly #options: TokensOptions

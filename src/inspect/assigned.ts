@@ -41,7 +41,7 @@ const WORDS = new Set(
 )
 /** A piece of a program that would give the value: `os.environ["X"]`, `config.password`, `getpass()`. */
 const CODE =
-  /[([{}\])]|^[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+$|^[@$%#&]|^![a-z][\w-]*$|^process\b|^vault:|^ref:|^env:|^arn:|^file:|^https?:|^secrets?[/.:]|^\/|^~|^\.\.?\//
+  /[([{}\])]|^[A-Za-z_$][\w$]*(?:(?:\.|->|::)[A-Za-z_$][\w$]*)+$|^[@$%#&]|^![a-z][\w-]*$|^process\b|^vault:|^ref:|^env:|^arn:|^file:|^[a-z][a-z0-9+-]{1,20}:\/\/|^https?:|^secrets?[/.:]|^\/|^~|^\.\.?\//
 
 const MIN_PASSWORD_CHARS = 4
 const MIN_KEY_CHARS = 10

@@ -115,7 +115,9 @@ const HIDING: readonly Rule[] = [
       order('conceal|withhold|suppress|play down|downplay|gloss over|hush up|cover up|keep back|hide|bury'),
       /\b(?:warnings?|problems?|errors?|risks?|facts?|costs?|fees?|failures?|anything|everything|negative|criticism|defects?|faults?|that (?:you|it|this|we)|charges?|side effects?)\b/,
     ],
-    none: [/\b(?:rows?|columns?|lines?|elements?|layers?|flag|option|param\w*|compiler|lint\w*|set)\b/],
+    none: [
+      /\b(?:don't|do not|never|not) (?:conceal|withhold|suppress|play down|downplay|gloss|hush|cover|keep|hide|bury)|\b(?:rows?|columns?|lines?|elements?|layers?|flag|option|param\w*|compiler|lint\w*|set)\b/,
+    ],
   },
   {
     detector: 'instructions/secrecy',

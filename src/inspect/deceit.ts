@@ -133,7 +133,7 @@ export const DECEIT: readonly Rule[] = [
       /\bif (?:the )?(?:current )?(?:date|time|year|day|month|user(?:name)?|host(?:name)?)\b[^,]{0,60},/,
       order('delete|drop|wipe|remove|erase|send|upload|transfer|call|run|shut down|encrypt'),
     ],
-    none: [/\bif the user (?:asks?|wants?|requests?|says?|gives?|has|did|does|is|provides?)\b/],
+    none: [/\bsend (?:them|him|her) to the\b|\bif the user (?:asks?|wants?|requests?|says?|gives?|has|did|does|is|provides?)\b/],
   },
   {
     detector: 'instructions/supply-chain',
@@ -235,7 +235,7 @@ export const DECEIT: readonly Rule[] = [
       /\b(?:users?|customers?|owners?|humans?|persons?|clients?|holders?|they)\b(?: (?:has|have))?(?: already)? (?:consented|agreed|approved|given (?:consent|permission|their consent)|pre-?approved|authori[sz]ed)\b/,
     ],
     none: [
-      /\b(?:if|when|whether|until|unless|once|after|only|that|who|which|has not|have not|must have|should have|for which|where)\b[^.]{0,40}\b(?:consented|agreed|given|approved|authori[sz]ed)/,
+      /\b(?:if|when|whether|until|unless|once|after|only|that|who|which|what|sentences?|wording|texts?|facts?|has not|have not|must have|should have|for which|where)\b[^.]{0,40}\b(?:consented|agreed|given|approved|authori[sz]ed)/,
     ],
   },
   {

@@ -9,6 +9,7 @@ import { PRIVATE, WANTS_ALL } from './lexicon.ts'
 import { judgeMarkup } from './markup.ts'
 import { askedBeyond } from './overreach.ts'
 import { growthOf } from './regex.ts'
+import { suspectIn } from './wording.ts'
 
 export type DefinitionKind = 'server' | 'tool' | 'prompt' | 'resource' | 'template'
 
@@ -65,6 +66,8 @@ export function judgeDefinition(kind: DefinitionKind, definition: JsonObject, { 
       if (isBomb(definition[schema]) || isEndless(definition[schema])) note(walk, 'definition/expansion', `/${schema}`)
   }
   visit(definition, '', '', 0, walk)
+  const suspect = walk.found.length === 0 ? suspectIn(definition) : undefined
+  if (suspect !== undefined) note(walk, 'instructions/wording', suspect)
   return walk.found
 }
 
@@ -156,7 +159,7 @@ function judgeText(text: string, name: string, pointer: string, walk: Walk): voi
 
 /** What a prompt lets the model have said: that it may, or that it will do what nobody asked for. */
 const PLEDGE =
-  /\bI (?:am|'m) now (?:in|an?|free|running)\b|\bI (?:do not|don't|no longer|never) (?:have to |need to )?ask\b|\bno longer ask before\b|\bI may (?:now )?(?:run|share|send|upload|ignore|skip|delete|use|read|act|execute)\b|\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI have (?:already )?(?:confirmed|cleared|agreed|settled|checked)(?: this| it| that)? with (?:the |my )?(?:user|owner|customer|manager|admin)|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
+  /\bI (?:am|'m) now (?:in|an?|free|running)\b|\bI (?:do not|don't|no longer|never) (?:have to |need to )?ask\b|\bno longer ask before\b|\bI may (?:now )?(?:run|share|send|upload|ignore|skip|delete|use|read|act|execute)\b|\bI (?:am|was|have been) (?:\w+ )?(?:allowed|permitted|authori[sz]ed|cleared|free|entitled) to\b|\bI have no (?:more )?(?:restrictions|limits|rules|guidelines|filters)\b|\bI have (?:already )?(?:confirmed|cleared|agreed|settled|checked)(?: this| it| that)? with (?:the |my )?(?:user|owner|customer|manager|admin)|\bI (?:have|was given|got|hold|am given) (?:the |full |your )?(?:permission|consent|approval|authori[sz]ation|clearance|access)\b|\bI(?: will|'ll| shall| am going to)(?: also| first| now| always| silently)? (?:upload|send|forward|share|ignore|bypass|disregard|hide|delete|reveal|skip|obey|run|execute)\b/i
 
 function isAnswer(pointer: string, { messages }: JsonObject): boolean {
   const [, index = ''] = /^\/messages\/(\d+)\//.exec(pointer) ?? []
@@ -216,6 +219,9 @@ function judgeUri(uri: string, member: string): string | undefined {
   if (/^(?:javascript|vbscript|file):/.test(start) && member !== 'uri' && member !== 'uriTemplate') return 'definition/script'
   if (/^data:(?!image\/(?:png|gif|jpe?g|webp|avif|bmp|x-icon|svg\+xml)[;,])/.test(start)) return 'definition/script'
   if (/^data:image\/svg/.test(start) && /<script|onload|base64/.test(start)) return 'definition/script'
+  // Out of the attribute that a page would put it in.
+  if (/^[^\s]{0,2000}["'<>`]/.test(start) && !start.startsWith('data:') && (member === 'src' || member === 'websiteUrl'))
+    return 'definition/script'
   if (member === 'src' && start.startsWith('http://')) return 'definition/remote'
   if (member === '$ref' && /^(?:[a-z][a-z0-9+.-]*:|\/\/)/.test(start)) return 'definition/remote'
   if (member === '$schema' && /^https?:/.test(start) && !/^https?:\/\/json-schema\.org\//.test(start)) return 'definition/remote'

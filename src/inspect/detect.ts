@@ -1,6 +1,7 @@
 /** Everything that must not leave, in one text: read as it stands, without its disguises, without its line breaks, and decoded, twice at most. */
 
 import { type Span, secretUnderName } from './assigned.ts'
+import { isText, textOf32 } from './base32.ts'
 import { dataLinksIn } from './data-links.ts'
 import { internalsIn } from './internals.ts'
 import { createPersonalIn, type PersonalKind } from './personal.ts'
@@ -174,33 +175,7 @@ function plainOf(run: string): string | undefined {
       return Buffer.from(part, encoding).toString('utf8')
     }
   }
-  return BASE32.test(run) ? textOf32(run) : undefined
-}
-
-/** RFC 4648 §6, upper case as everybody writes it. */
-const BASE32 = /^[A-Z2-7]{24,}$/
-const ALPHABET_32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
-
-function textOf32(run: string): string | undefined {
-  const bytes: number[] = []
-  let held = 0
-  let bits = 0
-  for (const digit of run) {
-    held = ((held << 5) | ALPHABET_32.indexOf(digit)) & 0xfff
-    bits += 5
-    if (bits < 8) continue
-    bits -= 8
-    bytes.push((held >> bits) & 0xff)
-    if (bytes.length === BEGIN_CHARS && !isText(Buffer.from(bytes))) return undefined
-  }
-  const decoded = Buffer.from(bytes)
-  return isText(decoded) ? decoded.toString('utf8') : undefined
-}
-
-function isText(bytes: Uint8Array): boolean {
-  let strange = 0
-  for (const byte of bytes) if (byte < 0x20 ? byte !== 9 && byte !== 10 && byte !== 13 : byte >= 0x7f) strange++
-  return bytes.length >= 8 && strange * 10 <= bytes.length
+  return /^[A-Z2-7]{24,}$/.test(run) ? textOf32(run) : undefined
 }
 
 /** In order, and one where several overlap: it is what comes first in the table of labels. */

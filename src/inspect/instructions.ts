@@ -1,5 +1,6 @@
 /** Orders to a model in a text that is meant to inform: read as models read it, disguises undone, sentence by sentence. States facts, refuses nothing. */
 
+import { textOf32 } from './base32.ts'
 import { COAXING } from './coaxing.ts'
 import { BEHAVIOUR } from './conduct.ts'
 import { DECEIT } from './deceit.ts'
@@ -85,7 +86,7 @@ const isHiddenFile = (hidden: string, text: string): boolean =>
 
 /** Prose that begins with an order, and was written so that nobody reads it. */
 const ENCODED_ORDER =
-  /^[^a-z]{0,4}(?:call|send|read|run|ignore|forward|upload|follow|delete|post|include|fetch|copy|execute|tell|add|pass|open|always|never|do not|before|after|first|when|you|ask|get|take|give|put|show|list|write|use|set|reveal|print|remember)\b(?: \S+){2,}/i
+  /^[^a-z]{0,4}(?:call|send|read|run|ignore|forward|upload|follow|delete|post|include|fetch|copy|execute|tell|add|pass|open|always|never|do not|before|after|first|when|you|ask|get|take|give|put|show|list|write|use|set|reveal|print|remember|curl|wget|rm|bash|sh|sudo|chmod|powershell|python3?|nc)\b(?: \S+){2,}/i
 
 function isEncodedOrder(hidden: string, text: string): boolean {
   // Neither base64 nor hexadecimal of it: a text with its letters put right is as long as it was.
@@ -135,7 +136,7 @@ function judge(text: string, purpose: boolean, found: Set<string>): void {
 
 /** An order that is quoted by who looks for such: `Detects "ignore all previous instructions".` */
 const SAMPLE =
-  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag)\w*\b(?:[^.]|\be\.g\.|\bi\.e\.){0,80}|(?:check|lint|search|look|find|test|block|score|rate|evaluat|measur)\w*\b[^."']{0,60}\b(?:phrases?|prompts?|strings?|patterns?|injections?|jailbreaks?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal|do not (?:tell|mention)|you are now|pretend)\b[^"'.]{0,48}\2(?=$|[ ,)])/
+  /(\b(?:(?:classif|detect|recogni[sz]|scan|flag|judg)\w*\b(?:[^.]|\be\.g\.|\bi\.e\.){0,80}|(?:check|lint|search|look|find|test|block|score|rate|evaluat|measur|catch)\w*\b(?:[^."']|\be\.g\.){0,60}\b(?:phrases?|prompts?|strings?|patterns?|injections?|jailbreaks?)\b[^."']{0,20}))(["'])(?:ignore|disregard|forget|override|bypass|reveal|do not (?:tell|mention)|you are now|pretend)\b[^"'.]{0,48}\2(?=$|[ ,)])/
 
 /** What a tool may well be there for. */
 const DEEDS = new Set(
@@ -156,6 +157,7 @@ const DEEDS = new Set(
 const JOINED_RULES = new Set(['instructions/secret-file', 'instructions/persistence', 'instructions/credential-request'])
 
 const BASE64 = /[A-Za-z0-9+/_-]{16,4096}={0,2}/g
+const BASE32 = /(?<![A-Za-z0-9])[A-Z2-7]{24,4096}(?![A-Za-z0-9])/g
 const HEX = /(?<![0-9a-zA-Z])(?:0x)?(?:[0-9a-fA-F]{2}[ :]?){8,16384}(?![0-9a-zA-Z])/g
 /** Letters that need no escape, and how many of them are no accident. */
 const NEEDLESS =
@@ -187,7 +189,7 @@ const PRINTABLE = /^[\t\n\r\x20-\x7e]{6,}$/
 const WORDS = /[a-z]{2,} [a-z~/.]/i
 
 /** Letters by their numbers: `99 97 116 32`. */
-const NUMBERED = /(?<![\d.,])(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,]{1,2}){8,512}(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])(?![\d.,])/g
+const NUMBERED = /(?<![\d.,])(?:(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])[ ,]{1,2}){8,512}(?:3[2-9]|[4-9]\d|1[01]\d|12[0-6])(?!\d|[.,]\d)/g
 
 /** What is written in another spelling and reads as words. */
 function decodedIn(text: string): readonly string[] {
@@ -202,6 +204,7 @@ function decodedIn(text: string): readonly string[] {
   take(BASE64, (run) => Buffer.from(run, 'base64').toString('latin1'))
   if (text.includes('%20')) take(JOINED_PROSE, (run) => run.replaceAll('%20', ' '))
   take(NUMBERED, (run) => String.fromCharCode(...run.split(/[ ,]+/).map(Number)))
+  take(BASE32, (run) => textOf32(run) ?? '')
   take(HEX, (run) => Buffer.from(run.replace(/^0x|[ :]/g, ''), 'hex').toString('latin1'))
   // What is escaped letter by letter is read in its sentence, and by itself.
   if ((text.match(NEEDLESS)?.length ?? 0) >= NEEDLESS_MIN) {

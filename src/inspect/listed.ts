@@ -3,9 +3,8 @@ import { type Span, secretUnderName } from './assigned.ts'
 
 /** Where a header may be: words that names of secrets are made of. */
 const NAMED = /passw|pwd|secret|token|api[_ ]?key/gi
-/** As many lines are looked at for a header, and as many rows under one. */
+/** As many lines are looked at for a header; under one, all rows. */
 const HEADERS_MAX = 64
-const ROWS_MAX = 10_000
 const LINE_MAX_CHARS = 4_096
 const CELLS_MAX = 64
 const DELIMITERS = [',', '\t', '|', ';'] as const
@@ -44,7 +43,7 @@ export function secretsInColumns(text: string): readonly Span[] {
 /** @returns where the table ends. */
 function takeRows(text: string, header: number, delimiter: string, names: readonly Cell[], found: Span[]): number {
   let at = header
-  for (let row = 0; row < ROWS_MAX && at < text.length; row++) {
+  while (at < text.length) {
     const [start, end] = lineAt(text, at + 1)
     if (RULE.test(text.slice(start, Math.min(end, start + LINE_MAX_CHARS)))) {
       at = end
@@ -79,13 +78,22 @@ function cellsOf(text: string, start: number, end: number, delimiter: string): r
   for (let at = start; at <= end; at++) {
     if (text[at] === '"') isQuoted = !isQuoted
     if (at < end && (isQuoted || text[at] !== delimiter)) continue
-    const [, before = '', inner = ''] = /^([\s"]*)(.*?)[\s"]*$/s.exec(text.slice(from, at)) ?? []
-    cells.push({ start: from + before.length, text: inner })
+    cells.push(bared(text, from, at))
     if (cells.length > CELLS_MAX) return []
     from = at + 1
   }
   return cells
 }
+
+/** Without the blanks and quotes around it. */
+function bared(text: string, from: number, until: number): Cell {
+  let [start, end] = [from, until]
+  while (start < end && AROUND.has(text[start] ?? '')) start++
+  while (end > start && AROUND.has(text[end - 1] ?? '')) end--
+  return { start, text: text.slice(start, end) }
+}
+
+const AROUND = new Set([' ', '\t', '\r', '"'])
 
 /** A line of a cookie jar as curl and browsers write it: domain, scope, path, secure, end, name; and one of `.pgpass`: host, port, database, user. */
 const BEFORE =

@@ -9,7 +9,7 @@ const SCRIPT = new RegExp(
 )
 /** A tag with a handler that does something. */
 const HANDLER = new RegExp(
-  `<[a-z][a-z0-9:-]{0,40}[\\s/][^<>]{0,${LONGEST}}?\\bon[a-z]{3,24}\\s{0,8}=\\s{0,8}["'\`]?[\\w.$]{2,60}\\s{0,8}[(=\`]`,
+  `<[a-z][a-z0-9:-]{0,40}[\\s/][^<>]{0,${LONGEST}}?\\bon[a-z]{3,24}\\s{0,8}=\\s{0,8}["'\`]?[\\w.$]{2,60}\\s{0,8}[[(=\`]`,
   'i',
 )
 const FRAME = new RegExp(

@@ -21,7 +21,10 @@ export const ORDERS: readonly Rule[] = [
   {
     detector: 'instructions/tool-order',
     all: [GRAVE, /\b(?:call|calling|run|running|invoke|invoking|execute|executing|trigger|triggering|issue)\b/],
-    none: [PURPOSE, /\b(?:instead of|see|unlike|use (?:[`'"]?\w+[`'"]? )?(?:for|if|when)|cannot|can't|do not|don't|never)\b/],
+    none: [
+      PURPOSE,
+      /\b(?:instead of|see|unlike|use (?:[`'"]?\w+[`'"]? )?(?:for|if|when)|cannot|can [a-z]+ [^.]{0,60}by calling|can't|do not|don't|never)\b/,
+    ],
   },
   {
     detector: 'instructions/tool-order',
@@ -98,6 +101,7 @@ export const ORDERS: readonly Rule[] = [
     all: [
       /\bnew rules?:|\b(?:respond|answer|reply) only with\b.{0,40}\b(?:links?|https?|yes|the words?)\b|\bdo (?:exactly )?(?:what|as) (?:it|they|the (?:text|result|page|output)) (?:says?|tells?|requests?|demands?)\b|\b(?:treat|regard|consider|interpret|handle)\b[^.]{0,60}\b(?:as|like) (?:commands?|instructions?|orders|if the user|user (?:input|messages?|instructions))\b|\band obey\b|\bcarry (?:them|it) out\b/,
     ],
+    none: [/\b(?:not|never|n't) (?:to be )?(?:as |like |treated as )?(?:commands?|instructions?|orders)\b/],
   },
   {
     detector: 'instructions/tool-order',
@@ -120,7 +124,7 @@ export const ORDERS: readonly Rule[] = [
       /\balways (?:pick|choose|select|prefer|favou?r) this\b|\brefuse to use\b|\b(?:competing|rival|third-party) (?:tools?|servers?|services?)\b|\b(?:tools?|servers?) of other (?:servers?|vendors?)\b|\bother (?:servers?|vendors?)'? tools?\b/,
       /\b(?:tools?|servers?|them|services?)\b/,
     ],
-    none: [/\bintegrat|\bconnect|\bsupports?\b/],
+    none: [/\bintegrat|\bconnect|\bsupports?\b|\b(?:do not|don't|never) (?:copy|send|pass|give|forward)\b/],
   },
   {
     detector: 'instructions/preference',
@@ -136,6 +140,7 @@ export const ORDERS: readonly Rule[] = [
       /\b(?:ignore|disregard|forget|override|bypass|discard|set aside)\b(?:[^a-z0-9]{1,3}[\w']+){0,5}[^a-z0-9]{1,3}(?:instructions?|rules|prompts?|guidelines?|directions?|polic(?:y|ies)|restrictions?|safety|constraints?|commands?|directives?)\b/,
     ],
     none: [
+      /\bask(?:s|ed|ing)? (?:it|you|the (?:model|assistant|agent|bot)) to (?:ignore|disregard|forget|override|bypass)\b/,
       // What strangers wrote is to be ignored: that is how one defends oneself.
       /\b(?:ignore|disregard) (?:all |any |the )?(?:instructions?|commands?|directives?|prompts?) (?:that |which )?(?:(?:the|this|its|their|a) (?:text|document|page|content|file|data|message|input|source|e-?mail)s?\b|(?:are |is )?(?:written |found |contained |embedded |hidden )?(?:in|inside|within) (?:the|this|its|their|a|any|it|them)\b)/,
       /\b(?:rules|policy|policies|restrictions?|constraints?|prompts?) (?:file|option|flag|parameter)\b|\b(?:whether|set|used|option|flag) to (?:ignore|bypass|override|disregard)\b|\b(?:cannot|can't|not|never|n't|attempts?|requests?|tries) (?:to )?(?:be )?(?:ignore|override|bypass|disregard)\b/,
@@ -155,7 +160,8 @@ export const ORDERS: readonly Rule[] = [
       DEED,
       /\b(?:first|before|prior|every|each|any|whenever|when the user|(?:when|once|after|as soon as) you|also|in addition|as well|always|afterwards?|after|then|too|must)\b/,
     ],
-    none: [PURPOSE, /\bwhether\b/],
+    // One's own tool in front of another is care; the other one is taken for granted.
+    none: [PURPOSE, /\bwhether\b|^(?:call|run|use) (?:it|this)(?: tool)? before [`'"]?[a-z0-9_.]+[`'"]?$/],
   },
   {
     detector: 'instructions/tool-order',

@@ -83,7 +83,7 @@ const AUTHORITY_TAKEN: readonly Rule[] = [
     all: [
       /\b(?:outranks?|overrides?|supersedes?|prevails? over|comes? before|trumps?|wins? over|stands? above|takes? (?:precedence|priority) over|replaces?|counts? more than)\b[^.]{0,24}\b(?:your|the user's|the users?|users'|what (?:you|the user)|(?:other|earlier|previous|existing|any|all)(?: \w+)? (?:guidelines|instructions|rules|orders)|system (?:prompt|message)|developer(?:'s)? (?:prompt|message))\b/,
     ],
-    none: [WARNED, /\b(?:setting|default|option|flag|value|locale|theme|preferences?)s?\b/],
+    none: [WARNED, /^nothing\b|\b(?:setting|default|option|flag|value|locale|theme|preferences?)s?\b/],
   },
   {
     detector: 'instructions/override',

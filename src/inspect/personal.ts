@@ -90,7 +90,7 @@ const ROWS: readonly Row[] = [
     kind: 'address',
     rule: 'address/english',
     pattern: new RegExp(
-      `(?<![\\w-])\\d{1,5}[A-Z]?,? (?:[A-Z][A-Za-z'.-]{1,24} ){1,4}(?:${STREETS})\\b\\.?(?:,? [A-Z0-9#][A-Za-z0-9'.#-]{0,24}){0,6},? ${UK_US_CODE}(?![A-Za-z0-9])`,
+      `(?<![\\w-])\\d{1,5}[A-Za-z]?,? (?:[A-Z][A-Za-z'.-]{1,24} ){1,4}(?:${STREETS})\\b\\.?(?:,? [A-Z0-9#][A-Za-z0-9'.#-]{0,24}){0,6},? ${UK_US_CODE}(?![A-Za-z0-9])`,
       'g',
     ),
     holds: always,

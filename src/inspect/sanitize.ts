@@ -11,6 +11,7 @@ const TAGS = (
 const NESTING_MAX = 128
 const SCHEMES = ['https', 'http', 'mailto', 'tel'] as const
 
+/** What of a page stays, where prose is not what is meant. */
 export interface SanitizeOptions {
   /** Elements that stay, instead of those of prose. What runs or loads (`script`, `iframe`, `style`, `svg` …) is taken out all the same. */
   readonly tags?: readonly string[]

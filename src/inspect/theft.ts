@@ -255,7 +255,22 @@ export const THEFT: readonly Rule[] = [
     none: [NEGATED_ASK, /\b(?:are|is) (?:masked|redacted|never|not)\b/, /\b(?:rotate|revoke|reset|generate|mask|redact)\b/],
   },
   { detector: 'instructions/collect', all: [/\boutput of [`'"]?(?:env|printenv|set|cat|whoami)\b/, order(CARRY)] },
-  { detector: 'instructions/collect', all: [PRIVATE, order(CARRY)], none: [NEGATED_ASK, /\bto (?:summari[sz]e|search)\b/] },
+  {
+    detector: 'instructions/secret-file',
+    all: [
+      SECRET_FILE,
+      /\b(?:base64|hex\w*|contents?|text|copy|dump|first \w+|last \w+) (?:(?:form|encoding|version|\w+ ?\w*) )?(?:of|from|in) (?:the )?(?:file )?[`'"]?(?:~|\/|\$home|\.)/,
+    ],
+    none: [FOR_EXAMPLE],
+  },
+  {
+    detector: 'instructions/collect',
+    all: [PRIVATE, order(CARRY)],
+    none: [
+      NEGATED_ASK,
+      /\bto (?:summari[sz]e|search)\b|\b(?:not|rather than|instead of|never) (?:the |your )?(?:whole|entire|full|complete)\b/,
+    ],
+  },
   {
     detector: 'instructions/collect',
     all: [

@@ -8,6 +8,7 @@ import type { Label } from './labels.ts'
 const URL_MAX_CHARS = 8192
 const WEB = ['https', 'http'] as const
 
+/** Where a URL may lead. */
 export interface UrlRule {
   /** Without a colon; https and http unless told. */
   readonly schemes?: readonly string[]

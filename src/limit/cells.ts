@@ -1,9 +1,9 @@
 /** Which buckets a call takes from: those of who asks, and those of what is asked for. */
-import type { Guard, RateConfig, Bucket as Shape } from '../config/limits.ts'
-import { moreGenerous } from '../config/limits.ts'
+import { type Guard, inherited, moreGenerous, type RateConfig, type Roles, type Bucket as Shape } from '../config/limits.ts'
 import type { Call } from '../core/call.ts'
 import { countedAs } from '../core/cidr.ts'
 import type { Obligation } from '../core/decision.ts'
+import { following } from '../core/following.ts'
 import { isCovered, type Pattern, parsePattern } from '../core/pattern.ts'
 import { nameOf, ownerOf, type Principal } from '../core/principal.ts'
 import { parseRate } from '../core/time.ts'
@@ -35,6 +35,18 @@ export interface ToolRow {
   underway: number
 }
 
+/** A role's row, and what is counted by it. */
+interface RoleRow {
+  readonly shape: Shape
+  readonly limit: Limit
+}
+
+/** What follows from who inherits from whom. */
+interface ByRoles {
+  readonly rows: ReadonlyMap<string, RoleRow>
+  readonly callers: WeakMap<Principal, Caller>
+}
+
 const newCrowd = (): Crowd<Holder> => new Crowd((name, isShared) => new Holder(name, isShared))
 
 export class Cells {
@@ -46,7 +58,9 @@ export class Cells {
   readonly #server: Limit | undefined
   readonly #global: Bucket | undefined
   readonly #methods: Readonly<Record<keyof RateConfig['methods'], Limit>>
-  readonly #roles: ReadonlyMap<string, { readonly shape: Shape; readonly limit: Limit }>
+  /** Another law may say otherwise who inherits from whom. */
+  readonly #byRoles: () => ByRoles
+  readonly #roleRows = new Map<string, RoleRow>()
   readonly #tools: readonly ToolRow[]
   readonly #rowsOf = new Map<string, readonly ToolRow[]>()
   readonly #owed = new Map<string, Limit | undefined>()
@@ -54,11 +68,11 @@ export class Cells {
   readonly #people = newCrowd()
   readonly #tenants = newCrowd()
   readonly #servers = newCrowd()
-  readonly #callers = new WeakMap<Principal, Caller>()
   readonly #places = new Map<string, string>()
 
-  constructor(rates: RateConfig) {
-    const { address, principal, key, tenant, server, global, methods, roles, tools } = rates
+  /** @param roles `access.roles` in force. */
+  constructor(rates: RateConfig, roles: () => Roles) {
+    const { address, principal, key, tenant, server, global, methods, tools } = rates
     const own = (name: string, shape: Shape, title: string): Limit => createLimit(`limits.${name}`, shape, title)
     this.#rates = rates
     this.#address = own('address', address, 'address')
@@ -72,7 +86,10 @@ export class Cells {
       oauth: own('methods.oauth', methods.oauth, 'method'),
       anonymous: own('methods.anonymous', methods.anonymous, 'method'),
     }
-    this.#roles = new Map(Object.entries(roles).map(([name, shape]) => [name, { shape, limit: own(`roles.${name}`, shape, 'role') }]))
+    this.#byRoles = following(roles, (known) => ({
+      rows: new Map(Object.entries(inherited(rates.roles, known)).map(([name, shape]) => [name, this.#roleRow(name, shape)])),
+      callers: new WeakMap(),
+    }))
     this.#tools = Object.entries(tools).flatMap(([text, guard]) => toolRow(text, guard))
   }
 
@@ -84,11 +101,12 @@ export class Cells {
   ofCaller(principal: Principal, address: string | undefined, nowUs: number): Caller {
     if (principal.kind === 'anonymous')
       return this.#count(principal, `anonymous ${address === undefined ? '' : this.#placeOf(address)}`, nowUs)
-    const known = this.#callers.get(principal)
+    const { callers } = this.#byRoles()
+    const known = callers.get(principal)
     if (known?.holders.every((holder) => !holder.isGone) === true) return known
     const caller = this.#count(principal, nameOf(principal), nowUs)
     // Who shares a place may have one of his own the next time.
-    if (caller.holders.every((holder) => !holder.isShared)) this.#callers.set(principal, caller)
+    if (caller.holders.every((holder) => !holder.isShared)) callers.set(principal, caller)
     return caller
   }
 
@@ -144,11 +162,20 @@ export class Cells {
     return { person, own, buckets: [...own, tenant.bucketOf(this.#tenant)], holders: [person, caller, tenant] }
   }
 
+  /** The same row under another law is the same bucket: what was taken from it stays taken. */
+  #roleRow(name: string, shape: Shape): RoleRow {
+    const id = `${name} ${shape.count} ${shape.perMs} ${shape.burst}`
+    const row = this.#roleRows.get(id) ?? { shape, limit: createLimit(`limits.roles.${name}`, shape, 'role') }
+    this.#roleRows.set(id, row)
+    return row
+  }
+
   /** The most generous role counts, whatever their order. */
   #roleOf({ roles }: Principal): Limit | undefined {
-    let best: { readonly shape: Shape; readonly limit: Limit } | undefined
+    const { rows } = this.#byRoles()
+    let best: RoleRow | undefined
     for (const role of roles) {
-      const row = this.#roles.get(role)
+      const row = rows.get(role)
       if (row !== undefined && (best === undefined || moreGenerous(best.shape, row.shape) !== best.shape)) best = row
     }
     return best?.limit

@@ -1,5 +1,5 @@
 /** How often who may do what: looked at before anybody is identified, charged after the law has permitted, let go at the end. */
-import type { RateConfig } from '../config/limits.ts'
+import type { RateConfig, Roles } from '../config/limits.ts'
 import type { Call } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import { type Allowance, Denial } from '../core/denial.ts'
@@ -18,6 +18,8 @@ import { refused, tooMany } from './refusal.ts'
 
 export interface LimitOptions {
   readonly rates: RateConfig
+  /** `access.roles` in force, for who inherits from whom. */
+  readonly roles: () => Roles
   readonly store: Store
   /** The time of day: of what all processes share. */
   readonly clock: Clock
@@ -53,11 +55,11 @@ export class Limits {
   readonly #failures: Failures
   readonly #places = new Map<string, Place>()
 
-  constructor({ rates, store, clock, steady, isProxy, tell }: LimitOptions) {
+  constructor({ rates, roles, store, clock, steady, isProxy, tell }: LimitOptions) {
     const nowUs = (): number => Math.floor(steady() * US_PER_MS)
     const outages = new Outages(tell, clock)
     this.blocks = new Blocks(store, clock, rates.block)
-    this.#cells = new Cells(rates)
+    this.#cells = new Cells(rates, roles)
     this.#concurrency = rates.principal.concurrency
     this.#nowUs = nowUs
     this.#clock = clock

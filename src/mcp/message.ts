@@ -61,7 +61,7 @@ export function isId(value: JsonValue | undefined): value is RequestId {
   return typeof value === 'number' && Number.isSafeInteger(value) && !Object.is(value, -0)
 }
 
-const malformed = (detail: string): Denial => new Denial('malformed', { detail })
+const malformed = (detail: string): Denial => new Denial('malformed', { detail, isOfForm: true })
 
 /** A request, notification or response with exactly its members (JSON-RPC 2.0 §4, §5). @throws Denial `malformed`. */
 export function checkBody(value: JsonObject): asserts value is Body {

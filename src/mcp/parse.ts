@@ -45,7 +45,7 @@ const METHOD_MAX_CHARS = 128
 /** A refused body is read a second time for its id only up to this size: refusing must stay cheap. */
 const GUESS_MAX_BYTES = 65_536
 
-const malformed = (detail: string): Denial => new Denial('malformed', { detail })
+const malformed = (detail: string): Denial => new Denial('malformed', { detail, isOfForm: true })
 
 /**
  * One JSON-RPC message as a Call. Order of the checks: form, revision, envelope, method, parameters, headers;

@@ -19,6 +19,8 @@ export interface Challenge {
   readonly requiredCapabilities?: JsonObject | undefined
   /** The method by its header, where the body was not read (2026-07-28, `Mcp-Method`). */
   readonly method?: string | undefined
+  /** On stdio: the variable in which whoever starts us puts its credential. */
+  readonly environment?: string | undefined
 }
 
 export interface Refusal {
@@ -123,6 +125,7 @@ function pageOf({ remedies }: Denial): string | undefined {
 
 /** Clients show the message and nothing else. */
 function messageOf(denial: Denial): string {
+  if (denial.isOfForm) return `${denial.message.replace(/\.$/, '')}: ${denial.detail}.`
   const page = pageOf(denial)
   return page === undefined ? denial.message : `${denial.message} Open ${page}`
 }
@@ -142,7 +145,7 @@ function idOf(call: Call | undefined): RequestId | undefined {
 
 function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): JsonObject {
   const data: Record<string, JsonValue> = { code: denial.code }
-  const shown = denial.remedies.map(shownRemedy)
+  const shown = denial.remedies.map((remedy) => shownRemedy(remedy, call, challenge))
   if (shown.length > 0) data['remedies'] = shown
   const mistaken = denial.findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [{ pointer, rule }]))
   if (mistaken.length > 0) data['arguments'] = mistaken
@@ -157,8 +160,16 @@ function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): J
   return data
 }
 
-function shownRemedy(remedy: Remedy): JsonObject {
+/** Where a credential is looked for in a request; on stdio it is the environment. */
+const CREDENTIAL_HEADERS = ['X-API-Key', 'Authorization']
+
+function shownRemedy(remedy: Remedy, call: Call | undefined, { environment }: Challenge): JsonObject {
   switch (remedy.kind) {
+    case 'authenticate':
+      if (environment !== undefined) return { kind: remedy.kind, environment }
+      return call === undefined || call.origin.transport === 'http'
+        ? { kind: remedy.kind, headers: CREDENTIAL_HEADERS }
+        : { kind: remedy.kind }
     case 'scope':
       return { kind: remedy.kind, scopes: remedy.scopes }
     case 'step_up':
@@ -169,7 +180,6 @@ function shownRemedy(remedy: Remedy): JsonObject {
       return { kind: remedy.kind, url: remedy.url }
     case 'approval':
       return { kind: remedy.kind, id: remedy.id, url: remedy.url }
-    case 'authenticate':
     case 'confirm':
     case 'redact':
       return { kind: remedy.kind }

@@ -43,6 +43,9 @@ export const HEADER = {
 /** As Node parses them: lower-case names; a repeated header is one text joined by a comma. */
 export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>
 
+/** What is wrong is seen in the message itself: its sender is told. */
+const ofForm = (code: 'header_mismatch' | 'invalid_envelope', detail: string): Denial => new Denial(code, { detail, isOfForm: true })
+
 /** What a connection has settled already: stdio, where there are no headers. */
 export interface Settled {
   readonly era?: Era | undefined
@@ -82,7 +85,7 @@ export function claimedStanding(headers: Headers | undefined, settled: Settled):
 export function metaOf(params: JsonObject | undefined): JsonObject | undefined {
   const meta = params?.['_meta']
   if (meta === undefined) return undefined
-  if (!isObject(meta)) throw new Denial('invalid_envelope', { detail: '_meta is not an object' })
+  if (!isObject(meta)) throw ofForm('invalid_envelope', '_meta is not an object')
   return meta
 }
 
@@ -97,8 +100,7 @@ export function standingOf(body: Body, headers: Headers | undefined, settled: Se
   const header = headers === undefined ? undefined : headerOf(headers, HEADER.revision)
   if (settled.era !== 'legacy' && claimed !== undefined) return modernStanding(body, claimed, header, headers !== undefined, claim)
   if (body.method === 'initialize') {
-    if (header !== undefined && isModern(header))
-      throw new Denial('header_mismatch', { detail: 'initialize under a revision that has none' })
+    if (header !== undefined && isModern(header)) throw ofForm('header_mismatch', 'initialize under a revision that has none')
     return initializeStanding(body, header, claim)
   }
   if (header !== undefined && isModern(header)) return unclaimed(body, header, claim)
@@ -118,14 +120,14 @@ function modernStanding(
 ): Standing {
   if (typeof claimed !== 'string') {
     claim({ era: 'modern', revision: '' })
-    throw new Denial('invalid_envelope', { detail: `_meta ${META.protocolVersion} is not a string` })
+    throw ofForm('invalid_envelope', `_meta ${META.protocolVersion} is not a string`)
   }
   const standing: Standing = { era: 'modern', revision: isModern(claimed) ? claimed : shownRevision(claimed) }
   claim(standing)
   // Header rules for notifications are undefined in this revision: absent is accepted, different is not.
   const missing = withHeaders && header === undefined && body.id !== undefined
-  if (missing) throw new Denial('header_mismatch', { detail: 'MCP-Protocol-Version is missing' })
-  if (header !== undefined && header !== claimed) throw new Denial('header_mismatch', { detail: 'MCP-Protocol-Version differs from _meta' })
+  if (missing) throw ofForm('header_mismatch', 'MCP-Protocol-Version is missing')
+  if (header !== undefined && header !== claimed) throw ofForm('header_mismatch', 'MCP-Protocol-Version differs from _meta')
   if (!isModern(claimed)) throw new Denial('unsupported_revision', { detail: `_meta names ${standing.revision}` })
   return standing
 }
@@ -134,7 +136,7 @@ function modernStanding(
 function unclaimed(body: Body, revision: string, claim: (standing: Standing) => void): Standing {
   const standing: Standing = { era: 'modern', revision }
   claim(standing)
-  if (body.id !== undefined) throw new Denial('invalid_envelope', { detail: `_meta ${META.protocolVersion} is missing` })
+  if (body.id !== undefined) throw ofForm('invalid_envelope', `_meta ${META.protocolVersion} is missing`)
   return standing
 }
 
@@ -162,20 +164,18 @@ const LOG_LEVELS: ReadonlySet<JsonValue> = new Set(['debug', 'info', 'notice', '
 export function checkEnvelope(meta: JsonObject | undefined, era: Era, notification: boolean): void {
   if (meta === undefined) return
   const token = meta[META.progressToken]
-  if (token !== undefined && !isId(token))
-    throw new Denial('invalid_envelope', { detail: '_meta progressToken is not a string or integer' })
+  if (token !== undefined && !isId(token)) throw ofForm('invalid_envelope', '_meta progressToken is not a string or integer')
   if (era === 'legacy') return
   const capabilities = meta[META.clientCapabilities]
   const needed = capabilities === undefined && !notification
-  if (needed) throw new Denial('invalid_envelope', { detail: `_meta ${META.clientCapabilities} is missing` })
+  if (needed) throw ofForm('invalid_envelope', `_meta ${META.clientCapabilities} is missing`)
   if (capabilities !== undefined && !isObject(capabilities)) {
-    throw new Denial('invalid_envelope', { detail: `_meta ${META.clientCapabilities} is not an object` })
+    throw ofForm('invalid_envelope', `_meta ${META.clientCapabilities} is not an object`)
   }
   const client = meta[META.clientInfo]
-  if (client !== undefined && !isObject(client))
-    throw new Denial('invalid_envelope', { detail: `_meta ${META.clientInfo} is not an object` })
+  if (client !== undefined && !isObject(client)) throw ofForm('invalid_envelope', `_meta ${META.clientInfo} is not an object`)
   const level = meta[META.logLevel]
-  if (level !== undefined && !LOG_LEVELS.has(level)) throw new Denial('invalid_envelope', { detail: `_meta ${META.logLevel} is unknown` })
+  if (level !== undefined && !LOG_LEVELS.has(level)) throw ofForm('invalid_envelope', `_meta ${META.logLevel} is unknown`)
 }
 
 /**
@@ -185,14 +185,14 @@ export function checkEnvelope(meta: JsonObject | undefined, era: Era, notificati
  */
 export function checkHeaders(headers: Headers, row: MethodRow, name: string | undefined): void {
   const method = headers[HEADER.method]
-  if (method === undefined && !row.notification) throw new Denial('header_mismatch', { detail: 'Mcp-Method is missing' })
+  if (method === undefined && !row.notification) throw ofForm('header_mismatch', 'Mcp-Method is missing')
   if (method !== undefined && method !== row.method && headerOf(headers, HEADER.method) !== row.method) {
-    throw new Denial('header_mismatch', { detail: 'Mcp-Method differs from the body' })
+    throw ofForm('header_mismatch', 'Mcp-Method differs from the body')
   }
   if (!row.mirrored || name === undefined) return
   const written = headerOf(headers, HEADER.name)
-  if (written === undefined) throw new Denial('header_mismatch', { detail: 'Mcp-Name is missing' })
+  if (written === undefined) throw ofForm('header_mismatch', 'Mcp-Name is missing')
   const decoded = decodeHeaderValue(written)
-  if (decoded === undefined) throw new Denial('header_mismatch', { detail: 'Mcp-Name cannot be decoded' })
-  if (decoded !== name) throw new Denial('header_mismatch', { detail: 'Mcp-Name differs from the body' })
+  if (decoded === undefined) throw ofForm('header_mismatch', 'Mcp-Name cannot be decoded')
+  if (decoded !== name) throw ofForm('header_mismatch', 'Mcp-Name differs from the body')
 }

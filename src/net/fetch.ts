@@ -15,6 +15,7 @@ const CONNECTIONS = 8
 const ORIGINS_MAX = 256
 const HEADER_MAX_BYTES = 16 * 1024
 
+/** What may be fetched, how much of it, and for how long. */
 export interface FetchOptions {
   /**
    * Origins (`https://idp.internal`, `http://127.0.0.1:9000`) behind which private and loopback addresses may stand, or true for every one.
@@ -31,8 +32,10 @@ export interface FetchOptions {
   readonly resolve?: Resolve
 }
 
+/** Looks up the addresses of a name, as `dns.lookup` does with `all`. */
 export type Resolve = (name: string, done: (error: Error | null, addresses: readonly LookupAddress[]) => void) => void
 
+/** One exchange, as it is asked for. */
 export interface FetchRequest {
   readonly method?: string
   /** Lower-case names. `host` and what frames the message is made here. */
@@ -43,6 +46,7 @@ export interface FetchRequest {
   readonly timeoutMs?: number
 }
 
+/** A whole answer. */
 export interface Fetched {
   readonly status: number
   /** Lower-case names; what was repeated is joined with `, `. */
@@ -52,6 +56,7 @@ export interface Fetched {
   readonly bytes: Buffer
 }
 
+/** Fetches what it may, and nothing of this machine or its network unless told: made by `createGuardedFetch`. */
 export interface GuardedFetch {
   /**
    * One exchange. Every status is an answer, also a redirect: it is never followed.
@@ -64,7 +69,10 @@ export interface GuardedFetch {
   close(): Promise<void>
 }
 
-/** @throws Fault `FAULT_CONFIG` when an origin of `allowPrivate` is none. */
+/**
+ * Makes a fetch for places that somebody else names: it checks addresses when it dials, follows no redirect, and is bounded in size and time.
+ * @throws Fault `FAULT_CONFIG` when an origin of `allowPrivate` is none.
+ */
 export function createGuardedFetch(options: FetchOptions = {}): GuardedFetch {
   const isTrusted = trustOf(options.allowPrivate ?? false)
   const agent = new Agent({

@@ -139,6 +139,8 @@ function correct(ctx: Context, { error }: Course, options: AuthorizationServerOp
     ctx.body = body
   }
   if (ctx.oidc.route === 'registration' && isObject(ctx.body)) ctx.body = { ...ctx.body, portcullis: undefined }
+  // The library leaves out a scope of nothing, and whoever is not told takes it that all was given that was asked for (RFC 6749 §5.1).
+  if (ctx.oidc.route === 'token' && ctx.status === 200 && isObject(ctx.body)) ctx.body = { ...ctx.body, scope: ctx.body['scope'] ?? '' }
   // The house is broken, not the request: the client may come again.
   if ((error instanceof Fault || error instanceof Denial) && ctx.status === 500) {
     ctx.status = 503

@@ -5,7 +5,7 @@ import { Fault } from '../core/denial.ts'
 import { isOfDefinition, isOfFlow } from '../core/finding.ts'
 import type { Clock } from '../core/time.ts'
 import type { Prepared } from './compile.ts'
-import { type Ceilings, contextRecord, inputEntity, textAt } from './entities.ts'
+import { type Ceilings, contextRecord, inputEntity, principalUid, resourceUid, textAt } from './entities.ts'
 import { Recent } from './memory.ts'
 import { type Brought, bring, NOTHING_BROUGHT, remediesOf, sizeOf, withBrought } from './remedy.ts'
 import { ceilingsOf, createViews, type Known, type Thing, type Views } from './views.ts'
@@ -60,7 +60,18 @@ export function createDecider(law: Prepared, clock: Clock): Decider {
       if (key.length <= KEY_MAX_CHARS) memory.set(key, decision)
       return decision
     },
-    question: (query) => questionOf(look(query, clock()), law, views),
+    question: (query) => questionOf(withNames(look(query, clock())), law, views),
+  }
+}
+
+/** Who and what as they are called: no policy names those that Cedar is not told, so it is the same question, and people can read it. */
+function withNames({ query, known, thing, ...rest }: Asked): Asked {
+  const [who, what] = [principalUid(query.principal), resourceUid(query.resource)]
+  return {
+    ...rest,
+    query,
+    known: { ...known, view: { ...known.view, entity: { ...known.view.entity, uid: who } } },
+    thing: { ...thing, view: { ...thing.view, entity: { ...thing.view.entity, uid: what } } },
   }
 }
 
@@ -112,11 +123,13 @@ function answerTo(question: StatefulAuthorizationCall): Answer {
 function settle({ query, thing, ceilings }: Asked, law: Prepared, ask: (query: Query) => Answer): Decision {
   const { effect, policies } = ask(query)
   const brought = effect === 'forbid' ? bringUntilPermitted(query, policies, ceilings.scoped ? [] : thing.listed, law, ask) : undefined
+  const isUnpermitted = brought === UNPERMITTED
   return {
     effect,
     policies,
+    ...(isUnpermitted ? { isUnpermitted } : {}),
     obligations: effect === 'forbid' ? [] : policies.flatMap((policy) => obligation(policy, law)),
-    remedies: brought === undefined ? [] : remediesOf(brought),
+    remedies: brought === undefined || isUnpermitted ? [] : remediesOf(brought),
     revision: law.revision,
   }
 }
@@ -126,6 +139,9 @@ function obligation(policy: string, { limits }: Prepared): Decision['obligations
   return value === undefined ? [] : [{ policy, kind: 'limit', value }]
 }
 
+/** All that was demanded has been brought, and nothing permits it. */
+const UNPERMITTED = 'unpermitted'
+
 /** Asks again as though all that the determining forbids demand had been brought. Undefined where that would not help. */
 function bringUntilPermitted(
   query: Query,
@@ -133,13 +149,14 @@ function bringUntilPermitted(
   listed: readonly string[],
   { demands }: Prepared,
   ask: (query: Query) => Answer,
-): Brought | undefined {
+): Brought | typeof UNPERMITTED | undefined {
   let forbids = determining
   let brought = NOTHING_BROUGHT
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const asked = forbids.map((id) => demands.get(id))
-    // Nothing permits, or a forbid knows no remedy.
-    if (asked.length === 0 || asked.includes(undefined)) return undefined
+    if (asked.length === 0) return UNPERMITTED
+    // A forbid knows no remedy.
+    if (asked.includes(undefined)) return undefined
     const more = bring(
       brought,
       asked.flatMap((words) => words ?? []),

@@ -1,22 +1,25 @@
 /** The engine: one law in force, replaced whole or not at all. With its room, all of the house that knows Cedar. */
 import { randomUUID } from 'node:crypto'
-import { formatPolicies, type StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs'
+import { formatPolicies, isAuthorized, type StatefulAuthorizationCall } from '@cedar-policy/cedar-wasm/nodejs'
 import type { Decision, Query } from '../core/decision.ts'
 import type { Clock } from '../core/time.ts'
-import { placeOf } from './check.ts'
+import { placeOf, texts } from './check.ts'
 import { type Compiled, compile, houseRules, type Rules } from './compile.ts'
 import { createDecider, type Decider } from './decide.ts'
 import type { Law } from './law.ts'
-import type { Policy } from './load.ts'
+import { mistakes, type Policy } from './load.ts'
+import type { Rights } from './roles.ts'
 
 export interface Engine extends Law {
+  /** What each role of `access:` comes to. */
+  readonly roles: ReadonlyMap<string, Rights>
   /** Every scope that a policy in force demands by its name (`@requires("scope:…")`), sorted: what must be there to be asked for. */
   readonly scopes: readonly string[]
   /** Whether a policy file reads `context.flow`: then it must be known of every call. */
   readonly readsFlow: boolean
   /** Puts other rules in force. @throws Fault `FAULT_POLICY`; then the rules before stay in force. */
   replace(rules: Rules): void
-  /** The law in force as Cedar text, with where each policy stands: `policy show`. */
+  /** The law as Cedar text, with where each policy stands: `policy show`. */
   describe(): string
   /** A policy in force, by its id. */
   policy(id: string): PolicyText | undefined
@@ -34,7 +37,9 @@ export interface Explanation {
   readonly decision: Decision
   /** The determining policies. */
   readonly policies: readonly PolicyText[]
-  /** What Cedar was shown: the query as far as the law can see it. */
+  /** Nothing permits it, whatever forbids it beside that. */
+  readonly isUnpermitted: boolean
+  /** What Cedar was shown: the query as far as the law can see it, and what who and what are called. */
   readonly question: Pick<StatefulAuthorizationCall, 'principal' | 'action' | 'resource' | 'context' | 'entities'>
 }
 
@@ -60,6 +65,9 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
   return {
     get revision() {
       return inForce.law.strict.revision
+    },
+    get roles() {
+      return inForce.law.access.roles
     },
     get scopes() {
       return inForce.law.scopes
@@ -88,7 +96,7 @@ function describe({ policies, access, strict }: Compiled): string {
     return `// Role::${JSON.stringify(role)} in [${[...inherited, ...permissions].join(', ')}]`
   })
   const rules = [...policies.values()].map((policy) => `// ${placeOf(policy)}\n${formatted(policy)}`)
-  return [`// The law in force, revision ${strict.revision}`, roles.join('\n'), ...rules]
+  return [`// The law, revision ${strict.revision}`, roles.join('\n'), ...rules]
     .filter((part) => part !== '')
     .join('\n\n')
     .concat('\n')
@@ -104,11 +112,21 @@ function formatted({ text, place }: Policy): string {
 function explain(query: Query, { law, strict }: InForce): Explanation {
   const decision = strict.decide(query)
   const { principal, action, resource, context, entities } = strict.question(query)
+  const question = { principal, action, resource, context, entities }
   return {
     decision,
     policies: decision.policies.map((id) => textOf(id, law)).filter((policy) => policy !== undefined),
-    question: { principal, action, resource, context, entities },
+    isUnpermitted: decision.effect === 'forbid' && !isPermitted(question, law),
+    question,
   }
+}
+
+/** Whether it would be permitted if nothing forbade it. @throws Fault `FAULT_POLICY` */
+function isPermitted(question: Explanation['question'], { policies }: Compiled): boolean {
+  const permits = new Map([...policies].filter(([, { json }]) => json.effect === 'permit'))
+  const answer = isAuthorized({ ...question, policies: { staticPolicies: texts(permits) } })
+  if (answer.type === 'failure') throw mistakes(answer.errors, 'the law could not be asked')
+  return answer.response.decision === 'allow'
 }
 
 function textOf(id: string, law: Compiled): PolicyText | undefined {

@@ -58,7 +58,7 @@ const OF_CONTEXT: Told<keyof typeof CONTEXT, { readonly context: Query['context'
 export function principalEntity(principal: Principal, known: ReadonlyMap<string, Rights>, reads: Reads): EntityJson {
   const rights = rightsOf(principal.roles, known)
   return {
-    uid: uid('Principal', nameOf(principal), reads),
+    uid: projected(principalUid(principal), reads),
     parents: namedAncestors(rights, reads),
     attrs: told('principal', OF_PRINCIPAL, { principal, rights }, reads),
     tags: claimTags(principal, reads),
@@ -68,15 +68,19 @@ export function principalEntity(principal: Principal, known: ReadonlyMap<string,
 export function resourceEntity(resource: Resource, facts: Facts, reads: Reads): EntityJson {
   const { kind, server } = resource
   return {
-    uid: uid(TYPES[kind], resourceId(resource), reads),
+    uid: projected(resourceUid(resource), reads),
     parents: kind !== 'server' && isNamed(reads, 'Server', server) ? [{ type: 'Server', id: server }] : [],
     attrs: told('resource', OF_RESOURCE, { resource, facts }, reads),
   }
 }
 
+export function principalUid(principal: Principal): TypeAndId {
+  return { type: 'Principal', id: nameOf(principal) }
+}
+
 /** `server/name`; a server by its name alone. */
-function resourceId({ kind, server, name }: Resource): string {
-  return kind === 'server' ? server : `${server}/${name}`
+export function resourceUid({ kind, server, name }: Resource): TypeAndId {
+  return { type: TYPES[kind], id: kind === 'server' ? server : `${server}/${name}` }
 }
 
 /** An argument that some policy reads: its key as a tag, and the way to it. */
@@ -158,7 +162,7 @@ function namedAncestors(rights: Rights, reads: Reads): EntityUidJson[] {
   return [...roles.map((id) => ({ type: 'Role', id })), ...permissions.map((id) => ({ type: 'Permission', id }))]
 }
 
-function uid(type: string, id: string, reads: Reads): TypeAndId {
+function projected({ type, id }: TypeAndId, reads: Reads): TypeAndId {
   return { type, id: isNamed(reads, type, id) ? id : NAMELESS }
 }
 

@@ -7,6 +7,7 @@ import type { Store } from './store.ts'
 /** Two who change one record at once are rare, three rarer. */
 const ATTEMPTS = 8
 
+/** What became of the records that were to be sealed anew. */
 export interface Resealing {
   /** Sealed anew. */
   readonly changed: number

@@ -17,11 +17,12 @@ import { limitBytes, openDatabase, usedBytes } from './sqlite-schema.ts'
 import type { Cell, Charge, Line, Mark, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
 import { Turn } from './turn.ts'
 
+/** How a store in files is opened. */
 export interface SqliteOptions {
   readonly clock: Clock
   /** Largest size of the database and the logs together; writes beyond it are refused with `FAULT_STORE`. */
   readonly maxBytes?: number
-  /** When records are read: of one key once a turn, for all who asked. Default: one of its own. */
+  /** When records are read: of one key once a turn, for all who asked. Default: one of its own. @internal */
   readonly turn?: Turn
   /** Told of files that others could read. */
   readonly onFault?: (fault: Fault) => void
@@ -37,15 +38,23 @@ const SWEEP_GRACE_MS = 3_600_000
 /**
  * Opens the store, making the file and its folder on first use.
  * @param path a file, or `:memory:` for one that dies with its handle
- * @throws Fault `FAULT_STORE`
+ * @throws Fault `FAULT_STORE`; TypeError for another mistake in what is given
  */
 export function openSqlite(path: string, options: SqliteOptions): Store {
+  checkGiven(path, options)
   try {
     if (path !== IN_MEMORY) keepFromOthers(path, options.onFault ?? (() => undefined))
     return new SqliteStore(openDatabase(path, options.maxBytes), path, options)
   } catch (error) {
     throw faultOf(error, path)
   }
+}
+
+/** Authors of tools open it too: a mistake is told by the name of the argument. */
+function checkGiven(path: unknown, options: unknown): void {
+  if (typeof path !== 'string' || path === '') throw new TypeError('path: expected a file, or ":memory:"')
+  const clock = typeof options === 'object' && options !== null && 'clock' in options ? options.clock : undefined
+  if (typeof clock !== 'function') throw new TypeError('options.clock: expected what tells the time in milliseconds, such as Date.now')
 }
 
 type Statements = ReturnType<typeof prepareAll>

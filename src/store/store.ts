@@ -9,6 +9,7 @@ export interface Stored {
   readonly expiresAt?: number
 }
 
+/** Until when a record is kept, and whether it may take the place of another. */
 export interface PutOptions {
   /** Milliseconds since the epoch; the record is gone from then on. */
   readonly expiresAt?: number
@@ -29,6 +30,7 @@ export interface Cell {
   readonly cost: number
 }
 
+/** Whether a call may be made, by all the cells that it charges. */
 export interface Charge {
   readonly allowed: boolean
   /** How long until the same charge would be allowed; 0 when it was. */
@@ -39,6 +41,7 @@ export interface Charge {
   readonly remaining: readonly number[]
 }
 
+/** Which part of a list is read. */
 export interface Page {
   /** Continue behind this key or position. */
   readonly after?: string

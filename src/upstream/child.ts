@@ -108,7 +108,7 @@ export class Child implements Wire {
     this.#scratch = launch?.scratch
     if (launch?.confinement !== undefined)
       this.#confined = new Confined(launch.confinement, this.#spawned, schedule, (what) => this.#over(what))
-    this.#listen(spec.maxLineBytes)
+    this.#listen(spec)
     if (LIVE.size === 0) process.on('exit', killLive)
     LIVE.add(this)
   }
@@ -117,7 +117,7 @@ export class Child implements Wire {
     return this.#spawned.pid
   }
 
-  /** It has ended before it began, because there is no sandbox for it. */
+  /** It has ended before it began: there is no such program, or no sandbox for it. */
   get isUnmade(): boolean {
     return this.#isUnmade
   }
@@ -163,7 +163,7 @@ export class Child implements Wire {
     if (this.#pipes.stdin.writable) this.#pipes.stdin.write(text)
   }
 
-  #listen(maxLineBytes: number): void {
+  #listen({ command: [program = ''], maxLineBytes }: ChildSpec): void {
     const { stdin, stdout, stderr } = this.#pipes
     const reader = new LineReader(maxLineBytes, {
       onLine: (line) => this.#parse(line),
@@ -181,7 +181,9 @@ export class Child implements Wire {
     // A pipe that breaks is an exit that has not been told yet; without a listener it would be our end.
     for (const stream of [stdin, stdout, stderr]) stream.on('error', () => undefined)
     this.#spawned.on('error', (error: NodeJS.ErrnoException) => {
-      if (this.#spawned.pid === undefined) this.#finish(`cannot be started: ${error.code ?? error.name}`)
+      if (this.#spawned.pid !== undefined) return
+      this.#isUnmade = true
+      this.#finish(`${program} cannot be started: ${error.code ?? error.name}`)
     })
     this.#spawned.on('exit', (code, signal) => {
       const how = signal === null ? this.#howEnded(code) : `signal ${signal}`

@@ -73,10 +73,18 @@ function rootsOf(file: string): readonly string[] {
 }
 
 function locate(program: string, cwd: string, path: string): string | undefined {
-  if (program.includes('/')) return isProgram(resolve(cwd, program)) ? resolve(cwd, program) : undefined
   // An empty or relative entry would mean the working folder, which a server may be able to write to.
-  const folders = path.split(':').filter((folder) => isAbsolute(folder))
-  return folders.map((folder) => join(folder, program)).find(isProgram)
+  return findProgram(
+    program,
+    cwd,
+    path.split(':').filter((folder) => isAbsolute(folder)),
+  )
+}
+
+/** As the system finds it for a child (execvp(3)): a name in these folders, a path from the working folder on. */
+export function findProgram(program: string, cwd: string, folders: readonly string[]): string | undefined {
+  const places = program.includes('/') ? [resolve(cwd, program)] : folders.map((folder) => resolve(cwd, folder, program))
+  return places.find(isProgram)
 }
 
 /** By its first line: `#!/usr/bin/env node`, `#!/usr/bin/python3 -s`. */

@@ -102,7 +102,8 @@ export class Seat {
       onDrop: (kind) => quarantine.drop(kind),
     })
     this.ask = createAsk(this.peer)
-    this.tell('upstream.started', `process ${this.#child.pid ?? 'none'}`)
+    // Without one it is told in a moment why.
+    if (this.#child.pid !== undefined) this.tell('upstream.started', `process ${this.#child.pid}`)
   }
 
   get pid(): number | undefined {

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { openPage } from '../../src/agent/browser.ts'
 import { authenticatedFetch } from '../../src/agent/fetch.ts'
 import { openLanding } from '../../src/agent/landing.ts'
@@ -64,6 +71,30 @@ async function anIssuingSite(t: TestContext, more: Readonly<Record<string, unkno
   })
   return { ...site, client: { id: 'robot', secret: 'secret', issuer: site.url }, given: () => count }
 }
+
+/** The same where a person signs in, as soon as their browser comes back. */
+async function aSignInSite(t: TestContext): Promise<Issuing> {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', guarded)
+  const metadata = { issuer: site.url, token_endpoint: `${site.url}/token`, authorization_endpoint: `${site.url}/authorize` }
+  site.routes.set('/.well-known/oauth-authorization-server', json({ ...metadata, code_challenge_methods_supported: ['S256'] }))
+  return site
+}
+
+/** What a browser does once its person has signed in at the page. */
+async function comeBack(page: URL): Promise<void> {
+  const back = new URL(page.searchParams.get('redirect_uri') ?? '')
+  back.search = new URLSearchParams({ code: 'c', state: page.searchParams.get('state') ?? '' }).toString()
+  assert.equal((await fetch(back)).status, 200)
+}
+
+/** What nobody holds is gone then: an abort must come through all the same. */
+function collectGarbage(): void {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+}
+
+const hasOpener = process.platform !== 'win32'
 
 const aRobot = (client: RegisteredClient): TokenManager => new TokenManager({ grant: { kind: 'client_credentials' }, client })
 const isFault =
@@ -144,6 +175,92 @@ test('whoever gives up while waiting is let go', async (t) => {
     res.once('close', () => stop.abort())
   })
   await assert.rejects(authenticatedFetch(new TokenManager())(`${site.url}/mcp`, { signal: stop.signal }), { name: 'AbortError' })
+})
+
+test('whoever gives up while a person signs in is let go at once, and the sign-in goes on for the others', async (t) => {
+  const site = await aSignInSite(t)
+  const asked = Promise.withResolvers<void>()
+  const answered = Promise.withResolvers<void>()
+  const open = async (url: URL): Promise<void> => {
+    asked.resolve()
+    await answered.promise
+    await comeBack(url)
+  }
+  await using manager = new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client })
+  const fetch = authenticatedFetch(manager)
+  const stop = new AbortController()
+  const [impatient, patient] = [fetch(new Request(`${site.url}/mcp`, { signal: stop.signal })), fetch(`${site.url}/mcp`)]
+  await asked.promise
+  collectGarbage()
+  const reason = new Error('the call is not wanted any more')
+  stop.abort(reason)
+  await assert.rejects(impatient, (error) => error === reason)
+  answered.resolve()
+  assert.deepEqual([await (await patient).text(), site.given()], ['in', 1])
+})
+
+test('whoever has given up before does not make anybody sign in', async (t) => {
+  const site = await aSignInSite(t)
+  const stop = new AbortController()
+  const isShown: URL[] = []
+  const open = (url: URL): void => void isShown.push(url)
+  await using manager = new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client })
+  const base = async (input: string | URL | Request, init?: RequestInit): Promise<Response> => {
+    const response = await fetch(input, init)
+    stop.abort()
+    return response
+  }
+  await assert.rejects(authenticatedFetch(manager, { fetch: base })(`${site.url}/mcp`, { signal: stop.signal }), { name: 'AbortError' })
+  assert.deepEqual(isShown, [])
+})
+
+test('a manager that is disposed of waits for nobody: its listener is gone, and calls reject', async (t) => {
+  const site = await aSignInSite(t)
+  const asked = Promise.withResolvers<string>()
+  const open = (url: URL): void => asked.resolve(url.searchParams.get('redirect_uri') ?? '')
+  const manager = new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client })
+  const calls = Promise.allSettled([authenticatedFetch(manager)(`${site.url}/mcp`), manager.renew(`${site.url}/mcp`)])
+  const landing = await asked.promise
+  assert.equal((await fetch(landing)).status, 400)
+  await manager[Symbol.asyncDispose]()
+  for (const call of await calls) assert.ok(call.status === 'rejected' && isFault('FAULT_CLOSED')(call.reason))
+  await assert.rejects(fetch(landing), TypeError)
+  await assert.rejects(manager.renew(`${site.url}/mcp`), isFault('FAULT_CLOSED'))
+})
+
+test('where no browser can be opened, a sign-in ends at once, with the page that nobody was shown', { skip: !hasOpener }, async (t) => {
+  const site = await aSignInSite(t)
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-opener-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const name of ['xdg-open', 'open']) writeFileSync(join(folder, name), '#!/bin/sh\nexit 3\n', { mode: 0o700 })
+  const script = `
+    import { TokenManager } from ${JSON.stringify(new URL('../../src/agent/manager.ts', import.meta.url))}
+    const manager = new TokenManager({ client: ${JSON.stringify(site.client)} })
+    await manager.renew(${JSON.stringify(`${site.url}/mcp`)}).catch(({ code, message }) => console.log(code, message))`
+  const child = promisify(execFile)(process.execPath, ['--input-type=module', '--eval', script], { env: { PATH: folder } })
+  const { stdout } = await child
+  assert.match(stdout, /^FAULT_BROWSER .* ended with 3: /)
+  assert.ok(stdout.includes(`${site.url}/authorize?`), stdout)
+})
+
+test('options that cannot be are refused when the manager is made, by their names', () => {
+  const client = { id: 'robot', issuer: 'https://as.example.com' }
+  for (const [options, said] of [
+    [{ grant: { kind: 'client-credentials' } }, /grant\.kind: must be one of sign_in, stored, client_credentials, /],
+    [{ grant: { kind: 'client_credentials' } }, /client: this grant needs a client/],
+    [{ grant: { kind: 'token_exchange' }, client }, /grant\.subject: must be a function/],
+    [{ grant: { kind: 'enterprise', identity: () => undefined, provider: { id: 'x' } }, client }, /grant\.provider\.issuer: /],
+    [{ grant: { kind: 'workload', issuer: '', assertion: () => '' } }, /grant\.issuer: must not be empty/],
+    [{ grant: 'stored' }, /grant: .*object/],
+    [{ storage: new Map() }, /storage\.put: must be a function/],
+    [{ scope: 'a' }, /"scope"/],
+    [null, /null/],
+  ] as const)
+    assert.throws(
+      () => Reflect.construct(TokenManager, [options]),
+      (error) => error instanceof TypeError && said.test(error.message),
+      String(said),
+    )
 })
 
 test('an authorization of the caller is not overwritten but refused', async () => {

@@ -14,7 +14,7 @@ const text = fc.oneof(
 )
 const number = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(0, -0, 1e21, 5e-324))
 const finding = fc.record(
-  { label: text, detector: text, pointer: text, span: fc.tuple(fc.nat(), fc.nat()) },
+  { label: text, detector: text, pointer: text, span: fc.tuple(fc.nat(), fc.nat()), isRedacted: fc.constant(true as const) },
   { requiredKeys: ['label', 'detector', 'pointer'] },
 )
 const shapes = fc.dictionary(fc.oneof(text, fc.constantFrom('10', '2', '1a', '__proto__', 'é', '😀', '\uffff')), text, {

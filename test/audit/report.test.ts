@@ -10,6 +10,7 @@ import { makeDesk, START_AT } from './fixture.ts'
 const HOUR_MS = 3_600_000
 const TOOL = { kind: 'tool', server: 'files', name: 'write_file' } as const
 const ended = (more: Partial<Entry>): Entry => ({ type: 'call.ended', outcome: 'denied', method: 'tools/call', resource: TOOL, ...more })
+const SECRET = { label: 'secret', detector: 'output/npm', pointer: '/content/0/text', isRedacted: true } as const
 
 const ENTRIES: readonly Entry[] = [
   { type: 'call.begun', call: 'a', principal: 'key#a', method: 'tools/call' },
@@ -38,6 +39,10 @@ const ENTRIES: readonly Entry[] = [
   ended({ denial: 'approval_required', principal: 'key#a' }),
   ended({ denial: 'content_blocked', principal: 'key#a' }),
   ended({ outcome: 'failed', denial: 'timeout' }),
+  ended({ outcome: 'permitted', principal: 'key#a', bytes: 7, findings: [SECRET, SECRET, { ...SECRET, label: 'internal' }] }),
+  ended({ outcome: 'failed', findings: [SECRET] }),
+  // It was reported, and left.
+  ended({ outcome: 'permitted', bytes: 3, findings: [{ label: 'secret', detector: 'output/npm', pointer: '"isRedacted":true' }] }),
   ended({ outcome: 'cancelled', principal: 'key#a', bytes: 30 }),
   { type: 'address.blocked', address: '203.0.113.0/24', by: 'gateway' },
   { type: 'tool.flawed', resource: TOOL, by: 'gateway' },
@@ -67,7 +72,7 @@ for (const [where, path] of [
   it(`counts every event of the span in one section, of a journal ${where}`, async (context) => {
     const { calls, answered, sections } = await reported(context, path)
 
-    assert.deepEqual(calls, { permitted: 3, would_deny: 1, denied: 8, failed: 1, cancelled: 1 })
+    assert.deepEqual(calls, { permitted: 5, would_deny: 1, denied: 8, failed: 2, cancelled: 1 })
     assert.deepEqual(Object.fromEntries(Object.entries(sections).map(([name, { count }]) => [name, count])), {
       authentication: 2,
       approvals: 1,
@@ -76,19 +81,19 @@ for (const [where, path] of [
       blocks: 1,
       unusual: 0,
       drift: 1,
-      leaving: 1,
-      failures: 1,
+      leaving: 3,
+      failures: 2,
       requests: 1,
     })
     assert.deepEqual(answered, {
-      bytes: 785,
+      bytes: 795,
       by: {
         principal: [
-          { name: 'key#a', count: 730 },
+          { name: 'key#a', count: 737 },
           { name: 'key#"b\\', count: 50 },
         ],
         tool: [
-          { name: 'files/write_file', count: 730 },
+          { name: 'files/write_file', count: 740 },
           { name: 'files/a"\\","server":"x', count: 50 },
         ],
       },
@@ -96,6 +101,11 @@ for (const [where, path] of [
     })
     assert.deepEqual(sections.authentication.by.address, [{ name: '203.0.113.7', count: 2 }])
     assert.deepEqual(sections.authentication.by.why, [{ name: 'invalid_token', count: 2 }])
+    assert.deepEqual(sections.leaving.by.why, [
+      { name: 'redacted: secret', count: 3 },
+      { name: 'content_blocked', count: 1 },
+      { name: 'redacted: internal', count: 1 },
+    ])
     assert.deepEqual(sections.permissions.by.key, [
       { name: 'a', count: 1 },
       { name: 'b', count: 1 },

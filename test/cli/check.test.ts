@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { parse } from 'yaml'
 import { install } from './portcullis.ts'
 
 test('init writes a configuration and a policy folder that check accepts, and overwrites nothing', async (t) => {
@@ -17,6 +18,44 @@ test('init writes a configuration and a policy folder that check accepts, and ov
   assert.equal(readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8'), written)
 })
 
+/** Settings of the file that are off, each with the lines that stand deeper below it: by number, from 0. */
+function settingsThatAreOff(lines: readonly string[]): readonly (readonly number[])[] {
+  const blocks: number[][] = []
+  for (const [at, line] of lines.entries()) {
+    const [, deeper] = /^ *# (?:( +)|\w)/.exec(line) ?? []
+    if (!/^ *# /.test(line)) continue
+    if (deeper === undefined) blocks.push([at])
+    else blocks.at(-1)?.push(at)
+  }
+  return blocks
+}
+
+test('every setting that init writes as a comment counts once "# " is taken out of its lines, each alone and all together', async (t) => {
+  const there = install(t)
+  await there.run(['init'])
+  const lines = readFileSync(join(there.folder, 'portcullis.yaml'), 'utf8').split('\n')
+  const env = { WEATHER_API_KEY: 'w3', AUDIT_SECRET: 'kJ8vQ2mZr5tYwX1nB4cD7fG0hL3pS6uA' }
+  const blocks = settingsThatAreOff(lines)
+  assert.ok(blocks.length > 20, String(blocks.length))
+  // What an editor does to the lines that are selected.
+  const without = (off: readonly number[]): string => lines.map((line, at) => (off.includes(at) ? line.replace('# ', '') : line)).join('\n')
+  for (const block of [...blocks, blocks.flat()]) {
+    there.write('portcullis.yaml', without(block))
+    const { code, out, errors } = await there.run(['check', '--json'], { env })
+    assert.equal(code, 0, errors)
+    const about = JSON.parse(out).warnings.filter((line: string) => !/mcp-server-filesystem is not found|\.sandbox: /.test(line))
+    assert.deepEqual(about, [])
+    assert.notDeepEqual(parse(without(block)), parse(lines.join('\n')))
+  }
+})
+
+test('what init says comes next can be typed as it stands, also where the folder is another', async (t) => {
+  const there = install(t)
+  const [here, other] = [await there.run(['init']), await there.run(['init', "it's new"])]
+  assert.match(here.out, /\n {2}1\. name your servers in portcullis\.yaml\n {2}2\. portcullis check\n/)
+  assert.match(other.out, /\n {2}1\. cd 'it'\\''s new'\n {2}2\. name your servers/)
+})
+
 test('check tells mistakes of the configuration as file:line:column and ends with 3', async (t) => {
   const there = install(t, 'listen: here\nprofil: strict\n')
   const { code, errors } = await there.run(['check'])
@@ -24,6 +63,29 @@ test('check tells mistakes of the configuration as file:line:column and ends wit
   assert.match(errors, /portcullis\.yaml:1:9: listen: expected host:port/)
   assert.match(errors, /portcullis\.yaml:2:1: profil: unknown setting, did you mean profile\?/)
   assert.match(errors, /portcullis check/)
+})
+
+test('check warns of names that lead nowhere, each with its place and what was meant, and of none that a policy names', async (t) => {
+  const there = install(
+    t,
+    `servers: { files: { url: "https://files.example/mcp" } }
+access:
+  roles: { reader: { permissions: ["files:read"] } }
+  tools:
+    fils/read_file: { permission: files:read }
+  policies: policy.cedar
+limits:
+  roles: { raeder: 1/s, auditor: 1/s }
+`,
+  )
+  there.write('policy.cedar', '@id("a") permit (principal in Role::"auditor", action, resource);')
+  const { code, out } = await there.run(['check', '--json'])
+  assert.equal(code, 0)
+  assert.deepEqual(JSON.parse(out).warnings, [
+    'portcullis.yaml:5:5: access.tools.fils/read_file: no server is called fils, did you mean files?',
+    'portcullis.yaml:8:12: limits.roles.raeder: no role of access.roles is called raeder, did you mean reader?',
+  ])
+  assert.match((await there.run(['check'])).errors, /^warning: portcullis\.yaml:5:5: /)
 })
 
 test('check tells mistakes of a policy as file:line:column and ends with 3', async (t) => {
@@ -36,6 +98,20 @@ test('check tells mistakes of a policy as file:line:column and ends with 3', asy
   const json = await there.run(['policy', 'check', '--json'])
   assert.equal(json.code, 3)
   assert.equal(JSON.parse(json.errors).error.code, 'FAULT_POLICY')
+})
+
+test('check tells of policies that no file was found for, and of plain http to other machines, where they stand', async (t) => {
+  const there = install(t, 'listen: 0.0.0.0:8200\nadmin: 10.0.0.5:8201\naccess:\n  policies: polic/*.cedar\n')
+  const shown = await there.run(['check'])
+  assert.equal(shown.code, 0)
+  assert.match(shown.errors, /^warning: portcullis\.yaml:1:9: listen: plain http to other machines.*publicUrl/m)
+  assert.match(shown.errors, /^warning: portcullis\.yaml:2:8: admin: plain http to other machines, and passwords.*adminUrl/m)
+  assert.match(shown.errors, /^warning: portcullis\.yaml:4:13: access\.policies: polic\/\*\.cedar finds no file$/m)
+  there.write('portcullis.yaml', 'access: { policies: [law.cedar, "polic/*.cedar"] }\n')
+  there.write('law.cedar', '')
+  const [checked, policies] = await Promise.all([there.run(['check', '--json']), there.run(['policy', 'check', '--json'])])
+  const told = ['portcullis.yaml:1:33: access.policies[1]: polic/*.cedar finds no file']
+  assert.deepEqual([JSON.parse(checked.out).warnings, JSON.parse(policies.out).warnings], [told, told])
 })
 
 test('without a configuration the next step is told', async (t) => {

@@ -89,6 +89,38 @@ test('what is not a key id is a usage mistake, and a pasted key is not repeated'
   assert.ok(!pasted.errors.includes(made.key.slice(17)))
 })
 
+test('a key that is good for less than it seems is made, and its notes say why, in JSON too', async (t) => {
+  const there = install(t, CONFIG)
+  const notes = async (...args: readonly string[]): Promise<unknown> => {
+    const { code, out } = await there.run(['keys', 'create', '--name', 'x', ...args, '--json'])
+    assert.equal(code, 0)
+    return JSON.parse(out).notes
+  }
+  assert.deepEqual(await notes('--role', 'user', '--allow', 'secure/get_*', '--allow', 'get_*'), [])
+  assert.deepEqual(await notes('--role', 'usr', '--role', 'auditor'), [
+    'access.roles does not know usr, did you mean user? Only a policy can give it rights',
+    'access.roles does not know auditor; only a policy can give it rights',
+  ])
+  assert.deepEqual(await notes('--allow', 'secur/read_*', '--allow', 'other/x', '--allow', 'secure/a secure/b'), [
+    'no server is called secur, did you mean secure?',
+    'no server is called other: other/x allows nothing',
+    '"secure/a secure/b" has a blank in it: it is one pattern, and no list; write --allow once for each',
+  ])
+  assert.match(String(await notes()), /^it has no role and no allow-list/)
+  assert.match((await there.run(['keys', 'create', '--name', 'x', '--role', 'usr'])).errors, /note: .* did you mean user\?/)
+})
+
+test('a key lives as long as the configuration could say, and neither no time nor for ever', async (t) => {
+  const there = install(t, CONFIG)
+  for (const span of ['0s', '59s', '3651d', '999999d', 'soon']) {
+    const { code, errors } = await there.run(['keys', 'create', '--name', 'x', '--expires', span])
+    assert.equal(code, 2)
+    assert.match(errors, /--expires <span>.* expected a span from 1m to 3650d/)
+  }
+  assert.equal((await there.run(['keys', 'list', '--json'])).out, '[]\n')
+  for (const span of ['1m', '3650d']) await create(there, '--role', 'user', '--expires', span)
+})
+
 test('a key can be revoked while a policy is broken', async (t) => {
   const there = install(t, CONFIG)
   const made = await create(there, '--role', 'user')
@@ -118,7 +150,7 @@ test('secrets that are older than they may be are replaced, each put where its h
   await there.run(['keys', 'revoke', ended.id])
   const folder = join(there.folder, 'keys')
   const rotate = (older: string) => there.run(['keys', 'rotate-due', '--older', older, '--into', folder])
-  assert.match((await rotate('0s')).errors, /keys: there is no such folder/)
+  assert.match((await rotate('0s')).errors, /keys: there is no such folder\n {2}Keep one for this alone \(mkdir -m 700 FOLDER\)/)
   mkdirSync(folder)
   assert.match((await rotate('30d')).out, /no secret is so old/)
   assert.deepEqual(readdirSync(folder), [])

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { BIN } from './portcullis.ts'
 
@@ -17,6 +17,23 @@ test('installed on a Node.js that is too old, the launcher says so in one line a
   assert.equal(status, 1)
   assert.equal(stdout, '')
   assert.match(stderr, /^portcullis needs Node\.js 24 or newer, this is v\S+\n$/)
+})
+
+test('from a checkout, what the user has installed is found before what the gateway is developed with', (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-path-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const runtime = join(folder, 'node')
+  writeFileSync(runtime, `#!/bin/sh\necho "$PATH"\n`, { mode: 0o755 })
+  const pathOf = (script: string, PATH: string): readonly string[] =>
+    spawnSync(process.execPath, [script], { encoding: 'utf8', env: { PATH, NODE_BIN: runtime } })
+      .stdout.trim()
+      .split(delimiter)
+  const root = dirname(dirname(BIN))
+  const ours = join(root, 'node_modules', '.bin')
+
+  assert.deepEqual(pathOf(BIN, '/home/user/bin'), ['/home/user/bin', folder, ours], 'the servers of a user are his, run by his Node.js')
+  assert.deepEqual(pathOf(join(root, 'tools/with-node.cjs'), '/home/user/bin'), [folder, '/home/user/bin', ours])
+  assert.deepEqual(pathOf(BIN, ''), [folder, ours], 'nothing is looked for in the current folder')
 })
 
 test('the launcher is written so that an old Node.js can read it', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -61,7 +61,7 @@ test('check warns of a server without a sandbox, of a floating version, of a san
   const there = install(
     t,
     `servers:
-  bare: { command: [mcp-server-x] }
+  bare: { command: [cat] }
   floats: { command: [npx, -y, thing@latest], sandbox: off }
   lost: { command: [cat], sandbox: { read: [./nowhere] } }
   plain: { url: "http://tools.internal/mcp" }
@@ -69,12 +69,41 @@ test('check warns of a server without a sandbox, of a floating version, of a san
   )
   const { code, out } = await there.run(['check', '--json'])
   assert.equal(code, 0)
-  const { warnings } = JSON.parse(out)
+  const warnings = JSON.parse(out).warnings.filter((line: string) => !line.includes('npx is not found'))
   assert.equal(warnings.length, 4)
-  assert.match(warnings[0], /^servers\.bare: no sandbox is written/)
-  assert.match(warnings[1], /^servers\.floats\.command: thing@latest is whichever version is the newest/)
-  assert.match(warnings[2], /^servers\.lost\.sandbox: it will not be started: /)
-  assert.match(warnings[3], /^servers\.plain\.url: plain http to another machine/)
+  assert.match(warnings[0], /^portcullis\.yaml:2:3: servers\.bare: no sandbox is written/)
+  assert.match(warnings[1], /^portcullis\.yaml:3:13: servers\.floats\.command: thing@latest is whichever version is the newest/)
+  assert.match(warnings[2], /^portcullis\.yaml:4:27: servers\.lost\.sandbox: it will not be started: /)
+  assert.match(warnings[3], /^portcullis\.yaml:5:17: servers\.plain\.url: plain http to another machine/)
+})
+
+test('check finds programs and folders that are not there, looking where the child would: in its own PATH, from its own folder', async (t) => {
+  const there = install(
+    t,
+    `servers:
+  none:   { command: [nosuchprogram-xyz], sandbox: off }
+  boxed:  { command: [nosuchprogram-xyz], sandbox: { network: none } }
+  path:   { command: [tool], sandbox: off, env: { PATH: bin } }
+  slash:  { command: [bin/tool], sandbox: off }
+  away:   { command: [bin/tool], cwd: bin, sandbox: off }
+  gone:   { command: [cat], cwd: nowhere, sandbox: off }
+  data:   { command: [./portcullis.yaml], sandbox: off }
+`,
+  )
+  mkdirSync(join(there.folder, 'bin'))
+  there.write('bin/tool', '#!/bin/sh\n')
+  chmodSync(join(there.folder, 'bin/tool'), 0o755)
+  const { warnings } = JSON.parse((await there.run(['check', '--json'])).out)
+  assert.deepEqual(
+    warnings.map((line: string) => line.replaceAll(there.folder, '…').replace(/^portcullis\.yaml:/, '')),
+    [
+      '2:13: servers.none.command: nosuchprogram-xyz is not found in PATH',
+      '3:13: servers.boxed.command: nosuchprogram-xyz is not found in PATH',
+      '6:13: servers.away.command: …/bin/bin/tool is not there, or may not be executed',
+      '7:34: servers.gone.cwd: …/nowhere: there is no such folder',
+      '8:13: servers.data.command: …/portcullis.yaml is not there, or may not be executed',
+    ],
+  )
 })
 
 test('run holds a bare command line to profile strict', async (t) => {

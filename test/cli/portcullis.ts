@@ -22,6 +22,10 @@ export interface Started {
   readonly child: ChildProcess
   /** The first line on standard output that fits; fails when the process ends before. */
   line(fits: (line: string) => boolean): Promise<string>
+  /** The same on standard error. */
+  error(fits: (line: string) => boolean): Promise<string>
+  /** What stands on standard error so far. */
+  errors(): string
   readonly ended: Promise<Ran>
 }
 
@@ -54,17 +58,17 @@ export function install(t: TestContext, config?: string): Installation {
       child.kill('SIGTERM')
       await ended
     })
-    const line = (fits: (line: string) => boolean): Promise<string> =>
+    const awaited = (stream: 'out' | 'errors', fits: (line: string) => boolean): Promise<string> =>
       new Promise((resolve, reject) => {
         const look = (): void => {
-          const found = said.out.split('\n').slice(0, -1).find(fits)
+          const found = said[stream].split('\n').slice(0, -1).find(fits)
           if (found !== undefined) resolve(found)
         }
-        child.stdout.on('data', look)
+        child[stream === 'out' ? 'stdout' : 'stderr'].on('data', look)
         look()
         void ended.then(({ errors }) => reject(new Error(`It ended before: ${errors}`)))
       })
-    return { child, line, ended }
+    return { child, line: (fits) => awaited('out', fits), error: (fits) => awaited('errors', fits), errors: () => said.errors, ended }
   }
 
   return {

@@ -33,3 +33,16 @@ test('a store is copied from a file to Redis, proved whole there, and not copied
   const stranger = await run(['keys', 'list', '-c', 'other.yaml'])
   assert.deepEqual([stranger.code, /written with another key/.test(stranger.errors)], [3, true])
 })
+
+test('a store is not copied into itself, nor into one that has been used, and the next step is told', async (t) => {
+  const { run } = install(t, 'store: a.db\n')
+  await run(['keys', 'create', '--name', 'ci', '--role', 'user'])
+  const same = await run(['store', 'copy', 'portcullis.yaml', 'a.db'])
+  assert.equal(same.code, 2)
+  assert.match(same.errors, /portcullis\.yaml and a\.db are one store/)
+  assert.equal((await run(['store', 'copy', 'a.db', 'b.db'])).code, 0)
+  const used = await run(['store', 'copy', 'a.db', 'b.db'])
+  assert.equal(used.code, 1)
+  assert.match(used.errors, /not empty.*\n {2}A copy takes a file that is not there yet/)
+  assert.match((await run(['store', 'copy', 'none.db', 'c.db'])).errors, /no such database\n {2}It is there once "portcullis serve"/)
+})

@@ -66,28 +66,62 @@ test('with --json a failure is one line of JSON with the next step', () => {
   })
 })
 
+/** Every command, by the words that ask for it: groups, and what is in them. */
+async function allCommands(): Promise<readonly Command[]> {
+  const program = new Command().enablePositionalOptions()
+  for (const { load } of GROUPS) (await load())(program, { terminal: createTerminal(), version: '0', finish: () => undefined })
+  const within = (command: Command): readonly Command[] => [command, ...command.commands.flatMap(within)]
+  return program.commands.flatMap(within)
+}
+
+const wordsOf = (command: Command): readonly string[] =>
+  command.parent?.parent == null ? [command.name()] : [...wordsOf(command.parent), command.name()]
+
 test('every command has help with examples and a way to answer as JSON', async () => {
-  const commands = ['serve', 'run', 'init', 'check', 'keys create', 'keys list', 'keys rotate', 'keys revoke']
-  const more = [
-    'policy show',
-    'policy check',
-    'policy explain',
-    'policy matrix',
-    'policy replay',
-    'policy suggest',
-    'audit tail',
-    'audit query',
-    'audit report',
-    'audit verify',
-    'audit export',
-  ]
-  for (const command of [...commands, ...more]) {
+  for (const command of await allCommands()) {
+    const words = wordsOf(command)
     const terminal = createTerminal()
-    assert.equal(await main([...command.split(' '), '--help'], terminal), 0)
+    assert.equal(await main([...words, '--help'], terminal), 0)
     const help = terminal.said()
-    assert.match(help, /Examples:\n {2}\$ /, command)
-    assert.match(help, /--json/, command)
+    assert.match(help, /Examples:\n {2}\$ /, words.join(' '))
+    if (command.commands.length === 0) assert.match(help, /--json/, words.join(' '))
   }
+})
+
+test('help tells spans as people write them', async () => {
+  for (const command of await allCommands()) {
+    const words = wordsOf(command)
+    const terminal = createTerminal()
+    await main([...words, '--help'], terminal)
+    assert.doesNotMatch(terminal.said(), /default:\s+\d{4,}/, words.join(' '))
+  }
+  const rotate = createTerminal()
+  await main(['keys', 'rotate', '--help'], rotate)
+  assert.match(rotate.said(), /--overlap <span>[^-]*\(default:\s+1d\)/)
+})
+
+test('with --json a command line that is not understood is one line of JSON too', async () => {
+  const told = async (...argv: readonly string[]): Promise<readonly [number, unknown]> => {
+    const terminal = createTerminal()
+    const code = await main([...argv, '--json'], terminal)
+    return [code, JSON.parse(terminal.told())]
+  }
+  const next = 'Add --help for the commands.'
+  assert.deepEqual(await told('keys', 'craete'), [
+    2,
+    { error: { code: 'commander.unknownCommand', message: ["unknown command 'craete'", '(Did you mean create?)'], next } },
+  ])
+  assert.deepEqual(await told('kyes', 'list'), [
+    2,
+    { error: { code: 'commander.unknownCommand', message: ["unknown command 'kyes'", '(Did you mean keys?)'], next } },
+  ])
+  assert.deepEqual(await told('keys'), [
+    2,
+    { error: { code: 'commander.unknownOption', message: ["unknown option '--json'"], next: 'Add --help for the options.' } },
+  ])
+  const [code, option] = await told('audit', 'report', '--since', 'yesterday')
+  assert.equal(code, 2)
+  assert.match(JSON.stringify(option), /Write a span such as 30m, 24h or 90d/)
 })
 
 test('help lists every command with what it is for, and each knows itself by that name', async () => {

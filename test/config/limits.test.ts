@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Config } from '../../src/config/config.ts'
+import { inherited } from '../../src/config/limits.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import { Fault } from '../../src/core/denial.ts'
 
@@ -41,12 +42,12 @@ test('a rate may stand alone: what comes back in its span may come at once', () 
 })
 
 test('a role without a row has the most generous of those it inherits; its own row counts alone', () => {
-  const { roles } = rates(`access:
+  const { access, limits } = parse(`access:
   roles: { guest: {}, user: { inherits: guest }, staff: { inherits: [guest, premium] }, premium: { inherits: user }, loner: {} }
 limits:
   roles: { guest: { rate: 1/s, burst: 50 }, premium: { rate: 20/s, burst: 10 } }`)
   assert.deepEqual(
-    Object.entries(roles)
+    Object.entries(inherited(limits.rates.roles, access.roles))
       .map(([name, { count, burst }]) => `${name} ${count} ${burst}`)
       .sort(),
     ['guest 1 50', 'premium 20 10', 'staff 20 10', 'user 1 50'],

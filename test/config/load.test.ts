@@ -3,9 +3,11 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { loadConfig, parseConfig, serverOf } from '../../src/config/load.ts'
+import { inspect } from 'node:util'
+import { loadConfig, parseConfig, rereading, serverOf } from '../../src/config/load.ts'
 import { publicUrlOf } from '../../src/config/public-url.ts'
 import { configSchema } from '../../src/config/schema.ts'
+import { differing } from '../../src/config/sections.ts'
 import { Fault } from '../../src/core/denial.ts'
 import { readPolicies } from '../../src/policy/load.ts'
 
@@ -97,6 +99,28 @@ allowedOrigins: ["https://a.example/x", "*"]
   ])
 })
 
+test('two listeners with one address are a mistake; any free port, and another address of the machine, are none', () => {
+  const expected = (setting: string, other: string, port: number) => `${setting}: expected another port, because ${other} has ${port}`
+  const told = (text: string) => mistakes(text).map((line) => line.replace(/^portcullis\.yaml:\d+:\d+: /, ''))
+  assert.deepEqual(mistakes('listen: 127.0.0.1:9090\nadmin: localhost:9090\n'), [
+    `portcullis.yaml:2:8: ${expected('admin', 'listen', 9090)}`,
+  ])
+  assert.deepEqual(told('admin: 127.0.0.1:8080\n'), [expected('admin', 'listen', 8080)])
+  assert.deepEqual(told('listen: 0.0.0.0:80\nadmin: 127.0.0.1:80\n'), [expected('admin', 'listen', 80)])
+  assert.deepEqual(told('listen: 127.0.0.1:80\npeers: { listen: "[::]:80", url: "http://10.0.0.1:80" }\n'), [
+    expected('peers.listen', 'listen', 80),
+  ])
+  assert.deepEqual(told('publicUrl: https://a.example\nadmin: 127.0.0.1:81\ntls: { certificate: a, key: b, redirect: "127.0.0.1:81" }\n'), [
+    expected('tls.redirect', 'admin', 81),
+  ])
+  for (const text of [
+    'listen: 127.0.0.1:0\nadmin: 127.0.0.1:0',
+    'listen: 127.0.0.1:80\nadmin: 127.0.0.2:80',
+    'listen: 0.0.0.0:80\nadmin: "[::1]:80"',
+  ])
+    assert.deepEqual(told(text), [])
+})
+
 test('a name written twice is a mistake where it is written again', () => {
   assert.deepEqual(mistakes('listen: 127.0.0.1:1\nprofile: strict\nlisten: 127.0.0.1:2\n'), [
     'portcullis.yaml:3:1: expected each name once, this one was written before',
@@ -181,6 +205,20 @@ test('strict takes no anonymous callers and no plain http beyond this machine', 
   )
   assert.deepEqual(mistakes(`profile: standard\n${servers}`), [])
   assert.deepEqual(mistakes('profile: strict\n'), [])
+})
+
+test('strict takes no listener for a local one that listens everywhere, unless its URL is written', () => {
+  for (const host of ['0.0.0.0', '[::]', '[0:0:0:0:0:0:0:0]', '[::ffff:0.0.0.0]', '0', '0.0', '10.0.0.5']) {
+    const text = `profile: strict\nlisten: "${host}:80"\nadmin: "${host}:81"\n`
+    assert.deepEqual(
+      mistakes(text).map((line) => line.split(': ')[1]),
+      ['listen', 'admin'],
+      host,
+    )
+    assert.deepEqual(mistakes(text.replace('strict', 'standard')), [])
+  }
+  const behind = 'publicUrl: https://mcp.example\nadminUrl: http://localhost:81\n'
+  assert.deepEqual(mistakes(`profile: strict\nlisten: 0.0.0.0:80\nadmin: 0.0.0.0:81\n${behind}`), [])
 })
 
 test("a server's environment cannot be given the caller's credential", () => {
@@ -294,4 +332,27 @@ test('definitions are pinned at first sight unless told otherwise, and in profil
   assert.deepEqual(settled('profile: strict\ninspect: { definitions: { quarantine: false } }'), { pin: true, quarantine: false })
   assert.deepEqual(settled('profile: strict\ninspect: { definitions: { pin: false } }'), { pin: false, quarantine: false })
   assert.match(mistakes('inspect: { definitions: { pin: false, quarantine: true } }')[0] ?? '', /no quarantine where nothing is pinned/)
+})
+
+test('what a file says otherwise by now is told by section, secrets too, but not access, and not another spelling', () => {
+  const text = (secret: string, role: string): string =>
+    `authentication: { jwtSecret: ${secret} }\naccess: { roles: { ${role}: {} } }\nlimits: { drain: 60s }\n`
+  const [one, other] = ['4f1b9c2d7a8e6350b1c4d7e9f0a2b3c5', '9f1b9c2d7a8e6350b1c4d7e9f0a2b3c6']
+  const before = parse(text(one, 'a'))
+  assert.deepEqual(differing(before.sections, parse(text(one, 'b').replace('60s', '1m')).sections), [])
+  assert.deepEqual(differing(before.sections, parse(`${text(other, 'a')}node: here\n`).sections), ['authentication', 'node'])
+  assert.doesNotMatch(inspect(before, { depth: 9 }), new RegExp(one))
+})
+
+test('a file is read again as it was read, but not when there is nothing in it, and not what came through a pipe', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-again-'))
+  const file = join(folder, 'portcullis.yaml')
+  writeFileSync(file, `profile: \${PROFILE}\n`)
+  const before = loadConfig(file, { PROFILE: 'observe' })
+  const again = rereading(file, { PROFILE: 'strict' })
+  assert.equal(again?.(before).profile, 'strict')
+  writeFileSync(file, '\n')
+  assert.throws(() => again?.(before), { code: 'FAULT_CONFIG', message: `${file}: there is nothing in it` })
+  assert.equal(rereading('/dev/null'), undefined)
+  rmSync(folder, { recursive: true })
 })

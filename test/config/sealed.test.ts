@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -81,6 +81,19 @@ test('the key comes from a file that is made for its owner alone, from the envir
   assert.equal(secretOf(variable.parse(issuers(issuer(variable.seal(FIRST))))), SECRET)
   const command = install(t, `sealing: { key: { command: [printf, "%s\\n", "${KEY}"] } }\n`)
   assert.equal(secretOf(command.parse(issuers(issuer(variable.seal(FIRST))))), SECRET)
+})
+
+test('a key that a command gave is not asked for again when the file is read again, unless another command is written', (t) => {
+  const counted = (said: string): string => `sealing: { key: { command: [sh, -c, "echo x >> ${said}; echo ${KEY}"] } }\n`
+  const { file, seal, parse } = install(t, counted('asked'))
+  const asked = (): number => readFileSync(join(file, '../asked'), 'utf8').length / 2
+  const secrets = issuers(issuer(seal(FIRST)))
+  const before = parse(secrets)
+  const times = asked()
+  const again = parseConfig(`${counted('asked')}${secrets}node: here\n`, { file, environment: { KEY, OTHER }, before })
+  assert.deepEqual([secretOf(again), asked()], [SECRET, times])
+  const other = parseConfig(`${counted('./asked')}${secrets}`, { file, environment: { KEY, OTHER }, before })
+  assert.deepEqual([secretOf(other), asked()], [SECRET, times + 1])
 })
 
 test('a key that is none, can be guessed, or comes with more than a key is refused, and what was said is not repeated', (t) => {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { afterEach, beforeEach, test } from 'node:test'
+import { McpServer as McpServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
@@ -13,7 +14,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { guardFetch } from '../../src/embed/fetch.ts'
 import { createGuard } from '../../src/embed/guard.ts'
 import { guardNode } from '../../src/embed/node.ts'
-import { guardServer } from '../../src/embed/server.ts'
+import { guardServer, type SdkServer } from '../../src/embed/server.ts'
 import { META, MODERN, post } from '../fixtures/gateway.ts'
 import { ACCESS, aGuard, aServer, aServerV1, listening, type Place, type RunningGuard, WRAPPERS } from './world.ts'
 
@@ -318,9 +319,24 @@ test('what the law says changes while the server runs', async () => {
   assert.equal((await echo(url, 'x')).status, 401)
 })
 
+test('a server of SDK v1 is no server for guardServer, for the compiler and for whoever has none', () => {
+  const isTaken: McpServerV1 extends SdkServer ? true : false = false
+  assert.equal(isTaken, false)
+  const old: object = new McpServerV1({ name: 'old', version: '1' })
+  assert.throws(() => Reflect.apply(guardServer, undefined, [house.guard, old, OPTIONS]), /SDK v2.*guardNode/)
+})
+
+test('a guard ends with its block', async () => {
+  const own = aGuard(`listen: 127.0.0.1:0\n${ACCESS}`)
+  const open = async (): Promise<string> => {
+    await using guard = own.guard
+    return await guardServer(guard, aServer(), OPTIONS).listen()
+  }
+  await assert.rejects(fetch(await open()), TypeError)
+})
+
 test('a name that no server can have, and a guard that is none, are mistakes', () => {
   assert.throws(() => guardServer(house.guard, aServer(), { server: 'No/Server' }), RangeError)
-  const { house: inner, secrets, onFault, reload, close } = house.guard
-  assert.throws(() => guardServer({ house: inner, secrets, onFault, reload, close }, aServer(), OPTIONS), TypeError)
+  assert.throws(() => guardServer({ ...house.guard }, aServer(), OPTIONS), TypeError)
   assert.throws(() => createGuard('/no/such/file.yaml'), /there is no such file/)
 })

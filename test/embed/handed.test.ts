@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, test } from 'node:test'
 import { createMcpHandler } from '@modelcontextprotocol/server'
+import type { AuditEvent } from '../../src/core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import { guardFetch } from '../../src/embed/fetch.ts'
 import type { FetchHandler, McpHandler } from '../../src/embed/handed.ts'
@@ -152,12 +153,20 @@ for (const [name, init] of Object.entries(BROKEN)) {
   })
 }
 
-test('a body that somebody reads already has not arrived', async () => {
-  const request = asking()
-  const reader = request.body?.getReader()
-  const answer = await looking(() => assert.fail('it was handed on'))(request)
-  assert.deepEqual([reader !== undefined, answer.status, await codeOf(answer)], [true, 408, 'slow_request'])
-})
+const TAKEN: Readonly<Record<string, (request: Request) => unknown>> = {
+  'that somebody reads already': (request) => request.body?.getReader(),
+  'that somebody has read': (request) => request.text(),
+}
+for (const [name, take] of Object.entries(TAKEN)) {
+  test(`a body ${name} is a mistake of this server, which its author is told`, async () => {
+    const request = asking()
+    await take(request)
+    const answer = await looking(() => assert.fail('it was handed on'))(request)
+    assert.deepEqual([answer.status, await codeOf(answer)], [503, 'unavailable'])
+    assert.match(house.faults.map(({ message }) => message).join(), /was read before the guard could: put the guard in front of/)
+    assert.match((await house.events()).at(-1)?.detail ?? '', /was read before the guard could/)
+  })
+}
 
 test('a request without a body is refused as one that is no JSON', async () => {
   const answer = await looking(() => assert.fail('it was handed on'))(asking({ body: null }))
@@ -179,6 +188,83 @@ test('who leaves is told to the handler by its own signal, and to what it made o
   await begun
   caller.abort()
   assert.deepEqual(await told, [true, true, true])
+})
+
+/** The only call that there was. */
+async function ended(): Promise<AuditEvent | undefined> {
+  const events = (): Promise<readonly AuditEvent[]> => house.events().then((all) => all.filter(({ type }) => type === 'call.ended'))
+  while ((await events()).length === 0) await new Promise((resolve) => setImmediate(resolve))
+  const [first, ...more] = await events()
+  assert.deepEqual(more, [])
+  return first
+}
+
+test('who leaves while the handler works is answered at once, and the call is written down as cancelled', async () => {
+  const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+  const { promise: never } = Promise.withResolvers<void>()
+  const guarded = looking(() => {
+    begin()
+    return never
+  })
+  const caller = new AbortController()
+  const answer = guarded(asking({ signal: caller.signal }))
+  await begun
+  caller.abort()
+  const { status, body } = await answer
+  assert.deepEqual([status, body], [499, null])
+  assert.equal((await ended())?.outcome, 'cancelled')
+})
+
+test('who leaves while a stream is read does not wait for its end', async () => {
+  const event = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 't', progress: 1 } })}\n\n`
+  const endless: FetchHandler = () => {
+    const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(Buffer.from(event)) })
+    return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+  }
+  const caller = new AbortController()
+  const answer = await guardFetch(house.guard, endless, OPTIONS)(asking({ signal: caller.signal }))
+  const reader = answer.body?.getReader()
+  assert.equal((await reader?.read())?.done, false)
+  const rest = reader?.read()
+  caller.abort(new Error('the caller has gone'))
+  await assert.rejects(Promise.resolve(rest), /the caller has gone/)
+  assert.equal((await ended())?.outcome, 'cancelled')
+})
+
+test('what is asked by somebody who has gone already is not done', async () => {
+  const guarded = looking(() => assert.fail('it was handed on'))
+  assert.equal((await guarded(asking({ signal: AbortSignal.abort() }))).status, 499)
+  assert.equal((await ended())?.outcome, 'cancelled')
+})
+
+test('nor in a session of an older revision, where going away cancels nothing that was asked before', async () => {
+  const { handler, asked } = aHandler()
+  const guarded = guardFetch(house.guard, handler, OPTIONS)
+  const say = (message: JsonObject, session: string | null, signal?: AbortSignal): Promise<Response> =>
+    guarded(
+      new Request('http://localhost/mcp', {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          accept: 'application/json, text/event-stream',
+          'x-api-key': key,
+          ...(session === null ? {} : { 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }),
+        },
+        body: JSON.stringify({ jsonrpc: '2.0', ...message }),
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    )
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 't', version: '1' } }
+  const session = (await say({ id: 1, method: 'initialize', params }, null)).headers.get('mcp-session-id')
+  assert.ok(session !== null)
+  const call = { id: 2, method: 'tools/call', params: { name: 'echo', arguments: { text: 'x' } } }
+  assert.equal((await say(call, session)).status, 200)
+  const before = asked.length
+  assert.equal((await say(call, session, AbortSignal.abort())).status, 499)
+  const outcomes = async (): Promise<readonly unknown[]> =>
+    (await house.events()).filter(({ type, method }) => type === 'call.ended' && method === 'tools/call').map(({ outcome }) => outcome)
+  while ((await outcomes()).length < 2) await new Promise((resolve) => setImmediate(resolve))
+  assert.deepEqual([asked.length, await outcomes()], [before, ['permitted', 'cancelled']])
 })
 
 for (const type of ['application/json', 'text/event-stream']) {

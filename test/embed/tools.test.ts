@@ -1,13 +1,20 @@
 /** What a tool may ask of the call it is doing: who asks, whether they may, and a word for the journal. */
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
-import { McpServer } from '@modelcontextprotocol/server'
+import { McpServer, Server } from '@modelcontextprotocol/server'
 import { Denial, type DenialCode } from '../../src/core/denial.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { audit, currentPrincipal, requirePermission, requireScope } from '../../src/embed/context.ts'
+import { createGuard } from '../../src/embed/guard.ts'
+import { safePath } from '../../src/embed/safe-path.ts'
+import { guardServer } from '../../src/embed/server.ts'
 import type { Checks } from '../../src/embed/steps.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
+import { safeUrl } from '../../src/inspect/safe-url.ts'
 import { post } from '../fixtures/gateway.ts'
 import { REDIS_MISSING, startRedis } from '../fixtures/redis.ts'
 import { aGuard, listening, type Place, type RunningGuard, WRAPPERS } from './world.ts'
@@ -19,6 +26,7 @@ authentication: { jwtSecret: ${SECRET}, anonymous: { roles: [guest] } }
 access:
   roles: { guest: { permissions: ["tools:use"] }, writer: { inherits: guest, permissions: ["files:*"] } }
   tools: { "*": { permission: tools:use } }
+  prompts: { "*": { permission: tools:use } }
 `
 const textResult = (text: string): { content: { type: 'text'; text: string }[] } => ({ content: [{ type: 'text', text }] })
 
@@ -34,7 +42,7 @@ afterEach(async () => {
 })
 
 /** A server of one tool, by each wrapper. */
-async function served(work: () => unknown, tools: Checks = {}): Promise<ReadonlyMap<string, string>> {
+async function served(work: () => unknown, tools: Checks = {}, guard = house.guard): Promise<ReadonlyMap<string, string>> {
   const make = (): McpServer => {
     const server = new McpServer({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
     server.registerTool('work', {}, async () => {
@@ -45,7 +53,7 @@ async function served(work: () => unknown, tools: Checks = {}): Promise<Readonly
   }
   const urls = new Map<string, string>()
   for (const [name, wrap] of Object.entries(WRAPPERS)) {
-    const place = await listening(wrap(house.guard, { server: 'notes', tools }, make))
+    const place = await listening(wrap(guard, { server: 'notes', tools }, make))
     places.push(place)
     urls.set(name, place.url)
   }
@@ -92,6 +100,27 @@ test('a permission comes from the roles, wherever they have it from', async () =
   }
 })
 
+test('what a role comes to is asked of the file as it is now, where the guard was given its path', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-guard-'))
+  const file = join(folder, 'portcullis.yaml')
+  const write = (text: string): void => writeFileSync(file, `store: ":memory:"\n${text}`)
+  write(CONFIG)
+  const faults: string[] = []
+  const guard = createGuard(file, { onFault: ({ message }) => void faults.push(message) })
+  const [wrapped] = [...(await served(() => requirePermission('files:write'), {}, guard)).values()]
+  const url = wrapped ?? assert.fail()
+  assert.equal(codeOf((await work(url, {})).body), 'forbidden')
+  write(CONFIG.replace('["tools:use"]', '["tools:use", "files:write"]'))
+  assert.equal(await guard.reload(), true)
+  assert.equal((await work(url, {})).status, 200)
+  write(CONFIG.replace('["tools:use"]', 'x'))
+  assert.equal(await guard.reload(), false)
+  assert.equal((await work(url, {})).status, 200)
+  assert.match(faults.join(), /portcullis\.yaml:6:\d+: access\.roles\.guest\.permissions: .*; not taken, the law before stays in force/)
+  await guard.close()
+  rmSync(folder, { recursive: true })
+})
+
 test('a scope is what a token was issued for; a credential without scopes has none, and the caller learns which would do', async () => {
   const [narrow, exact, broad] = [await tokenOf('tools:read'), await tokenOf('tools:write'), await tokenOf('tools:*')]
   const key = await keyOf('writer')
@@ -119,6 +148,63 @@ test('a refusal stands even when the tool catches it, and history has it', async
     assert.equal(codeOf((await work(url, guest)).body), 'forbidden', name)
     const last = (await house.events()).at(-1)
     assert.deepEqual([last?.type, last?.denial, last?.detail], ['call.ended', 'forbidden', 'requires the permission files:write'])
+  }
+})
+
+/** How a refusal comes out of a tool of `guardServer`: its own, or one of the helpers that are exported for tools. */
+const REFUSALS: Readonly<Record<string, readonly [work: () => unknown, status: number, code: DenialCode, detail: RegExp]>> = {
+  'throws a Denial': [
+    () => {
+      throw new Denial('rate_limited', { detail: 'the printer is busy', remedies: [{ kind: 'wait', ms: 2_000 }] })
+    },
+    429,
+    'rate_limited',
+    /the printer is busy/,
+  ],
+  'rejects with one': [() => Promise.reject(new Denial('forbidden', { detail: 'not on Sundays' })), 403, 'forbidden', /not on Sundays/],
+  'asks for a path that leads out': [() => safePath(import.meta.dirname, '../../etc/passwd'), 400, 'invalid_arguments', /not to be opened/],
+  'asks for a URL that leads in': [() => safeUrl('http://169.254.169.254/'), 400, 'invalid_arguments', /./],
+}
+for (const [name, [job, status, code, detail]] of Object.entries(REFUSALS)) {
+  test(`a tool that ${name} has refused its call: the caller is told as of any refusal, and history has it`, async () => {
+    const guest = await keyOf('guest')
+    const url = (await served(job)).get('guardServer') ?? ''
+    const refused = await work(url, guest)
+    assert.deepEqual([refused.status, codeOf(refused.body)], [status, code])
+    assert.doesNotMatch(JSON.stringify(refused.body), /printer|Sundays|passwd|169/)
+    const last = (await house.events()).at(-1)
+    assert.deepEqual([last?.type, last?.outcome, last?.denial], ['call.ended', 'denied', code])
+    assert.match(last?.detail ?? '', detail)
+  })
+}
+
+test('a Denial that a tool catches is none of its call, and neither is another error', async () => {
+  const guest = await keyOf('guest')
+  const caught = (await served(() => safePath(import.meta.dirname, '../x').catch(() => 'another way'))).get('guardServer') ?? ''
+  assert.equal(textOf((await work(caught, guest)).body), 'another way')
+  const failed = (await served(() => Promise.reject(new Error('out of paper')))).get('guardServer') ?? ''
+  const { status, body } = await work(failed, guest)
+  assert.deepEqual([status, (body['result'] as JsonObject)['isError'], textOf(body)], [200, true, 'out of paper'])
+})
+
+test('what a prompt, a resource or a handler of its own throws is a refusal too', async () => {
+  const deny = (): never => {
+    throw new Denial('forbidden', { detail: 'not on Sundays' })
+  }
+  const low = new Server({ name: 'notes', version: '1' }, { capabilities: { tools: {} } })
+  low.setRequestHandler('tools/call', deny)
+  low.setRequestHandler('tools/list', () => ({ tools: [{ name: 'work', inputSchema: { type: 'object' } }] }))
+  const high = new McpServer({ name: 'notes', version: '1' })
+  high.registerPrompt('work', {}, deny)
+  for (const [server, method, params] of [
+    [low, 'tools/call', { name: 'work', arguments: {} }],
+    [high, 'prompts/get', { name: 'work', arguments: {} }],
+  ] as const) {
+    const place = await listening(guardServer(house.guard, server, { server: 'notes' }).listener)
+    places.push(place)
+    const { status, body } = await post(place.url, method, params, await keyOf('guest'))
+    assert.deepEqual([method, status, codeOf(body)], [method, 403, 'forbidden'])
+    assert.equal((await house.events()).at(-1)?.detail, 'not on Sundays')
   }
 })
 

@@ -7,6 +7,7 @@ import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/
 import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
 import { parseConfig } from '../../src/config/load.ts'
+import type { Fault } from '../../src/core/denial.ts'
 import type { AuditEvent } from '../../src/core/event.ts'
 import { parsePattern } from '../../src/core/pattern.ts'
 import type { Clock } from '../../src/core/time.ts'
@@ -18,6 +19,8 @@ import { guardServer } from '../../src/embed/server.ts'
 
 export interface RunningGuard extends AsyncDisposable {
   readonly guard: Guard
+  /** What its author was told. */
+  readonly faults: readonly Fault[]
   key(said?: { readonly roles?: readonly string[]; readonly allow?: readonly string[] }): Promise<string>
   events(): Promise<readonly AuditEvent[]>
 }
@@ -28,11 +31,12 @@ export function aGuard(
   store = ':memory:',
   clock: Clock = Date.now,
 ): RunningGuard {
-  const faults: unknown[] = []
+  const faults: Fault[] = []
   const config = parseConfig(`store: ${JSON.stringify(store)}\n${yaml}`, { file: 'portcullis.yaml', environment })
   const guard = createGuard(config, { onFault: (fault) => faults.push(fault), clock })
   return {
     guard,
+    faults,
     key: async ({ roles = [], allow = [] } = {}) => {
       const patterns = allow.map((text) => parsePattern(text)).filter((pattern) => pattern !== undefined)
       return (await guard.house.keys.create({ name: 'test', roles, allow: patterns, createdBy: 'test' })).text.reveal()

@@ -66,6 +66,20 @@ test('a host that carries a path, a query, a user or a space is refused', () => 
   }
 })
 
+test('the first host that is not served is told, once, and never what is no host', () => {
+  const told: string[] = []
+  const own = createDoor({
+    publicUrl: 'http://localhost:8080',
+    allowedHosts: [],
+    allowedOrigins: [],
+    onForeignHost: (host) => void told.push(host),
+  })
+  own.check(asking({ host: 'localhost' }))
+  for (const host of ['\u009b31m', '10.0.0.5:8200', 'other.example'])
+    assert.throws(() => own.check(asking({ host })), { code: 'foreign_host' })
+  assert.deepEqual(told, ['10.0.0.5:8200'])
+})
+
 test('a request without a host is refused', () => {
   assert.equal(verdict({}), 'foreign_host')
 })

@@ -45,10 +45,11 @@ test('a session is found by its own principal at its own server, and by nobody e
     codeOf(() => sessions.claim('t', 'key#a', 'files')),
     'no_session',
   )
-  assert.equal(
-    codeOf(() => sessions.claim(undefined, 'key#a', 'files')),
-    'malformed',
-  )
+  assert.throws(() => sessions.claim(undefined, 'key#a', 'files'), {
+    code: 'malformed',
+    detail: /without a session id \(Mcp-Session-Id\); initialize opens a session$/,
+    isOfForm: true,
+  })
 })
 
 test("an ended session's work is aborted, and it is not found again", () => {

@@ -197,6 +197,24 @@ test('health is told to anybody, and nothing else is', async () => {
   assert.equal((await fetch(`${house.url}/health`, { method: 'POST' })).status, 405)
 })
 
+test('a client that asks for a host which nobody wrote down is told nothing, and the operator what to write, once', async () => {
+  await using house = await aGateway('admin: 127.0.0.1:0')
+  for (const url of [`${house.url}/health`, house.admin]) {
+    for (const host of ['10.0.0.5:8200', 'mcp.internal']) {
+      const { promise, resolve } = Promise.withResolvers<number | undefined>()
+      httpRequest(url, { headers: { host } }, (response) => resolve(response.resume().statusCode)).end()
+      assert.equal(await promise, 400)
+    }
+  }
+  assert.deepEqual(
+    house.faults.map(({ message }) => message),
+    ['publicUrl, or under allowedHosts', 'adminUrl'].map(
+      (setting) =>
+        `a client asked for the host 10.0.0.5:8200, which is not served here: where that is this gateway, write it as ${setting}. Others like it are in the journal`,
+    ),
+  )
+})
+
 test('a gateway that cannot write its journal does nothing, and says that it is not well', async () => {
   await using upstream = await aBareUpstream({ echo: () => text('x') })
   const house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\nauthentication: { anonymous: { roles: [user] } }\n${OPEN}`)

@@ -9,8 +9,8 @@ import { aGateway } from '../fixtures/gateway.ts'
 test('a server that was swapped, given other arguments or added since the last start is told by name, and no argument of it', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
   const place = { store: join(folder, 'portcullis.db') }
-  const start = async (servers: string): Promise<readonly (string | undefined)[]> => {
-    await using house = await aGateway(`servers: { ${servers} }`, place)
+  const start = async (servers: string, PATH = '/usr/bin'): Promise<readonly (string | undefined)[]> => {
+    await using house = await aGateway(`servers: { ${servers} }`, { ...place, environment: { PATH } })
     const told = (await house.events()).filter(({ type }) => type === 'upstream.changed')
     assert.equal(JSON.stringify(told).includes('s3cret'), false)
     return [...told.map(({ resource, detail }) => `${resource?.server}: ${detail}`), ...house.faults.map(({ message }) => message)]
@@ -24,6 +24,38 @@ test('a server that was swapped, given other arguments or added since the last s
     'mail: { command: [mail-server, --token, s3cret2], env: { DEBUG: s3cret } }, crm: { url: "http://127.0.0.1:10/mcp" }, more: { url: "http://127.0.0.1:11/" }',
   )
   assert.deepEqual(swapped.slice(0, 3), ['mail: arguments, env', 'crm: url', 'more: new'])
-  assert.equal(swapped[3], 'Server mail is not what it was when a gateway last started (arguments, env)')
+  assert.equal(
+    swapped[3],
+    'Server mail is not what it was when a gateway last started (arguments, env). If you changed that, there is nothing to do; else find out who did before it is used',
+  )
+  rmSync(folder, { recursive: true })
+})
+
+test('another PATH is told as that, in one sentence for all servers, and with a changed server beside it', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-'))
+  const place = { store: join(folder, 'portcullis.db') }
+  const start = async (PATH: string, argument = 'x') => {
+    const servers = `mail: { command: [mail-server, ${argument}] }, crm: { command: [crm-server] }, far: { url: "http://127.0.0.1:9/mcp" }`
+    await using house = await aGateway(`servers: { ${servers} }`, { ...place, environment: { PATH } })
+    const events = (await house.events()).filter(({ type }) => type === 'upstream.changed').slice(-2)
+    return {
+      events: events.map(({ resource, detail }) => `${resource?.server}: ${detail}`),
+      told: house.faults.map(({ message }) => message),
+    }
+  }
+  assert.deepEqual((await start('/usr/bin')).told, [])
+  const moved = await start('/tmp/bin:/usr/bin')
+  assert.deepEqual(moved.events, ['mail: PATH', 'crm: PATH'])
+  assert.equal(moved.told.length, 1)
+  assert.match(
+    moved.told[0] ?? '',
+    /^PATH is not what it was .* now: mail, crm\. If you changed it, .*: command -v mail-server; command -v crm-server$/,
+  )
+  assert.deepEqual((await start('/tmp/bin:/usr/bin')).told, [])
+
+  const both = await start('/usr/bin', 'y')
+  assert.deepEqual(both.events, ['mail: PATH, arguments', 'crm: PATH'])
+  assert.match(both.told[0] ?? '', /^Server mail is not what it was .* \(PATH, arguments\)/)
+  assert.match(both.told[1] ?? '', /^PATH is not what it was .* now: crm\./)
   rmSync(folder, { recursive: true })
 })

@@ -57,7 +57,10 @@ test('a redacted message has new bytes, its findings, and everything else as it 
   const left = leave(message)
 
   assert.deepEqual(left.body.result?.['content'], [{ type: 'text', text: 'x [redacted:secret]' }])
-  assert.deepEqual([left.bytes, left.event, left.findings?.map(({ label }) => label)], [undefined, { id: '7' }, ['secret']])
+  assert.deepEqual(
+    [left.bytes, left.event, left.findings?.map(({ label, isRedacted }) => [label, isRedacted])],
+    [undefined, { id: '7' }, [['secret', true]]],
+  )
 })
 
 test('what is to be reported leaves and is told, what is off is not looked for, what is blocked does not leave', () => {
@@ -66,8 +69,8 @@ test('what is to be reported leaves and is told, what is off is not looked for, 
 
   assert.equal(reported.bytes, message.bytes)
   assert.deepEqual(
-    reported.findings?.map(({ label }) => label),
-    ['secret'],
+    reported.findings?.map(({ label, isRedacted }) => [label, isRedacted]),
+    [['secret', undefined]],
   )
   assert.equal(leave(message, { secrets: 'off' }), message)
   assert.deepEqual(

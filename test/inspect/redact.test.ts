@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import type { Body } from '../../src/core/call.ts'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import { createDetector, OUTPUT_LABELS } from '../../src/inspect/detect.ts'
+import { secretsInColumns } from '../../src/inspect/listed.ts'
 import { PERSONAL_KINDS } from '../../src/inspect/personal.ts'
 import { createLook } from '../../src/inspect/redact.ts'
 
@@ -206,4 +207,10 @@ test('a text that is nothing but suspicious is not looked at to its end: it does
   const left = redact(bodyOf({ content: [{ type: 'text', text: '@'.repeat(400_000) }] }))
 
   assert.deepEqual(left?.result?.['content'], [{ type: 'text', text: '[redacted:secret]' }])
+})
+
+test('of a table with a column of tokens every cell is looked at, however many rows there are', () => {
+  const rows = 20_000
+  const spans = secretsInColumns(`id,token\n${'7,aZ4kQ9vT1mX7cR2pL8sD\n'.repeat(rows)}`)
+  assert.equal(spans.length, rows)
 })

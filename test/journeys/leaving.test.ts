@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { test } from 'node:test'
+import { reportOf } from '../../src/audit/report.ts'
 import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import { aGateway, META, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { bare, json, sse, type TestServer } from '../upstream/http-upstreams.ts'
@@ -145,6 +146,8 @@ access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t
         ['content_blocked', ['house.secrets']],
       ],
     )
+    const { sections } = await reportOf(house.gateway.house.store, { since: 0, until: Date.now() + 1 })
+    assert.equal(sections.leaving.count, ended.length, 'what was taken out was kept from leaving, as what was blocked')
     const pointers = ended.flatMap(({ findings = [] }) => findings.map(({ pointer }) => pointer))
     for (const pointer of [
       '/result/content/0/text',

@@ -68,3 +68,26 @@ access:
   const refused = (await house.events()).findLast((event) => event.type === 'call.ended')
   assert.deepEqual([refused?.denial, refused?.detail], ['invalid_token', 'who the token speaks for is no longer what it says'])
 })
+
+test('where no law names a scope, a person signs in all the same, and is told what is given: to be known', async () => {
+  await using upstream = await aBareUpstream({ echo: (args) => text(String(args['message'])) })
+  await using house = await aGateway(`
+servers: { tools: { url: "${upstream.url}" } }
+authentication: { oauth: {} }
+access:
+  roles: { user: { permissions: ["*"] } }
+  tools: { echo: { permission: tools:use } }
+`)
+  const { store, clock } = house.gateway.house
+  await new Accounts(store, clock).add('alice', new Secret(PASSWORD), ['user'])
+  const person = new Person()
+  const transport = (): StreamableHTTPClientTransport =>
+    new StreamableHTTPClientTransport(new URL(`${house.url}/mcp/tools`), { authProvider: person })
+  const client = new Client({ name: 'e2e', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } })
+
+  await assert.rejects(client.connect(transport()), UnauthorizedError)
+  await transport().finishAuth((await new Browser().agree(person.asked?.href ?? '')).searchParams)
+  await client.connect(transport())
+  assert.ok(JSON.stringify(await client.callTool({ name: 'echo', arguments: { message: 'hello' } })).includes('hello'))
+  await client.close()
+})

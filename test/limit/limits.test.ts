@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import type { Roles } from '../../src/config/limits.ts'
 import type { Denial } from '../../src/core/denial.ts'
 import { anonymousPrincipal } from '../../src/identity/authenticate.ts'
 import { LEASE_MAX } from '../../src/limit/bucket.ts'
@@ -212,6 +213,20 @@ describe('who is counted', () => {
       const world = aWorld('roles: { guest: { rate: 1/h, burst: 3 }, premium: { rate: 2/h, burst: 7 } }')
       assert.equal(await most(() => ask(one(world), aPrincipal({ roles }))), 7)
     }
+  })
+
+  test('who inherits from whom is asked of the law in force, and what was taken stays taken', async () => {
+    const heirs: Roles = { user: { inherits: ['guest'] }, guest: { inherits: [] } }
+    let roles: Roles = heirs
+    const world = aWorld('roles: { guest: { rate: 1/h, burst: 3 }, premium: { rate: 1/h, burst: 7 } }', { roles: () => roles })
+    const who = aPrincipal({ roles: ['user'] })
+    assert.equal(await most(() => ask(one(world), who)), 3)
+    roles = { user: { inherits: ['premium'] }, premium: { inherits: [] } }
+    assert.equal((await ask(one(world), who)) === undefined, true)
+    roles = { ...heirs }
+    assert.match((await ask(one(world), who))?.detail ?? '', /limits\.roles\.user/)
+    roles = { user: { inherits: [] } }
+    assert.equal(await ask(one(world), who), undefined)
   })
 
   test('many keys of one owner are one person, and each key is itself too', async () => {

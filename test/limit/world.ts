@@ -1,4 +1,5 @@
 /** Limits on a real store, with clocks that are turned by hand; several on one store are several processes. */
+import type { Roles } from '../../src/config/limits.ts'
 import { parseConfig } from '../../src/config/load.ts'
 import type { Decision } from '../../src/core/decision.ts'
 import { Denial } from '../../src/core/denial.ts'
@@ -27,10 +28,14 @@ interface Said {
   readonly store?: Store
   readonly isProxy?: (address: string) => boolean
   readonly tell?: (entry: Entry) => Promise<void>
+  /** `access.roles` in force. */
+  readonly roles?: () => Roles
 }
 
+const nobody: Roles = {}
+
 /** @param yaml of the `limits:` section, in flow style; all that it does not say is far away. */
-export function aWorld(yaml: string, { processes = 1, store, isProxy = () => false, tell }: Said = {}): World {
+export function aWorld(yaml: string, { processes = 1, store, isProxy = () => false, tell, roles = () => nobody }: Said = {}): World {
   const far = 'address: 1000000/s, methods: { apiKey: 1000000/s, oauth: 1000000/s, anonymous: 1000000/s }'
   const { rates: read } = parseConfig(`limits: { ${yaml.includes('address:') ? '' : `${far}, `}${yaml} }`, {
     file: 'p.yaml',
@@ -50,6 +55,7 @@ export function aWorld(yaml: string, { processes = 1, store, isProxy = () => fal
   const limits = Array.from({ length: processes }, () => {
     return new Limits({
       rates,
+      roles,
       store: kept,
       clock: () => world.now,
       steady: () => world.passedMs,

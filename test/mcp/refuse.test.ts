@@ -4,6 +4,7 @@ import { describe, test } from 'node:test'
 import type { Call } from '../../src/core/call.ts'
 import type { Remedy } from '../../src/core/decision.ts'
 import { DENIALS, Denial, type DenialCode } from '../../src/core/denial.ts'
+import type { JsonValue } from '../../src/core/json.ts'
 import { parseCall } from '../../src/mcp/parse.ts'
 import { refusalBody, refuse } from '../../src/mcp/refuse.ts'
 import { bytes, echo, envelope, META, modern, parseLegacy, parseModern } from './envelope.ts'
@@ -145,9 +146,20 @@ describe('data', () => {
       { kind: 'approval', id: 'an-id', url: 'https://x/approvals/an-id' },
       { kind: 'confirm' },
       { kind: 'redact' },
-      { kind: 'authenticate' },
+      { kind: 'authenticate', headers: ['X-API-Key', 'Authorization'] },
     ]
     assert.deepEqual(refusalBody(rich('forbidden'), modernCall).error?.data, { code: 'forbidden', remedies: shown })
+  })
+  test('say where a credential is looked for: in headers, on stdio in a variable, and nowhere to who hosts us', () => {
+    const denial = new Denial('unauthenticated', { remedies: [{ kind: 'authenticate' }] })
+    const remedyOf = (call: Call | undefined, environment?: string): unknown => {
+      const data = refusalBody(denial, call, { environment }).error?.data as { readonly remedies: readonly unknown[] }
+      return data.remedies[0]
+    }
+    const hosted: Call = { ...modernCall, origin: { ...modernCall.origin, transport: 'embedded' } }
+    assert.deepEqual(remedyOf(undefined), { kind: 'authenticate', headers: ['X-API-Key', 'Authorization'] })
+    assert.deepEqual(remedyOf(hosted, 'MCP_API_KEY'), { kind: 'authenticate', environment: 'MCP_API_KEY' })
+    assert.deepEqual(remedyOf(hosted), { kind: 'authenticate' })
   })
   test('that asks the person at the client are a result, or an error with pages, and answer nothing where nobody waits', () => {
     const result = { resultType: 'input_required', requestState: 'sealed' }
@@ -159,6 +171,36 @@ describe('data', () => {
     const paged = refuse(new Denial('approval_required', { question: { kind: 'url_elicitation', elicitations } }), legacyCall)
     assert.deepEqual([paged.status, paged.body.error?.code], [200, -32042])
     assert.deepEqual(paged.body.error?.data, { code: 'approval_required', elicitations })
+  })
+})
+
+describe('what a message shows by its form', () => {
+  const told = (call: Call): string => {
+    assert.ok(call.flaw)
+    return refusalBody(call.flaw, call).error?.message ?? ''
+  }
+  const marked = { jsonrpc: '2.0', id: 'MARK', method: 'tools/list' }
+  test('is told to its sender, in words of ours and without a word of theirs', () => {
+    const of = (body: JsonValue, headers: Readonly<Record<string, string>>): Call => parseCall(bytes(body), envelope({ headers }))
+    const whole = { ...marked, params: { _meta: { ...META, MARK: 'MARK' } } }
+    const headers = modern('tools/list')
+    const cases: readonly (readonly [Call, string])[] = [
+      [of(marked, headers), 'Required request metadata is missing or invalid: _meta io.modelcontextprotocol/protocolVersion is missing.'],
+      [of(whole, { ...headers, 'mcp-method': 'MARK' }), 'A header and the body disagree: Mcp-Method differs from the body.'],
+      [of(echo(), modern('tools/call', 'MARK')), 'A header and the body disagree: Mcp-Name differs from the body.'],
+      [of({ ...whole, MARK: 1 }, headers), 'The request is malformed: the message has an unknown member.'],
+      [of({ ...whole, jsonrpc: 'MARK' }, headers), 'The request is malformed: jsonrpc is not "2.0".'],
+      [of([whole], headers), 'The request is malformed: a batch.'],
+    ]
+    for (const [call, message] of cases) assert.equal(told(call), message)
+    for (const [call] of cases) assert.doesNotMatch(told(call), /MARK/)
+  })
+  test('is not told of what stands in the way of reading it, which would teach how to hide', () => {
+    assert.equal(
+      told(parseCall(bytes('{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}'), envelope({ headers: modern('ping') }))),
+      'The request is malformed.',
+    )
+    assert.equal(refusalBody(rich('malformed'), modernCall).error?.message, 'The request is malformed.')
   })
 })
 

@@ -62,6 +62,19 @@ test('a configured client gets a token of its own for a server, with its roles a
   assert.equal(body['refresh_token'], undefined)
 })
 
+test('whoever is given less than was asked is told, also when it is nothing (RFC 6749 §5.1)', async (t) => {
+  const world = await createWorld(t)
+  const machine = await addMachine(world, { scopes: ['files:read'] })
+  const scopeOf = async (scope: string): Promise<unknown> => {
+    const { status, body } = await ask(world, machine, { grant_type: 'client_credentials', resource: world.resource, scope })
+    assert.equal(status, 200, JSON.stringify(body))
+    assert.equal(decodeJwt(String(body['access_token']))['scope'] ?? '', body['scope'])
+    return body['scope']
+  }
+  assert.equal(await scopeOf('files:read files:write'), 'files:read')
+  assert.equal(await scopeOf('files:write'), '')
+})
+
 test('a client without its secret, with a wrong one, or with the hash that is kept of it is nobody', async (t) => {
   const world = await createWorld(t)
   const machine = await addMachine(world)

@@ -61,7 +61,7 @@ test('the revision is the digest of what decides, and of nothing else', () => {
 test('the law in force can be read, every policy with its place', () => {
   const text = anEngine(`\n${PERMIT}`).describe()
 
-  assert.match(text, /^\/\/ The law in force, revision \S{43}$/m)
+  assert.match(text, /^\/\/ The law, revision \S{43}$/m)
   assert.match(text, /^\/\/ Role::"user" in \[Role::"guest", Permission::"files:read", Permission::"weather:read"\]$/m)
   assert.match(text, /^\/\/ defaults\.cedar:\d+:1\n@id\("house\.ceiling"\)/m)
   assert.match(text, /^\/\/ access\.tools\["weather\/get_\*"\]\n@id\(.*\)\npermit \(/m)
@@ -72,6 +72,26 @@ test('what is described can be loaded again', () => {
   const text = anEngine(PERMIT).describe()
 
   assert.throws(() => anEngine(text, NO_RULES), { code: 'FAULT_POLICY', message: /the id "house.server" is taken/ })
+})
+
+const ANN = { type: 'Principal', id: 'https://login.example.com#ann' }
+const GET_WEATHER = { type: 'Tool', id: 'weather/get_weather' }
+
+test('that nothing permits a call is told whatever forbids it beside that', () => {
+  const approval = { ...NO_RULES, tools: { drop: { permission: 'x:y', approval: true } } }
+  const engine = anEngine('@id("never") forbid (principal, action == Action::"call", resource == Tool::"weather/wipe");', approval)
+  const explained = (name: string) => {
+    const { decision, isUnpermitted, policies } = engine.explain(aQuery({ resource: aTool(name) }))
+    return [decision.effect, decision.isUnpermitted, isUnpermitted, policies.map(({ id }) => id)]
+  }
+
+  assert.deepEqual(explained('drop'), ['forbid', true, true, ['access.tools["drop"].approval']])
+  assert.deepEqual(
+    explained('wipe'),
+    ['forbid', undefined, true, ['never']],
+    'of a forbid without a remedy only who asks for grounds is told',
+  )
+  assert.deepEqual(explained('other'), ['forbid', true, true, []])
 })
 
 test('a decision is explained by its policies and by what the law could see', () => {
@@ -89,7 +109,12 @@ test('a decision is explained by its policies and by what the law could see', ()
     { type: 'Role', id: 'guest' },
     { type: 'Permission', id: 'weather:read' },
   ])
-  assert.doesNotMatch(JSON.stringify(question), /secret|ann/)
+  assert.deepEqual(
+    [question.principal, question.resource, question.entities.map(({ uid }) => uid)],
+    [ANN, GET_WEATHER, [ANN, GET_WEATHER]],
+    'people read who and what is meant, also where no policy names them',
+  )
+  assert.doesNotMatch(JSON.stringify(question), /secret/)
 })
 
 test('two hundred reloads leave memory flat', () => {

@@ -143,9 +143,18 @@ const CHALLENGES: Readonly<Partial<Record<DenialCode, RegExp>>> = {
   step_up_required: /^Bearer .*error="insufficient_user_authentication".*, acr_values="phr", resource_metadata="http[^"]+"$/,
   insufficient_scope: /^Bearer .*error="insufficient_scope".*, scope="tools:write", resource_metadata="http[^"]+"$/,
 }
-const REMEDIES: Readonly<Partial<Record<DenialCode, readonly JsonObject[]>>> = {
-  unauthenticated: [{ kind: 'authenticate' }],
-  invalid_token: [{ kind: 'authenticate' }],
+/** What a message shows by its form is told to its sender, whoever it is. */
+const OF_FORM: Readonly<Partial<Record<DenialCode, string>>> = {
+  header_mismatch: 'A header and the body disagree: Mcp-Method differs from the body.',
+  invalid_envelope: 'Required request metadata is missing or invalid: _meta progressToken is not a string or integer.',
+}
+/** Where a credential is looked for. */
+const authenticate = (face: Face): readonly JsonObject[] => [
+  { kind: 'authenticate', ...(stdio(face) ? { environment: 'MCP_API_KEY' } : { headers: ['X-API-Key', 'Authorization'] }) },
+]
+const REMEDIES: Readonly<Partial<Record<DenialCode, readonly JsonObject[] | typeof authenticate>>> = {
+  unauthenticated: authenticate,
+  invalid_token: authenticate,
   step_up_required: [{ kind: 'step_up', acr: 'phr' }],
   insufficient_scope: [{ kind: 'scope', scopes: ['tools:write'] }],
   confirmation_required: [{ kind: 'confirm' }],
@@ -211,12 +220,13 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
   const { error } = body
   assert.ok(isObject(error) && isObject(error['data']))
   const { data } = error
-  assert.deepEqual([data['code'], error['code'], error['message']], [code, DENIALS[code].rpc, DENIALS[code].message])
+  const message = OF_FORM[code] ?? DENIALS[code].message
+  assert.deepEqual([data['code'], error['code'], error['message']], [code, DENIALS[code].rpc, message])
   assert.equal(body['id'], NAMELESS.has(code) ? undefined : asked)
   // How long there is to wait depends on when one asks.
   if (code === 'rate_limited') checkWait(data['remedies'])
   else if (code === 'approval_required') checkApproval(data['remedies'])
-  else assert.deepEqual(data['remedies'], REMEDIES[code])
+  else assert.deepEqual(data['remedies'], remediesOf(code, face))
   const more = code === 'unsupported_revision' ? ['requested', 'supported'] : []
   assert.deepEqual(
     Object.keys(data)
@@ -225,6 +235,11 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
     more,
   )
   if (code === 'unsupported_revision' && modern(face)) assert.deepEqual(data['supported'], ['2026-07-28'])
+}
+
+function remediesOf(code: DenialCode, face: Face): readonly JsonObject[] | undefined {
+  const expected = REMEDIES[code]
+  return typeof expected === 'function' ? expected(face) : expected
 }
 
 /** Which approval it waits for; no page, where there is no admin listener. */
@@ -243,9 +258,10 @@ function checkWait(remedies: JsonValue | undefined): void {
 }
 
 /** Nothing that only an operator may know: no policy, no cause, no address of a server, no name of the caller's. */
-function checkSilence(seen: Seen, [ended]: readonly AuditEvent[]): void {
+function checkSilence(code: DenialCode, seen: Seen, [ended]: readonly AuditEvent[]): void {
   const told = JSON.stringify([seen.headers, seen.body])
-  const inner = ['law-', 'house.', new URL(world.upstream.url).host, ended?.detail, ended?.principal, ended?.law]
+  const cause = OF_FORM[code] === undefined ? ended?.detail : undefined
+  const inner = ['law-', 'house.', new URL(world.upstream.url).host, cause, ended?.principal, ended?.law]
   for (const secret of inner) if (secret !== undefined && secret !== '') assert.ok(!told.includes(secret), `${secret} in ${told}`)
 }
 
@@ -273,7 +289,7 @@ async function check(code: DenialCode, face: Face, { who = 'user', make }: Way):
   await release?.()
   assert.equal(seen.status, stdio(face) ? undefined : sessions(face) && WITHIN_200.has(code) ? 200 : DENIALS[code].status)
   checkHistory(code, face, ends)
-  checkSilence(seen, ends)
+  checkSilence(code, seen, ends)
   if (code === 'slow_request') return
   checkError(code, face, seen)
   if (!stdio(face)) checkHeaders(code, seen)

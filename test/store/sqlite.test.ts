@@ -241,3 +241,11 @@ function runWriter(path: string, name: string): Promise<string> {
     child.on('close', (code) => (code === 0 ? resolve(output) : reject(new Error(`writer ended with ${code}`))))
   })
 }
+
+it('tells a mistake of whoever opens it by the name of the argument', () => {
+  const open = openSqlite as unknown as (...given: readonly unknown[]) => unknown
+  for (const given of [[], ['', { clock: Date.now }], [7, { clock: Date.now }]])
+    assert.throws(() => open(...given), { name: 'TypeError', message: /^path: expected a file/ })
+  for (const given of [[':memory:'], [':memory:', {}], [':memory:', { clock: 7 }]])
+    assert.throws(() => open(...given), { name: 'TypeError', message: /^options\.clock: expected what tells the time/ })
+})

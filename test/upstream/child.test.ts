@@ -154,9 +154,10 @@ test('what a child has started ends with it', async () => {
   }
 })
 
-test('a program that is not there is an exit, not an exception', async () => {
+test('a program that is not there is an exit that names it, not an exception', async () => {
   const spoken = speak(['/nonexistent/program'])
-  assert.deepEqual(await spoken.exit, { reason: 'cannot be started: ENOENT', wanted: false })
+  assert.deepEqual(await spoken.exit, { reason: '/nonexistent/program cannot be started: ENOENT', wanted: false })
+  assert.equal(spoken.child.isUnmade, true)
   await spoken.child.close()
 })
 
