@@ -67,7 +67,6 @@ function print({ isSound, events, checkpoints, chains, cut, flaw }: Verdict, ter
   if (isSound) {
     const counts = `${events} events in ${chains.length} chains, ${checkpoints} checkpoints`
     say(terminal, `${styled(terminal.output, 'green', 'ok')} the journal is whole: ${counts}`)
-    if (events === 0) say(terminal, '   there is no event in it: nothing has happened yet, or the journal is gone')
     if (cut === undefined) return
     const policy = `retention (${cut.retainMs / DAY_MS} days), on ${when(cut.at)} for the last time`
     say(terminal, `   verified from ${when(cut.before)} on: ${cut.removed} older events are removed by ${policy}`)

@@ -52,8 +52,11 @@ export async function checkInstallation(
   const check = keyedHash(keyring.key('installation'), 'portcullis installation v1')
   const found = await store.get(KEYS.instance)
   if (found === check) return false
-  if (found === undefined && !isFirst)
+  if (found === undefined && !isFirst) {
+    // Of a file it was asked whether it is there.
+    if (config.redis === undefined) return false
     throw new Fault('FAULT_STORE', `${config.store}: there is no installation in it; nothing has run with this configuration yet`)
+  }
   if (found === undefined && (await store.put(KEYS.instance, check, { onlyIfAbsent: true }))) return true
   if (found === undefined && (await store.get(KEYS.instance)) === check) return false
   throw new Fault(
