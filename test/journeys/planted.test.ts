@@ -20,7 +20,8 @@ import { Browser, obtainTokens, refreshOnce, register } from '../oauth/world.ts'
 import { collect, disguises, dumpRedis, listen, openPages, type Place } from './planted-places.ts'
 
 const PLANTED = 40
-const made = (): string => randomBytes(24).toString('base64url')
+/** In hexadecimal nobody's name stands: a password that holds its user's is refused. */
+const made = (): string => randomBytes(24).toString('hex')
 /** In the arguments of a call that somebody must approve. */
 const APPROVED = made()
 /** Where those see it whole who decide: the page of that call, and the notice to them. */
