@@ -32,7 +32,10 @@ export function addBlock(program: Command, shell: Shell): void {
   examples(shared(list), 'portcullis block list', 'portcullis block list --json')
   list.action((options: Shared) => listAll(options, shell))
 
-  const remove = block.command('remove').description('let it in again').argument('<cidr>', 'as "portcullis block list" shows it', readCidr)
+  const remove = block
+    .command('remove')
+    .description('let it in again, with every key')
+    .argument('<cidr>', 'as "portcullis block list" shows it', readCidr)
   examples(shared(remove), 'portcullis block remove 203.0.113.0/24')
   remove.action((cidr: string, options: Shared) => removeOne(cidr, options, shell))
 }
@@ -69,8 +72,13 @@ async function listAll(options: Shared, { terminal }: Shell): Promise<void> {
   table(terminal, ['ADDRESSES', 'UNTIL', 'SINCE', 'BY'], rows)
 }
 
-function rowOf({ cidr, until, at, by }: Block, now: number): readonly Cell[] {
-  return [cidr, until === undefined ? 'it is removed' : `in ${howLong(until - now)}`, when(at), by]
+function rowOf({ cidr, key, until, at, by }: Block, now: number): readonly Cell[] {
+  return [
+    key === undefined ? cidr : `${cidr} with key ${key}`,
+    until === undefined ? 'it is removed' : `in ${howLong(until - now)}`,
+    when(at),
+    by,
+  ]
 }
 
 async function removeOne(cidr: string, options: Shared, { terminal }: Shell): Promise<void> {

@@ -41,9 +41,9 @@ ${reactions === undefined ? undefined : heldOf(reactions.list(), now)}
   ]
 }
 
-function rowOf({ cidr, until, at, by }: Block, now: number): Row {
+function rowOf({ cidr, key, until, at, by }: Block, now: number): Row {
   return [
-    { text: cidr, tone: 'whole' },
+    { text: key === undefined ? cidr : `${cidr} with key ${outside(key)}`, tone: 'whole' },
     until === undefined ? 'it is removed' : `in ${howLong(until - now)}`,
     { text: when(at), tone: 'whole' },
     outside(by),
@@ -157,7 +157,7 @@ function removing({ blocks, tell }: DashboardParts): Deed {
         ['By', outside(block.by)],
         ['Until', block.until === undefined ? 'it is removed' : when(block.until)],
       ] as const
-      return { question: `Let ${range} in again?`, facts, consequence: 'Requests from there are looked at again.' }
+      return { question: `Let ${range} in again?`, facts, consequence: 'Requests from there are looked at again, with whichever key.' }
     },
     act: async (said, by) => {
       const range = rangeIn(said('range'))

@@ -15,6 +15,8 @@ import { KeyUses } from './key-use.ts'
 
 /** Two operators at once are rare, three rarer: more collisions than this are a broken store. */
 const ATTEMPTS = 16
+/** Secrets that were rotated away and are still known as such: a year of rotations each month. */
+const FORMER_MAX = 12
 /** Principals that are kept; one is a few hundred bytes. */
 const REMEMBERED_MAX = 10_000
 
@@ -126,6 +128,7 @@ export class ApiKeys implements Scheme {
         rotatedAt: now,
         expiresAt: now + before.lifetimeMs,
         ...(until > now ? { previous: { hash: before.hash, until } } : {}),
+        former: [before.hash, ...(before.former ?? [])].slice(0, FORMER_MAX),
       }
     })
     return this.#issued(record, this.#write({ id, secret }))
@@ -224,9 +227,15 @@ export class ApiKeys implements Scheme {
     const now = this.#options.clock()
     const hash = this.#hash(key)
     const isCurrent = isEqual(hash, record.hash)
-    const isPrevious = isEqual(hash, record.previous?.hash ?? record.hash) && record.previous !== undefined && record.previous.until > now
+    const wasPrevious = isEqual(hash, record.previous?.hash ?? record.hash) && record.previous !== undefined
+    const isPrevious = wasPrevious && record.previous.until > now
+    let wasGood = wasPrevious
+    for (let at = 0; at < FORMER_MAX; at++) if (isEqual(hash, record.former?.[at] ?? record.hash)) wasGood = true
     if (!isKnown) throw refused(`no key has the id ${key.id}`, key.id)
-    if (!isCurrent && !isPrevious) throw refused(`the secret of key ${key.id} is wrong, or was rotated away`, key.id)
+    if (!isCurrent && !isPrevious) {
+      if (wasGood) throw refused(`the secret of key ${key.id} was rotated away`, key.id, true)
+      throw refused(`the secret of key ${key.id} is wrong`, key.id)
+    }
     const remembered = this.#remember(record)
     if (this.#proved.size >= REMEMBERED_MAX) this.#proved.clear()
     if (isCurrent) this.#proved.set(sha256(writeKey(this.#options.prefix, key)), remembered)

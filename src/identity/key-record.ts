@@ -34,6 +34,8 @@ export interface KeyRecord {
   /** Keyed hash of the secret in use. */
   readonly hash: string
   readonly previous?: Overlap
+  /** Keyed hashes of secrets that were good once, newest first: they open nothing, but whoever still has one is not guessing. */
+  readonly former?: readonly string[]
   /** Counts the changes, so that whoever remembers something of the record can tell that it is the same. */
   readonly version: number
 }
@@ -45,7 +47,7 @@ export interface KeyUse {
 }
 
 /** What may be shown of a key. */
-export type KeyView = Omit<KeyRecord, 'hash' | 'previous' | 'version' | 'lifetimeMs' | 'status'> & {
+export type KeyView = Omit<KeyRecord, 'hash' | 'previous' | 'former' | 'version' | 'lifetimeMs' | 'status'> & {
   readonly status: KeyStatus | 'expired'
   /** Until when the secret before the rotation still works, if it does. */
   readonly overlapUntil?: number
@@ -69,7 +71,8 @@ function isRecord(value: JsonObject): value is JsonObject & KeyRecord {
     typeof value['name'] === 'string' &&
     Array.isArray(value['roles']) &&
     (value['allow'] === undefined || Array.isArray(value['allow'])) &&
-    (value['previous'] === undefined || isObject(value['previous']))
+    (value['previous'] === undefined || isObject(value['previous'])) &&
+    (value['former'] === undefined || Array.isArray(value['former']))
   )
 }
 
@@ -84,7 +87,7 @@ export function writeRecord(record: KeyRecord): JsonObject {
 }
 
 export function viewOf(record: KeyRecord, use: KeyUse, now: number): KeyView {
-  const { hash: _hash, previous, version: _version, lifetimeMs: _lifetime, status, ...rest } = record
+  const { hash: _hash, previous, former: _former, version: _version, lifetimeMs: _lifetime, status, ...rest } = record
   return {
     ...rest,
     status: status === 'active' && record.expiresAt <= now ? 'expired' : status,

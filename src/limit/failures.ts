@@ -3,13 +3,14 @@ import type { RateConfig } from '../config/limits.ts'
 import { countedAs } from '../core/cidr.ts'
 import type { Clock } from '../core/time.ts'
 import type { Store } from '../store/store.ts'
+import { remember } from '../trust/remember.ts'
 import type { Blocks } from './blocks.ts'
 import { createLimit, type Limit } from './bucket.ts'
 import { Crowd } from './crowd.ts'
 import { Holder } from './holder.ts'
 import { refused } from './refusal.ts'
 
-/** Guesses at one key from one address that are remembered while it is under attack. */
+/** Guesses at one key from one address that are remembered, should it come under attack. */
 const GUESSES_MAX = 10_000
 const US_PER_MS = 1_000
 
@@ -25,6 +26,12 @@ export interface FailureOptions {
   readonly onBlock: (cidr: string, until: number, written: Promise<unknown>) => void
 }
 
+interface Guess {
+  readonly place: string
+  readonly keyId: string
+  readonly untilUs: number
+}
+
 export class Failures {
   readonly #options: FailureOptions
   readonly #byAddress: Limit
@@ -33,10 +40,8 @@ export class Failures {
   readonly #keys = new Crowd((name, isShared) => new Holder(name, isShared))
   /** Keys under attack and until when, microseconds. */
   readonly #attacked = new Map<string, number>()
-  /** When the last of these attacks is over. */
-  #attackEndsUs = 0
-  /** Who guessed at which key, and until when that is held against him. */
-  readonly #guesses = new Map<string, number>()
+  /** Who guessed at which key, and until when that is held against him once the key is under attack. */
+  readonly #guesses = new Map<string, Guess>()
 
   constructor(options: FailureOptions) {
     this.#options = options
@@ -46,9 +51,9 @@ export class Failures {
     this.#byKey = createLimit('limits.failures key', shape)
   }
 
-  /** Whether any key is under attack. */
+  /** Whether a key is held against anybody. */
   get isGuessed(): boolean {
-    return this.#attackEndsUs > 0 && this.#options.nowUs() < this.#attackEndsUs
+    return this.#options.blocks.isHolding
   }
 
   /**
@@ -56,10 +61,9 @@ export class Failures {
    * @throws Denial `rate_limited` where this address has guessed at this key, and the key is under attack. From elsewhere it is looked at.
    */
   check(address: string, keyId: string): void {
-    const nowUs = this.#options.nowUs()
-    if ((this.#attacked.get(keyId) ?? 0) <= nowUs) return
-    const until = this.#guesses.get(guessOf(countedAs(address), keyId)) ?? 0
-    if (until > nowUs) throw refused(`key ${keyId} is being guessed, also from this address (limits.failures)`, (until - nowUs) / US_PER_MS)
+    const { blocks, clock } = this.#options
+    const until = blocks.untilWith(countedAs(address), keyId)
+    if (until > 0) throw refused(`key ${keyId} is being guessed, also from this address (limits.failures)`, until - clock())
   }
 
   /** A credential was bad. Counts here at once, and with the other processes behind the back of the call. */
@@ -70,9 +74,11 @@ export class Failures {
       this.#take(this.#addresses.of(place, nowUs), this.#byAddress, nowUs, () => this.#block(address, place))
     }
     if (keyId === undefined) return
-    const heldUntil = nowUs + this.#options.settings.blockMs * US_PER_MS
-    remember(this.#guesses, guessOf(place, keyId), heldUntil)
-    this.#take(this.#keys.of(keyId, nowUs), this.#byKey, nowUs, () => this.#attack(keyId, heldUntil))
+    const untilUs = nowUs + this.#options.settings.blockMs * US_PER_MS
+    const guess: Guess = { place, keyId, untilUs }
+    remember(this.#guesses, `${keyId} ${place}`, guess, GUESSES_MAX)
+    this.#take(this.#keys.of(keyId, nowUs), this.#byKey, nowUs, () => this.#attack(keyId, untilUs))
+    if ((this.#attacked.get(keyId) ?? 0) > nowUs) this.#hold(guess, nowUs)
   }
 
   #take(holder: Holder, limit: Limit, nowUs: number, tooOften: () => void): void {
@@ -90,9 +96,19 @@ export class Failures {
     )
   }
 
-  #attack(keyId: string, until: number): void {
-    remember(this.#attacked, keyId, until)
-    this.#attackEndsUs = Math.max(this.#attackEndsUs, until)
+  #attack(keyId: string, untilUs: number): void {
+    const nowUs = this.#options.nowUs()
+    const isKnown = (this.#attacked.get(keyId) ?? 0) > nowUs
+    remember(this.#attacked, keyId, untilUs, GUESSES_MAX)
+    // Whom an operator has let in since then is not turned away for what was before.
+    if (isKnown) return
+    for (const guess of this.#guesses.values()) if (guess.keyId === keyId && guess.untilUs > nowUs) this.#hold(guess, nowUs)
+  }
+
+  #hold({ place, keyId, untilUs }: Guess, nowUs: number): void {
+    const { blocks, clock } = this.#options
+    const until = clock() + Math.ceil((untilUs - nowUs) / US_PER_MS)
+    if (blocks.untilWith(place, keyId) < until) blocks.add(place, { key: keyId, until, by: 'gateway' }).catch(() => undefined)
   }
 
   #block(address: string, cidr: string): void {
@@ -102,14 +118,4 @@ export class Failures {
     const until = clock() + settings.blockMs
     onBlock(cidr, until, blocks.add(cidr, { until, by: 'gateway' }))
   }
-}
-
-function guessOf(place: string, keyId: string): string {
-  return `${keyId} ${place}`
-}
-
-function remember(memory: Map<string, number>, name: string, until: number): void {
-  memory.delete(name)
-  if (memory.size >= GUESSES_MAX) for (const oldest of memory.keys()) if (memory.delete(oldest)) break
-  memory.set(name, until)
 }

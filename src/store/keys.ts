@@ -57,8 +57,8 @@ export const KEYS = {
   revokedFamily: (issuer: string, family: string): string => keyOf('revoked-family', issuer, family),
   /** A bucket of a limit, of one who is counted or of a group for whom there was no room. */
   limit: (limit: string, group: 'one' | 'many', name: string): string => keyOf('limit', limit, group, name),
-  /** That addresses are turned away; it lies there as long as they are. */
-  block: (cidr: string): string => keyOf('block', cidr),
+  /** That addresses are turned away, always or with one key; it lies there as long as they are. */
+  block: (cidr: string, key?: string): string => keyOf('block', cidr, ...(key === undefined ? [] : [key])),
   blocks: 'block/',
   /** That an anomaly was told of, so that of many processes that see it one tells; it lies there as long as the same is not told again. */
   anomalyTold: (kind: string, subject: string): string => keyOf('anomaly-told', kind, subject),

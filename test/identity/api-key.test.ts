@@ -90,7 +90,7 @@ test('unknown, wrong, malformed, expired and revoked look the same outside and t
     denials.map(({ detail }) => detail),
     [
       `no key has the id ${unknown.id}`,
-      `the secret of key ${key.id} is wrong, or was rotated away`,
+      `the secret of key ${key.id} is wrong`,
       'the API key is malformed',
       'the API key is malformed',
       `key ${old.key.id} has expired`,
@@ -162,6 +162,30 @@ test('an overlap does not outlive the expiry of the secret it keeps', async () =
   assert.ok(await world.keys.authenticate(apiKey(text)))
   world.now += 1
   assert.match(await isRefused(world, text), /rotated away/)
+})
+
+test('who comes with a secret that was rotated away is not guessing, whoever makes one up is', async () => {
+  const world = createWorld()
+  const { key, text } = await world.keys.create(REQUEST)
+  const secrets = [text]
+  for (const overlap of [1_000, 0, DAY_MS]) secrets.push((await world.keys.rotate(key.id, overlap)).text)
+  world.now += DAY_MS
+  const current = secrets.pop()
+  const stale = async (text: Parameters<typeof apiKey>[0]): Promise<unknown> => {
+    const { code, isStale, detail } = await refusal(() => world.another().authenticate(apiKey(text)))
+    return [code, isStale, detail]
+  }
+  for (const old of secrets) assert.deepEqual(await stale(old), ['invalid_token', true, `the secret of key ${key.id} was rotated away`])
+  const guess = writeKey('mcp', { id: key.id, secret: mintSecret() })
+  assert.deepEqual(await stale(guess), ['invalid_token', false, `the secret of key ${key.id} is wrong`])
+  // One that was good for another key is no better than a guess.
+  const other = await world.keys.create(REQUEST)
+  const borrowed = writeKey('mcp', { id: other.key.id, secret: text.reveal().slice(17, 60) })
+  assert.deepEqual(((await stale(borrowed)) as readonly unknown[])[1], false)
+  assert.ok(current && (await world.keys.authenticate(apiKey(current))))
+  await world.keys.revoke(key.id)
+  for (const old of [...secrets, current]) assert.deepEqual(((await stale(old)) as readonly unknown[])[1], true)
+  assert.ok(!JSON.stringify(await world.keys.list()).includes('hash') && !JSON.stringify(await world.keys.list()).includes('former'))
 })
 
 test('a second rotation ends the secret before the first', async () => {

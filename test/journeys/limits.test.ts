@@ -79,6 +79,27 @@ describe('keys are guessed from one address', () => {
     assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': key })).status, 200)
   })
 
+  test('agents that still come with the secret before a rotation keep out nobody who has the new one', async () => {
+    await using place = await anInstallation('')
+    const { house, mcp } = place
+    const old = await house.key({ roles: ['user'] })
+    const { text } = await house.gateway.house.keys.rotate(old.slice(4, 16), 0)
+    for (let attempt = 0; attempt < 64; attempt++) assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': old })).status, 401)
+    assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': text.reveal() })).status, 200)
+    const refused = (await house.events()).filter(({ denial }) => denial === 'invalid_token')
+    assert.deepEqual(new Set(refused.map(({ detail }) => detail)), new Set([`the secret of key ${old.slice(4, 16)} was rotated away`]))
+  })
+
+  test('an address that is let in again is let in with its keys', async () => {
+    await using place = await anInstallation('')
+    const { house, mcp } = place
+    const key = await house.key({ roles: ['user'] })
+    const guess = (): string => writeKey('mcp', { id: key.slice(4, 16), secret: mintSecret() })
+    while ((await callFrom(ATTACKER, mcp, { 'x-api-key': guess() })).status !== 429);
+    await house.gateway.house.limits.blocks.remove(`${ATTACKER}/32`)
+    assert.equal((await callFrom(ATTACKER, mcp, { 'x-api-key': key })).status, 200)
+  })
+
   test('an agent whose key was revoked is told so each time, and blocks nobody', async () => {
     await using place = await anInstallation('')
     const { house, mcp } = place

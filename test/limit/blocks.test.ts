@@ -48,6 +48,53 @@ test('it ends by itself, or by a word; then the address is free everywhere', asy
   await there.close()
 })
 
+test('a key is held against one address alone, and let go with whatever else is held against that', async () => {
+  const { store, world, here, there } = aPair()
+  await there.start()
+  const until = START_AT + 60_000
+  for (const key of ['a', 'b']) await here.add('203.0.113.7/32', { by: 'test', until, key })
+  await here.add('203.0.113.7/32', { by: 'test', until })
+  await here.add('203.0.113.70/32', { by: 'test', until, key: 'a' })
+  const late = new Blocks(store, () => world.now)
+  await late.start()
+  await there.look()
+  for (const blocks of [here, there, late]) {
+    const asked = [
+      ['7', 'a'],
+      ['7', 'b'],
+      ['7', 'c'],
+      ['8', 'a'],
+      ['70', 'a'],
+    ] as const
+    assert.deepEqual(
+      asked.map(([host, key]) => blocks.untilWith(`203.0.113.${host}/32`, key)),
+      [until, until, 0, 0, until],
+    )
+  }
+  await there.remove('203.0.113.7/32')
+  await here.look()
+  await late.look()
+  for (const blocks of [here, there, late]) {
+    assert.deepEqual(
+      [blocks.untilOf('203.0.113.7'), blocks.untilWith('203.0.113.7/32', 'a'), blocks.untilWith('203.0.113.70/32', 'a')],
+      [0, 0, until],
+    )
+  }
+  assert.deepEqual(
+    (await here.list()).map(({ cidr, key }) => [cidr, key]),
+    [['203.0.113.70/32', 'a']],
+  )
+  await Promise.all([late.close(), there.close()])
+})
+
+test('keys that are made up fill no memory and no store: beyond ten thousand a new one holds where it was guessed at', async () => {
+  const { store, here } = aPair()
+  const until = START_AT + 60_000
+  for (let at = 0; at < 10_010; at++) await here.add('203.0.113.7/32', { by: 'test', until, key: `k${at}` })
+  assert.deepEqual([here.untilWith('203.0.113.7/32', 'k0'), here.untilWith('203.0.113.7/32', 'k10009')], [0, until])
+  assert.equal((await new Blocks(store, () => START_AT).list()).length, 10_000)
+})
+
 test('of two blocks that cover an address the longer one counts, and a new word about a range replaces the old', async () => {
   const { here } = aPair()
   await here.add('203.0.113.0/24', { by: 'test', until: START_AT + 60_000 })

@@ -78,6 +78,36 @@ test('a key under attack opens for its owner elsewhere, and guesses from many ad
   limits.checkCredential('198.51.100.1', 'another')
 })
 
+test('a key that is held against an address is listed, holds on every process, and a word about the address lifts it', async () => {
+  const world = aWorld(SETTINGS, { processes: 2 })
+  const [here, there] = world.limits
+  assert.ok(here && there)
+  await there.start()
+  for (const at of [1, 2, 3, 4, 5]) guess(here, `198.51.100.${at}`, KEY)
+  await settled()
+  await there.blocks.look()
+  assert.equal(guess(there, '198.51.100.5', KEY), 'rate_limited')
+  const until = world.now + 900_000
+  assert.deepEqual(
+    (await there.blocks.list()).map((block) => [block.cidr, block.key, block.until, block.by]),
+    [1, 2, 3, 4, 5].map((at) => [`198.51.100.${at}/32`, KEY, until, 'gateway']),
+  )
+  await there.blocks.remove('198.51.100.5/32')
+  await here.blocks.look()
+  for (const limits of [here, there]) limits.checkCredential('198.51.100.5', KEY)
+  // Who goes on guessing at it elsewhere does not bring back what was lifted; who guesses anew is held anew.
+  guess(here, '198.51.100.6', KEY)
+  here.checkCredential('198.51.100.5', KEY)
+  assert.equal(guess(here, '198.51.100.4', KEY), 'rate_limited')
+  assert.equal(guess(here, '198.51.100.5', KEY), undefined)
+  assert.equal(guess(here, '198.51.100.5', KEY), 'rate_limited')
+  world.pass(900_000)
+  here.checkCredential('198.51.100.5', KEY)
+  await there.blocks.look()
+  assert.deepEqual([there.isGuessed, await there.blocks.list()], [false, []])
+  await there.close()
+})
+
 test('a credential that was good once is no guess, nor is none', () => {
   const world = aWorld(SETTINGS)
   const [limits] = world.limits
