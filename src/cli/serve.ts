@@ -84,6 +84,7 @@ async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promi
   process.off('SIGHUP', reload)
   note(terminal, 'stopping; once more to stop at once')
   // A second signal finds no listener and ends the process.
+  await gateway.retire()
 }
 
 /** Resolves at the first SIGTERM or SIGINT. */

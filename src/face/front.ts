@@ -9,7 +9,7 @@ import { listenAs, listeningOf } from './listening.ts'
 import { createRedirect } from './redirect.ts'
 import { Secured } from './secured.ts'
 
-export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | 'close'> {
+export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | 'retire' | 'close'> {
   /** Reads the files of TLS again now. Answers whether they are in use. */
   reload(): Promise<boolean>
 }
@@ -24,6 +24,7 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
   const acme = config.tls.acme && new Acme(house, config.tls.acme, host, onFault)
   const listeners: Listener[] = []
   let secured: Secured | undefined
+  const retire = async (ms: number): Promise<void> => void (await Promise.all(listeners.map((listener) => listener.retire(ms))))
   const close = async (graceMs: number): Promise<void> => {
     secured?.close()
     await acme?.close()
@@ -43,7 +44,8 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
     listeners.push(listener)
     if (acme === undefined) await openRedirect(listener.port)
     await kept.watch(listener)
-    return { url: listener.url, port: listener.port, connections: listener.connections, reload: () => kept.reload(), close }
+    const { url, port, connections } = listener
+    return { url, port, connections, reload: () => kept.reload(), retire, close }
   } catch (error) {
     await close(0)
     throw error

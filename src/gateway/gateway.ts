@@ -37,6 +37,8 @@ import { tellMoved } from './whereabouts.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000
+/** Longer than an answer is on its way: what was sent before its client knew is answered. Balancers that ask seldom need a pause before SIGTERM. */
+const RETIRE_MS = 1_000
 
 /** What a gateway is told beside its configuration. `onFault`: told of what refuses nothing: a policy that was not taken, a sink that fails. Never a credential in it. */
 export interface GatewayOptions extends LawOptions {
@@ -58,6 +60,8 @@ export interface Gateway {
   serveStdio(server: string, input: Readable, output: Writable): Promise<void>
   /** Reads the law (`access:` and the policies) and the files of TLS again, and opens `audit.file` again. Answers whether all that they say is in force. */
   reload(): Promise<boolean>
+  /** Before `close`: `/health` says 503 and every answer ends its connection, for a second, not longer than calls may take to end. */
+  retire(): Promise<void>
   /** Stops accepting, waits for what is under way, ends every process and closes the store. */
   close(): Promise<void>
 }
@@ -95,6 +99,7 @@ class RunningGateway implements Gateway {
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
+  #isRetiring = false
   #admin: Listener | undefined
   #front: Front | undefined
   #authorization: Authorization | undefined
@@ -184,6 +189,11 @@ class RunningGateway implements Gateway {
     return isReopened && taken.every(Boolean)
   }
 
+  async retire(): Promise<void> {
+    this.#isRetiring = true
+    await this.#front?.retire(Math.min(RETIRE_MS, this.house.config.limits.drainMs))
+  }
+
   async close(): Promise<void> {
     clearInterval(this.#sweep)
     this.#watcher.close()
@@ -246,6 +256,7 @@ class RunningGateway implements Gateway {
 
   #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): Edge<ServerResponse> {
     const { config, journal, clock, newId } = this.house
+    const isReady = createReadiness({ config, journal, store: this.house.store, steady: this.#options.steady })
     return createEdge({
       house: this.#stations,
       history: journal,
@@ -265,7 +276,7 @@ class RunningGateway implements Gateway {
       clock,
       newId,
       ...(this.#peers === undefined ? {} : { sessionSuffix: this.#peers.suffix }),
-      isHealthy: createReadiness({ config, journal, store: this.house.store, steady: this.#options.steady }),
+      isHealthy: () => !this.#isRetiring && isReady(),
       stopping: this.#stopping.signal,
     })
   }

@@ -5,13 +5,16 @@ import type { Server as SecureServer } from 'node:https'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { TLSSocket } from 'node:tls'
+import { Accepting } from './accepting.ts'
 
 export interface Drain {
-  /** @returns false when the connection is over: then there is nothing to answer. */
+  /** @returns false when there is nothing to answer: the connection is over, or the request is kept for a moment and comes again. */
   begin(response: ServerResponse): boolean
   /** Whether an answer to this socket has begun. */
   answering(socket: Duplex): boolean
   connections(): number
+  /** Every answer from now on is the last on its connection. Accepts for `ms` more, then goes on reading for a moment. At once where nobody is connected. */
+  retire(ms: number): Promise<void>
   close(graceMs: number): Promise<void>
   /** Ends the connections that `concerns`: idle ones now, others when they have answered, the rest after `graceMs`. */
   renew(concerns: (socket: Socket) => boolean, graceMs: number): void
@@ -67,7 +70,9 @@ export function createDrain(server: Server | SecureServer): Drain {
   /** With the bytes that the handshake took. */
   const secured = new Map<Socket, number>()
   const ending = new WeakSet<Duplex>()
+  let isRetiring = false
   let isClosing = false
+  const accepting = new Accepting(server)
   server.on('connection', (socket: Socket) => {
     open.add(socket)
     socket.once('close', () => open.delete(socket))
@@ -89,36 +94,35 @@ export function createDrain(server: Server | SecureServer): Drain {
     // A connection whose answer had begun before the drain was never told to close.
     if (isClosing) server.closeIdleConnections()
   }
+  const retire = (): void => {
+    if (isRetiring) return
+    isRetiring = true
+    underWay.all().forEach(isLast)
+  }
   return {
     begin(response) {
+      if (accepting.puts(response)) return false
       const { socket } = response.req
       if (ending.has(socket) || socket.destroyed) {
         response.destroy()
         return false
       }
       underWay.begin(socket, response)
-      if (isClosing) isLast(response)
+      if (isRetiring) isLast(response)
       return true
     },
     answering: (socket) => underWay.on(socket).some((response) => response.socket === socket && response.headersSent),
     connections: () => [...open].filter((socket) => !socket.destroyed).length,
-    close(graceMs) {
+    async retire(ms) {
+      retire()
+      if (open.size > 0) await accepting.endIn(ms)
+    },
+    async close(graceMs) {
+      retire()
+      await accepting.end()
       isClosing = true
-      // Node takes a connection that has never said anything for a busy one, and knows none whose handshake is not done.
-      for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
-      for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && underWay.on(socket).length === 0) socket.destroy()
-      underWay.all().forEach(isLast)
-      const patience = setTimeout(() => {
-        server.closeAllConnections()
-        for (const socket of open) socket.destroy()
-      }, graceMs)
-      return new Promise((resolve) => {
-        // Its only error says that it was not listening any more, which is what is wanted.
-        server.close(() => {
-          clearTimeout(patience)
-          resolve()
-        })
-      })
+      endSilent(open, secured, underWay)
+      await untilEnded(server, open, graceMs)
     },
     renew(concerns, graceMs) {
       const concerned = [...secured.keys()].filter((socket) => concerns(socket))
@@ -132,4 +136,24 @@ export function createDrain(server: Server | SecureServer): Drain {
       }, graceMs).unref()
     },
   }
+}
+
+/** Node takes a connection that has never said anything for a busy one, and knows none whose handshake is not done. */
+function endSilent(open: ReadonlySet<Socket>, secured: ReadonlyMap<Socket, number>, underWay: UnderWay): void {
+  for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+  for (const [socket, greeted] of secured) if (socket.bytesRead === greeted && underWay.on(socket).length === 0) socket.destroy()
+}
+
+function untilEnded(server: Server | SecureServer, open: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  const patience = setTimeout(() => {
+    server.closeAllConnections()
+    for (const socket of open) socket.destroy()
+  }, graceMs)
+  return new Promise((resolve) => {
+    // Its only error says that it was not listening any more, which is what is wanted.
+    server.close(() => {
+      clearTimeout(patience)
+      resolve()
+    })
+  })
 }

@@ -62,7 +62,12 @@ export interface Listener {
   readonly url: string
   /** Connections open now. */
   connections(): number
-  /** Accepts nobody new, tells everybody `connection: close`, waits for what is in flight, ends the rest after `graceMs`. */
+  /**
+   * From now on every answer says `connection: close`. Accepts for `ms` more, then goes on reading for a moment: clients and balancers go
+   * elsewhere without losing a request. Nothing is waited for where nobody is connected, nor once it is closed.
+   */
+  retire(ms: number): Promise<void>
+  /** Reads what has arrived, accepts nobody new, tells everybody `connection: close`, waits for what is in flight, ends the rest after `graceMs`. */
   close(graceMs: number): Promise<void>
   /** What new connections are secured with from now on; those that stand are not touched. @throws Error of `node:tls` for what cannot be used. */
   secure(material: TlsMaterial): void
@@ -102,6 +107,7 @@ export async function listen(options: ListenOptions, handler: RequestHandler): P
     port: address.port,
     url: `${isSecure ? 'https' : 'http'}://${host}:${address.port}`,
     connections: drain.connections,
+    retire: drain.retire,
     close: drain.close,
     secure: (material) => {
       if ('setSecureContext' in server) server.setSecureContext(contextOptions(material))

@@ -246,6 +246,22 @@ test('with one server it is at /mcp too; with two there is no guessing', async (
   assert.deepEqual([await asked(two, '/mcp'), await asked(two, '/mcp/a'), await asked(two, '/mcp/b')], [404, 401, 401])
 })
 
+test('a gateway that is about to stop answers on, each time for the last time on a connection, and is not well to who asks', async () => {
+  await using upstream = await aBareUpstream({ echo: () => text('x') })
+  const house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${OPEN}`)
+  const key = await house.key(USER)
+  assert.equal((await echo(house, key)).status, 200)
+  const retired = house.gateway.retire()
+  const health = await fetch(`${house.url}/health`)
+  assert.deepEqual([health.status, health.headers.get('connection')], [503, 'close'])
+  for (const _ of [1, 2]) {
+    const { status, headers } = await echo(house, key)
+    assert.deepEqual([status, headers.get('connection')], [200, 'close'])
+  }
+  await Promise.all([house.gateway.close(), retired])
+  await assert.rejects(fetch(`${house.url}/health`))
+})
+
 test('when the gateway stops, calls under way are answered and listening streams end', async () => {
   const reached = Promise.withResolvers<() => void>()
   await using upstream = await aBareUpstream({

@@ -186,6 +186,55 @@ test('a stream that has begun is not cut before its time, and its connection clo
   await closed
 })
 
+/** What a client is told by the end of its connection: nothing where it was orderly. */
+function endOf(socket: Socket): readonly string[] {
+  const errors: string[] = []
+  socket.on('error', ({ message }) => errors.push(message))
+  return errors
+}
+
+test('what was on its way when a listener closes is read and answered, also by who was not accepted yet, and nobody is reset', async () => {
+  const listener = await open()
+  const kept = await dial(listener)
+  kept.write(`${GET}\r\n`)
+  await once(kept, 'data')
+  const fresh = Array.from({ length: 20 }, () => connect(listener.port, listener.host).on('error', () => undefined))
+  const sockets = [kept, ...fresh]
+  const errors = sockets.map(endOf)
+  for (const socket of sockets) socket.write(`${GET}\r\n`)
+  const [answers] = await Promise.all([Promise.all(sockets.map(rest)), listener.close(5_000)])
+  for (const answer of answers) assert.match(answer, /^HTTP\/1.1 200[\s\S]*connection: close[\s\S]*hello/i)
+  assert.deepEqual(errors.flat(), [])
+  await assert.rejects(dial(listener), { code: 'ECONNREFUSED' })
+})
+
+test('a listener that retires goes on answering, old connections and new ones, and tells each that it is the last answer', async () => {
+  const listener = await open()
+  // Nobody is connected: there is nothing to wait for.
+  await listener.retire(60_000)
+  const [kept, idle] = [await dial(listener), await dial(listener)]
+  const retired = listener.retire(60_000)
+  kept.write(`${GET}\r\n`)
+  const fresh = await dial(listener)
+  fresh.write(`${GET}\r\n`)
+  for (const socket of [kept, fresh]) assert.match(await rest(socket), /^HTTP\/1.1 200[\s\S]*connection: close[\s\S]*hello/i)
+  const errors = endOf(idle)
+  await Promise.all([once(idle, 'close'), listener.close(5_000), retired])
+  assert.deepEqual(errors, [])
+})
+
+test('a listener that has retired accepts nobody, and still answers who is connected', async () => {
+  await using listener = await open((req, res) => {
+    req.resume()
+    req.on('end', () => res.end(String(listener.connections())))
+  })
+  const [one, other] = [await dial(listener), await dial(listener)]
+  await listener.retire(1)
+  await assert.rejects(dial(listener), { code: 'ECONNREFUSED' })
+  for (const socket of [one, other]) socket.write(`${GET}\r\n`)
+  for (const answer of await Promise.all([one, other].map(rest))) assert.match(answer, /^HTTP\/1.1 200[\s\S]*connection: close/i)
+})
+
 test('what does not finish within the grace is cut', async () => {
   const listener = await listen({ port: 0 }, (_req, res) => void res.writeHead(200).write('x'))
   const socket = await dial(listener)
