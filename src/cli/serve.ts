@@ -25,6 +25,7 @@ export function addServe(program: Command, shell: Shell): void {
 }
 
 async function serve(options: Shared, { terminal, version }: Shell): Promise<void> {
+  using hangups = new Hangups()
   terminal.last?.()
   const config = openConfig(options.config)
   if (Object.keys(config.servers).length === 0) {
@@ -44,7 +45,7 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   try {
     const endpoints = await gateway.listen()
     // Before anybody is told that it listens: whoever is told may stop it, or have it read again, at once.
-    const stopped = untilStopped(gateway, terminal, stopSignal())
+    const stopped = untilStopped(gateway, terminal, stopSignal(), hangups)
     if (options.json === true) sayJson(terminal, endpoints)
     else announce(terminal, version, endpoints, config.profile)
     await stopped
@@ -69,7 +70,7 @@ function warn(terminal: Terminal, fault: Fault): void {
   for (const line of fault.message.split('\n')) note(terminal, `${styled(terminal.errors, 'yellow', 'warning')}: ${visible(line)}`)
 }
 
-async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promise<void>): Promise<void> {
+async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promise<void>, hangups: Hangups): Promise<void> {
   const reload = (): void => {
     gateway.reload().then(
       (isTaken) => {
@@ -79,12 +80,37 @@ async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promi
       (error: unknown) => note(terminal, `warning: ${visible(String(error))}`),
     )
   }
-  process.on('SIGHUP', reload)
+  hangups.heed(reload)
   await stopped
-  process.off('SIGHUP', reload)
+  hangups.heed(() => undefined)
   note(terminal, 'stopping; once more to stop at once')
   // A second signal finds no listener and ends the process.
   await gateway.retire()
+}
+
+/** SIGHUP from the first line to the last: by itself it ends a process. What is asked during the start is done after it. */
+class Hangups implements Disposable {
+  #act: (() => void) | undefined
+  #isAsked = false
+
+  constructor() {
+    process.on('SIGHUP', this.#heard)
+  }
+
+  heed(act: () => void): void {
+    this.#act = act
+    if (this.#isAsked) act()
+    this.#isAsked = false
+  }
+
+  [Symbol.dispose](): void {
+    process.off('SIGHUP', this.#heard)
+  }
+
+  readonly #heard = (): void => {
+    if (this.#act === undefined) this.#isAsked = true
+    else this.#act()
+  }
 }
 
 /** Resolves at the first SIGTERM or SIGINT. */

@@ -98,6 +98,19 @@ test('serve tells what may not be what was meant, and of each law whether it was
   assert.equal((await gateway.ended).code, 0)
 })
 
+test('a SIGHUP during the start ends nothing, and is obeyed once serve listens; one during the end is passed over', async (t) => {
+  const there = install(t, CONFIG.replace('servers:', 'servers:\n  files: { command: [nosuchprogram-xyz], sandbox: off }'))
+  const gateway = there.start(['serve', '--json'])
+  await gateway.error((line) => line.includes('nosuchprogram'))
+  gateway.child.kill('SIGHUP')
+  await gateway.line((line) => line.startsWith('{'))
+  await gateway.error((line) => line.startsWith('the law and the certificates were read again'))
+  gateway.child.kill('SIGTERM')
+  await gateway.error((line) => line.startsWith('stopping'))
+  gateway.child.kill('SIGHUP')
+  assert.equal((await gateway.ended).code, 0)
+})
+
 test('serve without servers, and on a port that is taken, tells why', async (t) => {
   const empty = await install(t, 'listen: 127.0.0.1:0\n').run(['serve'])
   assert.equal(empty.code, 3)
