@@ -9,7 +9,7 @@ import { listenAs, listeningOf } from './listening.ts'
 import { createRedirect } from './redirect.ts'
 import { Secured } from './secured.ts'
 
-export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | 'retire' | 'close'> {
+export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | 'dropped' | 'retire' | 'close'> {
   /** Reads the files of TLS again now. Answers whether they are in use. */
   reload(): Promise<boolean>
 }
@@ -17,7 +17,7 @@ export interface Front extends Pick<Listener, 'url' | 'port' | 'connections' | '
 /** @throws Fault `FAULT_TLS` when the files of TLS cannot be used, `FAULT_LISTEN` when it cannot be bound. */
 export async function openFront(house: House, handler: RequestHandler, onFault: (fault: Fault) => void): Promise<Front> {
   const { config } = house
-  const listening = listeningOf(config)
+  const listening = listeningOf(config, onFault)
   if (config.tls === undefined) return { ...(await listenAs('listen', listening, handler)), reload: () => Promise.resolve(true) }
   const host = new URL(publicUrlOf(config)).hostname
   const { redirect } = config.tls
@@ -44,8 +44,8 @@ export async function openFront(house: House, handler: RequestHandler, onFault: 
     listeners.push(listener)
     if (acme === undefined) await openRedirect(listener.port)
     await kept.watch(listener)
-    const { url, port, connections } = listener
-    return { url, port, connections, reload: () => kept.reload(), retire, close }
+    const { url, port, connections, dropped } = listener
+    return { url, port, connections, dropped, reload: () => kept.reload(), retire, close }
   } catch (error) {
     await close(0)
     throw error

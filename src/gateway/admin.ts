@@ -28,7 +28,9 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     import('../oauth/clients.ts'),
   ])
   let handle: (request: IncomingMessage, response: ServerResponse) => void = (_request, response) => void response.destroy()
-  const listener = await listenAs('admin', { ...listeningOf(config), host, port }, (request, response) => handle(request, response))
+  const listener = await listenAs('admin', { ...listeningOf(config, onFault), host, port }, (request, response) =>
+    handle(request, response),
+  )
   const url = adminUrlOf(config, { host, port: listener.port })
   const elsewhere = await openSignIns(house, url)
   const dashboard = createDashboard({

@@ -120,7 +120,12 @@ class RunningGateway implements Gateway {
     )
     this.#streams = new Streams(config.limits.streams.perPrincipal)
     this.#watcher = watchLaw(house, options)
-    const open = { sessions: this.#sessions, streams: this.#streams, connections: () => this.#front?.connections() }
+    const open = {
+      sessions: this.#sessions,
+      streams: this.#streams,
+      connections: () => this.#front?.connections(),
+      dropped: () => this.#front?.dropped(),
+    }
     if (house.metrics !== undefined) sampleGateway(house.metrics, house, open)
     this.#sweep = setInterval(() => this.#sessions.sweep(), SWEEP_MS).unref()
   }

@@ -15,12 +15,20 @@ export interface Open {
   readonly streams: Pick<Streams, 'size'>
   /** Undefined before it listens. */
   connections(): number | undefined
+  /** Closed unanswered, by the limit that they were over. */
+  dropped(): Readonly<Record<string, number>> | undefined
 }
 
 /** Tells the metrics where to look when somebody asks. */
 export function sampleGateway(metrics: Metrics, { journal }: Pick<House, 'journal'>, open: Open): void {
   metrics.sample(() => [
     gauge('portcullis_connections', 'Connections of clients.', open.connections() ?? 0),
+    {
+      name: 'portcullis_connections_dropped_total',
+      help: 'Connections closed unanswered, by the setting of limits.connections that they were over.',
+      type: 'counter',
+      samples: Object.entries(open.dropped() ?? {}).map(([limit, value]) => ({ labels: { limit }, value })),
+    },
     gauge('portcullis_sessions', 'Sessions that are open.', open.sessions.size),
     gauge('portcullis_streams', 'Streams that are open.', open.streams.size),
     gauge(

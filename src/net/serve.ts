@@ -41,6 +41,9 @@ const LISTEN_LIMITS: ListenLimits = {
 /** Node looks for slow requests only this often; its default of 30 s would make the timeouts above four times as long. */
 const CHECK_MS = 1_000
 
+/** Of one address, or of all. */
+export type ConnectionLimit = 'perAddress' | 'total'
+
 export interface ListenOptions {
   /** Default: loopback. */
   readonly host?: string
@@ -49,6 +52,8 @@ export interface ListenOptions {
   readonly limits?: Partial<ListenLimits>
   /** Present: TLS, and nothing else, is spoken. */
   readonly tls?: TlsMaterial
+  /** Told of each connection that was closed unanswered, because there were too many. */
+  readonly onDropped?: (limit: ConnectionLimit, address: string | undefined) => void
   /** Told of handshakes that failed because of the client's certificate. */
   readonly onRefusedClient?: (refused: RefusedClient) => void
 }
@@ -62,6 +67,8 @@ export interface Listener {
   readonly url: string
   /** Connections open now. */
   connections(): number
+  /** Connections that were closed unanswered, because there were too many. */
+  dropped(): Readonly<Record<ConnectionLimit, number>>
   /**
    * From now on every answer says `connection: close`. Accepts for `ms` more, then goes on reading for a moment: clients and balancers go
    * elsewhere without losing a request. Nothing is waited for where nobody is connected, nor once it is closed.
@@ -86,7 +93,11 @@ export async function listen(options: ListenOptions, handler: RequestHandler): P
   server.maxHeadersCount = limits.maxHeaders + 1
   server.maxConnections = limits.maxConnections
   const drain = createDrain(server)
-  guardConnections(server, limits.maxConnectionsPerAddress)
+  const dropped: Record<ConnectionLimit, number> = { perAddress: 0, total: 0 }
+  guardConnections(server, limits.maxConnectionsPerAddress, (limit, address) => {
+    dropped[limit]++
+    options.onDropped?.(limit, address)
+  })
   refuseTheRest(server, drain.answering, options.onRefusedClient)
   const isSecure = options.tls !== undefined
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
@@ -107,6 +118,7 @@ export async function listen(options: ListenOptions, handler: RequestHandler): P
     port: address.port,
     url: `${isSecure ? 'https' : 'http'}://${host}:${address.port}`,
     connections: drain.connections,
+    dropped: () => dropped,
     retire: drain.retire,
     close: drain.close,
     secure: (material) => {
@@ -150,12 +162,14 @@ function bind(server: Server | SecureServer, host: string, port: number): Promis
 }
 
 /** One client must not take every connection: the ones over its share are closed unanswered. */
-function guardConnections(server: Server | SecureServer, maxPerAddress: number): void {
+function guardConnections(server: Server | SecureServer, maxPerAddress: number, onDropped: NonNullable<ListenOptions['onDropped']>): void {
+  server.on('drop', (dropped) => onDropped('total', dropped?.remoteAddress))
   const open = new Map<string, number>()
   server.on('connection', (socket: Socket) => {
     const key = countedAs(socket.remoteAddress ?? '')
     const count = (open.get(key) ?? 0) + 1
     if (count > maxPerAddress) {
+      onDropped('perAddress', socket.remoteAddress)
       socket.destroy()
       return
     }

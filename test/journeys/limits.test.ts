@@ -1,5 +1,7 @@
 /** Stories of too much: keys are guessed, one caller floods, addresses are blocked; and everybody else goes on working. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport, type VersionNegotiationMode } from '@modelcontextprotocol/client'
@@ -338,6 +340,32 @@ describe('behind a proxy', () => {
       ['FAULT_PROXY'],
     )
     assert.match(house.faults[0]?.message ?? '', /^Requests from 127\.0\.0\.1 .* trustedProxies/)
+  })
+
+  test('that opens more connections than one address may, the operator is told once by which setting, and each is counted', async () => {
+    await using place = await anInstallation('admin: 127.0.0.1:0\nlimits: { connections: { perAddress: 2 } }')
+    const { house } = place
+    const { port } = new URL(house.url)
+    const dial = (): Socket => connect(Number(port), '127.0.0.1').on('error', () => undefined)
+    const kept = [dial(), dial()]
+    for (const socket of kept) {
+      socket.write('GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n')
+      await once(socket, 'data')
+    }
+    for (let more = 0; more < 3; more++) await once(dial().resume(), 'close')
+    assert.deepEqual(
+      house.faults.map(({ code, message }) => [code, message]),
+      [
+        [
+          'FAULT_CONNECTIONS',
+          'connections from 127.0.0.1 beyond limits.connections.perAddress (2) are closed unanswered, its health checks too: raise it where a proxy or many clients stand behind one address. Told once',
+        ],
+      ],
+    )
+    const numbers = await (await fetch(`${house.admin}/metrics`)).text()
+    assert.match(numbers, /^portcullis_connections_dropped_total\{limit="perAddress"\} 3$/m)
+    assert.match(numbers, /^portcullis_connections_dropped_total\{limit="total"\} 0$/m)
+    for (const socket of kept) socket.destroy()
   })
 
   test('that is trusted, callers are those it saw; a stranger is whoever connects', async () => {

@@ -145,10 +145,12 @@ test('one address has its share of the connections, and all together theirs', as
   while (listener.connections() > 1) await new Promise((resolve) => setImmediate(resolve))
   assert.equal(statusOf(await say(listener, `${GET}Connection: close\r\n\r\n`)), 'HTTP/1.1 200')
   for (const socket of sockets) socket.destroy()
+  assert.deepEqual(listener.dropped(), { perAddress: 1, total: 0 })
 
   await using small = await open(hello, { maxConnections: 1 })
   const held = await dial(small)
   assert.equal(await rest(await dial(small)), '')
+  assert.deepEqual(small.dropped(), { perAddress: 0, total: 1 })
   held.destroy()
 })
 
