@@ -4,19 +4,17 @@ import { Denial, Fault } from '../core/denial.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { Pattern } from '../core/pattern.ts'
 import { type Credential, type Principal, SERVICE_ROLE } from '../core/principal.ts'
-import { isEqual, keyedHash, Secret, sha256 } from '../core/secret.ts'
+import { keyedHash, Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Presumed, Scheme } from './authenticate.ts'
-import { type KeyRecord, type KeyView, principalOf, readRecord, readUse, viewOf, writeRecord } from './key-record.ts'
+import { FORMER_MAX, type KeyRecord, type KeyView, principalOf, readRecord, readUse, secretBy, viewOf, writeRecord } from './key-record.ts'
 import { isKeyLike, type KeyText, mintId, mintSecret, parseKey, writeKey } from './key-text.ts'
 import { KeyUses } from './key-use.ts'
 
 /** Two operators at once are rare, three rarer: more collisions than this are a broken store. */
 const ATTEMPTS = 16
-/** Secrets that were rotated away and are still known as such: a year of rotations each month. */
-const FORMER_MAX = 12
 /** Principals that are kept; one is a few hundred bytes. */
 const REMEMBERED_MAX = 10_000
 
@@ -222,23 +220,15 @@ export class ApiKeys implements Scheme {
     return record
   }
 
-  /** Every comparison is made before any is looked at: what is wrong must not show in the time. */
   #verify(record: KeyRecord, key: KeyText, isKnown: boolean): Principal {
-    const now = this.#options.clock()
-    const hash = this.#hash(key)
-    const isCurrent = isEqual(hash, record.hash)
-    const wasPrevious = isEqual(hash, record.previous?.hash ?? record.hash) && record.previous !== undefined
-    const isPrevious = wasPrevious && record.previous.until > now
-    let wasGood = wasPrevious
-    for (let at = 0; at < FORMER_MAX; at++) if (isEqual(hash, record.former?.[at] ?? record.hash)) wasGood = true
+    // Looked up also for an unknown id: what is wrong must not show in the time.
+    const found = secretBy(this.#hash(key), record, this.#options.clock())
     if (!isKnown) throw refused(`no key has the id ${key.id}`, key.id)
-    if (!isCurrent && !isPrevious) {
-      if (wasGood) throw refused(`the secret of key ${key.id} was rotated away`, key.id, true)
-      throw refused(`the secret of key ${key.id} is wrong`, key.id)
-    }
+    if (found === undefined) throw refused(`the secret of key ${key.id} is wrong`, key.id)
+    if (found === 'former') throw refused(`the secret of key ${key.id} was rotated away`, key.id, true)
     const remembered = this.#remember(record)
     if (this.#proved.size >= REMEMBERED_MAX) this.#proved.clear()
-    if (isCurrent) this.#proved.set(sha256(writeKey(this.#options.prefix, key)), remembered)
+    if (found === 'current') this.#proved.set(sha256(writeKey(this.#options.prefix, key)), remembered)
     return remembered.principal
   }
 

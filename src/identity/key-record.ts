@@ -4,9 +4,13 @@ import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { type Pattern, parsePattern } from '../core/pattern.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
+import { isEqual } from '../core/secret.ts'
 import { when } from '../core/time.ts'
 
 export type KeyStatus = 'active' | 'revoked'
+
+/** Secrets that were rotated away and are still known as such: a year of rotations each month. */
+export const FORMER_MAX = 12
 
 /** The keyed hash of a secret that is still good for a while. */
 export interface Overlap {
@@ -79,6 +83,24 @@ function isRecord(value: JsonObject): value is JsonObject & KeyRecord {
 export function readUse(value: JsonValue | undefined): KeyUse {
   if (!isObject(value) || typeof value['uses'] !== 'number' || typeof value['lastUsedAt'] !== 'number') return { uses: 0, lastUsedAt: 0 }
   return { uses: value['uses'], lastUsedAt: value['lastUsedAt'] }
+}
+
+/**
+ * Which secret of a key this is the keyed hash of: the one in use, the one before it while that is still good, or one that was good once. Every
+ * comparison is made, as many for each record, before any is looked at: what is wrong must not show in the time.
+ */
+export function secretBy(
+  hash: string,
+  { hash: current, previous, former = [] }: KeyRecord,
+  now: number,
+): 'current' | 'previous' | 'former' | undefined {
+  const isCurrent = isEqual(hash, current)
+  const isPrevious = isEqual(hash, previous?.hash ?? current)
+  let isFormer = isPrevious
+  for (let at = 0; at < FORMER_MAX; at++) if (isEqual(hash, former[at] ?? current)) isFormer = true
+  if (isCurrent) return 'current'
+  if (isPrevious && previous !== undefined && previous.until > now) return 'previous'
+  return isFormer ? 'former' : undefined
 }
 
 /** The record as JSON: what is undefined is not in it. */
