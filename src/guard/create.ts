@@ -178,6 +178,10 @@ function stationsOf(
     profile,
     clock,
     maxCalls: limits.calls.total,
+    timeoutOf: (name: string): number | undefined => {
+      const server = servers[name]
+      return server === undefined || server.kind === 'admin' ? undefined : server.timeoutMs
+    },
     budget: createBudget(flow, store, clock),
     input: inspect.input,
     output: { ...inspect.output, keyPrefixes: keyPrefixesOf(authentication) },

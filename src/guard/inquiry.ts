@@ -8,6 +8,7 @@ import type { Clock } from '../core/time.ts'
 import { isResponse, requestBody } from '../mcp/message.ts'
 import { META, metaOf } from '../mcp/revision.ts'
 import { remember } from '../trust/remember.ts'
+import type { TimeoutOf } from './call-time.ts'
 import type { Catalog } from './catalog.ts'
 import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
@@ -27,8 +28,8 @@ export interface InquiryParts {
   readonly clock: Clock
   /** Writes down that a server is asked, for which call: nothing is done before. */
   readonly begin: (call: Call, principal: Principal) => Promise<void>
-  /** Milliseconds; 10 s unless told. */
-  readonly askMs?: number
+  /** How long a server has for a call, milliseconds: for this it has no longer. */
+  readonly timeoutOf: TimeoutOf
 }
 
 export class Inquiry {
@@ -66,10 +67,13 @@ export class Inquiry {
   async #within(call: Call, principal: Principal, forward: Forward): Promise<void> {
     const stop = new Stop()
     const { promise: late, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
-      reject(new Denial('timeout', { detail: `${call.resource.server}: tools/list was not answered in time` }))
-      stop.abort()
-    }, this.#parts.askMs ?? ASK_MS)
+    const timer = setTimeout(
+      () => {
+        reject(new Denial('timeout', { detail: `${call.resource.server}: tools/list was not answered in time` }))
+        stop.abort()
+      },
+      Math.min(ASK_MS, this.#parts.timeoutOf(call.resource.server) ?? ASK_MS),
+    )
     try {
       await Promise.race([this.#pages(call, principal, forward, stop), late])
     } finally {

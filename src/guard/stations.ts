@@ -15,6 +15,7 @@ import type { Store } from '../store/store.ts'
 import type { Anomalies } from './anomalies.ts'
 import { Approved } from './approved.ts'
 import { type Asking, createAsking } from './asking.ts'
+import { CallTimes, type TimeoutOf } from './call-time.ts'
 import type { Withheld } from './capabilities.ts'
 import { Catalog } from './catalog.ts'
 import { type Connecting, createConnecting } from './connecting.ts'
@@ -58,6 +59,7 @@ export interface Parts {
   readonly clock: Clock
   /** Calls under way at once. */
   readonly maxCalls: number
+  readonly timeoutOf: TimeoutOf
   /** What of clients is not told to servers. */
   readonly withheld: Withheld
   /** Servers where each user has connected an account. */
@@ -95,7 +97,8 @@ export function createStations(parts: Parts): Stations {
   const declared = new Declared()
   const resumed = new Resumed()
   const recall = createRecall({ ...parts, identify: parts.authenticate })
-  const askTools = toolsAsker(parts, catalog, recall)
+  const times = new CallTimes(parts.timeoutOf, clock)
+  const askTools = times.counted(toolsAsker(parts, catalog, recall))
   const questions = createQuestions(seal, declared)
   const connecting = createConnecting(questions)
   const approved = new Approved({ ...parts, questions, declared, catalog, ask: askTools })
@@ -119,13 +122,14 @@ export function createStations(parts: Parts): Stations {
     direct: (call, principal, forward) => {
       if (approved.takes(call, principal)) return NO_MESSAGES
       resumed.note(call, principal)
-      const messages = forward(call, principal)
+      const messages = times.forward(call, principal, forward)
       return connected.has(call.resource.server) ? connecting.watch(messages, call, principal) : messages
     },
     release: createRelease({ ...parts, observing, meter, catalog, tasks, asking, approved, declared, resumed }),
     end: (call, trail) => {
       if (trail.admitted === true) underway--
       limits.end(call)
+      times.end(call)
       const known = recall.known(call, trail)
       recall.end(call)
       const ended = meter.record(call, endedEntry(call, approved.decided(call, known), clock(), parts.describe))
@@ -157,13 +161,13 @@ function settled(known: Promise<void> | undefined, written: Promise<void>): Prom
 }
 
 /** Once for all who wait, and written down before. */
-function toolsAsker({ history, withheld, clock, definitions }: Parts, catalog: Catalog, recall: Recall): Ask {
+function toolsAsker({ history, withheld, clock, definitions, timeoutOf }: Parts, catalog: Catalog, recall: Recall): Ask {
   const begin = (call: Call, principal: Principal): Promise<void> => {
     const { server } = call.resource
     const resource = { kind: 'server', server, name: server } as const
     return history.write({ type: 'tools.asked', call: call.id, resource, principal: nameOf(principal), by: 'gateway' })
   }
-  const inquiry = new Inquiry({ catalog, clock, begin, ...(definitions === undefined ? {} : { definitions }) })
+  const inquiry = new Inquiry({ catalog, clock, begin, timeoutOf, ...(definitions === undefined ? {} : { definitions }) })
   const ask: Ask = (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(withheld.narrow(asked), who))
   // Others of that name wait for the same answer, with credentials of their own.
   return (call, principal, forward) => recall.settle(call)?.then(() => ask(call, principal, forward)) ?? ask(call, principal, forward)

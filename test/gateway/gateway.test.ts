@@ -246,6 +246,23 @@ test('with one server it is at /mcp too; with two there is no guessing', async (
   assert.deepEqual([await asked(two, '/mcp'), await asked(two, '/mcp/a'), await asked(two, '/mcp/b')], [404, 401, 401])
 })
 
+test('a server has one time for a call, also where it had to be asked for its tools first', { timeout: 20_000 }, async () => {
+  const world = { now: Date.now() }
+  // Its list takes nearly all of a minute, by a clock that is turned by hand.
+  const describe = (): undefined => {
+    world.now += 59_950
+  }
+  await using upstream = await aBareUpstream({ silent: () => undefined }, describe)
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}", timeout: 60s } }\n${OPEN}`, { clock: () => world.now })
+  const reply = await post(`${house.url}/mcp`, 'tools/call', { name: 'silent', arguments: {} }, { 'x-api-key': await house.key(USER) })
+  assert.deepEqual([reply.status, codeOf(reply)], [504, 'timeout'])
+  assert.deepEqual(
+    upstream.seen.map(({ body }) => body['method']),
+    ['tools/list', 'tools/call'],
+  )
+  await eventually(house, ({ detail }) => detail === 'tools: no answer in 60000 ms, of which its list of tools took a part')
+})
+
 test('a gateway that is about to stop answers on, each time for the last time on a connection, and is not well to who asks', async () => {
   await using upstream = await aBareUpstream({ echo: () => text('x') })
   const house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${OPEN}`)

@@ -51,7 +51,7 @@ function aWorld({ begin, ...said }: Partial<InspectorParts> & Partial<Pick<Inqui
     catalog,
     clock: () => world.now,
     begin: begin ?? ((call) => Promise.resolve(void world.begun.push(call.id))),
-    askMs: 50,
+    timeoutOf: () => 50,
   })
   const parts: InspectorParts = {
     input: 'standard',
