@@ -1,8 +1,10 @@
 /** What an upstream's HTTP answer is: its media type, its JSON, and whose response it carries. */
 import { exactly, isBody } from '../bridge/wire.ts'
 import type { Body, RequestId } from '../core/call.ts'
+import { Denial } from '../core/denial.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
 import { DEPTH_MAX, type ScanRules, scan } from '../mcp/scan.ts'
+import type { Headers, Wire } from './http-plan.ts'
 
 /** Whether a Content-Type names the media type, parameters aside (RFC 9110 §8.3.1). */
 export function isMedia(type: unknown, media: string): boolean {
@@ -10,6 +12,31 @@ export function isMedia(type: unknown, media: string): boolean {
   if (typeof type !== 'string') return false
   const end = type.indexOf(';')
   return (end === -1 ? type : type.slice(0, end)).trim().toLowerCase() === media
+}
+
+/** However long a server asks to be left alone: nobody is sent away for longer on its word. */
+const WAIT_MAX_MS = 3_600_000
+
+/** What is wrong with an answer by its head. A server that asks for time has not failed: its caller is told to come again, and when. */
+export function flawOfHead(
+  status: number,
+  headers: Headers,
+  { server, clock }: Pick<Wire, 'server' | 'clock'>,
+): string | Denial | undefined {
+  const encoding = headers['content-encoding']
+  if (encoding !== undefined && encoding !== 'identity') return 'it encoded its answer, which was not asked for'
+  if (status !== 429 && status !== 503) return undefined
+  const ms = waitIn(headers['retry-after'], clock())
+  if (ms === undefined) return undefined
+  const detail = `${server}: it answered ${status}, and asks to be left alone for ${Math.ceil(ms / 1_000)} s`
+  return new Denial('unavailable', { detail, remedies: [{ kind: 'wait', ms }] })
+}
+
+/** `Retry-After` (RFC 9110 §10.2.3): seconds, or an instant. Undefined: it is neither. */
+function waitIn(said: Headers[string], now: number): number | undefined {
+  if (typeof said !== 'string') return undefined
+  const ms = /^\d{1,9}$/.test(said) ? Number(said) * 1_000 : Date.parse(said) - now
+  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), WAIT_MAX_MS)
 }
 
 /** A body of 10 MiB may hold more; by then it is an attack on whoever builds the objects. */

@@ -4,7 +4,7 @@ import { STANDING } from '../bridge/strays.ts'
 import type { Body, StreamEvent } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { SseDecoder, type SseEvent } from '../mcp/sse.ts'
-import { codeOf, isMedia, isStale, messageOf, ownResponse, parseBytes, parseText } from './http-answer.ts'
+import { codeOf, flawOfHead, isMedia, isStale, messageOf, ownResponse, parseBytes, parseText } from './http-answer.ts'
 import type { Expiring } from './http-deadline.ts'
 import { Delivery } from './http-delivery.ts'
 import { type Headers, type Plan, present, type Wire } from './http-plan.ts'
@@ -144,13 +144,13 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: Headers): void {
     if (status < 200 || this.isOver) return
     this.#status = status
-    const encoding = headers['content-encoding']
-    if (encoding !== undefined && encoding !== 'identity') {
-      this.#fail('it encoded its answer, which was not asked for')
-      return
-    }
     const type = headers['content-type']
     this.#isJson = isMedia(type, 'application/json')
+    const flaw = flawOfHead(status, headers, this.#wire)
+    if (flaw !== undefined) {
+      this.#fail(flaw)
+      return
+    }
     if (status >= 300) return
     this.#plan.onHeaders?.(headers)
     if (this.#isJson || !isMedia(type, 'text/event-stream')) return
@@ -292,8 +292,9 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
     return undefined
   }
 
-  #fail(detail: string, code: 'upstream_failed' | 'timeout' = 'upstream_failed', cause?: unknown): void {
-    this.deny(new Denial(code, { detail: `${this.#wire.server}: ${detail}`, ...(cause === undefined ? {} : { cause }) }))
+  #fail(flaw: string | Denial, code: 'upstream_failed' | 'timeout' = 'upstream_failed', cause?: unknown): void {
+    const detail = `${this.#wire.server}: ${flaw}`
+    this.deny(flaw instanceof Denial ? flaw : new Denial(code, { detail, ...(cause === undefined ? {} : { cause }) }))
     this.#controller?.abort(ABANDONED)
   }
 }

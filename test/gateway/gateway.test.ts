@@ -246,6 +246,17 @@ test('with one server it is at /mcp too; with two there is no guessing', async (
   assert.deepEqual([await asked(two, '/mcp'), await asked(two, '/mcp/a'), await asked(two, '/mcp/b')], [404, 401, 401])
 })
 
+test('a server that asks for time is left alone: its callers are told for how long, and history says why', async () => {
+  await using upstream = await aBareUpstream({
+    busy: (_args, _seen, res) => void res.writeHead(429, { 'retry-after': '77' }).end('slow down'),
+  })
+  await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${OPEN}`)
+  const reply = await post(`${house.url}/mcp`, 'tools/call', { name: 'busy', arguments: {} }, { 'x-api-key': await house.key(USER) })
+  assert.deepEqual([reply.status, codeOf(reply), reply.headers.get('retry-after')], [503, 'unavailable', '77'])
+  const { outcome } = await eventually(house, ({ detail }) => detail === 'tools: it answered 429, and asks to be left alone for 77 s')
+  assert.equal(outcome, 'failed')
+})
+
 test('a server has one time for a call, also where it had to be asked for its tools first', { timeout: 20_000 }, async () => {
   const world = { now: Date.now() }
   // Its list takes nearly all of a minute, by a clock that is turned by hand.

@@ -86,6 +86,36 @@ test('a refusal of the gateway’s credential stays between the gateway and the 
   }
 })
 
+describe('a server that asks for time has not failed', () => {
+  const IN_TWO_MINUTES = new Date(Math.floor(Date.now() / 1_000) * 1_000 + 120_000)
+  for (const [name, status, said, seconds] of [
+    ['too many requests', 429, '77', 77],
+    ['away for a while', 503, '120', 120],
+    ['until an instant', 503, IN_TWO_MINUTES.toUTCString(), 120],
+    ['for a year, which is not believed', 503, '31536000', 3_600],
+  ] as const)
+    test(name, async () => {
+      await using server = await bare((told, res) =>
+        json(res, status, { jsonrpc: '2.0', id: idOf(told), error: { code: 1, message: CALLER_SECRET } }, { 'retry-after': said }),
+      )
+      await using upstream = upstreamAt(server.url)
+      await assert.rejects(all(upstream.forward(call(), ALICE)), (error) => {
+        assert.ok(error instanceof Denial)
+        const [remedy] = error.remedies
+        const asked = remedy?.kind === 'wait' ? Math.ceil(remedy.ms / 1_000) : 0
+        // An instant comes nearer while it is told.
+        assert.ok(asked <= seconds && asked > seconds - 30, String(asked))
+        assert.equal(error.code, 'unavailable')
+        return error.detail.includes(`it answered ${status}, and asks to be left alone for ${asked} s`)
+      })
+    })
+
+  test('but not where it does not say how long', async () => {
+    for (const headers of [{}, { 'retry-after': 'soon' }])
+      assert.equal(await ends((res) => void res.writeHead(503, { ...headers, 'content-type': 'text/html' }).end('<h1>')), 'upstream_failed')
+  })
+})
+
 test('of two responses on a stream only the first is told', async () => {
   await using server = await bare(
     (told, res) =>
