@@ -90,15 +90,17 @@ function pss({ hash = 'sha256', mgf = hash, saltBytes = 32, saltByte = 0x5a, ...
   const block = Buffer.concat([zeros, Buffer.from(separator, 'hex'), salt])
   const over = mask(mgf, seal, block.length)
   const masked = Buffer.from(block.map((byte, at) => byte ^ (over[at] ?? 0)))
-  // One bit less than the modulus has: with it, only what begins small is still less than the modulus.
-  if (topBit && ((masked[0] ?? 0) & 0x7f) > 0x0f) return pss({ ...change, hash, mgf, saltBytes, saltByte: saltByte + 1 }, signed)
   masked[0] = ((masked[0] ?? 0) & 0x7f) | (topBit ? 0x80 : 0)
   const padded = Buffer.concat([masked, seal, Buffer.from(trailer, 'hex')])
+  // One bit less than the modulus has: with it, not every salt makes a number that is still less than the modulus.
+  if (topBit && numberOf(padded) >= modulusOf()) return pss({ ...change, hash, mgf, saltBytes, saltByte: saltByte + 1 }, signed)
   return flip === undefined ? padded : flipped(padded, flip < 0 ? padded.length + flip : flip)
 }
 
+const modulusOf = (): bigint => numberOf(Buffer.from(String(publicKey('rsa').export({ format: 'jwk' }).n), 'base64url'))
+
 function rsaValue(value: string, good: Buffer): Buffer {
-  const modulus = numberOf(Buffer.from(String(publicKey('rsa').export({ format: 'jwk' }).n), 'base64url'))
+  const modulus = modulusOf()
   switch (value) {
     case 'truncated':
       return good.subarray(1)
