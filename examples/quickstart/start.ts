@@ -28,6 +28,8 @@ const failure = z.object({ error: z.object({ message: z.array(z.string()), next:
 
 /** One line that a command wrote to standard error, for people. */
 function tell(line: string): void {
+  // Here it is meant to.
+  if (line.includes('an installation begins')) return
   if (!line.startsWith('{"error"')) {
     console.error(line)
     return
