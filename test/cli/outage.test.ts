@@ -3,30 +3,8 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { z } from 'zod'
-import { META } from '../fixtures/gateway.ts'
-import { CONFIG, type Installation, install } from './portcullis.ts'
-
-const listening = z.object({ url: z.string(), servers: z.record(z.string(), z.string()) })
-const issued = z.looseObject({ key: z.string(), id: z.string() })
-
-async function createKey(there: Installation, ...args: readonly string[]): Promise<z.infer<typeof issued>> {
-  return issued.parse(JSON.parse((await there.run(['keys', 'create', '--name', 'x', ...args, '--json'])).out))
-}
-
-function listTools(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-  return fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/list',
-      ...headers,
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: META } }),
-  })
-}
+import { createKey, listening, listTools } from './asking.ts'
+import { CONFIG, install } from './portcullis.ts'
 
 test('serve goes on when nobody reads its output any more, ends in order, and says what was not read', async (t) => {
   const there = install(t, `${CONFIG}audit: { file: stdout }\n`)

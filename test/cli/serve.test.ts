@@ -3,34 +3,10 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
-import { CONFIG, type Installation, install } from './portcullis.ts'
+import { createKey, listening, listTools } from './asking.ts'
+import { CONFIG, install } from './portcullis.ts'
 
-const META = {
-  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-  'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
-  'io.modelcontextprotocol/clientCapabilities': {},
-}
-const listening = z.object({ url: z.string(), servers: z.record(z.string(), z.string()) })
-const issued = z.looseObject({ key: z.string(), id: z.string() })
 const tools = z.looseObject({ result: z.looseObject({ tools: z.array(z.looseObject({ name: z.string() })) }) })
-
-async function createKey(there: Installation, ...args: readonly string[]): Promise<z.infer<typeof issued>> {
-  return issued.parse(JSON.parse((await there.run(['keys', 'create', '--name', 'x', ...args, '--json'])).out))
-}
-
-function listTools(url: string, headers: Readonly<Record<string, string>>): Promise<Response> {
-  return fetch(url, {
-    method: 'POST',
-    headers: {
-      'content-type': 'application/json',
-      accept: 'application/json, text/event-stream',
-      'mcp-protocol-version': '2026-07-28',
-      'mcp-method': 'tools/list',
-      ...headers,
-    },
-    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/list', params: { _meta: META } }),
-  })
-}
 
 test('serve guards a server: a key opens it, a revoked key does not, and SIGTERM ends it in order', async (t) => {
   const there = install(t, CONFIG)
