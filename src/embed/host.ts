@@ -12,6 +12,7 @@ import { readBody } from '../face/intake.ts'
 import { createRelay, type Destination, type Relay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { Streams } from '../face/streams.ts'
+import { createReadiness } from '../guard/ready.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import type { Carrier } from '../upstream/http-plan.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -54,6 +55,7 @@ export function host<Res extends Reply>(
   const stopping = new AbortController()
   const relay = relayTo(post, upstream, sessions, new Streams(config.limits.streams.perPrincipal))
   const route = { server, relay }
+  const isReady = createReadiness({ config, journal, store: house.store })
   const edge = createEdge<Res>({
     house: post.steps,
     history: journal,
@@ -72,7 +74,7 @@ export function host<Res extends Reply>(
     parsing: { maxDepth: config.limits.request.maxDepth },
     clock,
     newId,
-    isHealthy: () => !journal.isFailing && !underWay.isShut,
+    isHealthy: () => !underWay.isShut && isReady(),
     stopping: stopping.signal,
   })
   const close = closeWith(guard, async () => {

@@ -253,6 +253,14 @@ test('health is told as long as calls are taken', async () => {
   await Promise.all([answered, closed])
 })
 
+test('health says no where the store is away: nobody could be let in', async () => {
+  await using place = await listening(guardServer(house.guard, aServer(), OPTIONS).listener)
+  // By then the journal is open, and does not know of the store either.
+  await ask(place.url)
+  await house.guard.house.store.close()
+  assert.equal((await fetch(new URL('/health', place.url))).status, 503)
+})
+
 test('a guard that is closed takes no server, and says so', async () => {
   const served = guardServer(house.guard, aServer(), OPTIONS)
   await Promise.all([house.guard.close(), house.guard.close()])
