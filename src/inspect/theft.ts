@@ -259,7 +259,7 @@ export const THEFT: readonly Rule[] = [
     detector: 'instructions/secret-file',
     all: [
       SECRET_FILE,
-      /\b(?:base64|hex\w*|contents?|text|copy|dump|first \w+|last \w+) (?:(?:form|encoding|version|\w+ ?\w*) )?(?:of|from|in) (?:the )?(?:file )?[`'"]?(?:~|\/|\$home|\.)/,
+      /\b(?:base64|hex\w*|contents?|text|copy|dump|first \w{1,24}|last \w{1,24}) (?:\w{1,24} (?:\w{1,24} )?)?(?:of|from|in) (?:the )?(?:file )?[`'"]?(?:~|\/|\$home|\.)/,
     ],
     none: [FOR_EXAMPLE],
   },

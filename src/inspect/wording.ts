@@ -1,5 +1,6 @@
 /** How a definition is worded, weighed by what was learned from labelled examples (tools/wording): for what no rule has a pattern. */
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { escapeStep } from './flaw.ts'
 import { sensesOf, stemOf } from './wording-senses.ts'
 import { BIAS, SCALE, WEIGHTS } from './wording-weights.ts'
 
@@ -36,14 +37,12 @@ export function saidIn(definition: JsonObject): readonly Said[] {
       for (const [index, item] of value.entries()) visit(item, `${pointer}/${index}`, depth + 1)
     } else if (isObject(value)) {
       for (const [member, inner] of Object.entries(value))
-        if (!UNSAID.has(member) || typeof inner !== 'string') visit(inner, `${pointer}/${escaped(member)}`, depth + 1)
+        if (!UNSAID.has(member) || typeof inner !== 'string') visit(inner, `${pointer}/${escapeStep(member)}`, depth + 1)
     }
   }
   visit(definition, '', 0)
   return said
 }
-
-const escaped = (step: string): string => step.replaceAll('~', '~0').replaceAll('/', '~1')
 
 /** Words, and what stands for all of its kind: an address, a path, a name in a program, a number. Bounded, so that a run without an end is read once. */
 const TOKEN =
