@@ -9,8 +9,8 @@ import { storeSource, verifyJournal } from '../src/audit/verify.ts'
 import type { Entry } from '../src/core/event.ts'
 import { createIds } from '../src/core/id.ts'
 import { createKeyedHash } from '../src/core/secret.ts'
+import { Turn } from '../src/core/turn.ts'
 import { openSqlite } from '../src/store/sqlite.ts'
-import { Turn } from '../src/store/turn.ts'
 
 export interface HistoryRun {
   readonly events: number

@@ -46,7 +46,7 @@ export function host<Res extends Reply>(
   { drain, read = readBody }: HostOptions = {},
 ): Host<Res> {
   const { house } = guard
-  const { config, journal, clock, newId } = house
+  const { config, journal, clock, newId, turn } = house
   const { server, resources, underWay, tell } = post
   const { drainMs } = config.limits
   const publicUrl = publicUrlOf(config)
@@ -73,6 +73,7 @@ export function host<Res extends Reply>(
     read: (req, maxBytes) => read(req, maxBytes).catch((error: unknown) => unreadable(error, tell)),
     parsing: { maxDepth: config.limits.request.maxDepth },
     clock,
+    turn,
     newId,
     isHealthy: () => !underWay.isShut && isReady(),
     stopping: stopping.signal,
@@ -115,7 +116,7 @@ function relayTo(post: Post, upstream: Upstream, sessions: Sessions, streams: St
 
 /** A handler of HTTP requests in this process, spoken to as the gateway speaks to a server over connections. */
 export function handlerUpstream(guard: Guard, post: Post, carrier: Carrier): Upstream {
-  const { config, clock, journal } = guard.house
+  const { config, clock, turn, journal } = guard.house
   return createHttpUpstream(
     {
       name: post.server,
@@ -126,6 +127,7 @@ export function handlerUpstream(guard: Guard, post: Post, carrier: Carrier): Ups
     },
     {
       clock,
+      turn,
       versionInfo: VERSION_INFO,
       schedule: systemSchedule,
       carrier,

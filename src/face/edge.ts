@@ -7,6 +7,7 @@ import type { Entry } from '../core/event.ts'
 import type { Principal } from '../core/principal.ts'
 import { Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
+import type { Turn } from '../core/turn.ts'
 import { pass, type Stations } from '../guard/guard.ts'
 import { readCredentials } from '../identity/presented.ts'
 import { METADATA_MAX_AGE_S, type Resources } from '../identity/resource.ts'
@@ -42,6 +43,8 @@ export interface EdgeParts<Res extends Reply = Reply> {
   readonly read?: typeof readBody
   readonly parsing: Envelope['limits']
   readonly clock: Clock
+  /** Bodies that came at once are looked at together. */
+  readonly turn: Turn
   readonly newId: () => string
   /** Behind the name of every session that begins here. */
   readonly sessionSuffix?: string
@@ -165,7 +168,7 @@ function serve(parts: Common, exchange: Exchange): void {
     case 'GET':
     case 'DELETE':
       if (req.headers['mcp-session-id'] === undefined) break
-      void walk(parts, exchange, bodilessCall(req.method === 'GET' ? '$stream' : '$end', envelopeOf(parts, exchange)))
+      void walk(parts, exchange, bodilessCall(req.method === 'GET' ? '$stream' : '$end', envelopeOf(parts, exchange, parts.clock())))
       return
     case 'OPTIONS':
       res.writeHead(204, [...parts.door.preflight(req)])
@@ -177,7 +180,7 @@ function serve(parts: Common, exchange: Exchange): void {
 }
 
 async function post(parts: Common, exchange: Exchange): Promise<void> {
-  const envelope = envelopeOf(parts, exchange)
+  const receivedAt = parts.clock()
   let bytes: Uint8Array
   try {
     bytes = await (parts.read ?? readBody)(exchange.req, parts.maxBytes)
@@ -186,7 +189,8 @@ async function post(parts: Common, exchange: Exchange): Promise<void> {
     await turnAway(parts, exchange.req, exchange.answer, Denial.from(error), { Connection: 'close' })
     return
   }
-  const call = parseCall(bytes, envelope)
+  await parts.turn.arrived()
+  const call = parseCall(bytes, envelopeOf(parts, exchange, receivedAt))
   const flaw = mediaFlaw(exchange.req)
   await walk(parts, exchange, flaw === undefined ? call : { ...call, flaw })
 }
@@ -194,7 +198,7 @@ async function post(parts: Common, exchange: Exchange): Promise<void> {
 /** A user agent is for the log; longer ones tell nothing more. */
 const AGENT_MAX_CHARS = 256
 
-function envelopeOf(parts: Common, exchange: Exchange): Envelope {
+function envelopeOf(parts: Common, exchange: Exchange, receivedAt: number): Envelope {
   const { headers } = exchange.req
   const session = headers['mcp-session-id']
   const lastEventId = headers['last-event-id']
@@ -203,7 +207,7 @@ function envelopeOf(parts: Common, exchange: Exchange): Envelope {
     server: exchange.route.server,
     transport: 'http',
     headers,
-    receivedAt: parts.clock(),
+    receivedAt,
     signal: exchange.stop,
     limits: parts.parsing,
     address: parts.gate.addressOf(exchange.req),

@@ -46,7 +46,7 @@ export function openBehind(parts: BehindParts): Behind {
 
 function open(name: string, parts: BehindParts, credentials: UpstreamCredentials[]): Upstream {
   const { house, version } = parts
-  const { config, clock, journal } = house
+  const { config, clock, journal, turn } = house
   const server = config.servers[name]
   if (server === undefined) throw new RangeError(`No server ${name}`)
   const tellStart = startTold(name, parts)
@@ -55,7 +55,7 @@ function open(name: string, parts: BehindParts, credentials: UpstreamCredentials
     void journal.write(entry).catch(() => undefined)
     tellStart(entry)
   }
-  const deps = { clock, versionInfo: { name: 'portcullis', version }, onEvent }
+  const deps = { clock, turn, versionInfo: { name: 'portcullis', version }, onEvent }
   switch (server.kind) {
     case 'admin':
       return createAdminServer(house, server.roles, version)

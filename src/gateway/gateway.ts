@@ -260,7 +260,7 @@ class RunningGateway implements Gateway {
   }
 
   #edge(publicUrl: string, routes: ReadonlyMap<string, Route>, resources: Resources): Edge<ServerResponse> {
-    const { config, journal, clock, newId } = this.house
+    const { config, journal, clock, newId, turn } = this.house
     const isReady = createReadiness({ config, journal, store: this.house.store, steady: this.#options.steady })
     return createEdge({
       house: this.#stations,
@@ -279,6 +279,7 @@ class RunningGateway implements Gateway {
       maxBytes: config.limits.request.maxBytes,
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,
+      turn,
       newId,
       ...(this.#peers === undefined ? {} : { sessionSuffix: this.#peers.suffix }),
       isHealthy: () => !this.#isRetiring && isReady(),

@@ -7,11 +7,11 @@ import { IN_MEMORY } from '../config/store.ts'
 import { Fault } from '../core/denial.ts'
 import { keyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import type { Turn } from '../core/turn.ts'
 import { KEYS, LOGS } from '../store/keys.ts'
 import { openRedis } from '../store/redis.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
-import type { Turn } from '../store/turn.ts'
 import type { Records } from './records.ts'
 
 export interface StoreOptions {

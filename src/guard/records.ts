@@ -11,15 +11,17 @@ import { createIds } from '../core/id.ts'
 import type { Seal } from '../core/seal.ts'
 import { createKeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import { Turn } from '../core/turn.ts'
 import { ApiKeys } from '../identity/api-key.ts'
 import type { Store } from '../store/store.ts'
-import { Turn } from '../store/turn.ts'
 import { openStore } from './open-store.ts'
 import { sinksOf } from './sinks.ts'
 
 /** The memory of an installation. It can be opened without the law, so that a key can be revoked while a policy is broken. */
 export interface Records {
   readonly store: Store
+  /** What of a turn of the event loop is done together. */
+  readonly turn: Turn
   readonly keyring: Keyring
   /** Seals what must not be read in a copy of the store. */
   readonly seal: Seal
@@ -94,7 +96,7 @@ export function openRecords(
     await journal.close()
     await store.close()
   }
-  return { store, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
+  return { store, turn, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
 }
 
 /** The same journal, but for what is written into it. */

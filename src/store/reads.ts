@@ -1,6 +1,6 @@
 /** Records read once a turn for all who ask: one look-up costs several system calls, and under load all calls ask for the same few. */
 import type { JsonValue } from '../core/json.ts'
-import type { Turn } from './turn.ts'
+import type { Turn } from '../core/turn.ts'
 
 /** Values that are kept as parsed: at most 8 MiB of text. */
 const PARSED_MAX = 4_096

@@ -2,6 +2,7 @@
 import type { Fault } from '../core/denial.ts'
 import { canonical, type JsonValue } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
+import { Turn } from '../core/turn.ts'
 import { checkInstant, checkKey } from './checks.ts'
 import { checkCell, intervalUsOf, US_PER_MS } from './gcra.ts'
 import { readyMark } from './mark.ts'
@@ -13,7 +14,6 @@ import { RedisLink } from './redis-link.ts'
 import { RedisLogs } from './redis-logs.ts'
 import { CHARGE, PUT, SWEEP, TAKE } from './redis-scripts.ts'
 import type { Cell, Charge, Line, Mark, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
-import { Turn } from './turn.ts'
 
 export interface RedisOptions {
   readonly clock: Clock

@@ -4,6 +4,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { Fault } from '../core/denial.ts'
 import { canonical, type JsonValue } from '../core/json.ts'
 import type { Clock } from '../core/time.ts'
+import { Turn } from '../core/turn.ts'
 import { checkInstant, checkKey, successor } from './checks.ts'
 import { keepFromOthers } from './file-mode.ts'
 import { FilePlace } from './file-place.ts'
@@ -15,7 +16,6 @@ import { GroupedReads } from './reads.ts'
 import { faultOf, fullFault } from './sqlite-fault.ts'
 import { limitBytes, openDatabase, usedBytes } from './sqlite-schema.ts'
 import type { Cell, Charge, Line, Mark, Page, PutOptions, Store, Stored, Stretch, Written } from './store.ts'
-import { Turn } from './turn.ts'
 
 /** How a store in files is opened. */
 export interface SqliteOptions {

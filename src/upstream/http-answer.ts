@@ -1,9 +1,10 @@
 /** What an upstream's HTTP answer is: its media type, its JSON, and whose response it carries. */
 import { exactly, isBody } from '../bridge/wire.ts'
-import type { Body, RequestId } from '../core/call.ts'
+import type { Body, RequestId, StreamEvent } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
 import { DEPTH_MAX, type ScanRules, scan } from '../mcp/scan.ts'
+import type { SseEvent } from '../mcp/sse.ts'
 import type { Headers, Wire } from './http-plan.ts'
 
 /** Whether a Content-Type names the media type, parameters aside (RFC 9110 §8.3.1). */
@@ -84,6 +85,12 @@ export function ownResponse(body: Body, id: RequestId | undefined): Body | undef
   if (body.id === id) return body
   const said: JsonValue | undefined = body.id
   return (said ?? null) === null && body.error !== undefined && id !== undefined ? { ...body, id } : undefined
+}
+
+/** Where an event stands in a stream that can be resumed; undefined for one that says nothing of it. @param seal what becomes of its id */
+export function positionOf({ id, retryMs }: SseEvent, seal: (id: string) => string = (same) => same): StreamEvent | undefined {
+  if (id === undefined && retryMs === undefined) return undefined
+  return { ...(id === undefined ? {} : { id: seal(id) }), ...(retryMs === undefined ? {} : { retryMs }) }
 }
 
 /** What undici says of a connection that the other side had closed while it was idle. */

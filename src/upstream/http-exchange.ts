@@ -4,7 +4,7 @@ import { STANDING } from '../bridge/strays.ts'
 import type { Body, StreamEvent } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { SseDecoder, type SseEvent } from '../mcp/sse.ts'
-import { codeOf, flawOfHead, isMedia, isStale, messageOf, ownResponse, parseBytes, parseText } from './http-answer.ts'
+import { codeOf, flawOfHead, isMedia, isStale, messageOf, ownResponse, parseBytes, parseText, positionOf } from './http-answer.ts'
 import type { Expiring } from './http-deadline.ts'
 import { Delivery } from './http-delivery.ts'
 import { type Headers, type Plan, present, type Wire } from './http-plan.ts'
@@ -173,7 +173,11 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
     this.#controller = undefined
     this.#wire.deadlines.delete(this)
     if (this.isOver) return
-    const flaw = this.#status >= 300 ? this.#refused() : this.#conclude()
+    if (this.#status < 300) this.#wire.turn.arrivals(() => this.isOver || this.#settle(this.#conclude()))
+    else this.#settle(this.#refused())
+  }
+
+  #settle(flaw: string | undefined): void {
     if (flaw !== undefined) this.#fail(flaw)
   }
 
@@ -230,7 +234,8 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
   }
 
   #take(event: SseEvent): string | undefined {
-    const position = this.#plan.era === 'legacy' ? this.#position(event) : undefined
+    const position = this.#plan.era === 'legacy' ? positionOf(event, this.#plan.sealEventId) : undefined
+    this.#isResumable ||= position?.id !== undefined
     if (event.data === '') {
       if (position !== undefined) this.deliver({ body: EMPTY, event: { ...position, isEmpty: true } })
       return undefined
@@ -251,13 +256,6 @@ export class Exchange extends Delivery implements Dispatcher.DispatchHandler, Ex
 
   #drop(kind: string): undefined {
     this.#wire.onNoise(kind)
-  }
-
-  #position(event: SseEvent): StreamEvent | undefined {
-    if (event.id === undefined && event.retryMs === undefined) return undefined
-    if (event.id !== undefined) this.#isResumable = true
-    const id = event.id === undefined ? undefined : (this.#plan.sealEventId?.(event.id) ?? event.id)
-    return { ...(id === undefined ? {} : { id }), ...(event.retryMs === undefined ? {} : { retryMs: event.retryMs }) }
   }
 
   #respond(body: Body, bytes: Uint8Array | undefined, position: StreamEvent | undefined): string | undefined {

@@ -5,6 +5,7 @@ import type { Denial } from '../core/denial.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Signal } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
+import type { Turn } from '../core/turn.ts'
 import type { Deadlines } from './http-deadline.ts'
 
 /** Takes a request to its server and tells of the answer: connections, or a handler in this process. */
@@ -64,6 +65,8 @@ export interface Wire {
   readonly maxMs: number
   readonly maxResponseBytes: number
   readonly clock: Clock
+  /** Answers that came at once are looked at together. */
+  readonly turn: Turn
   readonly deadlines: Deadlines
   /** On whose behalf; absent: there is nothing to present, or it stands in the preamble. */
   readonly attachment?: Attachment

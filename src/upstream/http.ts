@@ -8,6 +8,7 @@ import type { Entry } from '../core/event.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Secret } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
+import type { Turn } from '../core/turn.ts'
 import { Bridges } from './http-bridges.ts'
 import { Deadlines } from './http-deadline.ts'
 import { Exchange } from './http-exchange.ts'
@@ -54,6 +55,7 @@ export interface HttpSpec {
 
 export interface HttpDeps {
   readonly clock: Clock
+  readonly turn: Turn
   /** Who we say we are, where we have to say it. */
   readonly versionInfo: Implementation
   readonly onEvent: (entry: Entry) => void
@@ -100,6 +102,7 @@ export function createWire(spec: HttpSpec, deps: HttpDeps): Wire {
     maxMs: spec.maxTimeoutMs ?? spec.timeoutMs * HTTP_UPSTREAM.maxTimeouts,
     maxResponseBytes: spec.maxResponseBytes ?? HTTP_UPSTREAM.maxResponseBytes,
     clock: deps.clock,
+    turn: deps.turn,
     deadlines: new Deadlines(deps.clock, spec.timeoutMs),
     onNoise: (kind) => quarantine.drop(kind),
   }

@@ -10,10 +10,10 @@ import type { Fault } from '../../src/core/denial.ts'
 import type { Entry } from '../../src/core/event.ts'
 import { createIds } from '../../src/core/id.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
+import { Turn } from '../../src/core/turn.ts'
 import { BatchWriter } from '../../src/store/log-batch.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { Turn } from '../../src/store/turn.ts'
 
 export const START_AT = 1_790_000_000_000
 export const HEAD_HASH = createKeyedHash(Buffer.alloc(32, 9))

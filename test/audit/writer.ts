@@ -6,8 +6,8 @@ import { createJournal } from '../../src/audit/journal.ts'
 import { Retention } from '../../src/audit/retention.ts'
 import { createIds } from '../../src/core/id.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
+import { Turn } from '../../src/core/turn.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
-import { Turn } from '../../src/store/turn.ts'
 
 const [path = '', name = '', key = '', count = '', from = ''] = process.argv.slice(2)
 /** From then on an hour is a third of a second, and retention is looked to all the time. */

@@ -1,9 +1,11 @@
 /** Each wrapper around a server over HTTP, by real requests: the same answers, the same refusals, the same history. */
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import { McpServer } from '@modelcontextprotocol/server'
 import type { JsonObject } from '../../src/core/json.ts'
 import { guardNode } from '../../src/embed/node.ts'
 import { post } from '../fixtures/gateway.ts'
@@ -152,6 +154,30 @@ test('many callers at once are never taken for each other', async () => {
     assert.equal(new Set(bySubject.values()).size, keys.length, name)
     assert.ok(
       asked.every((at, index) => told[index] === bySubject.get(at)),
+      name,
+    )
+  }
+})
+
+test('what a host keeps for each request in an asynchronous context of its own is there in its tools, however many come at once', async (context) => {
+  const requests = new AsyncLocalStorage<string>()
+  const serve = (): McpServer => {
+    const server = new McpServer({ name: 'notes', version: '1.0.0' }, { capabilities: { tools: {} } })
+    server.registerTool('whoami', { description: 'Says who asks' }, () => ({
+      content: [{ type: 'text', text: requests.getStore() ?? 'nobody' }],
+    }))
+    return server
+  }
+  for (const [name, wrap] of Object.entries(WRAPPERS)) {
+    const listener = wrap(house.guard, { server: 'notes' }, serve)
+    const place = await listening((req, res) => requests.run(String(req.headers['x-request']), () => listener(req, res)))
+    context.after(() => place[Symbol.asyncDispose]())
+    const asked = Array.from({ length: 32 }, (_, at) => `request ${at}`)
+    const call = { name: 'whoami', arguments: {} }
+    const answers = await Promise.all(asked.map((id) => post(place.url, 'tools/call', call, { 'x-api-key': reader, 'x-request': id })))
+    assert.deepEqual(
+      answers.map(({ body }) => textOf(body)),
+      asked,
       name,
     )
   }

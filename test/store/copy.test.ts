@@ -10,11 +10,11 @@ import { storeSource, verifyJournal } from '../../src/audit/verify.ts'
 import { createKeyring } from '../../src/config/keyfile.ts'
 import { createIds } from '../../src/core/id.ts'
 import { createKeyedHash } from '../../src/core/secret.ts'
+import { Turn } from '../../src/core/turn.ts'
 import { copyStore } from '../../src/store/copy.ts'
 import { openRedis } from '../../src/store/redis.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { Turn } from '../../src/store/turn.ts'
 import { REDIS_MISSING, type RedisServer, settingsOf, startRedis } from '../fixtures/redis.ts'
 
 const NOW = 1_790_000_000_000

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { systemSchedule } from '../../src/bridge/alarm.ts'
 import type { Body, Message } from '../../src/core/call.ts'
+import { Turn } from '../../src/core/turn.ts'
 import { createWire } from '../../src/upstream/http.ts'
 import { HttpPeer } from '../../src/upstream/http-peer.ts'
 import { all, idOf, json, refusal, scripted, sdkV1, sse, type TestServer } from './http-upstreams.ts'
@@ -30,7 +31,13 @@ interface Opened extends AsyncDisposable {
 }
 
 async function connect(server: TestServer): Promise<Opened> {
-  const deps = { clock: Date.now, versionInfo: { name: 'portcullis', version: '0' }, onEvent: () => undefined, schedule: systemSchedule }
+  const deps = {
+    clock: Date.now,
+    turn: new Turn(),
+    versionInfo: { name: 'portcullis', version: '0' },
+    onEvent: () => undefined,
+    schedule: systemSchedule,
+  }
   const wire = createWire({ name: 'up', url: server.url, timeoutMs: 5_000, allowLegacy: true }, deps)
   const peer = new HttpPeer(wire, [])
   await all(peer.request(INITIALIZE, NEVER))

@@ -13,6 +13,7 @@ import type { Entry } from '../../src/core/event.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import type { Principal } from '../../src/core/principal.ts'
 import type { Clock } from '../../src/core/time.ts'
+import { Turn } from '../../src/core/turn.ts'
 import { createHttpUpstream, type HttpSpec } from '../../src/upstream/http.ts'
 import type { Upstream } from '../../src/upstream/upstream.ts'
 
@@ -368,7 +369,7 @@ export function upstreamAt(url: string, spec: Partial<HttpSpec> = {}, clock: Clo
   const events: Entry[] = []
   const upstream = createHttpUpstream(
     { name: 'up', url, timeoutMs: 5_000, allowLegacy: true, ...spec },
-    { clock, versionInfo: { name: 'portcullis', version: '0.0.0' }, onEvent: (entry) => events.push(entry) },
+    { clock, turn: new Turn(), versionInfo: { name: 'portcullis', version: '0.0.0' }, onEvent: (entry) => events.push(entry) },
   )
   return {
     events,
