@@ -1,4 +1,4 @@
-/** While nothing can be written down: told once, counted, and written down itself as soon as it can be. */
+/** While nothing, or no more, can be written down: told once, counted, and written down itself as soon as it can be. */
 import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { type Clock, howLong } from '../core/time.ts'
@@ -11,6 +11,7 @@ export class Interruption {
   readonly #onFault: (fault: Fault) => void
   /** When the first append failed, milliseconds since the epoch; undefined while all is well. */
   #since: number | undefined
+  #what: 'nothing' | 'not everything' = 'nothing'
   #why = ''
   /** Calls that were refused because of it. */
   #refused = 0
@@ -31,9 +32,26 @@ export class Interruption {
    * @param owed those of them that tell of what was done all the same
    */
   note(entries: readonly Entry[], owed: readonly Entry[], { message }: Fault): void {
-    if (this.#since === undefined) this.#tell(`The journal cannot be written, so nothing is done until it can: ${message}`)
+    this.#begin(`The journal cannot be written, so nothing is done until it can: ${message}`, 'nothing', message)
+    this.#count(entries, owed)
+  }
+
+  /** More waits than may. */
+  crowded(entry: Entry, { message }: Fault): void {
+    this.#begin(`The journal takes no more, so nothing more is done until it does: ${message}`, 'not everything', message)
+    this.#count([entry], [])
+  }
+
+  #begin(sentence: string, what: 'nothing' | 'not everything', why: string): void {
+    if (this.#since === undefined) {
+      this.#tell(sentence)
+      this.#what = what
+    }
     this.#since ??= this.#clock()
-    this.#why = message
+    this.#why = why
+  }
+
+  #count(entries: readonly Entry[], owed: readonly Entry[]): void {
     const ended = entries.reduce((count, { type }) => count + (type === 'call.ended' ? 1 : 0), 0)
     this.#refused += ended - owed.length
     this.#owed.push(...owed.slice(0, OWED_MAX - this.#owed.length))
@@ -43,7 +61,7 @@ export class Interruption {
   entries(): readonly Entry[] {
     if (this.#since === undefined) return []
     const [from, to] = [this.#since, this.#clock()].map((at) => new Date(at).toISOString())
-    const detail = `from ${from} to ${to} nothing could be written down, and ${this.#refused} calls were refused: ${this.#why}`
+    const detail = `from ${from} to ${to} ${this.#what} could be written down, and ${this.#refused} calls were refused: ${this.#why}`
     return [{ type: 'journal.interrupted', detail, by: 'gateway' }, ...this.#owed.map(late)]
   }
 

@@ -41,7 +41,7 @@ export interface JournalOptions {
 export interface Journal extends History {
   /** The name of this chain: `<node>-<12 hex digits>`, new with every start. */
   readonly node: string
-  /** The last append failed: nothing can be recorded, so nothing is done. It is tried again by itself, about once a second. */
+  /** The last append failed, or more waits than may: nothing can be recorded, so nothing is done. It is tried again by itself, about once a second. */
   readonly isFailing: boolean
   /** Signs where the chain stands, unless nothing came since the last time. @throws Fault `FAULT_STORE` */
   checkpoint(): Promise<void>
@@ -104,7 +104,9 @@ class ChainJournal implements Journal {
     const group = this.#group ?? this.#openGroup()
     // What was done already is no more than calls may be under way.
     if (group.entries.length >= WAITING_MAX && !isDone) {
-      return Promise.reject(new Fault('FAULT_STORE', `${WAITING_MAX} events wait for the store; it is too slow for this load`))
+      const fault = new Fault('FAULT_STORE', `${WAITING_MAX} events wait for the store; it is too slow for this load`)
+      this.#interruption.crowded(entry, fault)
+      return Promise.reject(fault)
     }
     // Within a chain time does not run backwards, whatever is done to the clock.
     this.#lastAt = Math.max(this.#lastAt, this.#options.clock())
@@ -166,11 +168,12 @@ class ChainJournal implements Journal {
     const group = this.#group
     if (group === undefined) return
     this.#group = undefined
-    if (group.entries.length === 0 && !this.#interruption.isOn) return group.done.resolve()
+    const { isOn } = this.#interruption
+    if (group.entries.length === 0 && !isOn) return group.done.resolve()
     try {
       if (this.#count === 0) await this.#begin()
       if (this.#isUnsure) await this.#settle()
-      await this.#seal(this.#interruption.isOn ? this.#withInterruption(group) : group)
+      await this.#seal(isOn ? this.#withInterruption(group) : group)
     } catch (error) {
       const fault = faultOf(error)
       this.#interruption.note(group.entries, group.owed, fault)
@@ -178,7 +181,7 @@ class ChainJournal implements Journal {
       group.done.reject(fault)
       return
     }
-    this.#interruption.over()
+    if (isOn) this.#interruption.over()
     group.done.resolve()
     if (this.#signedSeq === 0) await this.#checkpointOrTell()
     this.#arm()

@@ -16,7 +16,7 @@ import type { Store } from '../../src/store/store.ts'
 import { entryOf, KEYS, makeDesk, makeFolder, START_AT, writeMany } from './fixture.ts'
 
 async function eventsOf(store: Store): Promise<readonly AuditEvent[]> {
-  return (await store.read('audit')).map((line) => line.value).filter(isEvent)
+  return (await store.read('audit', { limit: 10_000 })).map((line) => line.value).filter(isEvent)
 }
 
 it('numbers events from 1 and chains each to the digest of the one before', async (context) => {
@@ -203,6 +203,28 @@ it('refuses on a disk that is really full, and recovers', async (context) => {
     await store.close()
     spawnSync('umount', ['-l', folder])
   }
+})
+
+it('says once, and in history, that more events wait than may, and refuses those', async (context) => {
+  const { store, faults, open } = makeDesk(context)
+  const journal = open()
+  await writeMany(journal, 1, 1)
+  const many = Array.from({ length: 8_192 }, (_, at) => journal.write(entryOf(at)))
+  const refused = [8_192, 8_193].map((at) => journal.write(entryOf(at)))
+  const done = journal.write(entryOf(8_194), true)
+  assert.equal(journal.isFailing, true)
+  for (const one of refused) await assert.rejects(one, { code: 'FAULT_STORE', message: /8192 events wait/ })
+  await Promise.all([...many, done])
+  assert.equal(journal.isFailing, false)
+  const told = faults.map(({ message }) => message)
+  assert.equal(told.length, 2)
+  assert.match(told[0] ?? '', /takes no more, so nothing more is done until it does: 8192 events wait/)
+  assert.match(told[1] ?? '', /is written again, .* 2 calls were refused/)
+  const last = (await eventsOf(store)).at(-1)
+  assert.equal(last?.type, 'journal.interrupted')
+  assert.match(last?.detail ?? '', /not everything could be written down, and 2 calls were refused: 8192 events wait/)
+  await journal.close()
+  assert.equal((await verifyJournal(storeSource(store), KEYS.publicKey)).flaw, undefined)
 })
 
 /** A journal of three events whose store then keeps the fourth and fails to answer, until `isDeaf` is taken back. */
