@@ -17,7 +17,7 @@ import { openLaw } from './law.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { say, sayJson, styled } from './terminal.ts'
-import { doubtfulListeners, tellWarnings } from './warnings.ts'
+import { doubtfulLaw, doubtfulListeners, tellWarnings } from './warnings.ts'
 
 interface Options extends Shared {
   readonly schema?: true
@@ -52,7 +52,7 @@ function check(options: Options, { terminal }: Shell): void {
     ...doubtfulPolicies(config),
   ]
   // Plain secrets are mistakes in profile strict, and so are some of the others.
-  const warnings = [...findPlainSecrets(file), ...placeDoubts(file, doubts)]
+  const warnings = [...findPlainSecrets(file), ...placeDoubts(file, doubts), ...doubtfulLaw(config, law.named())]
   if (options.json === true) {
     sayJson(terminal, { ok: true, file: config.file, profile: config.profile, servers, roles, law: law.revision, warnings })
     return

@@ -9,7 +9,7 @@ import { openConfig } from './open.ts'
 import { addReplay } from './replay.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
 import { say, sayJson, styled } from './terminal.ts'
-import { tellWarnings } from './warnings.ts'
+import { doubtfulLaw, tellWarnings } from './warnings.ts'
 
 export function addPolicy(program: Command, shell: Shell): void {
   const policy = program.command('policy')
@@ -42,7 +42,7 @@ function showLaw(options: Shared, { terminal }: Shell): void {
 function checkLaw(options: Shared, { terminal }: Shell): void {
   const config = openConfig(options.config)
   const law = openLaw(config, terminal)
-  const warnings = placeDoubts(options.config ?? DEFAULT_FILE, doubtfulPolicies(config))
+  const warnings = [...placeDoubts(options.config ?? DEFAULT_FILE, doubtfulPolicies(config)), ...doubtfulLaw(config, law.named())]
   if (options.json === true) {
     sayJson(terminal, { ok: true, revision: law.revision, warnings })
     return

@@ -58,6 +58,13 @@ export function namedServers({ servers }: Pick<Config, 'servers'>): readonly str
   return names.some((name) => name !== ADMIN_SERVER) ? names : []
 }
 
+/** The same of a role that a policy names: one that stands nowhere else may have its rights there alone, so only a slip is told. */
+export function strayRole(role: string, config: Config): string | undefined {
+  const known = new Set([...Object.keys(config.access.roles), ADMIN_ROLE, SERVICE_ROLE, ...rolesGiven(config).map(({ name }) => name)])
+  const near = known.has(role) ? '' : meant(role, known)
+  return near === '' ? undefined : `no role of access.roles is called ${role}${near}`
+}
+
 function doubtfulRoles(config: Config, isNamed: (role: string) => boolean): readonly Doubt[] {
   const given = rolesGiven(config)
   const asked = rolesAsked(config)

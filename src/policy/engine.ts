@@ -8,6 +8,7 @@ import { type Compiled, compile, houseRules, type Rules } from './compile.ts'
 import { createDecider, type Decider } from './decide.ts'
 import type { Law } from './law.ts'
 import { mistakes, type Policy } from './load.ts'
+import { readsOf } from './reads.ts'
 import type { Rights } from './roles.ts'
 
 export interface Engine extends Law {
@@ -21,10 +22,19 @@ export interface Engine extends Law {
   replace(rules: Rules): void
   /** The law as Cedar text, with where each policy stands: `policy show`. */
   describe(): string
+  /** Whom and what the policies of files name. */
+  named(): readonly Named[]
   /** A policy in force, by its id. */
   policy(id: string): PolicyText | undefined
   /** The decision with its grounds: `policy explain`. */
   explain(query: Query): Explanation
+}
+
+/** `Role::"reader"`, and where the policy stands that names it. */
+export interface Named {
+  readonly place: string
+  readonly type: string
+  readonly id: string
 }
 
 export interface PolicyText {
@@ -84,6 +94,7 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
       inForce = enact(next, inForce.law.strict.slot === even ? odd : even)
     },
     describe: () => describe(inForce.law),
+    named: () => [...inForce.law.policies.values()].flatMap(namesIn),
     policy: (id) => textOf(id, inForce.law),
     explain: (query) => explain(query, inForce),
   }
@@ -100,6 +111,13 @@ function describe({ policies, access, strict }: Compiled): string {
     .filter((part) => part !== '')
     .join('\n\n')
     .concat('\n')
+}
+
+/** Of what was made from `access:` its section is asked. */
+function namesIn(policy: Policy): readonly Named[] {
+  if (policy.place === undefined) return []
+  const place = placeOf(policy)
+  return [...readsOf([policy.json]).entities].flatMap(([type, ids]) => [...ids].map((id) => ({ place, type, id })))
 }
 
 /** A policy from a file is shown as it was written. */

@@ -88,6 +88,39 @@ limits:
   assert.match((await there.run(['check'])).errors, /^warning: portcullis\.yaml:5:5: /)
 })
 
+test('check tells of a role, a server and a tool that a policy names and that lead nowhere, where it stands', async (t) => {
+  const there = install(
+    t,
+    `servers: { files: { command: [/usr/bin/true] } }
+access:
+  roles: { reader: { permissions: [files:read] } }
+  policies: policy.cedar
+authentication:
+  anonymous: { roles: [visitor] }
+`,
+  )
+  const policies = [
+    '@id("slip") permit (principal in Role::"raeder", action == Action::"call", resource in Server::"files");',
+    '@id("own") permit (principal in Role::"operations", action == Action::"list", resource == Server::"files");',
+    '@id("far") forbid (principal in Role::"visitor", action == Action::"call", resource in Server::"fils");',
+    '@id("tool") forbid (principal, action == Action::"call", resource == Tool::"warehouse/drop");',
+    '@id("good") forbid (principal, action == Action::"call", resource == Tool::"files/drop");',
+  ]
+  there.write('policy.cedar', policies.join('\n'))
+  const [checked, law] = await Promise.all([there.run(['check', '--json']), there.run(['policy', 'check', '--json'])])
+  const told = [
+    'policy.cedar:1:1: no role of access.roles is called raeder, did you mean reader?',
+    'policy.cedar:3:1: no server is called fils, did you mean files?',
+    'policy.cedar:4:1: no server is called warehouse, so this is about nothing',
+  ]
+  assert.deepEqual([checked.code, law.code], [0, 0])
+  assert.deepEqual(JSON.parse(law.out).warnings, told)
+  assert.deepEqual(
+    JSON.parse(checked.out).warnings.filter((line: string) => line.startsWith('policy.cedar')),
+    told,
+  )
+})
+
 test('check tells mistakes of a policy as file:line:column and ends with 3', async (t) => {
   const there = install(t, 'access: { policies: policy/*.cedar }\n')
   mkdirSync(join(there.folder, 'policy'))
