@@ -10,7 +10,7 @@ import { type Announcement, announcementOf } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
 import { doubtfulPolicies } from '../guard/law.ts'
-import { checkInstallation } from '../guard/open-store.ts'
+import { checkRecords } from '../guard/open-store.ts'
 import { watchLaw } from '../guard/watch.ts'
 import { createResources, latestResources, type Resources } from '../identity/resource.ts'
 import { SecretStore } from '../store/secrets.ts'
@@ -115,12 +115,10 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   house.serveAt((server) => resources.get(server)?.identifiersOf(server) ?? [])
   const watcher = watchLaw(house, { onFault, reread: typeof config === 'string' ? rereading(config) : undefined })
   const closers = new Set<() => Promise<void>>()
-  journal
-    .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
-    .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
-  const stations = afterStart(house)
+  const { stations, opened } = afterStart(house, onFault)
   const close = async (): Promise<void> => {
     watcher.close()
+    await opened
     await Promise.all([...closers].map((end) => end()))
     await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
     await house.close()
@@ -159,13 +157,22 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
 }
 
 /** Nobody is known before it is known who is blocked. A store that cannot tell is asked again by the next call; until then all are refused. */
-function afterStart(house: House): Stations {
-  const { stations, limits, config } = house
+function afterStart(house: House, onFault: (fault: Fault) => void): { readonly stations: Stations; readonly opened: Promise<void> } {
+  const { stations, limits, journal, law } = house
   let hasStarted = false
   let starting: Promise<void> | undefined
+  // Behind what is found of the records: a journal with a beginning of ours in it would not be missed.
+  const tellStart = (): void => {
+    journal
+      .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
+      .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
+  }
   const start = (): Promise<void> => {
-    starting ??= checkInstallation(house, config)
-      .then(() => house.start())
+    starting ??= checkRecords(house, onFault)
+      .then(() => {
+        tellStart()
+        return house.start()
+      })
       .then(
         () => {
           hasStarted = true
@@ -178,14 +185,20 @@ function afterStart(house: House): Stations {
     return starting
   }
   // What goes wrong here goes wrong again for whoever calls, and is told there.
-  start().catch(() => undefined)
+  const opened = start().catch(() => undefined)
   const identify: Stations['identify'] = async (credentials, call) => {
     await start()
     const denial = call.origin.address === undefined ? undefined : limits.peek(call.origin.address)
     if (denial !== undefined) throw denial
     return stations.identify(credentials, call)
   }
-  return { ...stations, identify: (credentials, call) => (hasStarted ? stations.identify(credentials, call) : identify(credentials, call)) }
+  return {
+    stations: {
+      ...stations,
+      identify: (credentials, call) => (hasStarted ? stations.identify(credentials, call) : identify(credentials, call)),
+    },
+    opened,
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Each wrapper around a server over HTTP, by real requests: the same answers, the same refusals, the same history. */
 import assert from 'node:assert/strict'
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -199,4 +199,20 @@ test('an address that was blocked before the guard was opened is turned away at 
   assert.deepEqual([answer.status, codeOf(answer.body)], [403, 'forbidden'])
   const [ended] = (await guard.events()).filter(({ type, address }) => type === 'call.ended' && address === '127.0.0.1')
   assert.equal(ended?.denial, 'forbidden')
+})
+
+test('an author is told that an installation begins, and later that the journal it had is gone', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-guard-'))
+  context.after(() => rmSync(folder, { recursive: true }))
+  const open = async (): Promise<{ readonly told: readonly string[]; readonly first: readonly string[] }> => {
+    const guarded = aGuard(ACCESS, {}, join(folder, 'a.db'))
+    await guarded.guard.close()
+    const again = aGuard(ACCESS, {}, join(folder, 'a.db'))
+    const first = (await again.events()).map(({ type }) => type)
+    await again.guard.close()
+    return { told: guarded.faults.map(({ code }) => code), first }
+  }
+  assert.deepEqual(await open(), { told: ['FAULT_STORE'], first: ['gateway.started', 'gateway.stopped'] })
+  for (const name of readdirSync(folder)) if (name.startsWith('a.db-audit')) rmSync(join(folder, name), { recursive: true })
+  assert.deepEqual(await open(), { told: ['FAULT_JOURNAL'], first: ['journal.missing', 'gateway.started', 'gateway.stopped'] })
 })
