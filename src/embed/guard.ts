@@ -118,8 +118,8 @@ export function createGuard(config: Config | string, options: GuardOptions = {})
   const { stations, opened } = afterStart(house, onFault)
   const close = async (): Promise<void> => {
     watcher.close()
-    await opened
     await Promise.all([...closers].map((end) => end()))
+    await opened
     await journal.write({ type: 'gateway.stopped', by: 'guard' }).catch(() => undefined)
     await house.close()
   }
@@ -161,8 +161,11 @@ function afterStart(house: House, onFault: (fault: Fault) => void): { readonly s
   const { stations, limits, journal, law } = house
   let hasStarted = false
   let starting: Promise<void> | undefined
+  let isTold = false
   // Behind what is found of the records: a journal with a beginning of ours in it would not be missed.
   const tellStart = (): void => {
+    if (isTold) return
+    isTold = true
     journal
       .write({ type: 'gateway.started', law: law.revision, detail: 'embedded', by: 'guard' })
       .catch((cause: unknown) => onFault(new Fault('FAULT_STORE', 'the journal does not take the start of the guard', { cause })))
