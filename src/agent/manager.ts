@@ -216,6 +216,9 @@ export class TokenManager implements AsyncDisposable {
     } catch (error) {
       const code = refusedWith(error)
       if (code === undefined) throw error
+      // Another process with the same storage was quicker: what it was given stands.
+      const now = await this.#read(server)
+      if (now !== undefined && now.record.accessToken !== kept.record.accessToken) return now
       if (code === 'invalid_client') await forgetClient(kept.place.issuer, this.#world(this.#network.for(server)))
       await this.#records.delete(kept.place)
       return undefined

@@ -7,11 +7,20 @@ const SHOWN_MAX_CHARS = 200
 /** What a 401 with a challenge means at a token endpoint (RFC 6749 §5.2). */
 const INVALID_CLIENT = 'invalid_client'
 
-/** The error code with which a token endpoint refused (RFC 6749 §5.2); undefined when it was something else. */
+/** Codes of one who may say yes a little later (RFC 6749 §4.1.2.1, RFC 8628 §3.5). */
+const LATER: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down'])
+const TOO_MANY = 429
+
+/** The error code with which a token endpoint refused for good (RFC 6749 §5.2); undefined when it was something else, or may be granted later. */
 export function refusedWith(error: unknown): string | undefined {
   const cause = error instanceof Fault ? error.cause : error
   if (cause instanceof oidc.WWWAuthenticateChallengeError) return INVALID_CLIENT
-  return cause instanceof oidc.ResponseBodyError ? cause.error : undefined
+  return cause instanceof oidc.ResponseBodyError && !isLater(cause) ? cause.error : undefined
+}
+
+/** Nothing that a busy server says means that a grant has ended. */
+function isLater({ error, status }: oidc.ResponseBodyError): boolean {
+  return LATER.has(error) || status === TOO_MANY
 }
 
 /** @param what the sentence that the reason is put behind. */
@@ -20,7 +29,8 @@ export function refusalOf(what: string, error: unknown): Fault {
   // A fetch that was refused stands behind the library's own error.
   const inner = error instanceof Error ? error.cause : undefined
   if (inner instanceof Fault) return new Fault(inner.code, `${what}: ${inner.message}`, { cause: error })
-  return new Fault('FAULT_SIGN_IN', `${what}: ${reasonOf(error)}`, { cause: error })
+  const code = error instanceof oidc.ResponseBodyError && isLater(error) ? 'FAULT_FETCH' : 'FAULT_SIGN_IN'
+  return new Fault(code, `${what}: ${reasonOf(error)}`, { cause: error })
 }
 
 function reasonOf(error: unknown): string {

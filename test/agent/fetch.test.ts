@@ -379,3 +379,60 @@ test('tokens that are kept serve another process, too', async (t) => {
   assert.equal((await authenticatedFetch(new TokenManager({ grant: { kind: 'stored' }, storage }))(`${site.url}/mcp`)).status, 200)
   assert.equal(site.given(), 1)
 })
+
+/** Signed in once; the token that was given is taken no longer, and its refresh token waits. */
+async function aSignedIn(t: TestContext) {
+  const site = await aSignInSite(t)
+  const storage = memoryStorage()
+  const asked: URL[] = []
+  const open = async (page: URL): Promise<void> => {
+    asked.push(page)
+    await comeBack(page)
+  }
+  let taken = 't1'
+  site.routes.set('/mcp', (req, res) => {
+    if (req.headers.authorization === `Bearer ${taken}`) res.end('in')
+    else challenge(res, 401, 'scope="a"')
+  })
+  const give = (token: string): Handler => json({ access_token: token, refresh_token: `r-${token}`, token_type: 'Bearer', expires_in: 300 })
+  site.routes.set('/token', give('t1'))
+  const manager = (): TokenManager => new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client, storage })
+  {
+    await using first = manager()
+    assert.equal(await (await authenticatedFetch(first)(`${site.url}/mcp`)).text(), 'in')
+  }
+  taken = 't2'
+  return { url: `${site.url}/mcp`, routes: site.routes, asked, manager, give }
+}
+
+for (const [status, error] of [
+  [429, 'temporarily_unavailable'],
+  [429, 'invalid_request'],
+  [400, 'slow_down'],
+] as const) {
+  test(`an authorization server that is busy (${status} ${error}) ends no sign-in: the next call renews`, async (t) => {
+    const { url, routes, asked, manager, give } = await aSignedIn(t)
+    const refuse: Handler = (_req, res) => void res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
+    routes.set('/token', refuse)
+    await using late = manager()
+    await assert.rejects(authenticatedFetch(late)(url), isFault('FAULT_FETCH'))
+    routes.set('/token', give('t2'))
+    assert.equal(await (await authenticatedFetch(late)(url)).text(), 'in')
+    assert.equal(asked.length, 1)
+  })
+}
+
+test('of two processes that spend one refresh token the slower takes what the quicker was given', async (t) => {
+  const { url, routes, asked, manager, give } = await aSignedIn(t)
+  const held = Promise.withResolvers<ServerResponse>()
+  routes.set('/token', (_req, res) => held.resolve(res))
+  await using slow = manager()
+  await using quick = manager()
+  const slower = authenticatedFetch(slow)(url)
+  const res = await held.promise
+  routes.set('/token', give('t2'))
+  assert.equal(await (await authenticatedFetch(quick)(url)).text(), 'in')
+  res.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
+  assert.equal(await (await slower).text(), 'in')
+  assert.equal(asked.length, 1)
+})
