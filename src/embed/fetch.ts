@@ -11,6 +11,8 @@ import { handlerUpstream, host } from './host.ts'
 /**
  * A handler in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. `Host` is the request's own, else that of its URL. Who aborts the request's signal is answered 499, and the call is cancelled.
+ * A `Request` does not say from which address it came: what is held by address (blocks, limits of addresses, the count of bad credentials)
+ * holds with `guardNode` and `guardServer`, or in what stands in front, and not here.
  * @param handler any function; of what the SDK's `createMcpHandler` makes the whole, and no message is parsed twice.
  * @throws RangeError for a name that no server can have; TypeError for another mistake in what is given; Fault `FAULT_CLOSED`.
  */
