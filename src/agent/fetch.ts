@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { allowInsecureRequests, customFetch, isDPoPNonceError, protectedResourceRequest, WWWAuthenticateChallengeError } from 'oauth4webapi'
 import { untilAborted } from '../core/signal.ts'
+import { parseRetryAfter } from '../core/time.ts'
 import { challengeOf } from './challenge.ts'
 import type { Token, TokenManager } from './manager.ts'
 import { isSafe } from './resource.ts'
@@ -113,8 +114,6 @@ async function send(call: Call, token: Token | undefined, base: FetchLike): Prom
 /** How long a busy server wants to be left alone; undefined when it does not say, or says too long. */
 function delayOf(response: Response): number | undefined {
   if (response.status !== 429 && response.status !== 503) return undefined
-  const said = response.headers.get('retry-after')?.trim()
-  if (said === undefined) return undefined
-  const ms = /^\d{1,6}$/.test(said) ? Number(said) * 1_000 : Date.parse(said) - Date.now()
-  return Number.isNaN(ms) || ms > WAIT_MAX_MS ? undefined : Math.max(0, ms)
+  const ms = parseRetryAfter(response.headers.get('retry-after') ?? '', Date.now())
+  return ms === undefined || ms > WAIT_MAX_MS ? undefined : ms
 }

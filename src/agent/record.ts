@@ -29,6 +29,11 @@ const PLACE = z.object({ issuer: z.string(), resource: z.string().optional() })
 /** Whose tokens a server takes, and as what; without a resource it is of revision 2025-03-26. */
 export type Place = z.infer<typeof PLACE>
 
+/** By what tokens are told apart. */
+export function keyOf({ issuer, resource }: Place): string {
+  return JSON.stringify([issuer, resource ?? ''])
+}
+
 /** The records of one account. */
 export class TokenRecords {
   readonly #storage: TokenStorage

@@ -1,6 +1,7 @@
 /** What went wrong with an authorization server, as a Fault: its error code and a short text, never a token. */
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
+import { parseRetryAfter } from '../core/time.ts'
 
 /** What another party wrote is shown so far and no further, without what is not printable ASCII. */
 const SHOWN_MAX_CHARS = 200
@@ -10,6 +11,8 @@ const INVALID_CLIENT = 'invalid_client'
 /** Codes of one who may say yes a little later (RFC 6749 §4.1.2.1, RFC 8628 §3.5). */
 const LATER: ReadonlySet<string> = new Set(['temporarily_unavailable', 'server_error', 'slow_down'])
 const TOO_MANY = 429
+/** However long it asks to be left alone: nobody is kept out for longer on its word. */
+const LATER_MAX_MS = 300_000
 
 /** The error code with which a token endpoint refused for good (RFC 6749 §5.2); undefined when it was something else, or may be granted later. */
 export function refusedWith(error: unknown): string | undefined {
@@ -21,6 +24,14 @@ export function refusedWith(error: unknown): string | undefined {
 /** Nothing that a busy server says means that a grant has ended. */
 function isLater({ error, status }: oidc.ResponseBodyError): boolean {
   return LATER.has(error) || status === TOO_MANY
+}
+
+/** How long whoever may say yes later wants to be left alone (RFC 9110 §10.2.3), in milliseconds; undefined when it does not say. */
+export function laterOf(error: unknown, now: number): number | undefined {
+  const cause = error instanceof Fault ? error.cause : error
+  if (!(cause instanceof oidc.ResponseBodyError && isLater(cause))) return undefined
+  const ms = parseRetryAfter(cause.response.headers.get('retry-after') ?? '', now)
+  return ms === undefined ? undefined : Math.min(ms, LATER_MAX_MS)
 }
 
 /** @param what the sentence that the reason is put behind. */

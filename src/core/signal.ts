@@ -59,6 +59,17 @@ export async function untilAborted<T>(signal: AbortSignal, start: () => Promise<
   }
 }
 
+/** What the work comes to, or undefined when that takes longer. The work goes on. */
+export async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>()
+  const timer = setTimeout(() => late.resolve(undefined), ms)
+  try {
+    return await Promise.race([work, late.promise])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
 /** For whoever needs the platform's own: `fetch`, `AbortSignal.any`. */
 export function abortSignalOf(signal: Signal): AbortSignal {
   if (signal instanceof AbortSignal) return signal

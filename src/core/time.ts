@@ -12,6 +12,13 @@ export function parseSpan(text: string): number | undefined {
   return unit === undefined ? undefined : Number(match?.[1]) * unit
 }
 
+/** A `Retry-After` (RFC 9110 §10.2.3), seconds or an instant, as milliseconds from now; undefined when it is neither. */
+export function parseRetryAfter(said: string, now: number): number | undefined {
+  const text = said.trim()
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms)
+}
+
 /** How many in which span. */
 export interface Rate {
   readonly count: number

@@ -3,6 +3,7 @@ import { exactly, isBody } from '../bridge/wire.ts'
 import type { Body, RequestId, StreamEvent } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
+import { parseRetryAfter } from '../core/time.ts'
 import { DEPTH_MAX, type ScanRules, scan } from '../mcp/scan.ts'
 import type { SseEvent } from '../mcp/sse.ts'
 import type { Headers, Wire } from './http-plan.ts'
@@ -27,17 +28,12 @@ export function flawOfHead(
   const encoding = headers['content-encoding']
   if (encoding !== undefined && encoding !== 'identity') return 'it encoded its answer, which was not asked for'
   if (status !== 429 && status !== 503) return undefined
-  const ms = waitIn(headers['retry-after'], clock())
-  if (ms === undefined) return undefined
+  const said = headers['retry-after']
+  const asked = typeof said === 'string' ? parseRetryAfter(said, clock()) : undefined
+  if (asked === undefined) return undefined
+  const ms = Math.min(asked, WAIT_MAX_MS)
   const detail = `${server}: it answered ${status}, and asks to be left alone for ${Math.ceil(ms / 1_000)} s`
   return new Denial('unavailable', { detail, remedies: [{ kind: 'wait', ms }] })
-}
-
-/** `Retry-After` (RFC 9110 §10.2.3): seconds, or an instant. Undefined: it is neither. */
-function waitIn(said: Headers[string], now: number): number | undefined {
-  if (typeof said !== 'string') return undefined
-  const ms = /^\d{1,9}$/.test(said) ? Number(said) * 1_000 : Date.parse(said) - now
-  return Number.isNaN(ms) ? undefined : Math.min(Math.max(0, ms), WAIT_MAX_MS)
 }
 
 /** A body of 10 MiB may hold more; by then it is an attack on whoever builds the objects. */

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text as readText } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { promisify } from 'node:util'
 import { setFlagsFromString } from 'node:v8'
@@ -17,7 +18,7 @@ import { memoryStorage, sealedStorage } from '../../src/agent/storage.ts'
 import { Fault } from '../../src/core/denial.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 
-type Handler = (req: IncomingMessage, res: ServerResponse) => void
+type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>
 
 interface Site {
   readonly url: string
@@ -34,7 +35,7 @@ async function aSite(t: TestContext): Promise<Site> {
     seen.push({ what: `${req.method} ${req.url}`, authorization: req.headers.authorization })
     const handler = routes.get((req.url ?? '').split('?')[0] ?? '')
     if (handler === undefined) res.writeHead(404).end()
-    else handler(req, res)
+    else void handler(req, res)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   t.after(() => {
@@ -46,7 +47,7 @@ async function aSite(t: TestContext): Promise<Site> {
   return { url: `http://127.0.0.1:${address.port}`, seen, routes }
 }
 
-const json = (value: unknown): Handler => {
+const json = (value: unknown): ((req: IncomingMessage, res: ServerResponse) => void) => {
   return (_req, res) => void res.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
 }
 
@@ -394,7 +395,8 @@ async function aSignedIn(t: TestContext) {
     if (req.headers.authorization === `Bearer ${taken}`) res.end('in')
     else challenge(res, 401, 'scope="a"')
   })
-  const give = (token: string): Handler => json({ access_token: token, refresh_token: `r-${token}`, token_type: 'Bearer', expires_in: 300 })
+  const give = (token: string): ReturnType<typeof json> =>
+    json({ access_token: token, refresh_token: `r-${token}`, token_type: 'Bearer', expires_in: 300 })
   site.routes.set('/token', give('t1'))
   const manager = (): TokenManager => new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client, storage })
   {
@@ -434,5 +436,114 @@ test('of two processes that spend one refresh token the slower takes what the qu
   assert.equal(await (await authenticatedFetch(quick)(url)).text(), 'in')
   res.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}')
   assert.equal(await (await slower).text(), 'in')
+  assert.equal(asked.length, 1)
+})
+
+test('two URLs of one resource have its token in common: nobody signs in twice, and its refresh token is spent once', async (t) => {
+  const site = await aSite(t)
+  const authorization = { issuer: site.url, token_endpoint: `${site.url}/token`, authorization_endpoint: `${site.url}/authorize` }
+  site.routes.set('/.well-known/oauth-authorization-server', json({ ...authorization, code_challenge_methods_supported: ['S256'] }))
+  site.routes.set('/.well-known/oauth-protected-resource', json({ resource: site.url, authorization_servers: [site.url] }))
+  for (const path of ['/one', '/two']) site.routes.set(path, guarded)
+  let given = 0
+  const spent: string[] = []
+  site.routes.set('/token', async (req, res) => {
+    spent.push(new URLSearchParams(await readText(req)).get('refresh_token') ?? 'code')
+    given++
+    json({ access_token: `t${given}`, refresh_token: `r${given}`, token_type: 'Bearer', expires_in: 300 })(req, res)
+  })
+  let now = 0
+  await using manager = new TokenManager({
+    grant: { kind: 'sign_in', open: comeBack },
+    client: { id: 'app', issuer: site.url },
+    clock: () => now,
+  })
+  const fetch = authenticatedFetch(manager)
+  const callBoth = async (): Promise<void> => {
+    const answers = await Promise.all(['/one', '/two'].map(async (path) => (await fetch(site.url + path)).text()))
+    assert.deepEqual(answers, ['in', 'in'])
+  }
+  await callBoth()
+  now = 271_000
+  await callBoth()
+  now = 545_000
+  await callBoth()
+  assert.deepEqual(spent, ['code', 'r1', 'r2'])
+})
+
+test('calls that lack different scopes at once are served together: all that waited for the first is asked for in the second', async (t) => {
+  const site = await anIssuingSite(t)
+  const asked: string[] = []
+  site.routes.set('/token', async (req, res) => {
+    const scope = new URLSearchParams(await readText(req)).get('scope') ?? ''
+    asked.push(scope)
+    json({ access_token: scope.replaceAll(' ', '.'), token_type: 'Bearer', expires_in: 300, scope })(req, res)
+  })
+  site.routes.set('/mcp', (req, res) => {
+    const scopes = (req.headers.authorization ?? '').replace('Bearer ', '').split('.')
+    const wanted = new URL(req.url ?? '', site.url).searchParams.get('scope') ?? ''
+    if (scopes.includes(wanted)) res.end('in')
+    else if (req.headers.authorization === undefined) challenge(res, 401, 'scope="a"')
+    else challenge(res, 403, `error="insufficient_scope", scope="${wanted}"`)
+  })
+  await using manager = aRobot(site.client)
+  const fetch = authenticatedFetch(manager)
+  const call = async (scope: string): Promise<number> => (await fetch(`${site.url}/mcp?scope=${scope}`)).status
+  assert.equal(await call('a'), 200)
+  assert.deepEqual(await Promise.all(['b', 'c', 'd', 'e'].map(call)), [200, 200, 200, 200])
+  assert.deepEqual(asked, ['a', 'a b', 'a b c d e'])
+})
+
+/** A machine whose token is about to end, at an authorization server that answers with `handler` from then on. */
+async function aLateRobot(t: TestContext, handler: Handler) {
+  const site = await anIssuingSite(t)
+  site.routes.set('/mcp', guarded)
+  let now = 0
+  const manager = new TokenManager({ grant: { kind: 'client_credentials' }, client: site.client, clock: () => now })
+  t.after(() => manager[Symbol.asyncDispose]())
+  const call = async (): Promise<string> => (await authenticatedFetch(manager)(`${site.url}/mcp`)).text()
+  assert.equal(await call(), 'in')
+  site.routes.set('/token', handler)
+  const asked = (): number => site.seen.filter(({ what }) => what === 'POST /token').length - 1
+  const at = (ms: number): void => {
+    now = ms
+  }
+  return { call, asked, manager, url: `${site.url}/mcp`, at }
+}
+
+test('while a token is good, an authorization server that does not answer holds up one call a moment, and the others not at all', async (t) => {
+  const unanswered: ServerResponse[] = []
+  const { call, asked, at } = await aLateRobot(t, (_req, res) => void unanswered.push(res))
+  at(271_000)
+  for (let count = 0; count < 20; count++) assert.equal(await call(), 'in')
+  assert.deepEqual([asked(), unanswered.filter(({ writableEnded }) => writableEnded)], [1, []])
+})
+
+test('an authorization server that wants to be left alone is, as long as it says', async (t) => {
+  const refuse: Handler = (_req, res) => {
+    res.writeHead(429, { 'content-type': 'application/json', 'retry-after': '60' }).end('{"error":"temporarily_unavailable"}')
+  }
+  const { asked, manager, url, at } = await aLateRobot(t, refuse)
+  at(301_000)
+  for (let count = 0; count < 5; count++) await assert.rejects(manager.renew(url), isFault('FAULT_FETCH'))
+  assert.equal(asked(), 1)
+  at(361_000)
+  await assert.rejects(manager.renew(url), isFault('FAULT_FETCH'))
+  assert.equal(asked(), 2)
+})
+
+test('a manager that is disposed of keeps what a refresh brings: the refresh token is spent, and the next process has the new one', async (t) => {
+  const { url, routes, asked, manager, give } = await aSignedIn(t)
+  const held = Promise.withResolvers<[IncomingMessage, ServerResponse]>()
+  routes.set('/token', (req, res) => held.resolve([req, res]))
+  const first = manager()
+  const call = assert.rejects(authenticatedFetch(first)(url), isFault('FAULT_CLOSED'))
+  const [req, res] = await held.promise
+  const end = first[Symbol.asyncDispose]()
+  await call
+  give('t2')(req, res)
+  await end
+  await using next = manager()
+  assert.equal(await (await authenticatedFetch(next)(url)).text(), 'in')
   assert.equal(asked.length, 1)
 })
