@@ -1,7 +1,8 @@
 /** What a server says of itself: who issues tokens for it, and as what (RFC 9728). */
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
-import type { GuardedFetch } from '../net/fetch.ts'
+import type { JsonObject } from '../core/json.ts'
+import type { Fetched, GuardedFetch } from '../net/fetch.ts'
 import { readDocument } from '../trust/document.ts'
 
 const METADATA = z.looseObject({
@@ -44,6 +45,12 @@ function wellKnown(server: URL): readonly string[] {
   return path === '' ? [root] : [`${root}${path}`, root]
 }
 
+/** A server in trouble has said nothing of itself. @throws Fault `FAULT_FETCH` then; `FAULT_ISSUER` when it is no JSON document. */
+export function readMetadata(fetched: Fetched, place: string): JsonObject {
+  if (fetched.status >= 500 || fetched.status === 429) throw new Fault('FAULT_FETCH', `${place}: status ${fetched.status}`)
+  return readDocument(fetched, place)
+}
+
 /**
  * @param announced where the server said that it is described; it is looked at nowhere else then.
  * @returns undefined when the server describes itself nowhere.
@@ -57,7 +64,7 @@ export async function discoverResource(
   for (const place of announced === undefined ? wellKnown(server) : [announced]) {
     const fetched = await fetch.request(place, { headers: { accept: 'application/json' } })
     if (announced === undefined && fetched.status >= 400 && fetched.status < 500) continue
-    return believe(server, place, METADATA.safeParse(readDocument(fetched, place)))
+    return believe(server, place, METADATA.safeParse(readMetadata(fetched, place)))
   }
   return undefined
 }

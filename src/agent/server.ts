@@ -1,10 +1,9 @@
 /** What an authorization server says of itself (RFC 8414, OpenID Discovery), believed only when it names itself as the resource does. */
 import { z } from 'zod'
-import { Fault } from '../core/denial.ts'
+import { Fault, type FaultCode } from '../core/denial.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
-import { readDocument } from '../trust/document.ts'
 import { wellKnownUrls } from '../trust/metadata.ts'
-import { isSafe } from './resource.ts'
+import { isSafe, readMetadata } from './resource.ts'
 
 /** Tokens and codes go there: TLS, or this machine (UV-1). */
 const endpoint = z.string().refine((text) => {
@@ -35,27 +34,34 @@ export type ServerMetadata = z.infer<typeof METADATA>
 
 /**
  * Asks at each place in MCP's order until one answers.
- * @throws Fault `FAULT_DISCOVERY` when there is no metadata of this very issuer, saying why.
+ * @throws Fault `FAULT_DISCOVERY` when there is no metadata of this very issuer, saying why; `FAULT_FETCH`, `FAULT_FETCH_REFUSED`
  */
 export async function discoverServer(issuer: string, fetch: Pick<GuardedFetch, 'request'>): Promise<ServerMetadata> {
   const url = URL.parse(issuer)
   if (url === null || !isSafe(url) || url.search !== '' || url.hash !== '')
     throw new Fault('FAULT_DISCOVERY', `"${issuer}" is no issuer: it must be an https URL (RFC 8414 §2)`)
-  const reasons: string[] = []
+  const reasons: Fault[] = []
   for (const place of wellKnownUrls(issuer)) {
     try {
       return await readServer(issuer, place, fetch)
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      reasons.push(error.message)
+      reasons.push(error)
     }
   }
-  throw new Fault('FAULT_DISCOVERY', `No metadata of authorization server ${issuer}: ${reasons.join('; ')}`)
+  const why = reasons.map(({ message }) => message).join('; ')
+  throw new Fault(codeOf(reasons), `No metadata of authorization server ${issuer}: ${why}`)
+}
+
+/** Where one place did not answer, nobody knows what it would have said. */
+function codeOf(reasons: readonly Fault[]): FaultCode {
+  if (reasons.some(({ code }) => code === 'FAULT_FETCH')) return 'FAULT_FETCH'
+  return reasons.every(({ code }) => code === 'FAULT_FETCH_REFUSED') ? 'FAULT_FETCH_REFUSED' : 'FAULT_DISCOVERY'
 }
 
 async function readServer(issuer: string, place: string, fetch: Pick<GuardedFetch, 'request'>): Promise<ServerMetadata> {
   const fetched = await fetch.request(place, { headers: { accept: 'application/json' } })
-  return believe(issuer, place, METADATA.safeParse(readDocument(fetched, place)))
+  return believe(issuer, place, METADATA.safeParse(readMetadata(fetched, place)))
 }
 
 /** RFC 8414 §3.3: compared character by character, or anybody could answer for anybody. */
@@ -76,7 +82,7 @@ export async function discoverLegacy(server: URL, fetch: Pick<GuardedFetch, 'req
   const issuer = server.origin
   const place = `${issuer}/.well-known/oauth-authorization-server`
   const fetched = await fetch.request(place, { headers: { accept: 'application/json' } })
-  if (fetched.status !== 404) return believe(issuer, place, METADATA.safeParse(readDocument(fetched, place)))
+  if (fetched.status !== 404) return believe(issuer, place, METADATA.safeParse(readMetadata(fetched, place)))
   return {
     issuer,
     authorization_endpoint: `${issuer}/authorize`,

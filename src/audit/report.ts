@@ -52,7 +52,7 @@ const RIGHTS = ['forbidden', 'not_found', 'insufficient_scope', 'step_up_require
 const LIMITS = ['rate_limited', 'too_large', 'slow_request', 'limits.degraded', 'limits.restored']
 /** Not that a tool was pinned: that is how every one begins. */
 const DRIFT = ['drifted', 'withheld', 'approved', 'rejected'].map((what) => `definition.${what}`)
-const FAILURES = ['upstream_failed', 'timeout', 'unavailable', 'no_session']
+const FAILURES = ['upstream_failed', 'login_failed', 'timeout', 'unavailable', 'no_session']
 
 /**
  * The sections, in the order in which they are asked: an event is counted in the first that takes it, so no refusal is counted twice and none

@@ -44,6 +44,11 @@ export const DENIALS = {
   media_type: { status: 415, rpc: 415, message: 'Content-Type must be application/json.' },
   rate_limited: { status: 429, rpc: 429, message: 'Too many requests.' },
   upstream_failed: { status: 502, rpc: 502, message: 'The server behind the gateway failed.' },
+  login_failed: {
+    status: 502,
+    rpc: 502,
+    message: 'The gateway could not sign in at the server behind it. Whoever runs the gateway is told why, and has to mend it.',
+  },
   unavailable: { status: 503, rpc: 503, message: 'Temporarily unavailable.' },
   timeout: { status: 504, rpc: 504, message: 'The server behind the gateway did not answer in time.' },
 } as const satisfies Readonly<Record<string, Row>>
@@ -167,6 +172,7 @@ export const FAULTS = [
   'FAULT_LIMITED',
   'FAULT_LISTEN',
   'FAULT_LOG',
+  'FAULT_LOGIN',
   'FAULT_NOTIFY',
   'FAULT_OAUTH',
   'FAULT_OPENSSL',

@@ -82,7 +82,7 @@ function openUrl(
   name: string,
   server: UrlServer,
   deps: HttpDeps,
-  { house, links }: BehindParts,
+  { house, links, onFault }: BehindParts,
   credentials: UpstreamCredentials[],
 ): Upstream {
   const { url, timeoutMs, credential, tls: written } = server
@@ -90,8 +90,9 @@ function openUrl(
   // Once now: what cannot be used is better known before the first call.
   tls?.()
   const connected = connectedServer(name, server)
+  const login = { ...house, onFault }
   const shown =
-    connected === undefined ? createCredentials({ name, url }, credential, house) : createConnectionCredentials(connected, links, house)
+    connected === undefined ? createCredentials({ name, url }, credential, login) : createConnectionCredentials(connected, links, login)
   if (shown !== undefined) credentials.push(shown)
   const spec = {
     name,

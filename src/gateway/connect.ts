@@ -133,7 +133,7 @@ export class ConnectPages {
     const uri = `${publicUrl}/connected/back`
     const departure = this.#departures.open({ server: server.name, principal, browser }, async (authorize) => {
       await using manager = connectionManager(server, principal, house, { kind: 'sign_in', redirect: { uri, authorize } })
-      await manager.renew(server.url)
+      await manager.signIn(server.url)
     })
     const page = await departure.page.catch((error: unknown) => reasonOf(error))
     if (typeof page === 'string') {

@@ -6,8 +6,9 @@ import { createSeal, type Seal } from '../core/seal.ts'
 import type { House } from '../guard/create.ts'
 import { remember } from '../trust/remember.ts'
 import { type ConnectedServer, connectionManager, isConnected } from './connected.ts'
-import { told, type UpstreamCredentials } from './credentials.ts'
+import type { UpstreamCredentials } from './credentials.ts'
 import { Holder, type Obtained } from './holder.ts'
+import { Login, type LoginParts } from './login.ts'
 
 /** Users whose token for one server is at hand. */
 const HOLDERS_MAX = 10_000
@@ -16,7 +17,7 @@ const TRUSTED_MS = 5_000
 /** Long enough to be read by a model, shown to a person and opened. */
 const LINK_MS = 15 * 60_000
 
-export type ConnectionParts = Pick<House, 'store' | 'seal' | 'clock' | 'journal'>
+export type ConnectionParts = Pick<House, 'store' | 'seal' | 'clock'> & LoginParts
 
 /** Links to the page where an account is connected: each for one user, in time. Whoever opens it must be signed in as that user. */
 export class ConnectLinks {
@@ -55,12 +56,16 @@ export class ConnectLinks {
 
 export function createConnectionCredentials(server: ConnectedServer, links: ConnectLinks, parts: ConnectionParts): UpstreamCredentials {
   const holders = new Map<string, Holder>()
+  const login = new Login(server.name, 'connection', parts)
   return {
     attachmentFor(principal) {
       const name = nameOf(principal)
       const known = holders.get(name)
       if (known !== undefined) return known
-      const holder = new Holder({ obtain: (refused) => ask(server, principal, refused, links, parts), clock: parts.clock })
+      const holder = new Holder({
+        obtain: (refused) => login.attempt(principal, () => ask(server, principal, refused, links, parts)),
+        clock: parts.clock,
+      })
       remember(holders, name, holder, HOLDERS_MAX)
       return holder
     },
@@ -69,7 +74,7 @@ export function createConnectionCredentials(server: ConnectedServer, links: Conn
   }
 }
 
-/** @throws Denial `connection_required` when the user has to do something; else as for every login. */
+/** @throws Denial `connection_required` when the user has to do something. */
 async function ask(
   server: ConnectedServer,
   principal: Principal,
@@ -96,6 +101,6 @@ async function ask(
     // Nobody is asked here, so a refusal means that somebody has to be.
     if (error instanceof Fault && error.code === 'FAULT_SIGN_IN' && error.message.startsWith('There is no token'))
       throw missing('has to connect the account again')
-    throw await told(error, server.name, parts, principal)
+    throw error
   }
 }

@@ -4,7 +4,6 @@ import type { ClientWorld } from '../agent/client.ts'
 import { ACCESS_TOKEN, obtain } from '../agent/grants.ts'
 import type { Grant, RegisteredClient } from '../agent/options.ts'
 import { recordOf } from '../agent/record.ts'
-import { refusedWith } from '../agent/refusal.ts'
 import { discoverServer, type ServerMetadata } from '../agent/server.ts'
 import { memoryStorage } from '../agent/storage.ts'
 import type { ClientConfig, CredentialConfig } from '../config/credentials.ts'
@@ -16,6 +15,7 @@ import { createGuardedFetch, type GuardedFetch } from '../net/fetch.ts'
 import { remember } from '../trust/remember.ts'
 import type { Credentials } from '../upstream/http-plan.ts'
 import { Holder, type Obtained } from './holder.ts'
+import { Login, type LoginParts } from './login.ts'
 
 /** Callers whose credential for one server is at hand; of others it is got again. */
 const HOLDERS_MAX = 10_000
@@ -26,7 +26,7 @@ export interface UpstreamCredentials extends Credentials {
   close(): Promise<void>
 }
 
-export type CredentialParts = Pick<House, 'clock' | 'journal' | 'presentedBy'>
+export type CredentialParts = Pick<House, 'clock' | 'presentedBy'> & LoginParts
 
 /** What a server's tokens are asked for. */
 interface Target {
@@ -57,7 +57,7 @@ export function headersOf(config: CredentialConfig | undefined): Readonly<Record
 }
 
 function forAll(target: Target, config: ClientConfig, parts: CredentialParts): UpstreamCredentials {
-  const desk = new Desk(target, config, parts)
+  const desk = new Desk(target, config, new Login(target.name, 'clientCredentials', parts), parts)
   const holder = new Holder({ obtain: () => desk.ask({ kind: 'client_credentials' }), clock: parts.clock })
   return { attachmentFor: () => holder, keyOf: () => '', close: () => desk.close() }
 }
@@ -69,7 +69,7 @@ interface Exchanged {
 }
 
 function forEach(target: Target, config: ClientConfig & { readonly audience?: string }, parts: CredentialParts): UpstreamCredentials {
-  const desk = new Desk(target, config, parts)
+  const desk = new Desk(target, config, new Login(target.name, 'tokenExchange', parts), parts)
   const known = new Map<string, Exchanged>()
   const open = (key: string, principal: Principal, subject: Secret): Exchanged => {
     const exchanged: Exchanged = {
@@ -113,16 +113,18 @@ function exchangeKey(principal: Principal): string {
 class Desk {
   readonly #target: Target
   readonly #config: ClientConfig
+  readonly #login: Login
   readonly #parts: CredentialParts
   readonly #fetch: GuardedFetch
   readonly #world: ClientWorld
   #metadata: { readonly read: Promise<ServerMetadata>; readonly until: number } | undefined
 
-  constructor(target: Target, config: ClientConfig, parts: CredentialParts) {
+  constructor(target: Target, config: ClientConfig, login: Login, parts: CredentialParts) {
     const { issuer, tokenUrl, allowPrivate } = config
     const origins = [issuer, tokenUrl].flatMap((url) => (url === undefined ? [] : [new URL(url).origin]))
     this.#target = target
     this.#config = config
+    this.#login = login
     this.#parts = parts
     this.#fetch = createGuardedFetch({ allowPrivate: allowPrivate ? origins : false })
     this.#world = { fetch: this.#fetch, storage: memoryStorage(), clock: parts.clock }
@@ -132,10 +134,10 @@ class Desk {
     return this.#fetch.close()
   }
 
-  /** @throws Denial `upstream_failed` when the issuer refuses, `unavailable` when it does not answer. */
+  /** @throws Denial as `Login` does. */
   async ask(grant: Grant, principal?: Principal): Promise<Obtained> {
     const { clientId, scopes, resource = this.#target.url } = this.#config
-    try {
+    return await this.#login.attempt(principal, async () => {
       const metadata = await this.#issuer()
       const client = this.#client(metadata.issuer)
       const wish = {
@@ -150,9 +152,7 @@ class Desk {
       const { kind, accessToken, obtainedAt, expiresAt } = recordOf(response, { client: clientId, scopes, now: this.#parts.clock() })
       if (kind !== 'bearer') throw new Fault('FAULT_SIGN_IN', `${metadata.issuer} binds the token to a key that the gateway does not have`)
       return { accessToken, obtainedAt, ...(expiresAt === undefined ? {} : { expiresAt }) }
-    } catch (error) {
-      throw await told(error, this.#target.name, this.#parts, principal)
-    }
+    })
   }
 
   #client(issuer: string): RegisteredClient {
@@ -173,25 +173,3 @@ class Desk {
     return read
   }
 }
-
-/** A login at a server's issuer that failed: kept richly in history, told poorly to the caller. */
-export async function told(error: unknown, server: string, { journal }: Pick<House, 'journal'>, principal?: Principal): Promise<Denial> {
-  if (error instanceof Denial) return error
-  const detail = `${server}: ${error instanceof Error ? error.message : 'unknown'}`
-  const isRefused = refusedWith(error) !== undefined || (error instanceof Fault && !UNANSWERED.has(error.code))
-  const denial = new Denial(isRefused ? 'upstream_failed' : 'unavailable', { detail, cause: error })
-  await journal
-    .write({
-      type: 'upstream.refused',
-      resource: { kind: 'server', server, name: server },
-      denial: denial.code,
-      detail,
-      by: 'gateway',
-      ...(principal === undefined ? {} : { principal: nameOf(principal) }),
-    })
-    .catch(() => undefined)
-  return denial
-}
-
-/** Nobody said no: there was no answer, or it was no word of the issuer's. */
-const UNANSWERED: ReadonlySet<string> = new Set(['FAULT_FETCH', 'FAULT_DISCOVERY', 'FAULT_ISSUER', 'FAULT_STORE'])

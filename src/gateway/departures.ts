@@ -46,7 +46,7 @@ export class Departure {
       return this.#back.promise
     })
     // Whoever waits for either is told; nobody has to.
-    this.#done.catch(reject)
+    this.#done.then(() => reject(new Fault('FAULT_SIGN_IN', 'it ended without a page')), reject)
     promise.catch(() => undefined)
     this.#alarm = setTimeout(() => this.end('nobody came back in time'), AWAY_MS).unref()
   }

@@ -1,12 +1,17 @@
 /** One credential for a server, as calls are made with it: at once while it is good, got anew in one flight for all who wait. */
+import { laterOf } from '../agent/refusal.ts'
 import { Denial } from '../core/denial.ts'
+import { within } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
 import type { Attachment } from '../upstream/http-plan.ts'
 
 /** So long before its end a token is replaced; one that lives shorter, at the half of its life. */
 const EARLY_MS = 30_000
-/** After a failure nobody is asked for so long: a crowd of callers must not become a flood at an issuer that is down. */
+/** After a failure nobody is asked for so long, unless the issuer says: a crowd of callers must not become a flood at an issuer that is down. */
 const PAUSE_MS = 1_000
+/** So long a call waits for a new one while it has one that is good still; and so long after that no other waits. */
+const PATIENCE_MS = 1_000
+const LATE_MS = 5_000
 /** A server that refuses what was got because it refused the one before will refuse the next one, too. */
 const RENEWED_MIN_MS = 5_000
 
@@ -42,7 +47,8 @@ export class Holder implements Attachment {
     const now = this.#options.clock()
     if (now < this.#freshUntil) return this.#value
     if (this.#failure !== undefined && now < this.#failure.until) throw this.#failure.denial
-    return this.#fly(undefined)
+    const flight = this.#fly(undefined)
+    return now < this.#expiresAt ? this.#patiently(flight) : flight
   }
 
   async renewed(refused: string): Promise<string | undefined> {
@@ -53,6 +59,13 @@ export class Holder implements Attachment {
     if (now - this.#renewedAt < RENEWED_MIN_MS) return undefined
     this.#renewedAt = now
     return await this.#fly(refused.slice(BEARER.length))
+  }
+
+  /** An issuer that hangs holds up one call a moment, and no call for longer, as long as there is something good. */
+  async #patiently(flight: Promise<string>): Promise<string> {
+    const value = await within(PATIENCE_MS, flight)
+    if (value === undefined) this.#freshUntil = Math.min(this.#options.clock() + LATE_MS, this.#expiresAt)
+    return value ?? this.#value
   }
 
   #fly(refused: string | undefined): Promise<string> {
@@ -74,7 +87,7 @@ export class Holder implements Attachment {
       return this.#value
     } catch (error) {
       const denial = Denial.from(error)
-      const until = clock() + PAUSE_MS
+      const until = clock() + (laterOf(denial.cause, clock()) ?? PAUSE_MS)
       if (refused === undefined && until < this.#expiresAt) {
         // It was to be replaced early, and is good still.
         this.#freshUntil = until

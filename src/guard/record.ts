@@ -10,7 +10,7 @@ import type { Trail } from './guard.ts'
 export type Describe = (args: JsonObject) => Description
 
 /** Refusals that say that the server failed, not that the caller was refused. */
-const FAILURES = new Set(['upstream_failed', 'timeout', 'unavailable', 'no_session'])
+const FAILURES = new Set(['upstream_failed', 'login_failed', 'timeout', 'unavailable', 'no_session'])
 
 function outcomeOf(trail: Trail): Outcome {
   const denial = trail.denial

@@ -1,10 +1,16 @@
 /** What servers behind the gateway are shown: real authorization servers, real HTTP, many callers at once. */
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { decodeJwt } from 'jose'
+import { decodeJwt, exportJWK, exportPKCS8, generateKeyPair } from 'jose'
+import { loadSealing } from '../../src/config/load.ts'
+import { parsePath } from '../../src/config/places.ts'
+import { sealValue } from '../../src/config/sealed.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { type ClientRequest, TOKEN_EXCHANGE } from '../../src/oauth/clients.ts'
 import { aGateway, post, type Reply, type RunningGateway } from '../fixtures/gateway.ts'
@@ -167,27 +173,82 @@ test('the gateway speaks for itself with one token for all, and a secret that it
   assert.equal(issuedBy(world, 'client_credentials'), 2)
 })
 
-test('a failing login at the issuer is 502 when it says no and 503 when it does not answer, once for a crowd, and history says why', async (t) => {
+test('a failing login is told to its caller as what it is, once to the operator with what to do, and to history', async (t) => {
   const place = await aPlace(t)
   const { world, upstream } = place
-  const { id } = await aMachine(world, {})
+  const { id, secret } = await aMachine(world, {})
   const { access } = await obtainTokens(world, { client: await register(world), resource: FRONT })
-  const servers = (issuer: string): string =>
-    `{ url: "${upstream.url}", credential: { clientCredentials: { tokenUrl: "${issuer}/token", clientId: ${id}, clientSecret: "not-the-secret", allowPrivate: true } } }`
-  for (const [issuer, status] of [
-    [world.issuer, 502],
-    ['http://127.0.0.1:9', 503],
+  const NO = [502, 'login_failed'] as const
+  const credentials = 'servers.tools.credential.clientCredentials'
+  for (const [told, [status, code], next] of [
+    [`tokenUrl: "${world.issuer}/token", clientSecret: "not-the-secret"`, NO, `see ${credentials}: the client id, and its secret`],
+    [`tokenUrl: "${world.issuer}/token", clientSecret: "${secret}", resource: "https://no.such/"`, NO, `see ${credentials}.resource`],
+    [`issuer: "${world.issuer}/elsewhere", clientSecret: "${secret}"`, NO, `see ${credentials}.issuer, to the letter`],
+    ['tokenUrl: "http://127.0.0.1:9/token", clientSecret: "x-secret"', [503, 'unavailable'], 'see that the issuer is up'],
+    ['issuer: "http://127.0.0.1:9", clientSecret: "x-secret"', [503, 'unavailable'], 'see that the issuer is up'],
   ] as const) {
-    const house = await aHouse(t, place, servers(issuer))
+    const server = `{ url: "${upstream.url}", credential: { clientCredentials: { clientId: ${id}, allowPrivate: true, ${told} } } }`
+    const house = await aHouse(t, place, server)
     const answers = await Promise.all(Array.from({ length: 10 }, () => call(house, access)))
-    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [status])
-    assert.equal(JSON.stringify(answers).includes(issuer), false)
+    t.mock.timers.tick(2_000)
+    answers.push(await call(house, access))
+    assert.deepEqual([...new Set(answers.map((answer) => answer.status))], [status], told)
+    const { message, data } = (answers[0]?.body['error'] ?? {}) as { readonly message: string; readonly data: JsonObject }
+    assert.deepEqual([data['code'], message.includes('could not sign in')], [code, code === 'login_failed'])
+    assert.equal(JSON.stringify(answers).includes(world.issuer), false)
+    const { faults } = house
+    assert.deepEqual(
+      faults.map((fault) => fault.code),
+      ['FAULT_LOGIN'],
+    )
+    assert.ok(faults[0]?.message.includes(`Next: ${next}`), faults[0]?.message)
     const refused = (await house.events()).filter(({ type }) => type === 'upstream.refused')
-    assert.deepEqual([refused.length, refused[0]?.denial], [1, status === 502 ? 'upstream_failed' : 'unavailable'])
-    assert.ok(refused[0]?.detail?.includes(new URL(issuer).host))
-    assert.equal(JSON.stringify(await house.events()).includes('not-the-secret'), false)
+    assert.deepEqual([refused.length, refused[0]?.denial, refused[0]?.detail], [2, code, faults[0]?.message])
+    assert.equal(`${faults[0]?.message}${JSON.stringify(await house.events())}`.includes('-secret'), false)
   }
   assert.equal(upstream.seen.length, 0)
+})
+
+test('an issuer that hangs delays one call a moment while there is a token that is good, and no other', async (t) => {
+  const place = await aPlace(t)
+  const { world, upstream } = place
+  const [asked, hung] = [[] as string[], Promise.withResolvers<void>()]
+  const issuer = createServer((request, response) => {
+    asked.push(request.url ?? '')
+    if (asked.length === 1) {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.end('{"access_token":"first","token_type":"Bearer","expires_in":300}')
+    } else hung.resolve()
+  })
+  issuer.listen(0, '127.0.0.1')
+  await once(issuer, 'listening')
+  t.after(() => {
+    issuer.closeAllConnections()
+    issuer.close()
+  })
+  const { port } = issuer.address() as AddressInfo
+  const told = `tokenUrl: "http://127.0.0.1:${port}/token", clientId: gw, clientSecret: "a-secret-of-ours", allowPrivate: true`
+  const house = await aHouse(t, place, `{ url: "${upstream.url}", credential: { clientCredentials: { ${told} } } }`)
+  const { access } = await obtainTokens(world, { client: await register(world), resource: FRONT })
+  await call(house, access)
+  t.mock.timers.tick(275_000)
+  for (let count = 0; count < 20; count++) assert.equal((await call(house, access)).status, 200)
+  await hung.promise
+  assert.equal(asked.length, 2)
+  assert.deepEqual([...new Set(upstream.seen.map(({ headers }) => headers.authorization))], ['Bearer first'])
+})
+
+test('the gateway signs for itself with its key', async (t) => {
+  const place = await aPlace(t)
+  const { world, upstream } = place
+  const { privateKey, publicKey } = await generateKeyPair('ES256', { extractable: true })
+  const jwk = { ...(await exportJWK(publicKey)), alg: 'ES256', use: 'sig', kid: 'k1' }
+  const { id } = await aMachine(world, { jwks: { keys: [JSON.parse(JSON.stringify(jwk)) as JsonObject] } })
+  const pem = JSON.stringify(await exportPKCS8(privateKey))
+  const told = `issuer: "${world.issuer}", clientId: ${id}, privateKey: ${pem}, keyId: k1, scope: "tools:read", allowPrivate: true`
+  const house = await aHouse(t, place, `{ url: "${upstream.url}", credential: { clientCredentials: { ${told} } } }`)
+  const { access } = await obtainTokens(world, { client: await register(world), resource: FRONT })
+  assert.equal(said(await call(house, access)), `${id} at ${upstream.url}`)
 })
 
 test('fixed headers and API keys are sent as they are written, and nothing of the caller beside them', async (t) => {
@@ -205,6 +266,23 @@ test('fixed headers and API keys are sent as they are written, and nothing of th
       [undefined, 'Bearer from-the-vault'],
     ],
   )
+})
+
+test('an API key that is sealed in the configuration is opened for its server, and stands nowhere in plain', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'portcullis-vault-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const { upstream } = await aPlace(t)
+  const [file, sealing] = [join(folder, 'portcullis.yaml'), 'sealing: { key: { file: seal.key } }\n']
+  writeFileSync(file, sealing)
+  const path = parsePath('servers.tools.credential.apiKey') ?? []
+  const sealed = sealValue(loadSealing(file, {}).values(true), 'from-the-vault', path)
+  const yaml = `servers: { tools: { url: "${upstream.url}", credential: { apiKey: "${sealed}" } } }\n${sealing}${ACCESS}`
+  await using house = await aGateway(yaml, { folder, store: join(folder, 'portcullis.db') })
+  const key = await house.key({ roles: ['user'] })
+  await post(`${house.url}/mcp`, 'tools/call', { name: 'who', arguments: {} }, { 'x-api-key': key })
+  assert.deepEqual([...new Set(upstream.seen.map(({ headers }) => headers.authorization))], ['Bearer from-the-vault'])
+  for (const name of ['portcullis.yaml', 'portcullis.db', 'portcullis.db-wal'])
+    assert.equal(readFileSync(join(folder, name), 'latin1').includes('from-the-vault'), false, name)
 })
 
 test('a command finds its secret in its environment, and the configuration does not show it', async (t) => {

@@ -42,6 +42,7 @@ const IN_BAND = [
   'not_found',
   'invalid_arguments',
   'upstream_failed',
+  'login_failed',
   'timeout',
   'missing_capability',
 ]
