@@ -35,8 +35,9 @@ function bearerOf(token: Token | undefined): string | undefined {
 export interface OAuthClientProvider {
   readonly redirectUrl: string
   readonly clientMetadata: { readonly client_name: string; redirect_uris: string[] }
-  clientInformation(): { client_id: string }
-  tokens(): Promise<{ access_token: string; token_type: string } | undefined>
+  /** The issuer: for whose eyes alone it is (SEP-2352). */
+  clientInformation(about?: { readonly issuer: string }): { client_id: string; issuer?: string }
+  tokens(): Promise<{ access_token: string; token_type: string; issuer: string } | undefined>
   saveTokens(): void
   redirectToAuthorization(url: URL): Promise<void>
   saveCodeVerifier(): void
@@ -47,18 +48,21 @@ export interface OAuthClientProvider {
 const NOWHERE = 'http://127.0.0.1/portcullis'
 
 /**
- * For `authProvider` of an SDK v1 transport. When the server wants a new token, the manager gets it before the SDK's flow ends; that flow ends
- * with the SDK's UnauthorizedError all the same, as its contract has it: connect once more, and the token is there.
+ * For `authProvider` of an SDK v1 transport, and of v2. A token that ends is renewed before, and nobody notices. When the server refuses one, or wants
+ * more scopes, the manager gets another before the SDK's flow ends; that flow ends with the SDK's UnauthorizedError all the same, as its
+ * contract has it: connect, or call, once more, and the token is there. `authenticatedFetch` has nothing of that.
  */
 export function oauthClientProvider(manager: TokenManager, url: string | URL): OAuthClientProvider {
   const server = serverOf(url)
   return {
     redirectUrl: NOWHERE,
     clientMetadata: { client_name: 'Portcullis agent', redirect_uris: [NOWHERE] },
-    clientInformation: () => ({ client_id: 'portcullis' }),
+    // It is nobody's secret, and shown to nobody: the SDK only makes a URL of it, that is not followed.
+    clientInformation: (about) => ({ client_id: 'portcullis', ...(about === undefined ? {} : { issuer: about.issuer }) }),
     tokens: async () => {
-      const token = bearerOf(await manager.token(server))
-      return token === undefined ? undefined : { access_token: token, token_type: 'Bearer' }
+      const token = await manager.token(server)
+      const bearer = bearerOf(token)
+      return token === undefined || bearer === undefined ? undefined : { access_token: bearer, token_type: 'Bearer', issuer: token.issuer }
     },
     saveTokens: () => undefined,
     redirectToAuthorization: async (asked) => {
