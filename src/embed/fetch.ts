@@ -1,6 +1,7 @@
 /** guardFetch(): around any `(Request) => Response`, as the SDK's `createMcpHandler`, Hono and others have it. */
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
+import { parseIp } from '../core/cidr.ts'
 import type { Reply } from '../face/answer.ts'
 import { readBody, readStream, takenBody } from '../face/intake.ts'
 import { plainBytes } from './carried.ts'
@@ -8,22 +9,32 @@ import { type Guard, type Guarded, postOf } from './guard.ts'
 import { type FetchHandler, handlerCarrier, type McpHandler } from './handed.ts'
 import { handlerUpstream, host } from './host.ts'
 
+/** Where a request came from. */
+export interface From {
+  /** Of its connection, as the platform tells it: `incoming.socket.remoteAddress`, `server.requestIP(request)?.address`, `info.remoteAddr.hostname`. */
+  readonly address?: string | undefined
+}
+
+/** What is called in place of the handler. @throws TypeError for an address that is none. */
+export type GuardedHandler = (request: Request, from?: From) => Promise<Response>
+
 /**
  * A handler in whose place none is reached but by calls that the law lets through, at `/mcp` and `/mcp/<server>`. What it answers is checked
  * before it leaves. `Host` is the request's own, else that of its URL. Who aborts the request's signal is answered 499, and the call is cancelled.
- * A `Request` does not say from which address it came: what is held by address (blocks, limits of addresses, the count of bad credentials)
- * holds with `guardNode` and `guardServer`, or in what stands in front, and not here.
+ * A `Request` does not say from which address it came. Unless whoever calls what is answered here says it, nothing is held by address: no
+ * blocks, no limits of addresses, no count of bad credentials.
  * @param handler any function; of what the SDK's `createMcpHandler` makes the whole, and no message is parsed twice.
  * @throws RangeError for a name that no server can have; TypeError for another mistake in what is given; Fault `FAULT_CLOSED`.
  */
-export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, options: Guarded): (request: Request) => Promise<Response> {
+export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, options: Guarded): GuardedHandler {
   const post = postOf(guard, options)
   const upstream = handlerUpstream(guard, post, handlerCarrier(handler))
   const { edge } = host<FetchReply>(guard, post, upstream, { read })
-  return (request) => {
+  return (request, from) => {
+    const socket = socketOf(from)
     const reply = new FetchReply(request.signal)
     const url = new URL(request.url)
-    edge(new Incoming(request, url), reply, url.pathname)
+    edge(new Incoming(request, url, socket), reply, url.pathname)
     return reply.response
   }
 }
@@ -31,12 +42,21 @@ export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, opt
 /** A request that did not come over a socket of ours has one all the same; it is never read or written. */
 const UNCONNECTED = new Socket()
 
+/** Of servers that call their handler with something else beside the request, that is left alone. */
+function socketOf(from: From | undefined): Socket {
+  const address: unknown = from?.address
+  if (typeof address !== 'string' || address === '') return UNCONNECTED
+  if (parseIp(address) === undefined) throw new TypeError(`from.address: ${JSON.stringify(address)} is no IP address`)
+  // It is what it was made from but for this: node:net answers with the address of its handle, and there is none.
+  return Object.create(UNCONNECTED, { remoteAddress: { value: address } }) as Socket
+}
+
 /** What the edge looks at of a request. */
 class Incoming extends IncomingMessage {
   readonly request: Request
 
-  constructor(request: Request, { host, pathname, search }: URL) {
-    super(UNCONNECTED)
+  constructor(request: Request, { host, pathname, search }: URL, socket: Socket) {
+    super(socket)
     this.request = request
     this.method = request.method
     this.url = pathname + search

@@ -5,12 +5,13 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { McpServer } from '@modelcontextprotocol/server'
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
 import type { JsonObject } from '../../src/core/json.ts'
+import { guardFetch } from '../../src/embed/fetch.ts'
 import { guardNode } from '../../src/embed/node.ts'
-import { post } from '../fixtures/gateway.ts'
+import { META, post } from '../fixtures/gateway.ts'
 import { LEGACY, legacyHttp } from '../fixtures/speakers.ts'
-import { ACCESS, aGuard, aServerV1, listening, type Place, type RunningGuard, v1Listener, WRAPPERS } from './world.ts'
+import { ACCESS, aGuard, aServer, aServerV1, listening, type Place, type RunningGuard, v1Listener, WRAPPERS } from './world.ts'
 
 let house: RunningGuard
 let reader: string
@@ -215,4 +216,23 @@ test('an author is told that an installation begins, and later that the journal 
   assert.deepEqual(await open(), { told: ['FAULT_STORE'], first: ['gateway.started', 'gateway.stopped'] })
   for (const name of readdirSync(folder)) if (name.startsWith('a.db-audit')) rmSync(join(folder, name), { recursive: true })
   assert.deepEqual(await open(), { told: ['FAULT_JOURNAL'], first: ['journal.missing', 'gateway.started', 'gateway.stopped'] })
+})
+
+test('guardFetch: who guesses keys is held by the address that the host tells, and others are not', async () => {
+  await using guard = aGuard(`limits: { failures: { allow: 3, per: 5m, block: 15m } }\n${ACCESS}`)
+  const key = await guard.key({ roles: ['user'] })
+  const guarded = guardFetch(guard.guard, createMcpHandler(aServer), { server: 'notes' })
+  const call = async (address: string | undefined, presented: string): Promise<number> => {
+    const headers = { 'content-type': 'application/json', accept: 'application/json, text/event-stream', 'x-api-key': presented }
+    const params = { _meta: META, name: 'echo', arguments: { text: 'x' } }
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params })
+    const told = { ...headers, 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': 'echo' }
+    const response = await guarded(new Request('http://127.0.0.1/mcp', { method: 'POST', headers: told, body }), { address })
+    await response.text()
+    return response.status
+  }
+  for (let count = 0; count < 6; count++) await call('::ffff:203.0.113.7', `mcp_${'a'.repeat(12)}_${'b'.repeat(38)}`)
+  assert.deepEqual([await call('203.0.113.7', key), await call('203.0.113.8', key), await call(undefined, key)], [429, 200, 200])
+  assert.ok((await guard.events()).some(({ address, denial }) => address === '203.0.113.7' && denial === 'invalid_token'))
+  await assert.rejects(call('203.0.113.7:4711', key), TypeError)
 })

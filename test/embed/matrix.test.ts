@@ -1,4 +1,4 @@
-/** One configuration, the gateway and the guard: whoever asks, each answers the same, with the same status, and writes down the same. */
+/** One configuration, the gateway and the guard in each of its wrappers: whoever asks, each answers the same, with the same status, and writes down the same. */
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { McpServer } from '@modelcontextprotocol/server'
@@ -6,12 +6,11 @@ import { z } from 'zod'
 import type { AuditEvent } from '../../src/core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
-import { guardServer } from '../../src/embed/server.ts'
 import type { House } from '../../src/guard/create.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
 import { aGateway, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
-import { aGuard, listening, type Place, type RunningGuard } from './world.ts'
+import { aGuard, listening, WRAPPERS } from './world.ts'
 
 const PUBLIC_URL = 'https://mcp.example.com'
 const SECRET = 'fM3vQ9xT2bL7kW5pR8sZ4nJ6hC1dG0yA'
@@ -92,30 +91,37 @@ interface Side {
 
 const upstreams = new Map<string, BareUpstream>()
 let gateway: RunningGateway
-let guard: RunningGuard
-const places = new Map<string, Place>()
-let sides: { readonly gateway: Side; readonly guard: Side }
+let atTheGateway: Side
+const guards = new Map<string, Side>()
+const open: AsyncDisposable[] = []
+
+function aServerOf(name: string, tools: readonly string[]): McpServer {
+  const server = new McpServer({ name, version: '1' }, { capabilities: { tools: {} } })
+  for (const tool of tools)
+    server.registerTool(tool, { inputSchema: z.looseObject({}) }, () => ({ content: [{ type: 'text', text: 'done' }] }))
+  return server
+}
 
 before(async () => {
   for (const [name, tools] of Object.entries(TOOLS))
     upstreams.set(name, await aBareUpstream(Object.fromEntries(tools.map((tool) => [tool, () => text('done')]))))
   const servers = [...upstreams].map(([name, { url }]) => `  ${name}: { url: "${url}" }`)
   gateway = await aGateway(`${CONFIG}\nservers:\n${servers.join('\n')}`, { clock })
-  guard = aGuard(CONFIG, {}, ':memory:', clock)
-  for (const [name, tools] of Object.entries(TOOLS)) {
-    const server = new McpServer({ name, version: '1' }, { capabilities: { tools: {} } })
-    for (const tool of tools)
-      server.registerTool(tool, { inputSchema: z.looseObject({}) }, () => ({ content: [{ type: 'text', text: 'done' }] }))
-    places.set(name, await listening(guardServer(guard.guard, server, { server: name }).listener))
-  }
-  sides = {
-    gateway: { house: gateway.gateway.house, urlOf: (server) => `${gateway.url}/mcp/${server}`, events: gateway.events },
-    guard: { house: guard.guard.house, urlOf: (server) => places.get(server)?.url ?? '', events: guard.events },
+  atTheGateway = { house: gateway.gateway.house, urlOf: (server) => `${gateway.url}/mcp/${server}`, events: gateway.events }
+  for (const [wrapper, wrap] of Object.entries(WRAPPERS)) {
+    const running = aGuard(CONFIG, {}, ':memory:', clock)
+    const urls = new Map<string, string>()
+    for (const [server, tools] of Object.entries(TOOLS)) {
+      const place = await listening(wrap(running.guard, { server }, () => aServerOf(server, tools)))
+      open.push(place)
+      urls.set(server, place.url)
+    }
+    open.push(running)
+    guards.set(wrapper, { house: running.guard.house, urlOf: (server) => urls.get(server) ?? '', events: running.events })
   }
 })
 after(async () => {
-  for (const place of places.values()) await place[Symbol.asyncDispose]()
-  await guard[Symbol.asyncDispose]()
+  for (const one of open) await one[Symbol.asyncDispose]()
   await gateway[Symbol.asyncDispose]()
   for (const upstream of upstreams.values()) await upstream[Symbol.asyncDispose]()
 })
@@ -155,15 +161,19 @@ async function listed(side: Side, headers: Readonly<Record<string, string>>): Pr
 
 for (const [name, credential] of Object.entries(CALLERS)) {
   test(`${name}: the guard decides what the gateway decides, and shows what it shows`, async () => {
-    const [atGateway, atGuard] = [await credential(sides.gateway.house), await credential(sides.guard.house)]
-    assert.deepEqual(await decided(sides.guard, atGuard), await decided(sides.gateway, atGateway))
-    assert.deepEqual(await listed(sides.guard, atGuard), await listed(sides.gateway, atGateway))
+    const theirs = await credential(gateway.gateway.house)
+    const [decisions, lists] = [await decided(atTheGateway, theirs), await listed(atTheGateway, theirs)]
+    for (const [wrapper, side] of guards) {
+      const ours = await credential(side.house)
+      assert.deepEqual(await decided(side, ours), decisions, wrapper)
+      assert.deepEqual(await listed(side, ours), lists, wrapper)
+    }
   })
 }
 
 test('the comparison compares something: among the callers are all kinds of answers', async () => {
   const outcomes = new Set(
-    (await guard.events()).filter((event) => event.type === 'call.ended').map((event) => event.denial ?? event.outcome),
+    (await atTheGateway.events()).filter((event) => event.type === 'call.ended').map((event) => event.denial ?? event.outcome),
   )
   for (const kind of [
     'permitted',
