@@ -54,6 +54,20 @@ export function takeServer(server: McpServer | Server): () => void {
   return () => void hosted.delete(low)
 }
 
+/** Guards that were told so already: transports are made for each request or session. */
+const warned = new WeakSet<object>()
+
+/** Behind a transport over HTTP a refusal has no status any more: clients neither sign in nor renew their tokens by it. */
+export function overHttp(guard: object, transport: object): Fault | undefined {
+  if (warned.has(guard) || !('handleRequest' in transport || 'handlePostMessage' in transport)) return undefined
+  warned.add(guard)
+  return new Fault(
+    'FAULT_CONFIG',
+    'guardTransport(): this transport is one over HTTP. What is refused here is a JSON-RPC error within a 200, without a challenge, and no ' +
+      'client signs in or renews its token by that. Put guardNode() or guardFetch() around the handler instead',
+  )
+}
+
 /** Where all rules name servers and none names this one, it is misspelt, here or there: everything of it is denied. */
 export function unknownServer(server: string, { servers }: Config, access: Config['access']): Fault | undefined {
   // Of which server a policy is, only the engine knows.

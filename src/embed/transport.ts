@@ -13,6 +13,7 @@ import { subscriptionOf } from '../upstream/remap.ts'
 import { current, inside, within } from './context.ts'
 import { credentialsOf } from './extra.ts'
 import { closeWhile, type Guard, type Guarded, type Post, postOf } from './guard.ts'
+import { overHttp } from './mistakes.ts'
 
 /** What the SDKs call a `Transport`. `M` is their message, `X` what they tell beside it, `O` their options for sending. */
 export interface SdkTransport<M, X, O> {
@@ -30,7 +31,7 @@ export interface SdkTransport<M, X, O> {
  * A transport to connect the server to, in place of the one that is given. What comes in walks the line before the server sees it, what the
  * server says walks it out again. The caller is known by the headers of the request, where the transport tells them, and on stdio by the
  * credential in the environment (`authentication.environment`).
- * Over HTTP prefer `guardNode` or `guardFetch`: here a refusal is a JSON-RPC error, never a status or a challenge.
+ * Over HTTP take `guardNode` or `guardFetch`: here a refusal is a JSON-RPC error, never a status or a challenge; `onFault` is told so once.
  * @throws RangeError for a name that no server can have; TypeError for another mistake in the options; Fault `FAULT_CLOSED`.
  */
 export function guardTransport<M extends object, X, O>(
@@ -38,7 +39,10 @@ export function guardTransport<M extends object, X, O>(
   transport: SdkTransport<M, X, O>,
   options: Guarded,
 ): SdkTransport<M, X, O> {
-  return new GuardedTransport(guard, transport, postOf(guard, options))
+  const post = postOf(guard, options)
+  const mistake = overHttp(guard, transport)
+  if (mistake !== undefined) guard.onFault(mistake)
+  return new GuardedTransport(guard, transport, post)
 }
 
 /** A request that the server works on. */

@@ -275,6 +275,11 @@ test('over HTTP the caller is who the request says, never who the environment is
   }
   assert.equal(codeOf(await ask({})), 'unauthenticated')
   assert.deepEqual(namesOf(await ask({ 'x-api-key': key })), ['echo', 'whoami'])
+  // Its author is told once, however many transports there are.
+  assert.deepEqual(
+    running.faults.filter(({ message }) => message.includes('guardNode() or guardFetch()')).map(({ code }) => code),
+    ['FAULT_CONFIG'],
+  )
 })
 
 test('a session over HTTP is its opener\u2019s alone, whoever knows its id', async () => {
