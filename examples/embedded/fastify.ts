@@ -1,10 +1,11 @@
 /** The same in a Fastify application, beside its other routes. The guard reads bodies itself, so its routes stand in a scope without parsers. */
 import Fastify from 'fastify'
 import { createGuard, guardServer } from '../../src/index.ts' // in your project: from 'portcullis'
-import { createNotesServer } from './notes.ts'
+import { createSecureServer } from '../secure-server/server.ts'
+import { world } from './world.ts'
 
 const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
-const served = guardServer(guard, createNotesServer(), { server: 'notes' })
+const served = guardServer(guard, createSecureServer(world), { server: 'secure' })
 
 const app = Fastify({ forceCloseConnections: 'idle', keepAliveTimeout: 5_000 })
 app.register((scope) => {
@@ -16,7 +17,7 @@ app.register((scope) => {
       served.listener(request.raw, reply.raw)
     })
 })
-app.get('/', () => 'notes')
+app.get('/', () => 'secure server')
 
 const { port, host } = guard.listen
 console.log(`${await app.listen({ port, host })}/mcp`)

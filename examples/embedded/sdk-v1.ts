@@ -1,29 +1,23 @@
-/** A server on SDK v1, as its documentation has it, behind the guard: over HTTP, or with `--stdio` over stdin and stdout. */
+/** The server on SDK v1, as its documentation has it, behind the guard: over HTTP, or with `--stdio` over stdin and stdout. */
 import { createServer } from 'node:http'
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js'
 import { StdioServerTransport } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { Transport } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { z } from 'zod'
-import { createGuard, guardNode, guardTransport, requirePermission } from '../../src/index.ts' // in your project: from 'portcullis'
-import { keep, nameOfCaller, notes } from './notes.ts'
+import { createGuard, guardNode, guardTransport } from '../../src/index.ts' // in your project: from 'portcullis'
+import { TOOLS } from '../secure-server/tools.ts'
+import { world } from './world.ts'
 
 function createServerV1(): McpServer {
-  const server = new McpServer({ name: 'notes', version: '1.0.0' })
-  server.registerTool('read_note', { description: 'What you have written.' }, () => ({
-    content: [{ type: 'text', text: notes.get(nameOfCaller()) ?? '' }],
-  }))
-  server.registerTool('write_note', { description: 'Writes your note anew.', inputSchema: { text: z.string().max(4096) } }, ({ text }) => {
-    requirePermission('notes:write') // the configuration asks for it too; a tool that is dear to you can ask for itself
-    keep(nameOfCaller(), text)
-    return { content: [{ type: 'text', text: 'written' }] }
-  })
+  const server = new McpServer({ name: 'secure-server', version: '1.0.0' })
+  for (const [name, { description, input, annotations, call }] of Object.entries(TOOLS))
+    server.registerTool(name, { description, inputSchema: input, annotations }, (args) => call(args, world))
   return server
 }
 
 const guard = createGuard(`${import.meta.dirname}/portcullis.yaml`)
 if (process.argv.includes('--stdio')) {
-  await createServerV1().connect(guardTransport(guard, new StdioServerTransport(), { server: 'notes' }))
+  await createServerV1().connect(guardTransport(guard, new StdioServerTransport(), { server: 'secure' }))
 } else {
   const listener = guardNode(
     guard,
@@ -34,7 +28,7 @@ if (process.argv.includes('--stdio')) {
       await createServerV1().connect(transport as Transport)
       await transport.handleRequest(request, response)
     },
-    { server: 'notes' },
+    { server: 'secure' },
   )
   const { port, host } = guard.listen
   const server = createServer(listener)

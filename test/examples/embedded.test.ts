@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -13,7 +13,7 @@ import { META, post } from '../fixtures/gateway.ts'
 import { legacyHttp } from '../fixtures/speakers.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
-const NOTES = join(ROOT, 'examples/embedded/portcullis.yaml')
+const LAW = join(ROOT, 'examples/embedded/portcullis.yaml')
 
 let folder: string
 let environment: Readonly<Record<string, string | undefined>>
@@ -24,10 +24,10 @@ let commands: Commands
 
 before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'portcullis-examples-'))
-  environment = { ...process.env, PORT: '0', PORTCULLIS_STORE: join(folder, 'notes.db') }
+  environment = { ...process.env, PORT: '0', PORTCULLIS_STORE: join(folder, 'secure.db'), NOTES: join(folder, 'notes') }
   commands = startCommands()
-  reader = await keyOf(NOTES, 'reader')
-  writer = await keyOf(NOTES, 'writer')
+  reader = await keyOf(LAW, 'reader')
+  writer = await keyOf(LAW, 'writer')
 })
 after(async () => {
   assert.equal(await commands.end(), 0)
@@ -36,7 +36,7 @@ after(async () => {
 
 async function keyOf(config: string, role: string): Promise<string> {
   const args = ['keys', 'create', '--name', role, '--role', role, '-c', config, '--json']
-  const { code, out, errors } = await commands.ask({ folder, args, input: '', env: { PORTCULLIS_STORE: join(folder, 'notes.db') } })
+  const { code, out, errors } = await commands.ask({ folder, args, input: '', env: { PORTCULLIS_STORE: join(folder, 'secure.db') } })
   assert.equal(code, 0, errors)
   const printed: unknown = JSON.parse(out)
   return String((printed as JsonObject)['key'])
@@ -77,17 +77,21 @@ for (const example of ['node-http', 'express', 'fastify', 'hono', 'sdk-v1']) {
     await using running = run(`examples/embedded/${example}.ts`)
     const url = await running.line()
     assert.equal((await post(url, 'tools/list')).status, 401)
-    assert.deepEqual(namesOf((await post(url, 'tools/list', {}, { 'x-api-key': reader })).body), ['read_note'])
+    const listed = async (key: string): Promise<unknown> => namesOf((await post(url, 'tools/list', {}, { 'x-api-key': key })).body)
+    assert.deepEqual(await listed(reader), ['get_weather', 'get_time', 'echo'])
+    assert.deepEqual(await listed(writer), ['get_weather', 'get_time', 'echo', 'write_file'])
     const call = (key: string, name: string, args: JsonObject = {}): ReturnType<typeof post> =>
       post(url, 'tools/call', { name, arguments: args }, { 'x-api-key': key })
-    assert.equal(textOf((await call(writer, 'write_note', { text: 'buy milk' })).body), 'written')
-    assert.equal(textOf((await call(writer, 'read_note')).body), 'buy milk')
-    assert.equal(textOf((await call(reader, 'read_note')).body), '')
-    assert.equal((await call(reader, 'write_note', { text: 'mine' })).status, 400)
+    const written = { path: `${example}/list.txt`, content: 'buy milk' }
+    assert.equal(textOf((await call(writer, 'write_file', written)).body), `Wrote 8 bytes to ${written.path}.`)
+    assert.equal(readFileSync(join(folder, 'notes', written.path), 'utf8'), 'buy milk')
+    assert.match(String(textOf((await call(writer, 'write_file', { ...written, path: '.ssh/keys' })).body)), /\/path: not accepted as path/)
+    assert.equal((await call(reader, 'write_file', written)).status, 400)
+    assert.match(String(textOf((await call(reader, 'get_weather', { city: 'Berlin' })).body)), /Berlin: .* °C/)
 
     await using older = await legacyHttp(url, writer, '2025-11-25')
-    assert.equal(textOf(await older.ask('tools/call', { name: 'read_note', arguments: {} })), 'buy milk')
-    if (['express', 'fastify', 'hono'].includes(example)) assert.equal(await (await fetch(new URL('/', url))).text(), 'notes')
+    assert.equal(textOf(await older.ask('tools/call', { name: 'echo', arguments: { text: 'hello' } })), 'hello')
+    if (['express', 'fastify', 'hono'].includes(example)) assert.equal(await (await fetch(new URL('/', url))).text(), 'secure server')
   })
 }
 
@@ -97,7 +101,7 @@ for (const [file, args] of [
 ] as const) {
   test(`${file} ${args.join(' ')}: guarded over stdio by the key in the environment`, async () => {
     for (const [key, status] of [
-      [writer, 'written'],
+      [writer, 'Wrote 1 bytes to note.'],
       [reader, 'not_found'],
       ['', 'unauthenticated'],
     ] as const) {
@@ -110,7 +114,11 @@ for (const [file, args] of [
       })
       await running.line()
       say({ method: 'notifications/initialized' })
-      say({ id: 2, method: 'tools/call', params: { name: 'write_note', arguments: { text: 'x' }, ...(key === '' ? { _meta: META } : {}) } })
+      say({
+        id: 2,
+        method: 'tools/call',
+        params: { name: 'write_file', arguments: { path: 'note', content: 'x' }, ...(key === '' ? { _meta: META } : {}) },
+      })
       const answer = JSON.parse(await running.line()) as JsonObject
       const said = answer['error'] === undefined ? textOf(answer) : ((answer['error'] as JsonObject)['data'] as JsonObject)['code']
       assert.equal(said, status)

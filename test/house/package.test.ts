@@ -75,7 +75,7 @@ test('every name that the package hands out has a sentence that an editor shows'
 })
 
 test('an example needs nothing of the inside, which the package does not show', () => {
-  const inside = globSync('examples/embedded/*.ts', { cwd: ROOT }).filter((file) => /\bguard\.house\b/.test(read(file)))
+  const inside = globSync('examples/{embedded,secure-server}/*.ts', { cwd: ROOT }).filter((file) => /\bguard\.house\b/.test(read(file)))
   assert.deepEqual(inside, [])
 })
 
