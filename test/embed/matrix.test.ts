@@ -1,8 +1,10 @@
 /** One configuration, the gateway and the guard in each of its wrappers: whoever asks, each answers the same, with the same status, and writes down the same. */
 import assert from 'node:assert/strict'
+import { createPublicKey } from 'node:crypto'
 import { after, before, test } from 'node:test'
 import { McpServer } from '@modelcontextprotocol/server'
 import { z } from 'zod'
+import { storeSource, verifyJournal } from '../../src/audit/verify.ts'
 import type { AuditEvent } from '../../src/core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
@@ -170,6 +172,13 @@ for (const [name, credential] of Object.entries(CALLERS)) {
     }
   })
 }
+
+test('the journal of the gateway, and of each guard, proves itself whole', async () => {
+  for (const { house } of [atTheGateway, ...guards.values()]) {
+    const verdict = await verifyJournal(storeSource(house.store), createPublicKey(house.keyring.signingKey()))
+    assert.ok(verdict.isSound && verdict.events > CALLS.length * Object.keys(CALLERS).length, JSON.stringify(verdict))
+  }
+})
 
 test('the comparison compares something: among the callers are all kinds of answers', async () => {
   const outcomes = new Set(

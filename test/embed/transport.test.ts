@@ -5,20 +5,25 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { after, before, test } from 'node:test'
+import { type NodeIncomingMessageLike, NodeStreamableHTTPServerTransport, toNodeHandler } from '@modelcontextprotocol/node'
+import { Client as ClientV1 } from '@modelcontextprotocol/sdk/client/index.js'
+import { SSEClientTransport } from '@modelcontextprotocol/sdk/client/sse.js'
 import { InMemoryTransport } from '@modelcontextprotocol/sdk/inMemory.js'
 import { McpServer as ServerV1 } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { SSEServerTransport } from '@modelcontextprotocol/sdk/server/sse.js'
 import { StdioServerTransport as StdioV1 } from '@modelcontextprotocol/sdk/server/stdio.js'
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
 import type { Transport as TransportV1 } from '@modelcontextprotocol/sdk/shared/transport.js'
-import { inputRequired, McpServer } from '@modelcontextprotocol/server'
+import { inputRequired, McpServer, WebStandardStreamableHTTPServerTransport } from '@modelcontextprotocol/server'
 import { StdioServerTransport as StdioV2, serveStdio } from '@modelcontextprotocol/server/stdio'
 import { z } from 'zod'
 import type { JsonObject } from '../../src/core/json.ts'
 import { audit, requirePermission } from '../../src/embed/context.ts'
+import type { Guard } from '../../src/embed/guard.ts'
 import { guardServer } from '../../src/embed/server.ts'
 import { guardTransport } from '../../src/embed/transport.ts'
 import { META } from '../fixtures/gateway.ts'
-import { ACCESS, aGuard, aServer, aServerV1, listening, type RunningGuard } from './world.ts'
+import { ACCESS, aGuard, aServer, aServerV1, type Listener, listening, type RunningGuard } from './world.ts'
 
 let keys: RunningGuard
 
@@ -280,6 +285,66 @@ test('over HTTP the caller is who the request says, never who the environment is
     running.faults.filter(({ message }) => message.includes('guardNode() or guardFetch()')).map(({ code }) => code),
     ['FAULT_CONFIG'],
   )
+})
+
+/** How each transport over HTTP is mounted, as its documentation has it, with the guard between it and the server. */
+const OVER_HTTP: Readonly<Record<string, (guard: Guard) => Listener>> = {
+  'SDK v2, node:http': (guard) => async (req, res) => {
+    const transport = new NodeStreamableHTTPServerTransport({ enableJsonResponse: true })
+    await aServer().connect(guardTransport(guard, transport, { server: 'notes' }))
+    await transport.handleRequest(req, res)
+  },
+  'SDK v2, web standard': (guard) => async (req, res) => {
+    const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
+    await aServer().connect(guardTransport(guard, transport, { server: 'notes' }))
+    await toNodeHandler({ fetch: (request) => transport.handleRequest(request) })(req as NodeIncomingMessageLike, res)
+  },
+}
+
+for (const [name, mount] of Object.entries(OVER_HTTP)) {
+  test(`${name}: the caller is who the request says, and the law applies`, async () => {
+    await using running = aGuard(ACCESS)
+    const key = await running.key({ roles: ['user'] })
+    await using place = await listening(mount(running.guard))
+    const ask = async (headers: Readonly<Record<string, string>>, method: string, params: JsonObject = {}): Promise<JsonObject> => {
+      const accept = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' }
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params })
+      const told = { ...accept, 'mcp-protocol-version': '2025-11-25', ...headers }
+      return (await (await fetch(place.url, { method: 'POST', headers: told, body })).json()) as JsonObject
+    }
+    assert.equal(codeOf(await ask({}, 'tools/list')), 'unauthenticated')
+    assert.deepEqual(namesOf(await ask({ 'x-api-key': key }, 'tools/list')), ['echo', 'whoami'])
+    assert.match(JSON.stringify(await ask({ 'x-api-key': key }, 'tools/call', { name: 'echo', arguments: { text: 'hello' } })), /hello/)
+    assert.equal(codeOf(await ask({ 'x-api-key': key }, 'tools/call', { name: 'write', arguments: {} })), 'not_found')
+  })
+}
+
+test('SDK v1 over server-sent events, as older clients speak: the caller is who opened the stream and posts', async (t) => {
+  await using running = aGuard(ACCESS)
+  const key = await running.key({ roles: ['user'] })
+  const transports = new Map<string, SSEServerTransport>()
+  await using place = await listening(async (req, res) => {
+    if (req.method === 'POST') {
+      const id = new URL(req.url ?? '', 'http://127.0.0.1').searchParams.get('sessionId') ?? ''
+      return await transports.get(id)?.handlePostMessage(req, res)
+    }
+    const transport = new SSEServerTransport('/mcp', res)
+    transports.set(transport.sessionId, transport)
+    await aServerV1().connect(guardTransport(running.guard, transport, { server: 'notes' }))
+  })
+  const connect = async (headers: Readonly<Record<string, string>>): Promise<ClientV1> => {
+    const client = new ClientV1({ name: 'older', version: '1.0.0' })
+    t.after(() => client.close())
+    await client.connect(new SSEClientTransport(new URL(place.url), { requestInit: { headers } }))
+    return client
+  }
+  await assert.rejects(connect({}), /A credential is needed/)
+  const client = await connect({ 'x-api-key': key })
+  assert.deepEqual(
+    (await client.listTools()).tools.map(({ name }) => name),
+    ['echo', 'whoami'],
+  )
+  await assert.rejects(client.callTool({ name: 'write', arguments: {} }), /Unknown tool/)
 })
 
 test('a session over HTTP is its opener\u2019s alone, whoever knows its id', async () => {

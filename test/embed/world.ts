@@ -81,7 +81,7 @@ export function aServerV1(): McpServerV1 {
   return server
 }
 
-type Listener = (req: IncomingMessage, res: ServerResponse) => unknown
+export type Listener = (req: IncomingMessage, res: ServerResponse) => unknown
 
 export interface Place extends AsyncDisposable {
   readonly url: string

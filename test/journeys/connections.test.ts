@@ -10,6 +10,7 @@ import { main } from '../../src/cli/main.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { Secret } from '../../src/core/secret.ts'
 import { Accounts } from '../../src/oauth/accounts.ts'
+import { Clients } from '../../src/oauth/clients.ts'
 import { aGateway, META, post, type Reply, type RunningGateway } from '../fixtures/gateway.ts'
 import { aBareUpstream, text } from '../fixtures/upstream.ts'
 import { Browser, obtainTokens, PASSWORD, register } from '../oauth/world.ts'
@@ -25,14 +26,21 @@ interface Place {
   readonly tokens: Readonly<Record<'alice' | 'bob', string>>
 }
 
-/** @param store of the gateway in front. */
-async function aPlace(t: TestContext, store = ':memory:'): Promise<Place> {
+interface Wish {
+  /** Of the gateway in front. */
+  readonly store?: string
+  /** Whether the gateway is registered at the server beforehand, with a secret. */
+  readonly isRegistered?: boolean
+}
+
+async function aPlace(t: TestContext, { store = ':memory:', isRegistered = false }: Wish = {}): Promise<Place> {
   t.mock.timers.enable({ apis: ['Date'], now: Date.now() })
   const upstream = await aBareUpstream({ who: () => text('done') })
   const back = await aGateway(`servers: { crm: { url: "${upstream.url}" } }\nauthentication: { oauth: {} }\n${ACCESS}`, {
     clock: () => Date.now(),
   })
-  const crm = `{ url: "${back.url}/mcp/crm", credential: { connection: { scope: "tools:read", allowPrivate: true } } }`
+  const client = isRegistered ? await registered(back) : ''
+  const crm = `{ url: "${back.url}/mcp/crm", credential: { connection: { scope: "tools:read", allowPrivate: true${client} } } }`
   const front = await aGateway(`servers: { crm: ${crm} }\nauthentication: { oauth: {} }\n${ACCESS}`, { clock: () => Date.now(), store })
   t.after(() => front[Symbol.asyncDispose]())
   t.after(() => back[Symbol.asyncDispose]())
@@ -46,9 +54,22 @@ async function aPlace(t: TestContext, store = ':memory:'): Promise<Place> {
   for (const [{ gateway }, name] of people)
     await new Accounts(gateway.house.store, gateway.house.clock).add(name, new Secret(PASSWORD), ['user'])
   const issuer = { issuer: front.url, resource: `${front.url}/mcp/crm` }
-  const client = await register(issuer)
-  const tokenOf = async (name: string): Promise<string> => (await obtainTokens(issuer, { client }, undefined, name)).access
+  const app = await register(issuer)
+  const tokenOf = async (name: string): Promise<string> => (await obtainTokens(issuer, { client: app }, undefined, name)).access
   return { front, back, tokens: { alice: await tokenOf('alice'), bob: await tokenOf('bob') } }
+}
+
+/** As an operator does it on both sides. The port of the gateway in front is not known yet: of a loopback redirect URI any is good (RFC 8252 §7.3). */
+async function registered({ gateway, url }: RunningGateway): Promise<string> {
+  const { client, secret } = await new Clients(gateway.house.store, gateway.house.clock).add({
+    id: 'front-gateway',
+    name: 'The gateway in front',
+    grants: ['authorization_code', 'refresh_token'],
+    redirectUris: ['http://127.0.0.1/connected/back'],
+    roles: [],
+    createdBy: 'test',
+  })
+  return `, issuer: "${url}", clientId: ${client.id}, clientSecret: "${secret?.reveal()}"`
 }
 
 const call = ({ front, tokens }: Place, who: 'alice' | 'bob', more: JsonObject = {}): Promise<Reply> =>
@@ -119,6 +140,23 @@ test('a user connects an account once, calls with it from then on, and nobody el
   assert.deepEqual(
     events.map(({ principal }) => principal),
     [`${front.url}#alice`, `${front.url}#bob`],
+  )
+})
+
+test('a gateway that is registered at the server connects accounts as the client that it is there, and refreshes as that', async (t) => {
+  const place = await aPlace(t, { isRegistered: true })
+  const { back } = place
+  await connect(pageIn(await call(place, 'alice')), 'alice', 'ann')
+  assert.match(textOf(await call(place, 'alice')), /done/)
+  t.mock.timers.tick(280_000)
+  assert.match(textOf(await call(place, 'alice')), /done/)
+  const issued = (await back.events()).filter(({ type, principal }) => type === 'oauth.issued' && principal === `${back.url}#ann`)
+  assert.deepEqual(
+    issued.map(({ method, client }) => [method, client]),
+    [
+      ['authorization_code', 'front-gateway'],
+      ['refresh_token', 'front-gateway'],
+    ],
   )
 })
 
@@ -229,7 +267,7 @@ test('a connection that is removed on the command line ends at the running gatew
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-connections-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const store = join(folder, 'portcullis.db')
-  const place = await aPlace(t, store)
+  const place = await aPlace(t, { store })
   const { front, back } = place
   const file = join(folder, 'portcullis.yaml')
   writeFileSync(
