@@ -114,6 +114,14 @@ for (const revision of REVISIONS) {
   })
 }
 
+test('every scenario of the suite auth passes', async (t) => {
+  const found = await run(t, ['--suite', 'auth'])
+  let checks = 0
+  for (const scenario of found.keys()) checks += mustPass(found, scenario)
+  t.diagnostic(`${found.size} scenarios, ${checks} checks`)
+  assert.ok(found.size >= 14 && checks >= 259, `${found.size} scenarios, ${checks} checks`)
+})
+
 /** The extensions, and what revision 2025-03-26 had instead of discovery: by the suite that runs them, how many checks at least. */
 const BESIDE: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   extensions: {
