@@ -58,9 +58,14 @@ export function namedServers({ servers }: Pick<Config, 'servers'>): readonly str
   return names.some((name) => name !== ADMIN_SERVER) ? names : []
 }
 
+/** Those with rights of their own. */
+function rolesKnown({ access }: Config): ReadonlySet<string> {
+  return new Set([...Object.keys(access.roles), ADMIN_ROLE, SERVICE_ROLE])
+}
+
 /** The same of a role that a policy names: one that stands nowhere else may have its rights there alone, so only a slip is told. */
 export function strayRole(role: string, config: Config): string | undefined {
-  const known = new Set([...Object.keys(config.access.roles), ADMIN_ROLE, SERVICE_ROLE, ...rolesGiven(config).map(({ name }) => name)])
+  const known = new Set([...rolesKnown(config), ...rolesGiven(config).map(({ name }) => name)])
   const near = known.has(role) ? '' : meant(role, known)
   return near === '' ? undefined : `no role of access.roles is called ${role}${near}`
 }
@@ -68,7 +73,7 @@ export function strayRole(role: string, config: Config): string | undefined {
 function doubtfulRoles(config: Config, isNamed: (role: string) => boolean): readonly Doubt[] {
   const given = rolesGiven(config)
   const asked = rolesAsked(config)
-  const known = new Set([...Object.keys(config.access.roles), ADMIN_ROLE, SERVICE_ROLE])
+  const known = rolesKnown(config)
   // Somebody gets the one, and somebody is asked for the other: what only one side knows leads nowhere.
   const doubt = (places: readonly Place[], others: readonly Place[]): readonly Doubt[] => {
     const elsewhere = new Set(others.map(({ name }) => name))
