@@ -161,6 +161,10 @@ test('a busy server is left alone as long as it says, a few times, and not for e
   site.routes.set('/mcp', busy('2'))
   assert.equal((await fetch(`${site.url}/mcp`)).status, 429)
   assert.deepEqual(waited, [2_000, 2_000, 2_000])
+  site.routes.set('/mcp', busy(new Date(Date.now() + 10_000).toUTCString(), 503))
+  assert.equal((await fetch(`${site.url}/mcp`)).status, 503)
+  // An instant, told to the second, comes nearer while it is told.
+  assert.ok(waited.splice(3).every((ms) => ms > 5_000 && ms <= 10_000), String(waited))
   site.routes.set('/mcp', busy('3600', 503))
   assert.equal((await fetch(`${site.url}/mcp`)).status, 503)
   site.routes.set('/mcp', busy('soon', 503))
