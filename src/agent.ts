@@ -1,7 +1,8 @@
 /** The agent's side alone, as `portcullis/agent`: whoever only calls MCP servers loads nothing of the gateway. */
 export type { Challenge } from './agent/challenge.ts'
 export { type AuthenticatedFetchOptions, authenticatedFetch, type FetchLike } from './agent/fetch.ts'
-export { type Token, TokenManager } from './agent/manager.ts'
+export type { Token } from './agent/kept.ts'
+export { TokenManager } from './agent/manager.ts'
 export type {
   Audience,
   ClientAuthentication,

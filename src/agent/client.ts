@@ -14,7 +14,7 @@ import { Secret } from '../core/secret.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import { basicOf } from '../trust/introspection.ts'
 import type { ClientAuthentication, ClientIdentity, RegisteredClient } from './options.ts'
-import { refusalOf } from './refusal.ts'
+import { keepSecret, refusalOf } from './refusal.ts'
 import { isLoopback } from './resource.ts'
 import type { ServerMetadata } from './server.ts'
 import type { TokenStorage } from './storage.ts'
@@ -55,11 +55,47 @@ export interface ClientWorld {
 export function configure(metadata: ServerMetadata, id: string, authentication: ClientAuth, fetch: GuardedFetch): oidc.Configuration {
   const configuration = new oidc.Configuration(metadata, id, undefined, authentication)
   configuration.timeout = TIMEOUT_S
-  configuration[oidc.customFetch] = (url, { body, headers, method, redirect, signal }) =>
-    fetch.fetch(url, { headers, method, redirect, ...(body == null ? {} : { body }), ...(signal === undefined ? {} : { signal }) })
+  configuration[oidc.customFetch] = async (url, { body, headers, method, redirect, signal }) => {
+    const init = { headers, method, redirect, ...(body == null ? {} : { body }), ...(signal === undefined ? {} : { signal }) }
+    const answer = await fetch.fetch(url, init)
+    keepSecret(answer, secretsIn(headers, body))
+    return answer
+  }
   // The guarded fetch judges every URL, and knows which may be http.
   oidc.allowInsecureRequests(configuration)
   return configuration
+}
+
+/** Parameters of a token request that are no secret (RFC 6749 §4, RFC 8693 §2.1, RFC 8707 §2). */
+const OPEN: ReadonlySet<string> = new Set([
+  'grant_type',
+  'scope',
+  'resource',
+  'audience',
+  'client_id',
+  'redirect_uri',
+  'client_assertion_type',
+  'requested_token_type',
+  'subject_token_type',
+  'actor_token_type',
+  'token_type_hint',
+])
+
+/** What is shorter is no secret, and stands in every other sentence. */
+const SECRET_MIN_CHARS = 6
+
+/** What a request shows that nobody else may know: all that is not known to be open. */
+function secretsIn(headers: Readonly<Record<string, string>>, body: unknown): readonly string[] {
+  const parameters = body instanceof URLSearchParams ? [...body] : typeof body === 'string' ? [...new URLSearchParams(body)] : []
+  const basic = /^Basic (\S+)$/i.exec(headers['authorization'] ?? '')?.[1] ?? ''
+  const [, secret = ''] = /^[^:]*:(.*)$/s.exec(Buffer.from(basic, 'base64').toString('utf8')) ?? []
+  const shown = [...parameters.flatMap(([name, value]) => (OPEN.has(name) ? [] : [value])), basic, secret, formDecoded(secret)]
+  return shown.filter((text) => text.length >= SECRET_MIN_CHARS)
+}
+
+/** Names and secrets in a Basic header are encoded as in a form (RFC 6749 §2.3.1). */
+function formDecoded(text: string): string {
+  return new URLSearchParams(`x=${text}`).get('x') ?? ''
 }
 
 /** @throws Fault `FAULT_CLIENT_REGISTRATION` when it is registered at another authorization server (SEP-2352), or cannot prove itself there. */
@@ -80,7 +116,9 @@ async function authenticationOf(client: RegisteredClient, metadata: ServerMetada
   if (method === 'private_key_jwt') {
     if (client.key === undefined) throw fault(`client ${client.id} has no key`)
     const { pem, algorithm, kid } = client.key
-    const key = await importPKCS8(pem instanceof Secret ? pem.reveal() : pem, algorithm)
+    const key = await importPKCS8(pem instanceof Secret ? pem.reveal() : pem, algorithm).catch((cause: unknown) => {
+      throw new Fault('FAULT_CLIENT_REGISTRATION', `the key of client ${client.id} is none of ${algorithm} in PKCS#8`, { cause })
+    })
     return oidc.PrivateKeyJwt(kid === undefined ? key : { key, kid })
   }
   if (secret === undefined) throw fault(`client ${client.id} has no secret`)

@@ -1,21 +1,17 @@
-/** Errands: what is asked of an authorization server for one place of tokens. One that is busy is left alone as long as it says. */
+/** Errands: what is asked of an authorization server for one place of tokens. */
 import type { DPoPHandle } from 'oauth4webapi'
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
 import type { Clock } from '../core/time.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
-import { remember } from '../trust/remember.ts'
+import type { Busy } from './busy.ts'
 import type { Challenge } from './challenge.ts'
 import { type ClientWorld, forgetClient, standingClient } from './client.ts'
 import { obtain, refresh } from './grants.ts'
 import type { Located, Locator } from './locator.ts'
 import type { Grant, TokenManagerOptions } from './options.ts'
 import { createProofKey, type Place, type ProofKey, recordOf, type TokenRecord } from './record.ts'
-import { laterOf } from './refusal.ts'
 import type { TokenStorage } from './storage.ts'
-
-/** Authorization servers that are known to be busy at once. */
-const BUSY_MAX = 1_000
 
 /** What they are done with: the manager's own. */
 export interface ErrandParts {
@@ -24,6 +20,7 @@ export interface ErrandParts {
   readonly storage: TokenStorage
   readonly clock: Clock
   readonly locator: Locator
+  readonly busy: Busy
   readonly closing: AbortSignal
 }
 
@@ -35,8 +32,6 @@ export interface Brought {
 
 export class Errands {
   readonly #parts: ErrandParts
-  /** By issuer. */
-  readonly #busy = new Map<string, { readonly fault: Fault; readonly until: number }>()
 
   constructor(parts: ErrandParts) {
     this.#parts = parts
@@ -81,13 +76,16 @@ export class Errands {
     return { record: recordOf(response, { client, scopes, key: key?.jwk, now: clock() }), dpop: key?.handle }
   }
 
-  /** Ends tokens where they were issued (RFC 7009), when that can be done. */
+  /** Ends tokens where they were issued (RFC 7009), when that can be done: what cannot be ended there ends by itself. */
   async end({ issuer }: Place, { client, refreshToken, accessToken }: TokenRecord, fetch: GuardedFetch): Promise<void> {
-    const metadata = await this.#parts.locator.metadataOf(issuer, fetch).catch(() => undefined)
-    if (metadata?.revocation_endpoint === undefined) return
-    const configuration = await standingClient(client, this.#parts.options, metadata, this.#world(fetch))
-    // What cannot be ended there ends by itself.
-    await oidc.tokenRevocation(configuration, refreshToken ?? accessToken).catch(() => undefined)
+    try {
+      const metadata = await this.#parts.locator.metadataOf(issuer, fetch)
+      if (metadata.revocation_endpoint === undefined) return
+      const configuration = await standingClient(client, this.#parts.options, metadata, this.#world(fetch))
+      await oidc.tokenRevocation(configuration, refreshToken ?? accessToken)
+    } catch {
+      return
+    }
   }
 
   /** The authorization server knows the client no more: it is registered anew, next time. */
@@ -95,17 +93,10 @@ export class Errands {
     await forgetClient(issuer, this.#world(fetch))
   }
 
+  /** Whoever has closed spends nothing any more. */
   async #ask<T>({ issuer }: Place, exchange: () => Promise<T>): Promise<T> {
-    const { clock } = this.#parts
-    const busy = this.#busy.get(issuer)
-    if (busy !== undefined && clock() < busy.until) throw busy.fault
-    try {
-      return await exchange()
-    } catch (error) {
-      const ms = laterOf(error, clock())
-      if (ms !== undefined && error instanceof Fault) remember(this.#busy, issuer, { fault: error, until: clock() + ms }, BUSY_MAX)
-      throw error
-    }
+    this.#parts.closing.throwIfAborted()
+    return await this.#parts.busy.ask(issuer, exchange)
   }
 
   #world(fetch: GuardedFetch): ClientWorld {

@@ -4,7 +4,8 @@ import { allowInsecureRequests, customFetch, isDPoPNonceError, protectedResource
 import { untilAborted } from '../core/signal.ts'
 import { parseRetryAfter } from '../core/time.ts'
 import { challengeOf } from './challenge.ts'
-import type { Token, TokenManager } from './manager.ts'
+import type { Token } from './kept.ts'
+import type { TokenManager } from './manager.ts'
 import { isSafe } from './resource.ts'
 
 /** A server that is never content is asked for more scopes so often (SEP-2350: a few). */

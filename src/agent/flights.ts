@@ -1,30 +1,85 @@
-/** Flights: who wants the same waits for one errand. Who wants more than it brings is served by the next, together with all who waited. */
+/** Flights: one errand for all who want the same. What is wanted while it is under way is the next one's. */
 
-/** By key, one errand at a time that brings a `T`; each who waits says with a `W` what they want. */
+/** What errands are, by key; `W` is what somebody wants, `T` what an errand brings. */
+export interface FlightRules<T, W> {
+  /** Gets at once what all of these want. */
+  readonly errand: (key: string, wishes: readonly W[]) => Promise<T>
+  /** Whether what an errand for these others brought will do. */
+  readonly isEnough: (brought: T, wish: W, carried: readonly W[]) => boolean
+  /** Whether it failed because of what was wanted together, so that each had better go alone. */
+  readonly isOfOne: (error: unknown) => boolean
+}
+
+interface Waiter<T, W> {
+  readonly wish: W
+  resolve(brought: T): void
+  reject(error: unknown): void
+}
+
 export class Flights<T, W> {
-  readonly #under = new Map<string, Promise<T>>()
-  /** What those want who came while one was under way: the next takes it all. */
-  readonly #late = new Map<string, Set<W>>()
+  readonly #rules: FlightRules<T, W>
+  /** Of each key that somebody is under way for: who came since. */
+  readonly #late = new Map<string, Waiter<T, W>[]>()
 
-  /** @param isEnough whether what another's errand brought will do. */
-  async join(key: string, wish: W, isEnough: (brought: T) => boolean, start: (wishes: ReadonlySet<W>) => Promise<T>): Promise<T> {
-    const under = this.#under.get(key)
-    if (under === undefined) return await this.#start(key, wish, start)
-    this.#late.set(key, (this.#late.get(key) ?? new Set()).add(wish))
+  constructor(rules: FlightRules<T, W>) {
+    this.#rules = rules
+  }
+
+  /** What one errand brings: the one that carries this wish, or one for others that is enough. Rejects as that does. */
+  join(key: string, wish: W): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const waiter = { wish, resolve, reject }
+    const late = this.#late.get(key)
+    if (late === undefined) void this.#run(key, waiter)
+    else late.push(waiter)
+    return promise
+  }
+
+  async #run(key: string, first: Waiter<T, W>): Promise<void> {
+    for (let carried = [first]; carried.length > 0; carried = this.#late.get(key) ?? []) {
+      this.#late.set(key, [])
+      await this.#fly(key, carried)
+    }
+    this.#late.delete(key)
+  }
+
+  async #fly(key: string, carried: readonly Waiter<T, W>[]): Promise<void> {
+    const { errand, isOfOne } = this.#rules
+    const wishes = carried.map(({ wish }) => wish)
     try {
-      const brought = await under
-      if (isEnough(brought)) return brought
-      return await (this.#under.get(key) ?? this.#start(key, wish, start))
-    } finally {
-      this.#late.get(key)?.delete(wish)
+      const brought = await errand(key, wishes)
+      for (const { resolve } of carried) resolve(brought)
+      this.#late.set(key, this.#unserved(this.#late.get(key) ?? [], brought, wishes))
+    } catch (error) {
+      if (isOfOne(error)) return await this.#flyAlone(key, carried, error)
+      // Nobody is asked the same again for those who came in between.
+      for (const { reject } of [...carried, ...(this.#late.get(key) ?? [])]) reject(error)
+      this.#late.set(key, [])
     }
   }
 
-  #start(key: string, wish: W, start: (wishes: ReadonlySet<W>) => Promise<T>): Promise<T> {
-    const wishes = (this.#late.get(key) ?? new Set()).add(wish)
-    this.#late.delete(key)
-    const errand = start(wishes).finally(() => this.#under.delete(key))
-    this.#under.set(key, errand)
-    return errand
+  async #flyAlone(key: string, carried: readonly Waiter<T, W>[], error: unknown): Promise<void> {
+    if (carried.length === 1) return carried[0]?.reject(error)
+    for (let rest = carried; rest.length > 0; ) {
+      const [one, ...others] = rest
+      rest = others
+      if (one === undefined) return
+      try {
+        const brought = await this.#rules.errand(key, [one.wish])
+        one.resolve(brought)
+        rest = this.#unserved(others, brought, [one.wish])
+      } catch (failure) {
+        one.reject(failure)
+      }
+    }
+  }
+
+  /** Those for whom it is not enough; the others are served by it. */
+  #unserved(waiting: readonly Waiter<T, W>[], brought: T, carried: readonly W[]): Waiter<T, W>[] {
+    return waiting.filter(({ wish, resolve }) => {
+      if (!this.#rules.isEnough(brought, wish, carried)) return true
+      resolve(brought)
+      return false
+    })
   }
 }

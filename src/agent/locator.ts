@@ -2,7 +2,7 @@
 import { Fault } from '../core/denial.ts'
 import type { GuardedFetch } from '../net/fetch.ts'
 import { remember } from '../trust/remember.ts'
-import { Flights } from './flights.ts'
+import type { Busy } from './busy.ts'
 import type { TokenManagerOptions } from './options.ts'
 import type { Place } from './record.ts'
 import { discoverResource, type ResourceMetadata } from './resource.ts'
@@ -22,9 +22,12 @@ export class Locator {
   /** Of several issuers that a server names, the one where the client is registered. */
   readonly #wanted: string | undefined
   readonly #metadata = new Map<string, ServerMetadata>()
-  readonly #flights = new Flights<Located, undefined>()
+  readonly #busy: Busy
+  /** By server, and where it said that it is described. */
+  readonly #underWay = new Map<string, Promise<Located>>()
 
-  constructor({ grant, client, legacyDiscovery }: TokenManagerOptions) {
+  constructor({ grant, client, legacyDiscovery }: TokenManagerOptions, busy: Busy) {
+    this.#busy = busy
     this.#legacyDiscovery = legacyDiscovery === true
     this.#wanted = grant?.kind === 'workload' ? grant.issuer : client?.issuer
   }
@@ -35,11 +38,15 @@ export class Locator {
    * @throws Fault `FAULT_DISCOVERY`, `FAULT_FETCH`
    */
   async locate(server: URL, announced: string | undefined, fetch: GuardedFetch): Promise<Located> {
-    const start = async (): Promise<Located> => {
-      const described = await discoverResource(server, announced, fetch)
-      return described === undefined ? await this.#locateLegacy(server, fetch) : await this.#locateAt(described, fetch)
-    }
-    return await this.#flights.join(`${server.href} ${announced ?? ''}`, undefined, () => true, start)
+    const key = JSON.stringify([server.href, announced])
+    const underWay = this.#underWay.get(key) ?? this.#find(server, announced, fetch).finally(() => this.#underWay.delete(key))
+    this.#underWay.set(key, underWay)
+    return await underWay
+  }
+
+  async #find(server: URL, announced: string | undefined, fetch: GuardedFetch): Promise<Located> {
+    const described = await discoverResource(server, announced, fetch)
+    return described === undefined ? await this.#locateLegacy(server, fetch) : await this.#locateAt(described, fetch)
   }
 
   /** What an issuer says of itself, as it was read last. @throws Fault `FAULT_DISCOVERY`, `FAULT_FETCH` */
@@ -61,7 +68,7 @@ export class Locator {
   }
 
   async #read(issuer: string, fetch: GuardedFetch): Promise<ServerMetadata> {
-    const metadata = await discoverServer(issuer, fetch)
+    const metadata = await this.#busy.ask(issuer, () => discoverServer(issuer, fetch))
     remember(this.#metadata, issuer, metadata, ISSUERS_MAX)
     return metadata
   }

@@ -1,8 +1,12 @@
 /** A token manager in the shapes that SDK transports ask for. Where a transport takes a `fetch`, `authenticatedFetch` does more with less. */
 import { Fault } from '../core/denial.ts'
 import { challengeOf } from './challenge.ts'
-import type { Token, TokenManager } from './manager.ts'
+import type { Token } from './kept.ts'
+import type { TokenManager } from './manager.ts'
 import { serverOf } from './resource.ts'
+
+/** So long after a renewal whoever is refused tries what it brought, before there is another. */
+const RENEWED_MIN_MS = 5_000
 
 /** `AuthProvider` of SDK v2: a token before every call, and one more chance after a 401. */
 export interface AuthProvider {
@@ -16,11 +20,15 @@ export interface AuthProvider {
  */
 export function authProvider(manager: TokenManager, url: string | URL): AuthProvider {
   const server = serverOf(url)
+  // Which token was refused is not told: a crowd is refused at different moments for the one that was renewed already.
+  let renewedAt = Number.NEGATIVE_INFINITY
   return {
     token: async () => bearerOf(await manager.token(server)),
-    onUnauthorized: async ({ response }) => {
-      const refused = await manager.token(server)
-      await manager.renew(server, await challengeOf(response), refused?.accessToken)
+    async onUnauthorized({ response }) {
+      if (Math.abs(Date.now() - renewedAt) < RENEWED_MIN_MS) return
+      const held = await manager.token(server)
+      await manager.renew(server, await challengeOf(response), held?.accessToken)
+      renewedAt = Date.now()
     },
   }
 }

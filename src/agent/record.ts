@@ -34,7 +34,7 @@ export function keyOf({ issuer, resource }: Place): string {
   return JSON.stringify([issuer, resource ?? ''])
 }
 
-/** The records of one account. */
+/** The records of one account. Its verbs reject with Fault `FAULT_STORE`, or `FAULT_SEAL`. */
 export class TokenRecords {
   readonly #storage: TokenStorage
   readonly #account: string
@@ -47,16 +47,16 @@ export class TokenRecords {
     return await this.#read(PLACE, this.#serverKey(server))
   }
   async putPlace(server: URL, place: Place): Promise<void> {
-    await this.#storage.put(this.#serverKey(server), JSON.stringify(place))
+    await answered(() => this.#storage.put(this.#serverKey(server), JSON.stringify(place)))
   }
   async get(place: Place): Promise<TokenRecord | undefined> {
     return await this.#read(RECORD, this.#tokenKey(place))
   }
   async put(place: Place, record: TokenRecord): Promise<void> {
-    await this.#storage.put(this.#tokenKey(place), JSON.stringify(record))
+    await answered(() => this.#storage.put(this.#tokenKey(place), JSON.stringify(record)))
   }
   async delete(place: Place): Promise<void> {
-    await this.#storage.delete(this.#tokenKey(place))
+    await answered(() => this.#storage.delete(this.#tokenKey(place)))
   }
 
   #serverKey(server: URL): string {
@@ -66,8 +66,17 @@ export class TokenRecords {
     return JSON.stringify(['tokens', this.#account, issuer, resource ?? ''])
   }
   async #read<T>(schema: z.ZodType<T>, key: string): Promise<T | undefined> {
-    const text = await this.#storage.get(key)
+    const text = await answered(() => this.#storage.get(key))
     return text === undefined ? undefined : schema.safeParse(JSON.parse(text)).data
+  }
+}
+
+/** Whatever a storage of the host's throws, the tokens are not to be had or not kept. */
+async function answered<T>(asked: () => Promise<T>): Promise<T> {
+  try {
+    return await asked()
+  } catch (cause) {
+    throw cause instanceof Fault ? cause : new Fault('FAULT_STORE', 'The storage of the tokens does not answer', { cause })
   }
 }
 

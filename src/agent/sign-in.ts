@@ -1,6 +1,7 @@
 /** A person signs in with the browser: authorization code with PKCE, state and issuer checked (OAuth 2.1 §4.1, RFC 9207). */
 import * as oidc from 'openid-client'
 import { Fault } from '../core/denial.ts'
+import { untilAborted } from '../core/signal.ts'
 import { checkPage, openPage } from './browser.ts'
 import { registeredRedirect, signInClient } from './client.ts'
 import type { Obtained, Wish } from './grants.ts'
@@ -64,7 +65,11 @@ async function openWay(
   closing: AbortSignal | undefined,
 ): Promise<Way> {
   if (redirect !== undefined)
-    return { uri: redirect.uri, go: (url) => redirect.authorize(url), [Symbol.asyncDispose]: () => Promise.resolve() }
+    return {
+      uri: redirect.uri,
+      go: (url) => (closing === undefined ? redirect.authorize(url) : untilAborted(closing, () => redirect.authorize(url))),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    }
   const landing = await openLanding(known, closing)
   return {
     uri: landing.uri,

@@ -1,4 +1,5 @@
 /** The settings of `servers.*.credential`: what the gateway presents to a server behind it, and on whose behalf. */
+import { createPrivateKey } from 'node:crypto'
 import { z } from 'zod'
 import { Secret } from '../core/secret.ts'
 import { issuerUrl } from './issuers.ts'
@@ -47,6 +48,25 @@ interface Client {
 }
 const isOfOneIssuer = (written: Client): boolean => (written.issuer === undefined) !== (written.tokenUrl === undefined)
 const isOfOneProof = (written: Client): boolean => (written.clientSecret === undefined) !== (written.privateKey === undefined)
+/** What a key of each algorithm is, as node:crypto names it. */
+const KEY_KINDS: Readonly<Record<string, string>> = {
+  ES256: 'ec prime256v1',
+  ES384: 'ec secp384r1',
+  RS256: 'rsa ',
+  PS256: 'rsa ',
+  EdDSA: 'ed25519 ',
+}
+function isOfKind({ privateKey, algorithm }: Client & { readonly algorithm: string }): boolean {
+  if (privateKey === undefined) return true
+  const pem = privateKey.reveal()
+  try {
+    const { asymmetricKeyType = '', asymmetricKeyDetails } = createPrivateKey(pem)
+    return pem.includes('BEGIN PRIVATE KEY') && KEY_KINDS[algorithm] === `${asymmetricKeyType} ${asymmetricKeyDetails?.namedCurve ?? ''}`
+  } catch {
+    return false
+  }
+}
+const KEY = { path: ['privateKey'], error: 'expected a private key in PEM (PKCS#8, "BEGIN PRIVATE KEY") that is one of the algorithm' }
 const ISSUER = { error: 'expected exactly one of issuer and tokenUrl' }
 const PROOF = { error: 'expected exactly one of clientSecret and privateKey' }
 
@@ -64,6 +84,7 @@ export const credentialSettings = z
         .strictObject(client)
         .refine(isOfOneIssuer, ISSUER)
         .refine(isOfOneProof, PROOF)
+        .refine(isOfKind, KEY)
         .optional()
         .describe('The gateway speaks for itself: one token for everybody (RFC 6749 §4.4).'),
       tokenExchange: z
@@ -73,6 +94,7 @@ export const credentialSettings = z
         })
         .refine(isOfOneIssuer, ISSUER)
         .refine(isOfOneProof, PROOF)
+        .refine(isOfKind, KEY)
         .optional()
         .describe(
           "The caller's token becomes one for the server, for each caller its own (RFC 8693). Only who came with a token can call it.",

@@ -15,7 +15,9 @@ export function parseSpan(text: string): number | undefined {
 /** A `Retry-After` (RFC 9110 §10.2.3), seconds or an instant, as milliseconds from now; undefined when it is neither. */
 export function parseRetryAfter(said: string, now: number): number | undefined {
   const text = said.trim()
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - now
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1_000
+  // What else Date.parse takes for a date is none of HTTP's (RFC 9110 §5.6.7).
+  const ms = /^(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,? /i.test(text) ? Date.parse(text) - now : Number.NaN
   return Number.isNaN(ms) ? undefined : Math.max(0, ms)
 }
 

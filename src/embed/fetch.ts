@@ -15,7 +15,7 @@ export interface From {
   readonly address?: string | undefined
 }
 
-/** What is called in place of the handler. @throws TypeError for an address that is none. */
+/** What is called in place of the handler. Rejects with a TypeError for an address that is none. */
 export type GuardedHandler = (request: Request, from?: From) => Promise<Response>
 
 /**
@@ -32,6 +32,7 @@ export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, opt
   const { edge } = host<FetchReply>(guard, post, upstream, { read })
   return (request, from) => {
     const socket = socketOf(from)
+    if (socket === undefined) return Promise.reject(new TypeError(`from.address: ${JSON.stringify(from?.address)} is no IP address`))
     const reply = new FetchReply(request.signal)
     const url = new URL(request.url)
     edge(new Incoming(request, url, socket), reply, url.pathname)
@@ -43,10 +44,10 @@ export function guardFetch(guard: Guard, handler: FetchHandler | McpHandler, opt
 const UNCONNECTED = new Socket()
 
 /** Of servers that call their handler with something else beside the request, that is left alone. */
-function socketOf(from: From | undefined): Socket {
+function socketOf(from: From | undefined): Socket | undefined {
   const address: unknown = from?.address
   if (typeof address !== 'string' || address === '') return UNCONNECTED
-  if (parseIp(address) === undefined) throw new TypeError(`from.address: ${JSON.stringify(address)} is no IP address`)
+  if (parseIp(address) === undefined) return undefined
   // It is what it was made from but for this: node:net answers with the address of its handle, and there is none.
   return Object.create(UNCONNECTED, { remoteAddress: { value: address } }) as Socket
 }

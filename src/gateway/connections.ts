@@ -1,4 +1,5 @@
 /** Credentials of servers where each user has connected an account; whoever has not is sent to a page of ours. */
+import type { TokenManager } from '../agent/manager.ts'
 import { Denial, Fault } from '../core/denial.ts'
 import { isObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
@@ -55,29 +56,36 @@ export class ConnectLinks {
 }
 
 export function createConnectionCredentials(server: ConnectedServer, links: ConnectLinks, parts: ConnectionParts): UpstreamCredentials {
-  const holders = new Map<string, Holder>()
+  const users = new Map<string, { readonly holder: Holder; readonly manager: TokenManager }>()
   const login = new Login(server.name, 'connection', parts)
   return {
     attachmentFor(principal) {
       const name = nameOf(principal)
-      const known = holders.get(name)
-      if (known !== undefined) return known
-      const holder = new Holder({
-        obtain: (refused) => login.attempt(principal, () => ask(server, principal, refused, links, parts)),
-        clock: parts.clock,
-      })
-      remember(holders, name, holder, HOLDERS_MAX)
+      const known = users.get(name)
+      if (known !== undefined) return known.holder
+      const manager = connectionManager(server, name, parts)
+      const user = { server, principal, manager }
+      const obtain = (refused: string | undefined): Promise<Obtained> => login.attempt(principal, () => ask(user, refused, links, parts))
+      const holder = new Holder({ obtain, clock: parts.clock })
+      remember(users, name, { holder, manager }, HOLDERS_MAX)
       return holder
     },
     keyOf: nameOf,
-    close: () => Promise.resolve(),
+    // What could not be put away is gone, and its user connects anew.
+    close: async () => void (await Promise.allSettled([...users.values()].map(({ manager }) => manager[Symbol.asyncDispose]()))),
   }
+}
+
+/** One who has connected an account, or may. */
+interface User {
+  readonly server: ConnectedServer
+  readonly principal: Principal
+  readonly manager: TokenManager
 }
 
 /** @throws Denial `connection_required` when the user has to do something. */
 async function ask(
-  server: ConnectedServer,
-  principal: Principal,
+  { server, principal, manager }: User,
   refused: string | undefined,
   links: ConnectLinks,
   parts: ConnectionParts,
@@ -90,7 +98,8 @@ async function ask(
   }
   try {
     if (!(await isConnected(server, name, parts))) throw missing('has connected no account')
-    await using manager = connectionManager(server, name, parts)
+    // Another process may have renewed it, or connected another account.
+    await manager.reread(server.url)
     const held = refused === undefined ? await manager.token(server.url) : undefined
     const token = held ?? (await manager.renew(server.url, undefined, refused))
     if (token.dpop !== undefined)

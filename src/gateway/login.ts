@@ -4,10 +4,13 @@ import { Denial, Fault, type FaultCode } from '../core/denial.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
 
-export interface LoginParts extends Pick<House, 'journal'> {
-  /** Told once of what fails, until it has succeeded. */
+export interface LoginParts extends Pick<House, 'journal' | 'clock'> {
+  /** Told of what fails, and what to do. */
   readonly onFault: (fault: Fault) => void
 }
+
+/** What is told is not told again for so long, whatever happens in between. */
+const QUIET_MS = 10 * 60_000
 
 /** Of one server. */
 export class Login {
@@ -15,7 +18,8 @@ export class Login {
   /** Its setting, as people write it: `servers.crm.credential.clientCredentials`. */
   readonly #setting: string
   readonly #parts: LoginParts
-  #isFailing = false
+  /** When which next step was told. */
+  readonly #told = new Map<string, number>()
 
   constructor(server: string, kind: 'clientCredentials' | 'tokenExchange' | 'connection', parts: LoginParts) {
     this.#server = server
@@ -26,9 +30,7 @@ export class Login {
   /** @throws Denial `login_failed` when the issuer says no or cannot be believed, `unavailable` when it does not answer; its own pass as they are. */
   async attempt<T>(principal: Principal | undefined, login: () => Promise<T>): Promise<T> {
     try {
-      const got = await login()
-      this.#isFailing = false
-      return got
+      return await login()
     } catch (error) {
       throw error instanceof Denial ? error : await this.#failed(error, principal)
     }
@@ -40,8 +42,9 @@ export class Login {
     const detail = `${this.#setting}: ${reason}. Next: ${next}`
     const isNo = refusedWith(error) !== undefined || (error instanceof Fault && !UNANSWERED.has(error.code))
     const denial = new Denial(isNo ? 'login_failed' : 'unavailable', { detail, cause: error })
-    if (!this.#isFailing) {
-      this.#isFailing = true
+    const now = this.#parts.clock()
+    if (now - (this.#told.get(next) ?? Number.NEGATIVE_INFINITY) >= QUIET_MS) {
+      this.#told.set(next, now)
       this.#parts.onFault(new Fault('FAULT_LOGIN', detail, { cause: error }))
     }
     await this.#parts.journal
@@ -59,7 +62,7 @@ export class Login {
 }
 
 /** Nobody said no: there was no answer. */
-const UNANSWERED: ReadonlySet<FaultCode> = new Set<FaultCode>(['FAULT_FETCH', 'FAULT_STORE', 'FAULT_CLOSED'])
+const UNANSWERED: ReadonlySet<FaultCode> = new Set<FaultCode>(['FAULT_FETCH', 'FAULT_STORE', 'FAULT_SEAL', 'FAULT_CLOSED'])
 
 /** By what the issuer said (RFC 6749 §5.2, RFC 8707 §2). */
 const NEXT: Readonly<Record<string, (setting: string) => string>> = {
@@ -69,11 +72,14 @@ const NEXT: Readonly<Record<string, (setting: string) => string>> = {
   invalid_scope: (setting) => `see ${setting}.scope: the issuer does not grant it to this client`,
   invalid_target: (setting) => `see ${setting}.resource: the issuer knows no such resource; false names none`,
   invalid_grant: () => 'see that the issuer takes the tokens that your callers come with',
-  FAULT_DISCOVERY: (setting) => `see ${setting}.issuer, to the letter; tokenUrl is for an issuer without metadata`,
+  FAULT_DISCOVERY: (setting) =>
+    setting.endsWith('.connection')
+      ? `see the url of the server, path and all: it has to say who issues tokens for it (RFC 9728)`
+      : `see ${setting}.issuer, to the letter; tokenUrl is for an issuer without metadata`,
   FAULT_FETCH: () => 'see that the issuer is up, and may be reached from here',
   FAULT_FETCH_REFUSED: (setting) => `if the issuer is one of yours, ${setting}.allowPrivate: true`,
   FAULT_CLIENT_REGISTRATION: (setting) =>
-    `see ${setting}: issuer and clientId name a client that is registered at the issuer of the server`,
+    `see ${setting}: issuer, client id and proof (secret, or a key in PKCS#8) are those of a client that is registered there`,
 }
 
 function nextOf(error: unknown, setting: string): string {

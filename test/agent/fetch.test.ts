@@ -164,7 +164,10 @@ test('a busy server is left alone as long as it says, a few times, and not for e
   site.routes.set('/mcp', busy(new Date(Date.now() + 10_000).toUTCString(), 503))
   assert.equal((await fetch(`${site.url}/mcp`)).status, 503)
   // An instant, told to the second, comes nearer while it is told.
-  assert.ok(waited.splice(3).every((ms) => ms > 5_000 && ms <= 10_000), String(waited))
+  assert.ok(
+    waited.splice(3).every((ms) => ms > 5_000 && ms <= 10_000),
+    String(waited),
+  )
   site.routes.set('/mcp', busy('3600', 503))
   assert.equal((await fetch(`${site.url}/mcp`)).status, 503)
   site.routes.set('/mcp', busy('soon', 503))
@@ -402,7 +405,8 @@ async function aSignedIn(t: TestContext) {
   const give = (token: string): ReturnType<typeof json> =>
     json({ access_token: token, refresh_token: `r-${token}`, token_type: 'Bearer', expires_in: 300 })
   site.routes.set('/token', give('t1'))
-  const manager = (): TokenManager => new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client, storage })
+  const manager = (clock = Date.now): TokenManager =>
+    new TokenManager({ grant: { kind: 'sign_in', open }, client: site.client, storage, clock })
   {
     await using first = manager()
     assert.equal(await (await authenticatedFetch(first)(`${site.url}/mcp`)).text(), 'in')
@@ -416,13 +420,15 @@ for (const [status, error] of [
   [429, 'invalid_request'],
   [400, 'slow_down'],
 ] as const) {
-  test(`an authorization server that is busy (${status} ${error}) ends no sign-in: the next call renews`, async (t) => {
+  test(`an authorization server that is busy (${status} ${error}) ends no sign-in: a call a moment later renews`, async (t) => {
     const { url, routes, asked, manager, give } = await aSignedIn(t)
     const refuse: Handler = (_req, res) => void res.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ error }))
     routes.set('/token', refuse)
-    await using late = manager()
+    let now = Date.now()
+    await using late = manager(() => now)
     await assert.rejects(authenticatedFetch(late)(url), isFault('FAULT_FETCH'))
     routes.set('/token', give('t2'))
+    now += 1_000
     assert.equal(await (await authenticatedFetch(late)(url)).text(), 'in')
     assert.equal(asked.length, 1)
   })

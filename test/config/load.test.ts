@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -226,6 +227,27 @@ test("a server's environment cannot be given the caller's credential", () => {
     mistakes('servers: { a: { command: [x], env: { MCP_API_KEY: y } } }').map((line) => line.split(': ')[1]),
     ['servers.a.env.MCP_API_KEY'],
   )
+})
+
+test('a private key of the gateway is one in PKCS#8, of its algorithm', () => {
+  const pemOf = (namedCurve: string, type: 'pkcs8' | 'sec1' = 'pkcs8'): string =>
+    generateKeyPairSync('ec', { namedCurve }).privateKey.export({ type, format: 'pem' }).toString()
+  const said = (pem: string, algorithm = 'ES256'): readonly (string | undefined)[] => {
+    const client = JSON.stringify({ tokenUrl: 'https://login.example/token', clientId: 'gw', algorithm, privateKey: pem })
+    return mistakes(`servers: { a: { url: "https://a.example/mcp", credential: { clientCredentials: ${client} } } }`)
+  }
+  assert.deepEqual(said(pemOf('P-256')), [])
+  assert.deepEqual(said(pemOf('P-384'), 'ES384'), [])
+  for (const [pem, algorithm] of [
+    ['no key', 'ES256'],
+    [pemOf('P-384'), 'ES256'],
+    [pemOf('P-256'), 'EdDSA'],
+    [pemOf('P-256', 'sec1'), 'ES256'],
+  ] as const) {
+    const [told = ''] = said(pem, algorithm)
+    assert.match(told, /servers\.a\.credential\.clientCredentials\.privateKey: expected a private key in PEM \(PKCS#8/)
+    assert.ok(!told.includes(pem))
+  }
 })
 
 test("the caller's credential on stdio comes from the variable that is named, and does not print", () => {

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text as readText } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { decodeJwt, exportJWK, exportPKCS8, generateKeyPair } from 'jose'
 import { loadSealing } from '../../src/config/load.ts'
@@ -173,11 +174,24 @@ test('the gateway speaks for itself with one token for all, and a secret that it
   assert.equal(issuedBy(world, 'client_credentials'), 2)
 })
 
+/** @returns where it listens. */
+async function anIssuerThat(t: TestContext, answer: RequestListener): Promise<string> {
+  const issuer = createServer(answer)
+  issuer.listen(0, '127.0.0.1')
+  await once(issuer, 'listening')
+  t.after(() => {
+    issuer.closeAllConnections()
+    issuer.close()
+  })
+  return `http://127.0.0.1:${(issuer.address() as AddressInfo).port}`
+}
+
 test('a failing login is told to its caller as what it is, once to the operator with what to do, and to history', async (t) => {
   const place = await aPlace(t)
   const { world, upstream } = place
   const { id, secret } = await aMachine(world, {})
   const { access } = await obtainTokens(world, { client: await register(world), resource: FRONT })
+  const ailing = await anIssuerThat(t, (_request, response) => void response.writeHead(500, { 'content-type': 'text/html' }).end('<h1>'))
   const NO = [502, 'login_failed'] as const
   const credentials = 'servers.tools.credential.clientCredentials'
   for (const [told, [status, code], next] of [
@@ -186,6 +200,7 @@ test('a failing login is told to its caller as what it is, once to the operator 
     [`issuer: "${world.issuer}/elsewhere", clientSecret: "${secret}"`, NO, `see ${credentials}.issuer, to the letter`],
     ['tokenUrl: "http://127.0.0.1:9/token", clientSecret: "x-secret"', [503, 'unavailable'], 'see that the issuer is up'],
     ['issuer: "http://127.0.0.1:9", clientSecret: "x-secret"', [503, 'unavailable'], 'see that the issuer is up'],
+    [`tokenUrl: "${ailing}/token", clientSecret: "x-secret"`, [503, 'unavailable'], 'see that the issuer is up'],
   ] as const) {
     const server = `{ url: "${upstream.url}", credential: { clientCredentials: { clientId: ${id}, allowPrivate: true, ${told} } } }`
     const house = await aHouse(t, place, server)
@@ -209,25 +224,47 @@ test('a failing login is told to its caller as what it is, once to the operator 
   assert.equal(upstream.seen.length, 0)
 })
 
+test('where one user is refused and the others are not, the operator is told once', async (t) => {
+  const place = await aPlace(t)
+  const { world, upstream } = place
+  const issuer = await anIssuerThat(t, async (request, response) => {
+    const subject = new URLSearchParams(await readText(request)).get('subject_token') ?? ''
+    const isBob = decodeJwt(subject).sub === 'bob'
+    const given = {
+      access_token: subject,
+      issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      token_type: 'Bearer',
+      expires_in: 1,
+    }
+    response.writeHead(isBob ? 400 : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(isBob ? { error: 'invalid_grant' } : given))
+  })
+  const told = `tokenUrl: "${issuer}/token", clientId: gw, clientSecret: "a-secret-of-ours", allowPrivate: true`
+  const house = await aHouse(t, place, `{ url: "${upstream.url}", credential: { tokenExchange: { ${told} } } }`)
+  const wish = { client: await register(world), resource: FRONT, scope: 'tools:read' }
+  const [alice, bob] = [await obtainTokens(world, wish), await obtainTokens(world, wish, undefined, 'bob')]
+  for (let round = 0; round < 3; round++) {
+    assert.deepEqual([(await call(house, alice.access)).status, (await call(house, bob.access)).status], [200, 502])
+    t.mock.timers.tick(2_000)
+  }
+  assert.deepEqual(
+    house.faults.map(({ code }) => code),
+    ['FAULT_LOGIN'],
+  )
+})
+
 test('an issuer that hangs delays one call a moment while there is a token that is good, and no other', async (t) => {
   const place = await aPlace(t)
   const { world, upstream } = place
   const [asked, hung] = [[] as string[], Promise.withResolvers<void>()]
-  const issuer = createServer((request, response) => {
+  const issuer = await anIssuerThat(t, (request, response) => {
     asked.push(request.url ?? '')
     if (asked.length === 1) {
       response.writeHead(200, { 'content-type': 'application/json' })
       response.end('{"access_token":"first","token_type":"Bearer","expires_in":300}')
     } else hung.resolve()
   })
-  issuer.listen(0, '127.0.0.1')
-  await once(issuer, 'listening')
-  t.after(() => {
-    issuer.closeAllConnections()
-    issuer.close()
-  })
-  const { port } = issuer.address() as AddressInfo
-  const told = `tokenUrl: "http://127.0.0.1:${port}/token", clientId: gw, clientSecret: "a-secret-of-ours", allowPrivate: true`
+  const told = `tokenUrl: "${issuer}/token", clientId: gw, clientSecret: "a-secret-of-ours", allowPrivate: true`
   const house = await aHouse(t, place, `{ url: "${upstream.url}", credential: { clientCredentials: { ${told} } } }`)
   const { access } = await obtainTokens(world, { client: await register(world), resource: FRONT })
   await call(house, access)
