@@ -63,17 +63,6 @@ export const KEYWORDS: Readonly<Record<string, Kind>> = {
   else: 'schema',
 }
 
-/** Those that draft-07 does not know: there they are annotations. */
-export const SINCE_2019: ReadonlySet<string> = new Set([
-  'minContains',
-  'maxContains',
-  'prefixItems',
-  'unevaluatedItems',
-  'unevaluatedProperties',
-  'dependentRequired',
-  'dependentSchemas',
-])
-
 /** Where they stand, something turns on whether a subschema fails: there nothing may be left out. */
 export const TURNING: ReadonlySet<string> = new Set(['not', 'if', 'oneOf', 'contains'])
 

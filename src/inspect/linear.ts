@@ -1,5 +1,7 @@
 /** Patterns of strangers, on an engine whose time is linear in the text: no pattern and no text can make it hang. */
 import { RE2JS } from 're2js'
+import { expandedSize, loosened, measured } from './counts.ts'
+import { translated } from './ecma-pattern.ts'
 import type { Fuel } from './fuel.ts'
 
 /** Longest pattern that is read. The longest that schema generators write (IPv6 networks) has 1 200 characters. */
@@ -11,29 +13,59 @@ export const PROGRAM_MAX = 2_000
  * Larger ones may need a new state for every character, so their instructions are walked instead: slower, but by a known factor.
  */
 const AUTOMATON_MAX = 12
-/** What a class of Unicode costs against a character, when it is repeated. */
-const UNICODE_CLASS = 10
 
 /** A pattern that can be asked. */
 export interface Matcher {
   test(text: string): boolean
   /** Instructions. */
   readonly size: number
+  /** It takes more than the pattern does: counts that the engine cannot hold were given up. */
+  readonly isLoose?: true
 }
 
 /** Why a pattern cannot be used: the linear engine does not know what it asks for, or it is too large. */
 export type Unusable = 'unsupported' | 'too large'
 
 export function compilePattern(pattern: string, fuel: Fuel): Matcher | Unusable {
-  if (pattern.length > PATTERN_MAX_CHARS || expandedSize(pattern) > PROGRAM_MAX) return 'too large'
+  if (pattern.length > PATTERN_MAX_CHARS) return 'too large'
   const reviewed = REVIEWED.get(pattern)
   if (reviewed !== undefined) return { size: AUTOMATON_MAX, test: (text) => burnt(fuel, 1 + text.length) && reviewed.test(text) }
+  const whole = compileWhole(pattern, fuel)
+  if (typeof whole === 'object') return whole
+  const byLength = compileMeasured(pattern, fuel)
+  if (byLength !== undefined) return byLength
+  const looser = loosened(pattern)
+  const loose = looser === pattern ? whole : compileWhole(looser, fuel)
+  return typeof loose === 'object' ? { ...loose, isLoose: true } : whole
+}
+
+function compileWhole(pattern: string, fuel: Fuel): Matcher | Unusable {
+  if (expandedSize(pattern) > PROGRAM_MAX) return 'too large'
   const compiled = read(pattern)
   if (compiled === undefined) return 'unsupported'
   const size = compiled.programSize()
   if (size > PROGRAM_MAX) return 'too large'
   if (size <= AUTOMATON_MAX) return { size, test: (text) => burnt(fuel, 1 + text.length) && compiled.test(text) }
   return { size, test: (text) => burnt(fuel, (1 + text.length) * size) && compiled.matcher(text).find() }
+}
+
+/** The engine counts to 1 000 and writes every count out; how long a text is needs no engine. */
+function compileMeasured(pattern: string, fuel: Fuel): Matcher | undefined {
+  const plain = measured(pattern)
+  const matcher = plain && compileWhole(plain.pattern, fuel)
+  if (plain === undefined || typeof matcher !== 'object') return undefined
+  const isLong = (text: string): boolean => {
+    const chars = lengthOf(text)
+    return chars >= plain.min && chars <= plain.max
+  }
+  return { size: matcher.size, test: (text) => burnt(fuel, 1 + text.length) && isLong(text) && matcher.test(text) }
+}
+
+/** In code points, as the engine and JSON Schema count. */
+function lengthOf(text: string): number {
+  let chars = 0
+  for (const _ of text) chars++
+  return chars
 }
 
 /** Of well-known generators, for texts that are long: read by us, without a choice to go back to, so the native engine is linear in them too. */
@@ -51,36 +83,11 @@ function burnt(fuel: Fuel, units: number): true {
 }
 
 function read(pattern: string): RE2JS | undefined {
+  const text = translated(pattern)
+  if (text === undefined) return undefined
   try {
-    return RE2JS.compile(RE2JS.translateRegExp(pattern))
+    return RE2JS.compile(RE2JS.translateRegExp(text))
   } catch {
     return undefined
   }
 }
-
-/** What counted repetitions come to when they are written out, found before anything is: `(a{1000}b){1000}` is a small text. */
-export function expandedSize(pattern: string): number {
-  const open = [0]
-  let last = 0
-  const add = (size: number): void => {
-    last = size
-    open.push((open.pop() ?? 0) + size)
-  }
-  for (const [token, , low, high] of pattern.matchAll(TOKEN)) {
-    if (token === '(') open.push(0)
-    else if (token === ')') {
-      const inner = open.pop() ?? 0
-      if (open.length === 0) open.push(0)
-      add(inner + 2)
-    } else if (low !== undefined) {
-      const more = last * (Math.max(Number(low), Number(high ?? 0), 1) - 1)
-      add(more)
-      last += more
-    } else add(UNICODE.test(token) ? UNICODE_CLASS : 1)
-  }
-  return open.reduce((sum, size) => sum + size, 0)
-}
-
-/** A count, a class, an escape or a single character. */
-const TOKEN = /(\{(\d{1,9})(?:,(\d{0,9}))?\})|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]?|\\(?:[pP]\{[^}]{0,64}\}|[\s\S])|[\s\S]/g
-const UNICODE = /\\[pPwWdDsS]/

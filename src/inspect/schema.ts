@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import { fullFormats } from 'ajv-formats/dist/formats.js'
 import type { Finding } from '../core/finding.ts'
 import { canonical, type JsonObject, type JsonValue } from '../core/json.ts'
+import { isMultiple } from './decimal.ts'
 import { Flaw } from './flaw.ts'
 import { Fuel } from './fuel.ts'
 import { STEP, type Vetted, vet } from './vet.ts'
@@ -96,8 +97,8 @@ function compilerOf({ patterns }: Vetted, fuel: Fuel): Ajv2020 {
     formats: formatsOf(fuel),
     code: { optimize: false, regExp: Object.assign(engine, { code: 'engine' }) },
   })
-  for (const keyword of ['enum', 'uniqueItems']) ajv.removeKeyword(keyword)
-  return ajv.addKeyword(stepKeyword(fuel)).addKeyword(enumKeyword(fuel)).addKeyword(uniqueKeyword(fuel))
+  for (const keyword of ['enum', 'uniqueItems', 'multipleOf']) ajv.removeKeyword(keyword)
+  return [stepKeyword, enumKeyword, uniqueKeyword, multipleKeyword].reduce((all, keyword) => all.addKeyword(keyword(fuel)), ajv)
 }
 
 /** Counts one visit of a subschema, in the generated code, before anything that could lead to further visits. */
@@ -157,6 +158,23 @@ function uniqueKeyword(fuel: Fuel): CodeKeywordDefinition {
     code: (cxt) => {
       if (cxt.schema === true) cxt.pass(_`${cxt.gen.scopeValue('func', { ref: isUnique })}(${cxt.data})`)
     },
+  }
+}
+
+/** Units of work of a division of decimals. */
+const DIVISION = 64
+
+/** By decimals, because to ajv 0.29 is no multiple of 0.01. */
+function multipleKeyword(fuel: Fuel): CodeKeywordDefinition {
+  const isMultipleOf = (value: number, step: number): boolean => {
+    fuel.burn(DIVISION)
+    return isMultiple(value, step)
+  }
+  return {
+    keyword: 'multipleOf',
+    type: 'number',
+    error: { message: 'no multiple', params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}` },
+    code: (cxt) => cxt.pass(_`${cxt.gen.scopeValue('func', { ref: isMultipleOf })}(${cxt.data}, ${cxt.schemaCode})`),
   }
 }
 

@@ -1,9 +1,10 @@
 /** A stranger's schema, rewritten into one that may be compiled: only keywords that we know, every value of its kind, every reference ours. */
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { type Dialect, dialectOf, identityOf, modern } from './dialects.ts'
 import { Flaw, type Path } from './flaw.ts'
 import type { Fuel } from './fuel.ts'
-import { isFit, KEYWORDS, type Kind, SINCE_2019, TURNING, WIDE } from './keywords.ts'
-import { compilePattern, type Matcher } from './linear.ts'
+import { isFit, KEYWORDS, type Kind, TURNING, WIDE } from './keywords.ts'
+import { compilePattern, type Matcher, PROGRAM_MAX, type Unusable } from './linear.ts'
 
 /** Characters of a definition as JSON; those in the field have some hundred to some ten thousand. */
 export const SCHEMA_MAX_CHARS = 256 * 1024
@@ -42,21 +43,13 @@ export function vet(schema: JsonValue | undefined, options: VetOptions): Vetted 
   return new Vetting(schema, options).run()
 }
 
-/** Names of dialects (2020-12 unless told; SEP-1613), without the `#` that some write behind. */
-const DIALECTS: Readonly<Record<string, 'draft-07' | '2020-12'>> = {
-  'http://json-schema.org/draft-06/schema': 'draft-07',
-  'http://json-schema.org/draft-07/schema': 'draft-07',
-  'https://json-schema.org/draft/2019-09/schema': '2020-12',
-  'https://json-schema.org/draft/2020-12/schema': '2020-12',
-}
-
 /** References that are resolved by where evaluation came from: what they mean is not in the schema alone. */
 const DYNAMIC = ['$dynamicRef', '$recursiveRef'] as const
 
 class Vetting {
   readonly #root: JsonObject
   readonly #options: VetOptions
-  readonly #isOld: boolean
+  readonly #dialect: Dialect
   readonly #patterns = new Map<string, Matcher>()
   readonly #left: Flaw[] = []
   /** Referenced places by their pointer, and what they are called here. */
@@ -70,7 +63,7 @@ class Vetting {
   constructor(root: JsonObject, options: VetOptions) {
     this.#root = root
     this.#options = options
-    this.#isOld = dialectOf(root) === 'draft-07'
+    this.#dialect = dialectOf(root)
   }
 
   run(): Vetted {
@@ -99,7 +92,8 @@ class Vetting {
   #object(value: JsonObject, path: Path | undefined, depth: number): JsonObject {
     if (++this.#subschemas > SUBSCHEMAS_MAX) throw new Flaw('inputSchema', undefined, 'the input schema has too many subschemas')
     if (depth > DEPTH_MAX) throw new Flaw('inputSchema', undefined, 'the input schema nests too deeply')
-    if (path !== undefined && typeof value['$id'] === 'string') this.#embedded ??= new Flaw('$id', path, 'an embedded schema')
+    if (path !== undefined && typeof value[identityOf(this.#dialect)] === 'string')
+      this.#embedded ??= new Flaw('$id', path, 'an embedded schema')
     const copy: Record<string, JsonValue> = {}
     let units = 1
     let isWide = false
@@ -123,20 +117,11 @@ class Vetting {
     return copy
   }
 
-  /** The keywords of an older dialect in the words of the newer. */
   #modern(value: JsonObject, path: Path | undefined): JsonObject {
-    // Draft-07 §8.3: beside a reference nothing else counts.
-    if (this.#isOld && value['$ref'] !== undefined) return {}
+    const told = modern(value, this.#dialect)
     for (const keyword of DYNAMIC)
-      if (value[keyword] !== undefined) throw new Flaw(keyword, { step: keyword, outer: path }, 'a dynamic reference')
-    if (!this.#isOld && !Array.isArray(value['items'])) return value
-    const { items, additionalItems, dependencies, ...rest } = value
-    const kept = this.#isOld ? Object.fromEntries(Object.entries(rest).filter(([keyword]) => !SINCE_2019.has(keyword))) : rest
-    return {
-      ...kept,
-      ...(Array.isArray(items) ? tuple(items, additionalItems) : { items }),
-      ...(this.#isOld ? dependent(dependencies) : {}),
-    }
+      if (told[keyword] !== undefined) throw new Flaw(keyword, { step: keyword, outer: path }, 'a dynamic reference')
+    return told
   }
 
   #keyword(kind: Kind, keyword: string, value: JsonValue, path: Path, depth: number): JsonValue | undefined {
@@ -170,19 +155,18 @@ class Vetting {
     )
   }
 
-  /** @returns undefined when the pattern is left out: the linear engine does not know look-around and back-references. */
+  /** @returns undefined when the pattern is left out: the linear engine does not know look-around and back-references, nor what is huge. */
   #pattern(keyword: string, pattern: string, path: Path, mayLeave: boolean): string | undefined {
-    if (this.#patterns.has(pattern)) return pattern
-    const compiled = compilePattern(pattern, this.#options.fuel)
-    if (compiled === 'unsupported') {
-      const flaw = new Flaw(keyword, path, 'a pattern that cannot be tried in linear time')
-      if (!mayLeave) throw flaw
-      this.#left.push(flaw)
-      return undefined
-    }
-    this.#programs += compiled === 'too large' ? PROGRAMS_MAX + 1 : compiled.size
-    if (compiled === 'too large' || this.#programs > PROGRAMS_MAX || this.#patterns.size >= PARTS_MAX)
-      throw new Flaw(keyword, path, 'a pattern that is too large')
+    const known = this.#patterns.get(pattern)
+    if (known !== undefined && (mayLeave || known.isLoose !== true)) return pattern
+    const compiled = known ?? compilePattern(pattern, this.#options.fuel)
+    const flaw = flawOf(compiled, keyword, path)
+    if (flaw !== undefined && !mayLeave) throw flaw
+    this.#programs += compiled === 'too large' ? PROGRAM_MAX : typeof compiled === 'object' ? compiled.size : 0
+    if (this.#programs > PROGRAMS_MAX || this.#patterns.size >= PARTS_MAX)
+      throw new Flaw(keyword, path, 'a pattern that is too large beside the others')
+    if (flaw !== undefined) this.#left.push(flaw)
+    if (typeof compiled !== 'object') return undefined
     this.#patterns.set(pattern, compiled)
     return pattern
   }
@@ -206,27 +190,10 @@ class Vetting {
   }
 }
 
-function dialectOf(root: JsonObject): 'draft-07' | '2020-12' {
-  const written = root['$schema']
-  if (written === undefined) return '2020-12'
-  const name = typeof written === 'string' ? written.replace(/#$/, '') : ''
-  const dialect = Object.hasOwn(DIALECTS, name) ? DIALECTS[name] : undefined
-  if (dialect === undefined) throw new Flaw('$schema', { step: '$schema', outer: undefined }, 'a dialect that is not known here')
-  return dialect
-}
-
-function tuple(items: JsonValue, rest: JsonValue | undefined): JsonObject {
-  const empty = Array.isArray(items) && items.length === 0
-  return { ...(empty ? {} : { prefixItems: items }), ...(rest === undefined ? {} : { items: rest }) }
-}
-
-function dependent(dependencies: JsonValue | undefined): JsonObject {
-  if (!isObject(dependencies)) return dependencies === undefined ? {} : { dependentSchemas: dependencies }
-  const entries = Object.entries(dependencies)
-  return {
-    dependentRequired: Object.fromEntries(entries.filter(([, needed]) => Array.isArray(needed))),
-    dependentSchemas: Object.fromEntries(entries.filter(([, needed]) => !Array.isArray(needed))),
-  }
+function flawOf(compiled: Matcher | Unusable, keyword: string, path: Path): Flaw | undefined {
+  if (compiled === 'unsupported') return new Flaw(keyword, path, 'a pattern that cannot be tried in linear time')
+  if (compiled === 'too large') return new Flaw(keyword, path, 'a pattern that is too large')
+  return compiled.isLoose === true ? new Flaw(keyword, path, 'a pattern that is tried without its higher counts') : undefined
 }
 
 /** Strict: what the schema does not name is refused, unless it says what else there may be. */

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { z } from 'zod'
+import { expandedSize } from '../../src/inspect/counts.ts'
 import { Fuel } from '../../src/inspect/fuel.ts'
-import { compilePattern, expandedSize, PROGRAM_MAX } from '../../src/inspect/linear.ts'
+import { compilePattern, PROGRAM_MAX } from '../../src/inspect/linear.ts'
 import { WORK_MAX } from '../../src/inspect/schema.ts'
 
 function finds(pattern: string, text: string): boolean | string {
@@ -29,6 +30,21 @@ test('a pattern finds what it finds in ECMAScript', () => {
   const texts = ['', 'a', 'abc', '2026-11-26', 'x word y', 'a@b.c', 'a/b', 'ab\nc', 'ä', '😀😀', 'A-1._']
   for (const pattern of patterns)
     for (const text of texts) assert.equal(finds(pattern, text), new RegExp(pattern, 'u').test(text), `${pattern} ${text}`)
+})
+
+test('blanks, dots and classes are those of ECMAScript, not of the engine', () => {
+  const patterns = ['^\\s$', '^\\S$', '^.$', '^[\\s]$', '^[^\\s]$', '^[\\S]$', '^[^\\S]$', '^[\\w\\s.-]$', '^[\\b]$', '^[]$', '^[^]$']
+  const texts = [...'\t\n\v\f\r aA-.[\b\u00a0\u0085\u1680\u180e\u2000\u200a\u200b\u2028\u2029\u202f\u205f\u3000\ufeff\u{1f600}']
+  for (const pattern of patterns)
+    for (const text of texts) assert.equal(finds(pattern, text), new RegExp(pattern, 'u').test(text), `${pattern} ${JSON.stringify(text)}`)
+  for (const [pattern, text] of [
+    ['^[\\s-x]$', '-'],
+    ['^[a-\\s]$', '-'],
+    ['^[[:alpha:]]$', 'b]'],
+    ['^[[:alpha:]]$', 'a'],
+  ] as const)
+    assert.equal(finds(pattern, text), new RegExp(pattern).test(text), pattern)
+  assert.equal(finds('(?<n>a)\\k<n>', 'aa'), 'unsupported')
 })
 
 test('for any simple pattern and text the answer is that of ECMAScript', () => {

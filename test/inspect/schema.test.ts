@@ -95,6 +95,18 @@ describe('what does not fit is told by where and which rule', () => {
   })
 })
 
+test('a number is a multiple as it is written, whatever a computer makes of it', () => {
+  const price = one('x', { multipleOf: 0.01 })
+  for (let cents = -1_000; cents <= 1_000; cents++) assert.deepEqual(told(price, { x: Number((cents / 100).toFixed(2)) }), [])
+  for (const x of [19.99, 0.29, 1e21, 123456789.01, 1e-2, 0]) assert.deepEqual(told(price, { x }), [], String(x))
+  for (const x of [0.001, 19.995, 0.299999999999, 1e-7, 5e-324]) assert.deepEqual(told(price, { x }), ['/x must be a multiple of 0.01'])
+  assert.deepEqual(told(one('x', { multipleOf: 1e-7 }), { x: 3.3e-6 }), [])
+  assert.deepEqual(told(one('x', { multipleOf: 0.1 }), { x: 1.7976931348623157e308 }), [])
+  assert.deepEqual(told(one('x', { multipleOf: 1.5 }), { x: 4.5 }), [])
+  assert.deepEqual(told(one('x', { multipleOf: 3 }), { x: 10 }), ['/x must be a multiple of 3'])
+  assert.deepEqual(told(one('x', { multipleOf: 0.01 }), { x: 'no number' }), [])
+})
+
 describe('dialects', () => {
   const DRAFT_7 = 'http://json-schema.org/draft-07/schema#'
 
@@ -116,8 +128,36 @@ describe('dialects', () => {
     assert.deepEqual(told(beside, { x: 1 }), ['/x must be string'])
   })
 
+  test('draft-04 is read in its own words: bounds that are flagged as out, and no keyword that came later', () => {
+    for (const $schema of ['http://json-schema.org/draft-04/schema#', 'https://json-schema.org/draft-04/schema']) {
+      const { flaws } = compileSchema({ $schema, ...one('x', { minimum: 3, exclusiveMinimum: true }) }, { strict: true })
+      assert.deepEqual(flaws, [])
+      const bounded = (more: JsonObject) => ({ $schema, ...one('x', { minimum: 3, maximum: 5, ...more }) })
+      assert.deepEqual(told(bounded({ exclusiveMinimum: true }), { x: 3 }), ['/x must be more than 3'])
+      assert.deepEqual(told(bounded({ exclusiveMaximum: true }), { x: 5 }), ['/x must be less than 5'])
+      assert.deepEqual(told(bounded({ exclusiveMinimum: false, exclusiveMaximum: false }), { x: 3 }), [])
+      assert.deepEqual(told(bounded({ exclusiveMinimum: false }), { x: 2 }), ['/x must be at least 3'])
+      assert.deepEqual(told({ $schema, ...one('x', { exclusiveMinimum: true, const: 1, contains: false }) }, { x: [2] }), [])
+      assert.deepEqual(told({ $schema, dependencies: { a: ['b'] } }, { a: 1 }), ['/b is required beside the others'])
+      const inner = { $schema, properties: { x: { id: 'inner', properties: { y: { $ref: '#/properties/z' } } }, z: {} } }
+      assert.equal(compileSchema(inner, { strict: false }).usable, false)
+    }
+    assert.deepEqual(told(one('x', { minimum: 3, exclusiveMinimum: true }), { x: 3 }), ['/x must be more than 3'])
+  })
+
+  test('a dialect is known by its name however people write it', () => {
+    for (const name of ['draft-06', 'draft-07', 'draft/2019-09', 'draft/2020-12'])
+      for (const $schema of [`http://json-schema.org/${name}/schema`, `https://json-schema.org/${name}/schema#`])
+        assert.equal(compileSchema({ $schema, type: 'object' }, { strict: true }).usable, true, $schema)
+  })
+
   test('another dialect is not guessed at', () => {
-    for (const $schema of ['http://json-schema.org/draft-04/schema#', 'https://evil.example/schema', 5, '__proto__'])
+    for (const $schema of [
+      'http://json-schema.org/draft-03/schema#',
+      'https://json-schema.org.evil.example/draft-07/schema',
+      5,
+      '__proto__',
+    ])
       assert.deepEqual(
         compileSchema({ $schema }, { strict: false }).flaws.map(({ detector }) => detector),
         ['schema/$schema'],
@@ -168,6 +208,27 @@ describe('patterns that the linear engine does not know', () => {
     )
     assert.deepEqual(check({ x: 'admin' }), [])
     assert.equal(check({ x: 5 }).length, 1)
+  })
+
+  test('as large counts are, are tried as far as it goes, and a count is exact where it says how long the text is', () => {
+    const long: readonly (readonly [pattern: string, fits: number, misses: number])[] = [
+      ['^.{1,2048}$', 2_048, 2_049],
+      ['^[a-z0-9]{4096}$', 4_096, 4_095],
+      ['^a[a-z]{0,1999}$', 2_000, 2_001],
+      ['^[\\w\\s-]{1500,}$', 1_500, 1_499],
+    ]
+    for (const [pattern, fits, misses] of long) {
+      const { check, flaws } = compileSchema(one('x', { pattern }), { strict: true })
+      assert.deepEqual([flaws, check({ x: 'a'.repeat(fits) })], [[], []], pattern)
+      assert.equal(check({ x: 'a'.repeat(misses) }).length, 1, pattern)
+      assert.equal(check({ x: `\n${'a'.repeat(fits - 1)}` }).length, pattern.includes('s') ? 0 : 1, pattern)
+    }
+    const loose = one('x', { pattern: '^(?:[a-z]+-){1,1500}$' })
+    const { check, flaws } = compileSchema(loose, { strict: false })
+    assert.deepEqual([flaws.length, check({ x: 'a-b-' }), check({ x: 'a-B-' }).length], [1, [], 1])
+    assert.equal(compileSchema(loose, { strict: true }).usable, false)
+    assert.equal(compileSchema({ allOf: [loose], patternProperties: { '^(?:[a-z]+-){1,1500}$': true } }, { strict: false }).usable, false)
+    assert.equal(compileSchema(one('x', { pattern: 'a'.repeat(3_000) }), { strict: false }).usable, true)
   })
 
   test('make a tool unusable where something turns on them, and always in strict', () => {
