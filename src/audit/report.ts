@@ -66,7 +66,7 @@ export const SECTIONS = {
   limits: { title: 'Limits hit', of: LIMITS },
   blocks: { title: 'Blocked addresses', of: ['address.*'] },
   unusual: { title: 'Unusual access', of: ['anomaly.detected'] },
-  drift: { title: 'Definitions that changed or are flawed', of: [...DRIFT, 'tool.flawed'] },
+  drift: { title: 'Definitions that changed or are flawed', of: [...DRIFT, 'tool.flawed', 'unusable_tool'] },
   leaving: { title: 'Data kept from leaving', of: ['content_blocked'] },
   failures: { title: 'Failed calls', of: [...FAILURES, 'failed'] },
   requests: { title: 'Other refused requests', of: ['denied'] },

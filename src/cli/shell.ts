@@ -157,6 +157,7 @@ const NEXT: Readonly<Record<string, string>> = {
   FAULT_TOOL: 'See "portcullis list URL" for what there is.',
   FAULT_CREDENTIAL:
     'See that the variable of --key-env holds a whole key, and that the key has not ended; or sign in with "portcullis login URL".',
+  FAULT_DEFINITION: 'Have it mended by whoever makes the server.',
   FAULT_LIMITED: 'Wait as long as it says. Bad keys, too, are answered so when there were many.',
   FAULT_UNREACHABLE: 'See that the server runs, and that the URL has its host and its port.',
   FAULT_START: 'See that the program is installed and its folder is there; "portcullis check" tells where they are written.',

@@ -49,6 +49,11 @@ export const DENIALS = {
     rpc: 502,
     message: 'The gateway could not sign in at the server behind it. Whoever runs the gateway is told why, and has to mend it.',
   },
+  unusable_tool: {
+    status: 502,
+    rpc: 502,
+    message: 'The definition of this tool cannot be used, so it cannot be called. Its operator is told why, and has to mend it.',
+  },
   unavailable: { status: 503, rpc: 503, message: 'Temporarily unavailable.' },
   timeout: { status: 504, rpc: 504, message: 'The server behind the gateway did not answer in time.' },
 } as const satisfies Readonly<Record<string, Row>>
@@ -156,6 +161,7 @@ export const FAULTS = [
   'FAULT_CONNECTION',
   'FAULT_CONNECTIONS',
   'FAULT_CREDENTIAL',
+  'FAULT_DEFINITION',
   'FAULT_DISCOVERY',
   'FAULT_ENDPOINT',
   'FAULT_EXISTS',

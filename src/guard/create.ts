@@ -82,7 +82,7 @@ export function openHouse(config: Config, options: HouseOptions): House {
   const definitions = openDefinitions(config, records, clock, options.onFault)
   const authenticate = createAuthenticator(schemes, config.authentication)
   const line = createStations({
-    ...stationsOf(config, access, records, clock),
+    ...stationsOf(config, access, records, clock, options.onFault),
     ...(definitions === undefined ? {} : { definitions }),
     ...(anomalies === undefined ? {} : { anomalies }),
     authenticate,
@@ -164,6 +164,7 @@ function stationsOf(
   access: House['access'],
   { store, keyring, journal, keys, approvals }: Records,
   clock: Clock,
+  onFault: HouseOptions['onFault'],
 ) {
   const hashArguments = createKeyedHash(keyring.key('arguments'))
   const screens = following(access, ({ tools }) => createScreens({ level: inspect.input, tools }))
@@ -182,6 +183,7 @@ function stationsOf(
       const server = servers[name]
       return server === undefined || server.kind === 'admin' ? undefined : server.timeoutMs
     },
+    onUnusable: (sentence: string) => onFault(new Fault('FAULT_DEFINITION', sentence)),
     budget: createBudget(flow, store, clock),
     input: inspect.input,
     output: { ...inspect.output, keyPrefixes: keyPrefixesOf(authentication) },

@@ -6,6 +6,7 @@ import { type Finding, isOfDefinition } from '../core/finding.ts'
 import type { JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
+import { UNUSABLE_DEFINITION } from '../inspect/schema.ts'
 import type { Catalog, Known } from './catalog.ts'
 import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
@@ -139,6 +140,13 @@ export function mismatchOf(
   const other = without(findings.filter((finding) => !isOfArguments(finding)))
   // A person is asked only about arguments that can be used.
   if (other.effect === 'forbid' && !lacksWord(other)) return other
+  const unusable = mismatches.filter(({ detector }) => detector === UNUSABLE_DEFINITION)
+  if (unusable.length > 0)
+    return new Denial('unusable_tool', {
+      detail: 'its input schema cannot be used: see tool.flawed',
+      findings: unusable,
+      policies: decision.policies,
+    })
   const detail = mismatches.map(({ pointer, rule = '' }) => `${pointer || 'arguments'} ${rule}`).join('; ')
   return new Denial('invalid_arguments', { detail, findings: mismatches, policies: decision.policies })
 }

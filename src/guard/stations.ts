@@ -5,6 +5,7 @@ import type { History } from '../audit/history.ts'
 import type { Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
+import type { Finding } from '../core/finding.ts'
 import { inOrder } from '../core/order.ts'
 import { type Credential, nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
@@ -72,6 +73,8 @@ export interface Parts {
   readonly anomalies?: Anomalies
   /** What the arguments of a call carry. */
   readonly screen?: Screen
+  /** Told once, in a sentence for the operator, that a tool cannot be called for what its server says of it. */
+  readonly onUnusable?: (sentence: string) => void
   /** `inspect.output` */
   readonly output: OutputSettings & { readonly forms: FormTreatment }
   /** Of what may leave; absent where nothing is counted. */
@@ -188,12 +191,18 @@ function inspectorOf(
   const schema = new Validators({
     strict: parts.input === 'strict',
     clock: parts.clock,
-    onFlaw: (server, name, findings) => {
+    onFlaw: (server, name, findings, usable) => {
+      if (!usable) parts.onUnusable?.(unusableText(server, name, findings))
       const resource = { kind: 'tool', server, name } as const
       history.write({ type: 'tool.flawed', resource, findings, by: 'gateway' }).catch(() => undefined)
     },
   })
   return createInspector({ ...parts, ask, catalog, schema, observing: parts.profile === 'observe', permits })
+}
+
+function unusableText(server: string, name: string, flaws: readonly Finding[]): string {
+  const why = flaws.map(({ pointer, rule = '' }) => `${rule} (inputSchema${pointer})`).join('; ')
+  return `${server}/${name} cannot be called: ${why}. Have it mended by whoever makes the server; inspect.input: off would hold no arguments against any schema`
 }
 
 function permitsOf(observing: boolean, { weigh }: Asking): InspectorParts['permits'] {

@@ -16,7 +16,8 @@ const TOO_OFTEN = new Flaw('inputSchema', undefined, 'the server redefines its t
 export interface ValidatorsParts {
   readonly strict: boolean
   readonly clock: Clock
-  readonly onFlaw: (server: string, tool: string, flaws: readonly Finding[]) => void
+  /** @param usable whether the tool can be called all the same. */
+  readonly onFlaw: (server: string, tool: string, flaws: readonly Finding[], usable: boolean) => void
   /** Subschemas; `COMPILED_PER_MINUTE` unless told. */
   readonly perMinute?: number
 }
@@ -27,8 +28,8 @@ export class Validators {
   #young = new Map<string, Validator>()
   #old = new Map<string, Validator>()
   #chars = 0
-  /** By server: what was compiled since when. */
-  readonly #compiled = new Map<string, { readonly since: number; readonly size: number }>()
+  /** By server: what was compiled since when, and whether it was told that it is too much. */
+  readonly #compiled = new Map<string, { readonly since: number; readonly size: number; readonly isTold: boolean }>()
 
   constructor(parts: ValidatorsParts) {
     this.#parts = parts
@@ -53,12 +54,16 @@ export class Validators {
     const { clock, strict, onFlaw, perMinute = COMPILED_PER_MINUTE } = this.#parts
     const now = clock()
     const before = this.#compiled.get(server)
-    const current = before === undefined || now - before.since >= MINUTE_MS ? { since: now, size: 0 } : before
-    if (current.size >= perMinute) return undefined
+    const current = before === undefined || now - before.since >= MINUTE_MS ? { since: now, size: 0, isTold: false } : before
+    if (current.size >= perMinute) {
+      if (!current.isTold) onFlaw(server, tool, [TOO_OFTEN.finding], false)
+      this.#compiled.set(server, { ...current, isTold: true })
+      return undefined
+    }
     const validator = compileSchema(inputSchema, { strict })
     // One that is refused has cost something too.
-    this.#compiled.set(server, { since: current.since, size: current.size + Math.max(validator.size, 1) })
-    if (validator.flaws.length > 0) onFlaw(server, tool, validator.flaws)
+    this.#compiled.set(server, { ...current, size: current.size + Math.max(validator.size, 1) })
+    if (validator.flaws.length > 0) onFlaw(server, tool, validator.flaws, validator.usable)
     return validator
   }
 }

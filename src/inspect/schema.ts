@@ -51,9 +51,12 @@ export function unusable({ finding }: Flaw): Validator {
   return { check: () => UNUSABLE, flaws: [finding], usable: false, size: 0 }
 }
 
+/** The detector of what no arguments can mend. */
+export const UNUSABLE_DEFINITION = 'schema/definition'
+
 const NOTHING: readonly Finding[] = []
 const UNUSABLE: readonly Finding[] = [
-  { label: 'schema', detector: 'schema/definition', pointer: '', rule: 'cannot be checked: the definition of the tool is not usable' },
+  { label: 'schema', detector: UNUSABLE_DEFINITION, pointer: '', rule: 'cannot be checked: the definition of the tool cannot be used' },
 ]
 const TOO_MUCH: readonly Finding[] = [
   { label: 'schema', detector: 'schema/cost', pointer: '', rule: 'cannot be checked: it takes too much work' },

@@ -110,12 +110,13 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
 
 /**
  * Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25,
- * server/tools "Error Handling"). Of an account that is not connected the model tells its user.
+ * server/tools "Error Handling"). Of an account that is not connected the model tells its user, and of a tool that
+ * nobody can call.
  */
 function isCorrectable(denial: Denial, call: Call): boolean {
   if (call.method !== 'tools/call') return false
   if (denial.code === 'connection_required') return pageOf(denial) !== undefined && denial.question === undefined
-  return denial.code === 'invalid_arguments' && denial.findings.some(({ rule }) => rule !== undefined)
+  return (denial.code === 'invalid_arguments' || denial.code === 'unusable_tool') && denial.findings.some(({ rule }) => rule !== undefined)
 }
 
 /** A page of ours that its user is to open. */
@@ -133,7 +134,9 @@ function messageOf(denial: Denial): string {
 /** Where and which rule, in our words: no value is echoed. */
 function toolError(denial: Denial, call: Call): JsonObject {
   const { findings } = denial
-  const lines = findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [pointer === '' ? rule : `${pointer}: ${rule}`]))
+  const lines = (denial.code === 'unusable_tool' ? [] : findings).flatMap(({ pointer, rule }) =>
+    rule === undefined ? [] : [pointer === '' ? rule : `${pointer}: ${rule}`],
+  )
   const result = { content: [{ type: 'text', text: [messageOf(denial), ...lines].join('\n') }], isError: true }
   return call.origin.era === 'modern' ? { resultType: 'complete', ...result } : result
 }

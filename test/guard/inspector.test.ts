@@ -235,6 +235,15 @@ describe('a mismatch', () => {
     }
   })
 
+  test('of a definition that cannot be used is not told as one of arguments', () => {
+    const unusable: Finding = { label: 'schema', detector: 'schema/definition', pointer: '', rule: 'cannot be checked' }
+    const screened: Finding = { label: 'path-traversal', detector: 'input/path', pointer: '/x', rule: 'not accepted as path' }
+    const told = mismatchOf([unusable, screened], () => decision('permit'), decision('forbid'))
+    assert.ok(told instanceof Denial)
+    assert.deepEqual([told.code, told.findings], ['unusable_tool', [unusable]])
+    assert.equal(mismatchOf([unusable], () => decision('forbid', [{ kind: 'scope' }]), decision('forbid')) instanceof Denial, false)
+  })
+
   test('gives way to every other reason, and is none where there is none', () => {
     for (const without of [
       decision('forbid'),

@@ -38,6 +38,7 @@ test('a server that redefines its tools all the time is not followed for the res
   const usable = (digest: string, server: string): boolean => world.validators.of(define(digest), server, 't').usable
   const followed = Array.from({ length: 20 }, (_, at) => usable(`d${at}`, 'restless')).filter((each) => each)
   assert.equal(followed.length, 5)
+  assert.deepEqual(world.flawed, ['t'])
   assert.deepEqual([usable('other', 'calm'), usable('d0', 'restless'), usable('d19', 'restless')], [true, true, false])
   world.now += 60_000
   assert.equal(usable('d19', 'restless'), true)

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { DENIALS } from '../../src/core/denial.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { aGateway, keyIn, META, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
@@ -128,16 +129,31 @@ test('where nothing is pinned, a definition that was changed counts from when th
   assert.equal(textOf(await call(speaker, 'note', { text: 5 })), 'done')
 })
 
-test('a definition that cannot be checked refuses every call to it, and is written down once', async () => {
+test('a definition that cannot be used refuses every call to its tool: the caller is told that no arguments would do, the operator once why and what to do', async () => {
   await using world = await aWorld('inspect: { definitions: { pin: false } }')
   await using speaker = modernHttp(`${world.house.url}/mcp/typed`, world.key)
-  for (const args of [{}, { x: 1 }]) assert.match(String(textOf(await call(speaker, 'broken', args))), /cannot be checked/)
+  for (const args of [{}, { x: 1 }]) {
+    const refused = await call(speaker, 'broken', args)
+    assert.equal(textOf(refused), DENIALS.unusable_tool.message)
+    assert.equal(resultOf(refused)['isError'], true)
+  }
   const flaws = (await world.house.events()).filter(({ type }) => type === 'tool.flawed')
   assert.deepEqual(
     flaws.map(({ resource, findings }) => [resource?.name, findings?.map(({ detector, pointer }) => `${detector} ${pointer}`)]),
     [['broken', ['schema/$ref /properties/x/$ref']]],
   )
   assert.equal(textOf(await call(speaker, 'asked')), '')
+  const denied = (await world.house.events()).filter(({ type, denial }) => type === 'call.ended' && denial !== undefined)
+  assert.deepEqual(
+    denied.map(({ denial, policies }) => [denial, policies]),
+    Array.from({ length: 2 }, () => ['unusable_tool', ['house.schema']]),
+  )
+  assert.deepEqual(
+    world.house.faults.filter(({ code }) => code === 'FAULT_DEFINITION').map(({ message }) => message),
+    [
+      'typed/broken cannot be called: a reference that does not stay within the schema (inputSchema/properties/x/$ref). Have it mended by whoever makes the server; inspect.input: off would hold no arguments against any schema',
+    ],
+  )
 })
 
 test('who may not call a tool learns nothing of what it takes, and nobody is asked', async () => {

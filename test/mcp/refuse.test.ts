@@ -43,6 +43,7 @@ const IN_BAND = [
   'invalid_arguments',
   'upstream_failed',
   'login_failed',
+  'unusable_tool',
   'timeout',
   'missing_capability',
 ]
@@ -245,6 +246,13 @@ describe('arguments that are not what the tool takes', () => {
     assert.deepEqual([modern.status, modern.body.result, modern.body.error], [200, { resultType: 'complete', ...result }, undefined])
     const legacy = refuse(mismatch, legacyCall)
     assert.deepEqual([legacy.status, legacy.body], [200, { jsonrpc: '2.0', id: 'l', result }])
+  })
+
+  test('a tool that nobody can call is told as that, and not as wrong arguments', () => {
+    const findings = [{ label: 'schema', detector: 'schema/definition', pointer: '', rule: 'cannot be checked' }]
+    const { status, body } = refuse(new Denial('unusable_tool', { findings }), modernCall)
+    const result = { resultType: 'complete', content: [{ type: 'text', text: DENIALS.unusable_tool.message }], isError: true }
+    assert.deepEqual([status, body.result], [200, result])
   })
 
   test('are an error of the protocol for every other method, and where no rule says what to correct', () => {
