@@ -18,6 +18,7 @@ const KINDS = [
   'expression',
   'regex',
   'line',
+  'content',
   'text',
   'opaque',
 ] as const
@@ -75,9 +76,12 @@ const argument = z
     }
   })
 
-/** By argument; what is within an argument by `.`, lists passed through: `edits.path`. */
+/** By argument; what is within an argument by `.` or as a JSON Pointer (RFC 6901), lists passed through: `edits.path`, `/edits/path`. */
 export const argumentSettings = z.record(
-  word(/^[^.\s][^.]{0,127}(\.[^.]{1,128}){0,15}$/, 'the name of an argument, or of a part of one such as edits.path'),
+  word(
+    /^(?:[^.\s/][^.]{0,127}(?:\.[^.]{1,128}){0,15}|(?:\/(?:[^/~]|~[01]){1,128}){1,16})$/,
+    'the name of an argument, or of a part of one such as edits.path or /edits/path',
+  ),
   argument,
   { error: 'expected a map of arguments' },
 )

@@ -2,10 +2,12 @@
 import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isCovered, type Pattern, parsePattern } from '../core/pattern.ts'
+import { type Shape, shapeOf } from './argument-shape.ts'
 import { judgeSource } from './code.ts'
 import { judgeExpression } from './expression.ts'
+import { judgeContent, judgeContentCharacters } from './file-content.ts'
 import { judgeHtml } from './html.ts'
-import { type ArgumentRule, type Kind, type Leaf, leafOfName, type Shape, shapeOf, TEXT } from './kinds.ts'
+import { type ArgumentRule, isContent, type Kind, type Leaf, leafOfName } from './kinds.ts'
 import { isStated, type Label, type Level } from './labels.ts'
 import { isOtherSpelling, judgeMembers, judgeName, judgePacked } from './names.ts'
 import { judgePath } from './path.ts'
@@ -24,7 +26,8 @@ const DEPTH_MAX = 256
 /** Names of members that no schema knows, remembered for a tool. */
 const NAMES_MAX = 512
 /** A name that can only be a name. */
-const PLAIN_NAME = /^(?!__proto__$)[A-Za-z0-9_.-]{1,128}$/
+/** A path may begin with a dot, and is none that is plain. */
+const PLAIN_NAME = /^(?!__proto__$|\.)[A-Za-z0-9_.-]{1,128}$/
 
 export interface ScreenSettings {
   readonly level: Level
@@ -56,6 +59,7 @@ const JUDGES: Readonly<Record<Kind, (text: string, leaf: Leaf) => Label | undefi
   expression: judgeExpression,
   regex: judgeRegex,
   line: judgeLine,
+  content: judgeContent,
   text: judgeText,
   opaque: () => undefined,
 }
@@ -124,7 +128,8 @@ class Walk {
     if (typeof value === 'string') this.text(value, shape.leaf, place)
     else if (depth > DEPTH_MAX) this.note('too-long', 'input/depth', place)
     else if (Array.isArray(value)) {
-      for (const [index, item] of value.entries()) this.value(item, shape, { token: String(index), parent: place }, depth + 1)
+      for (const [index, item] of value.entries())
+        this.value(item, placeOf(shape, index, item), { token: String(index), parent: place }, depth + 1)
     } else if (isObject(value)) this.members(value, shape, place, depth)
   }
 
@@ -133,9 +138,10 @@ class Walk {
     if (shape.leaf.kind !== 'opaque') this.note(judgeMembers(object, names, place?.token ?? ''), 'input/names', place)
     for (const name of names) {
       const inner: Place = { token: name, parent: place }
-      if (!PLAIN_NAME.test(name) && shape.leaf.kind !== 'opaque') this.name(name, shape.leaf, inner)
+      if ((shape.names !== undefined || !PLAIN_NAME.test(name)) && shape.leaf.kind !== 'opaque')
+        this.name(name, shape.names ?? shape.leaf, inner)
       if (isOtherSpelling(name, shape.members)) this.note('ambiguous-name', 'input/names', inner)
-      this.value(object[name], shape.members.get(name) ?? this.inferred(name, shape), inner, depth + 1)
+      this.value(object[name], shape.members.get(name) ?? this.other(name, shape), inner, depth + 1)
     }
   }
 
@@ -149,14 +155,26 @@ class Walk {
     if (leaf.maxBytes !== undefined && text.length * 3 > leaf.maxBytes && Buffer.byteLength(text) > leaf.maxBytes)
       this.note('too-long', 'input/size', place)
     if (leaf.kind === 'opaque') return
-    this.note(judgeCharacters(text), 'input/characters', place)
+    this.note(leaf.kind === 'content' ? judgeContentCharacters(text) : judgeCharacters(text), 'input/characters', place)
     this.note(JUDGES[leaf.kind](text, leaf), `input/${leaf.kind}`, place)
     if (leaf.kind === 'text') this.note(judgePacked(text), 'input/names', place)
   }
 
-  /** What an object is said to be for, its members are for too, unless a name says otherwise. */
+  /** A member that the schema does not name: as it says of the others, if it does. */
+  private other(name: string, shape: Shape): Shape {
+    const others = shape.others?.filter(({ takes }) => takes(name)) ?? []
+    const said = others.find(({ shape: { leaf } }) => leaf.kind !== 'text') ?? others[0]
+    const inferred = this.inferred(name, shape)
+    if (said === undefined) return inferred
+    const isSaid = said.shape.leaf.kind !== 'text' && shape.isWritten !== true
+    if (isSaid) return said.shape
+    return { ...said.shape, leaf: inferred.leaf, ...written(inferred) }
+  }
+
+  /** What an object is said to be for, its members are for too; but for contents, where the files of a name are told as an object. */
   private inferred(name: string, shape: Shape): Shape {
-    if (shape.leaf !== TEXT && shape.leaf.kind !== 'text') return { leaf: shape.leaf, members: NO_MEMBERS }
+    if (shape.leaf.kind === 'path' && shape.isWritten !== true && isContent(name, [])) return { leaf: CONTENT, members: NO_MEMBERS }
+    if (shape.leaf.kind !== 'text') return { leaf: shape.leaf, members: NO_MEMBERS, ...written(shape) }
     const known = this.names.get(name)
     if (known !== undefined) return known
     const made: Shape = { leaf: leafOfName(name), members: NO_MEMBERS }
@@ -170,6 +188,15 @@ class Walk {
   }
 }
 
+/** Lists in lists share a shape, so a place that is told by its number is one of what is no list itself, and only where it says what it is for. */
+function placeOf(shape: Shape, index: number, item: JsonValue): Shape {
+  const told = Array.isArray(item) ? undefined : shape.places?.[index]
+  return told === undefined || told.leaf.kind === 'text' ? shape : told
+}
+
+const written = ({ isWritten }: Shape): Pick<Shape, 'isWritten'> => (isWritten === true ? { isWritten } : {})
+
+const CONTENT: Leaf = { kind: 'content' }
 const NO_MEMBERS: ReadonlyMap<string, Shape> = new Map()
 /** Tokens of a pointer are cut: a name may be as long as a message, and findings are written down. */
 const TOKEN_MAX_CHARS = 128

@@ -1,5 +1,5 @@
-/** What each text in a tool's arguments is for: as an operator wrote it, else as the tool's schema says it, else as its name does; else text. */
-import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+/** What a text in a tool's arguments is for: as the tool's schema says it, else as its name does; else text. */
+import type { JsonObject } from '../core/json.ts'
 import type { PathRule } from './path.ts'
 import type { RecipientRule } from './recipients.ts'
 import type { ArgumentRule as ShellRule } from './shell.ts'
@@ -20,6 +20,7 @@ export type Kind =
   | 'expression'
   | 'regex'
   | 'line'
+  | 'content'
   | 'text'
   | 'opaque'
 
@@ -35,15 +36,6 @@ export interface Leaf extends ArgumentRule {
   readonly kind: Kind
 }
 
-/** What is known of a place in the arguments; arrays are passed through, so that a list of paths is paths. */
-export interface Shape {
-  readonly leaf: Leaf
-  readonly members: ReadonlyMap<string, Shape>
-}
-
-/** Parts of one schema that are looked at, and how deep: a hostile schema ends here, and what is below is inferred by name. */
-const SHAPES_MAX = 2_000
-const DEPTH_MAX = 16
 const DESCRIPTION_MAX_CHARS = 600
 
 export const TEXT: Leaf = { kind: 'text' }
@@ -114,21 +106,49 @@ export function kindOfName(name: string, description = ''): Kind | undefined {
 
 const names = (known: ReadonlySet<string>, last: string, whole: string): boolean => known.has(whole) || known.has(last)
 
+/** What is said before the word that counts: `the absolute`, `your project's`; not `the name of the`, `title or`. */
+const BEFORE =
+  /(?:(?!(?:of|in|with|for|from|to|by|on|at|and|or|no|not|without|whether|if|as|any|text|name|title|list|number)\b)[a-z][a-z'-]{0,20} ){0,4}/
+    .source
+/** Behind it the description ends, or says more of it. */
+const BEHIND = /(?:$|[.,;:]| ?\(| -|\s+(?:to|of|for|from|where|that|which|in|on|relative|including|you|as)\b)/.source
+
 /** What a description says where the name says nothing. */
 const TOLD: readonly (readonly [RegExp, Kind])[] = [
   [
     /^(?:the |an? )?(?:absolute |relative |full |local )?(?:file|directory|folder)?\s?path (?:to|of)\b|\bpath to (?:the |an? )?(?:file|directory|folder)\b/,
     'path',
   ],
-  [/^(?:the |an? )?(?:web |http |https |full )?url (?:to|of|for)\b/, 'url'],
+  [new RegExp(`^${BEFORE}(?:file|directory|folder|dir)[ -]?(?:path|name)s?${BEHIND}`), 'path'],
+  [/^(?:the |an? )?(?:absolute |relative |full |local |valid )?path[.]?$/, 'path'],
+  [new RegExp(`^${BEFORE}ur[li]s?${BEHIND}`), 'url'],
+  [
+    /^(?:the |an? |raw |read-only |valid |single ){0,3}sql(?: (?:query|statement|code|text|script|command)s?)?(?:$|[.,;:(]| (?:to|that|which|for)\b)/,
+    'sql',
+  ],
   [/\bsql (?:query|statement) to (?:run|execute)\b/, 'sql'],
   [/\bshell command\b|\bcommand (?:line )?to (?:run|execute)\b/, 'shell'],
   [/\bhtml (?:body|content|fragment|markup)\b/, 'html'],
 ]
 
-function leafOf(name: string, schema: JsonObject): Leaf {
-  const { format, contentMediaType: media, description } = schema
-  const told = typeof description === 'string' ? description.slice(0, DESCRIPTION_MAX_CHARS).toLowerCase() : ''
+/** What is put into a file, or looked for in it. Beside a path only: elsewhere it is somebody's words. */
+const CONTENT_NAME =
+  /^(?:content|contents|patch|diff|(?:file|new|old|insert|inserted|replace|replacement|updated|append|original|modified)(?:content|contents|text|string|str|source|lines?))$/
+const CONTENT_TOLD =
+  /\b(?:content|contents|text|data|lines?) (?:to (?:write|append|insert|add|put)|to be (?:written|appended|inserted)|of the (?:new |whole |entire )?file)\b|\bfile contents?\b/
+
+/** @param parts of the schema that say what it is. */
+export function isContent(name: string, parts: readonly JsonObject[]): boolean {
+  return CONTENT_NAME.test(name.toLowerCase().replace(/[^a-z0-9]/g, '')) || parts.some((part) => CONTENT_TOLD.test(descriptionOf(part)))
+}
+
+const descriptionOf = ({ description }: JsonObject): string =>
+  typeof description === 'string' ? description.slice(0, DESCRIPTION_MAX_CHARS).trim().toLowerCase() : ''
+
+/** By one part of a schema. */
+export function leafOf(name: string, schema: JsonObject): Leaf {
+  const { format, contentMediaType: media } = schema
+  const told = descriptionOf(schema)
   const kind =
     (typeof format === 'string' && Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined) ??
     (typeof media === 'string' ? MEDIA.find(([pattern]) => pattern.test(media))?.[1] : undefined) ??
@@ -144,89 +164,3 @@ function leafOfKind(name: string, kind: Kind | undefined): Leaf {
 }
 
 export const leafOfName = (name: string): Leaf => leafOfKind(name, kindOfName(name))
-
-/**
- * What a tool's arguments are for.
- * @param rules by argument; within an argument by `.`: `edits.path`. They win over the schema, part by part.
- */
-export function shapeOf(schema: JsonValue | undefined, rules: Readonly<Record<string, ArgumentRule>>): Shape {
-  const compiler = new Compiler(isObject(schema) ? schema : {}, rules)
-  return compiler.shape('', '', isObject(schema) ? [schema] : [], 0)
-}
-
-class Compiler {
-  private readonly root: JsonObject
-  private readonly rules: Readonly<Record<string, ArgumentRule>>
-  private count = 0
-
-  constructor(root: JsonObject, rules: Readonly<Record<string, ArgumentRule>>) {
-    this.root = root
-    this.rules = rules
-  }
-
-  shape(name: string, path: string, schemas: readonly JsonObject[], depth: number): Shape {
-    this.count++
-    const parts = schemas.flatMap((schema) => this.parts(schema, 0))
-    // Any part may say what it is for; the first that says something is believed.
-    const leaves = parts.map((part) => leafOf(name, part))
-    const inferred = leaves.find(({ kind }) => kind !== 'text') ?? (parts.length === 0 ? leafOfName(name) : TEXT)
-    const rule = Object.hasOwn(this.rules, path) ? this.rules[path] : undefined
-    const leaf: Leaf = rule === undefined ? inferred : { ...inferred, ...rule }
-    const found = new Map<string, JsonObject[]>()
-    if (depth < DEPTH_MAX) {
-      for (const part of parts) for (const [member, schema] of membersOf(part)) collect(found, member, schema)
-    }
-    const prefix = path === '' ? '' : `${path}.`
-    for (const written of Object.keys(this.rules)) {
-      const member = written.startsWith(prefix) ? (written.slice(prefix.length).split('.')[0] ?? '') : ''
-      if (member !== '' && !found.has(member)) found.set(member, [])
-    }
-    const members = new Map<string, Shape>()
-    for (const [member, inner] of found) {
-      if (this.count > SHAPES_MAX) break
-      members.set(member, this.shape(member, prefix + member, inner, depth + 1))
-    }
-    return { leaf, members }
-  }
-
-  /** A schema with all that it is put together from, and the items of a list in its place. */
-  private parts(schema: JsonObject, depth: number): readonly JsonObject[] {
-    if (depth > DEPTH_MAX || this.count > SHAPES_MAX) return []
-    this.count++
-    const { $ref: reference, items, prefixItems, anyOf, oneOf, allOf } = schema
-    const inner = [
-      this.resolve(reference),
-      items,
-      ...[prefixItems, anyOf, oneOf, allOf].flatMap((list) => (Array.isArray(list) ? list : [])),
-    ]
-    return [schema, ...inner.filter(isObject).flatMap((part) => this.parts(part, depth + 1))]
-  }
-
-  /** Within the document; nothing is fetched. */
-  private resolve(reference: JsonValue | undefined): JsonValue | undefined {
-    if (reference === '#') return this.root
-    if (typeof reference !== 'string' || !reference.startsWith('#/')) return undefined
-    let value: JsonValue | undefined = this.root
-    for (const token of reference.slice(2).split('/')) {
-      const name = token.replaceAll('~1', '/').replaceAll('~0', '~')
-      value = isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined
-    }
-    return value
-  }
-}
-
-function collect(found: Map<string, JsonObject[]>, member: string, schema: JsonObject): void {
-  const known = found.get(member)
-  if (known === undefined) found.set(member, [schema])
-  else known.push(schema)
-}
-
-function membersOf({ properties }: JsonObject): readonly (readonly [string, JsonObject])[] {
-  if (!isObject(properties)) return []
-  return Object.keys(properties)
-    .slice(0, SHAPES_MAX)
-    .flatMap((name) => {
-      const schema = properties[name]
-      return isObject(schema) ? [[name, schema] as const] : []
-    })
-}

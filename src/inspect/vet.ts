@@ -5,6 +5,7 @@ import { Flaw, type Path } from './flaw.ts'
 import type { Fuel } from './fuel.ts'
 import { isFit, KEYWORDS, type Kind, TURNING, WIDE } from './keywords.ts'
 import { compilePattern, type Matcher, PROGRAM_MAX, type Unusable } from './linear.ts'
+import { localPointer, valueAt } from './pointer.ts'
 
 /** Characters of a definition as JSON; those in the field have some hundred to some ten thousand. */
 export const SCHEMA_MAX_CHARS = 256 * 1024
@@ -224,24 +225,4 @@ function keywordOf(path: Path): string {
   for (let at: Path | undefined = path; at !== undefined; at = at.outer)
     if (typeof at.step === 'string' && (Object.hasOwn(KEYWORDS, at.step) || at.step === '$ref')) return at.step
   return 'inputSchema'
-}
-
-/** `#/…` as a JSON Pointer (RFC 6901 §6); undefined for anything that is not in the same document, or is named by an anchor. */
-function localPointer(reference: string): string | undefined {
-  if (reference !== '#' && !reference.startsWith('#/')) return undefined
-  try {
-    return decodeURIComponent(reference.slice(1))
-  } catch {
-    return undefined
-  }
-}
-
-function valueAt(root: JsonObject, pointer: string): JsonValue | undefined {
-  let value: JsonValue | undefined = root
-  for (const token of pointer.split('/').slice(1)) {
-    const step = token.replaceAll('~1', '/').replaceAll('~0', '~')
-    if (Array.isArray(value)) value = /^(0|[1-9]\d{0,8})$/.test(step) ? value[Number(step)] : undefined
-    else value = isObject(value) && Object.hasOwn(value, step) ? value[step] : undefined
-  }
-  return value
 }
