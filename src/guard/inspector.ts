@@ -17,7 +17,10 @@ import type { Validators } from './validators.ts'
 export type InspectInput = 'off' | 'standard' | 'strict'
 
 /** Looks at the arguments themselves. @param inputSchema of the tool that is called, as its server listed it to this caller; undefined when it is not known. */
-export type Screen = (call: Pick<Call, 'method' | 'resource' | 'arguments'>, inputSchema: JsonValue | undefined) => readonly Finding[]
+export type Screen = (
+  call: Pick<Call, 'method' | 'resource' | 'arguments'> & Partial<Pick<Call, 'message'>>,
+  inputSchema: JsonValue | undefined,
+) => readonly Finding[]
 
 export interface InspectorParts {
   readonly input: InspectInput

@@ -1,7 +1,8 @@
 /** The screening of what tools and prompts are given, prepared once for each definition. */
 import type { Finding } from '../core/finding.ts'
-import type { JsonValue } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { createScreen, type ScreenSettings } from '../inspect/input.ts'
+import type { ArgumentRule } from '../inspect/kinds.ts'
 import type { Screen } from './inspector.ts'
 
 type Prepare = ReturnType<typeof createScreen>
@@ -11,19 +12,56 @@ type Judge = ReturnType<Prepare>
 const UNKNOWN_MAX = 4_096
 
 /**
- * URIs of resources and what a completion is asked for are names, and names are the law's matter: `access.resources` and policies say how
- * far they reach. What a prompt is given becomes a text for a model, whatever it is called, and is screened as one.
+ * URIs of resources and whose completions are asked for are names, and names are the law's matter: `access.resources` and policies say how
+ * far they reach. What a prompt is given becomes a text for a model, whatever it is called, and is screened as one, also while it is completed.
  */
 export function createScreens(settings: ScreenSettings): Screen {
   const tools = remembering(createScreen(settings))
-  return ({ method, resource: { server, name }, arguments: values }, inputSchema) => {
-    if (method === 'tools/call') return tools(server, name, inputSchema)(values).map(withRule)
-    if (method !== 'prompts/get') return NOTHING
-    const texts = Object.fromEntries(Object.keys(values).map((argument) => [argument, { kind: 'text' as const }]))
-    return createScreen({ ...settings, tools: { '*': { arguments: texts } } })({ server, name })(values).map(withRule)
+  const bare: ByRules = (rules) => createScreen({ level: settings.level, tools: { '*': { arguments: rules } } })({ server: '', name: '' })
+  const found = (call: Parameters<Screen>[0], inputSchema: JsonValue | undefined): readonly Finding[] => {
+    const { method, resource, arguments: values } = call
+    if (method === 'tools/call') return tools(resource.server, resource.name, inputSchema)(values)
+    if (method === 'prompts/get') return screenTexts(values, bare)
+    return method === 'completion/complete' ? screenCompletion(values, resource.kind === 'prompt', bare) : NOTHING
+  }
+  return (call, inputSchema) => {
+    const responses = call.message?.body.params?.['inputResponses']
+    const all = isObject(responses) ? [...found(call, inputSchema), ...screenResponses(responses, bare)] : found(call, inputSchema)
+    return all.length === 0 ? NOTHING : all.map(withRule)
   }
 }
 
+/** A screen that knows nothing but these rules. */
+type ByRules = (rules: Readonly<Record<string, ArgumentRule>>) => Judge
+
+/** A name as it is, whatever is in it (RFC 6901 §3). */
+const pointerTo = (name: string): string => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
+const asTexts = (names: readonly string[]): Readonly<Record<string, ArgumentRule>> =>
+  Object.fromEntries(names.map((name) => [pointerTo(name), { kind: 'text' as const }]))
+const below = (pointer: string, findings: readonly Finding[]): readonly Finding[] =>
+  findings.map((finding) => ({ ...finding, pointer: pointer + finding.pointer }))
+
+function screenTexts(values: JsonObject, bare: ByRules): readonly Finding[] {
+  return bare(asTexts(Object.keys(values)))(values)
+}
+
+/** The argument that is being completed, and those that were before. For a template each is what its name says. */
+function screenCompletion({ argument, context }: JsonObject, isOfPrompt: boolean, bare: ByRules): readonly Finding[] {
+  const screened = (values: JsonObject): readonly Finding[] => (isOfPrompt ? screenTexts(values, bare) : bare({})(values))
+  const { name, value } = isObject(argument) ? argument : NO_MEMBERS
+  const asked = screened({ [typeof name === 'string' ? name : '']: value ?? null })
+  const before = isObject(context) && isObject(context['arguments']) ? screened(context['arguments']) : NOTHING
+  return [...asked.map((finding) => ({ ...finding, pointer: '/argument/value' })), ...below('/context/arguments', before)]
+}
+
+/** What a person has filled in is what its name says; what a model has said, and which folders there are, is text (2026-07-28, basic/patterns/mrtr). */
+function screenResponses(responses: JsonObject, bare: ByRules): readonly Finding[] {
+  const isForm = (response: JsonValue | undefined): boolean => isObject(response) && typeof response['action'] === 'string'
+  const others = Object.keys(responses).filter((name) => !isForm(responses[name]))
+  return below('/inputResponses', bare(asTexts(others))(responses))
+}
+
+const NO_MEMBERS: JsonObject = {}
 const NOTHING: readonly Finding[] = []
 
 /** What the caller is told: where, and as what it was read. Which danger was seen there is for the operator: it would teach how to hide it. */

@@ -174,7 +174,7 @@ class Walk {
   /** What an object is said to be for, its members are for too; but for contents, where the files of a name are told as an object. */
   private inferred(name: string, shape: Shape): Shape {
     if (shape.leaf.kind === 'path' && shape.isWritten !== true && isContent(name, [])) return { leaf: CONTENT, members: NO_MEMBERS }
-    if (shape.leaf.kind !== 'text') return { leaf: shape.leaf, members: NO_MEMBERS, ...written(shape) }
+    if (shape.leaf.kind !== 'text' || shape.isWritten === true) return { leaf: shape.leaf, members: NO_MEMBERS, ...written(shape) }
     const known = this.names.get(name)
     if (known !== undefined) return known
     const made: Shape = { leaf: leafOfName(name), members: NO_MEMBERS }
