@@ -7,6 +7,8 @@ export interface Finding {
   readonly detector: string
   /** Where: JSON Pointer (RFC 6901). Never the matched text. */
   readonly pointer: string
+  /** How far the definition has names for it, where the rest are names of the caller's own: that much of the pointer may be told to the caller. */
+  readonly named?: string
   /** UTF-16 offsets within the string at `pointer`. */
   readonly span?: readonly [start: number, end: number]
   /** What was expected there, in words of ours: `must be string`. Never of the payload; may be told to the caller. */

@@ -3,6 +3,7 @@ import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { createScreen, type ScreenSettings } from '../inspect/input.ts'
 import type { ArgumentRule } from '../inspect/kinds.ts'
+import { withNamed } from '../inspect/told.ts'
 import type { Screen } from './inspector.ts'
 
 type Prepare = ReturnType<typeof createScreen>
@@ -20,13 +21,14 @@ export function createScreens(settings: ScreenSettings): Screen {
   const bare: ByRules = (rules) => createScreen({ level: settings.level, tools: { '*': { arguments: rules } } })({ server: '', name: '' })
   const found = (call: Parameters<Screen>[0], inputSchema: JsonValue | undefined): readonly Finding[] => {
     const { method, resource, arguments: values } = call
-    if (method === 'tools/call') return tools(resource.server, resource.name, inputSchema)(values)
-    if (method === 'prompts/get') return screenTexts(values, bare)
-    return method === 'completion/complete' ? screenCompletion(values, resource.kind === 'prompt', bare) : NOTHING
+    if (method === 'tools/call') return named(tools(resource.server, resource.name, inputSchema)(values), inputSchema)
+    if (method === 'prompts/get') return named(screenTexts(values, bare), undefined)
+    return method === 'completion/complete' ? named(screenCompletion(values, resource.kind === 'prompt', bare), PARAMETERS) : NOTHING
   }
   return (call, inputSchema) => {
     const responses = call.message?.body.params?.['inputResponses']
-    const all = isObject(responses) ? [...found(call, inputSchema), ...screenResponses(responses, bare)] : found(call, inputSchema)
+    const own = found(call, inputSchema)
+    const all = isObject(responses) ? [...own, ...named(screenResponses(responses, bare), PARAMETERS)] : own
     return all.length === 0 ? NOTHING : all.map(withRule)
   }
 }
@@ -61,6 +63,11 @@ function screenResponses(responses: JsonObject, bare: ByRules): readonly Finding
   return below('/inputResponses', bare(asTexts(others))(responses))
 }
 
+const named = (findings: readonly Finding[], schema: JsonValue | undefined): readonly Finding[] =>
+  findings.map((finding) => withNamed(finding, schema))
+
+/** Members of the protocol's own: of what a call brings beside arguments no definition is known. */
+const PARAMETERS: JsonObject = { required: ['argument', 'value', 'context', 'arguments', 'inputResponses', 'action', 'content', 'text'] }
 const NO_MEMBERS: JsonObject = {}
 const NOTHING: readonly Finding[] = []
 

@@ -1,5 +1,6 @@
 /** What is wrong with a definition: why its arguments cannot be judged, and where. */
 import type { Finding } from '../core/finding.ts'
+import { visible } from '../core/visible.ts'
 
 /** Longest pointer that is told; more is cut at a whole step. */
 const POINTER_MAX_CHARS = 256
@@ -24,7 +25,7 @@ export interface Path {
 function pointerOf(path: Path | undefined): string {
   const steps: string[] = []
   for (let at = path; at !== undefined; at = at.outer) steps.unshift(`/${escapeStep(String(at.step))}`)
-  return cutPointer(steps.join(''))
+  return cutPointer(visible(cutPointer(steps.join(''))))
 }
 
 /** RFC 6901 §3. */

@@ -17,6 +17,7 @@ import { judgeArgument, judgeCommand } from './shell.ts'
 import { judgeIdentifier, judgeStatement } from './sql.ts'
 import { judgeLiteral } from './sql-literal.ts'
 import { judgeCharacters, judgeLine, judgeText } from './text.ts'
+import { shownPointer } from './told.ts'
 import { judgeUrl } from './url.ts'
 
 /** More findings tell an operator nothing that these do not. */
@@ -205,8 +206,10 @@ function pointerOf(place: Place | undefined): string {
   const tokens: string[] = []
   for (let at = place; at !== undefined; at = at.parent)
     tokens.push(at.token.slice(0, TOKEN_MAX_CHARS).replaceAll('~', '~0').replaceAll('/', '~1'))
-  return tokens
-    .map((token) => `/${token}`)
-    .reverse()
-    .join('')
+  return shownPointer(
+    tokens
+      .map((token) => `/${token}`)
+      .reverse()
+      .join(''),
+  )
 }

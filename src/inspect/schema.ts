@@ -7,6 +7,7 @@ import { canonical, type JsonObject, type JsonValue } from '../core/json.ts'
 import { isMultiple } from './decimal.ts'
 import { Flaw } from './flaw.ts'
 import { Fuel } from './fuel.ts'
+import { withNamed } from './told.ts'
 import { STEP, type Vetted, vet } from './vet.ts'
 import { FINDINGS_MAX, findingsOf } from './words.ts'
 
@@ -35,7 +36,7 @@ export function compileSchema(schema: JsonValue | undefined, { strict }: SchemaO
   try {
     const vetted = vet(schema, { fuel, formats: FORMATS, strict })
     return {
-      check: checkBy(vetted, fuel),
+      check: checkBy(vetted, fuel, schema),
       flaws: vetted.left.slice(0, FINDINGS_MAX).map(({ finding }) => finding),
       usable: true,
       size: vetted.size,
@@ -62,12 +63,12 @@ const TOO_MUCH: readonly Finding[] = [
   { label: 'schema', detector: 'schema/cost', pointer: '', rule: 'cannot be checked: it takes too much work' },
 ]
 
-function checkBy(vetted: Vetted, fuel: Fuel): Validator['check'] {
+function checkBy(vetted: Vetted, fuel: Fuel, written: JsonValue | undefined): Validator['check'] {
   const validate = compilerOf(vetted, fuel).compile<JsonObject>(vetted.schema)
   return (args) => {
     fuel.left = WORK_MAX
     try {
-      return validate(args) ? NOTHING : findingsOf(validate.errors ?? [])
+      return validate(args) ? NOTHING : findingsOf(validate.errors ?? []).map((finding) => withNamed(finding, written))
     } catch (error) {
       // The work was spent, or the stack: a schema that refers to itself without taking a step. All else is ajv's own, see the tests.
       return error === fuel.spent || error instanceof RangeError ? TOO_MUCH : UNUSABLE

@@ -1,6 +1,7 @@
 /** A mismatch in our own words: where, by which keyword, and what was expected; never a word of the value, nor of the schema's texts. */
 import type { Finding } from '../core/finding.ts'
-import { cutPointer, escapeStep } from './flaw.ts'
+import { escapeStep } from './flaw.ts'
+import { shownPointer } from './told.ts'
 
 /** More than anybody corrects at once; unions tell one for each alternative. */
 export const FINDINGS_MAX = 8
@@ -78,7 +79,7 @@ function findingOf({ keyword, instancePath, params }: Mismatch): Finding {
   return {
     label: 'schema',
     detector: known === undefined ? 'schema/other' : `schema/${keyword.replace(' ', '-')}`,
-    pointer: cutPointer(typeof member === 'string' ? `${instancePath}/${escapeStep(member)}` : instancePath),
+    pointer: shownPointer(typeof member === 'string' ? `${instancePath}/${escapeStep(member)}` : instancePath),
     rule: known?.(params) ?? 'is not what the tool asks for',
   }
 }

@@ -131,12 +131,18 @@ function messageOf(denial: Denial): string {
   return page === undefined ? denial.message : `${denial.message} Open ${page}`
 }
 
-/** Where and which rule, in our words: no value is echoed. */
+/** Where and which rule, in our words: no value is echoed, and no name that only its caller knows. */
+function mistakesOf({ findings }: Denial): readonly { readonly pointer: string; readonly rule: string }[] {
+  const mistakes = findings.flatMap(({ pointer, rule, named }) => {
+    if (rule === undefined) return []
+    return [named === undefined ? { pointer, rule } : { pointer: named, rule: `an unknown member ${rule}` }]
+  })
+  return mistakes.filter(({ pointer, rule }, at) => at === mistakes.findIndex((each) => each.pointer === pointer && each.rule === rule))
+}
+
 function toolError(denial: Denial, call: Call): JsonObject {
-  const { findings } = denial
-  const lines = (denial.code === 'unusable_tool' ? [] : findings).flatMap(({ pointer, rule }) =>
-    rule === undefined ? [] : [pointer === '' ? rule : `${pointer}: ${rule}`],
-  )
+  const mistakes = denial.code === 'unusable_tool' ? [] : mistakesOf(denial)
+  const lines = mistakes.map(({ pointer, rule }) => (pointer === '' ? rule : `${pointer}: ${rule}`))
   const result = { content: [{ type: 'text', text: [messageOf(denial), ...lines].join('\n') }], isError: true }
   return call.origin.era === 'modern' ? { resultType: 'complete', ...result } : result
 }
@@ -150,7 +156,7 @@ function dataOf(denial: Denial, call: Call | undefined, challenge: Challenge): J
   const data: Record<string, JsonValue> = { code: denial.code }
   const shown = denial.remedies.map((remedy) => shownRemedy(remedy, call, challenge))
   if (shown.length > 0) data['remedies'] = shown
-  const mistaken = denial.findings.flatMap(({ pointer, rule }) => (rule === undefined ? [] : [{ pointer, rule }]))
+  const mistaken = mistakesOf(denial)
   if (mistaken.length > 0) data['arguments'] = mistaken
   if (denial.code === 'unsupported_revision') {
     // What a discovery would offer; to a client that cannot discover, everything.

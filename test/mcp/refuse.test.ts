@@ -248,6 +248,21 @@ describe('arguments that are not what the tool takes', () => {
     assert.deepEqual([legacy.status, legacy.body], [200, { jsonrpc: '2.0', id: 'l', result }])
   })
 
+  test('at names that only the caller knows are told by the place above them, once, and not echoed', () => {
+    const findings = ['/opts/evil', '/opts/more'].map((pointer) => ({
+      label: 'schema',
+      detector: 'schema/additionalProperties',
+      pointer,
+      named: '/opts',
+      rule: 'is not known to the tool',
+    }))
+    const denial = new Denial('invalid_arguments', { findings })
+    const text = 'The arguments are not valid.\n/opts: an unknown member is not known to the tool'
+    assert.deepEqual(refuse(denial, modernCall).body.result?.['content'], [{ type: 'text', text }])
+    const told = { pointer: '/opts', rule: 'an unknown member is not known to the tool' }
+    assert.deepEqual(refuse(denial, discover).body.error?.data, { code: 'invalid_arguments', arguments: [told] })
+  })
+
   test('a tool that nobody can call is told as that, and not as wrong arguments', () => {
     const findings = [{ label: 'schema', detector: 'schema/definition', pointer: '', rule: 'cannot be checked' }]
     const { status, body } = refuse(new Denial('unusable_tool', { findings }), modernCall)
