@@ -16,6 +16,8 @@ export interface Asking {
   /** @param carried what was found in what is received; nothing unless told. */
   decide(principal: Principal, action: Action, resource: Resource, carried?: readonly Finding[]): Decision
   permits(principal: Principal): (action: Action, resource: Resource) => boolean
+  /** Of a call, as though whatever it carries could be anything else: what is forbidden then is forbidden. @param held against what it is for */
+  decideAtBest(principal: Principal, call: Call, held: readonly Finding[]): Decision
   /** @param findings of those on the definition count: they are there whatever is sent. */
   isVisible(principal: Principal, action: Action, resource: Resource, findings: readonly Finding[]): boolean
   /** Of the items of a list that was asked for by this method. */
@@ -45,6 +47,7 @@ export function createAsking({ law, profile, definitions }: AskingParts): Asking
       law.decide({ principal, action, resource, context: { ...said, findings, input } }),
     decide,
     permits: (principal) => (action, resource) => observing || decide(principal, action, resource).effect === 'permit',
+    decideAtBest: (principal, { action, resource }, held) => law.decideAtBest({ principal, action, resource, context: carrying(held) }),
     isVisible,
     visibleIn: (method, principal) => (action, resource, item) => {
       const shown = definitions === undefined || item === undefined ? undefined : sightingOfItem(method, resource.server, item)

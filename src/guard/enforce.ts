@@ -10,21 +10,24 @@ import type { Meter } from './limited.ts'
 import type { Recall } from './recalled.ts'
 import { refusal } from './refusal.ts'
 import type { TaskOwners } from './tasks.ts'
+import type { Worth } from './worth.ts'
 
 interface Costs {
   readonly meter: Meter
   readonly tasks: TaskOwners
   readonly approved: Approved
   readonly recall: Recall
+  readonly worth: Worth
 }
 
 /** Forbids first, then limits, then what a person has said is spent: a limit that is reached costs nobody's word. */
 export function createEnforce(
   observing: boolean,
   { weigh, isVisible }: Asking,
-  { meter, tasks, approved, recall }: Costs,
+  { meter, tasks, approved, recall, worth }: Costs,
 ): Stations['enforce'] {
   return (decision, principal, call, findings, forward) => {
+    worth.check(call, decision)
     const charge = (final: Decision): undefined | Promise<void> => {
       const charged = meter.charge(call, principal, final)
       return call.resource.kind === 'task' ? inOrder(charged, tasks.check(call, principal)) : charged

@@ -7,11 +7,13 @@ import type { JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { UNUSABLE_DEFINITION } from '../inspect/schema.ts'
+import { bytesOf } from '../mcp/message.ts'
 import type { Catalog, Known } from './catalog.ts'
 import type { Definitions } from './definitions.ts'
 import type { Forward } from './guard.ts'
 import { FRESH_MS } from './inquiry.ts'
 import type { Validators } from './validators.ts'
+import type { Worth } from './worth.ts'
 
 /** `off`: nothing is inspected. `strict`: what cannot be judged is refused, and so is what the tool does not name. */
 export type InspectInput = 'off' | 'standard' | 'strict'
@@ -32,8 +34,7 @@ export interface InspectorParts {
   readonly clock: Clock
   /** Nothing refuses: a server that cannot be asked is no reason to. */
   readonly observing: boolean
-  /** Whether the law would let the call through as far as it is known: for one that is refused anyway, nobody is asked anything. */
-  readonly permits: (principal: Principal, call: Call) => boolean
+  readonly worth: Pick<Worth, 'permits' | 'isWorthIt'>
   /** Asks the server for its tools; undefined where this caller was told everything just now. */
   readonly ask: Ask
 }
@@ -42,6 +43,8 @@ export type Ask = (call: Call, principal: Principal, forward: Forward) => Promis
 
 export type Inspector = (call: Call, principal: Principal, forward: Forward) => readonly Finding[] | Promise<readonly Finding[]>
 
+/** A call as small as this is looked at before the law is asked, so that history says what was tried; of a larger one first whether it matters. */
+const CHEAP_MAX_BYTES = 2_048
 const NOTHING: readonly Finding[] = []
 const UNLISTED: readonly Finding[] = [
   { label: 'schema', detector: 'schema/unlisted', pointer: '', rule: 'cannot be checked: the server does not list this tool' },
@@ -51,8 +54,9 @@ export function createInspector(parts: InspectorParts): Inspector {
   const { input, catalog, definitions, schema, screen, clock } = parts
   if (input === 'off' && definitions === undefined) return () => NOTHING
 
-  const judge = (call: Call, known: Known | undefined): readonly Finding[] => {
+  const judge = (call: Call, principal: Principal, known: Known | undefined, held: readonly Finding[]): readonly Finding[] => {
     if (input === 'off') return NOTHING
+    if (bytesOf(call.message).length > CHEAP_MAX_BYTES && !parts.worth.isWorthIt(principal, call, held)) return NOTHING
     const { server, name } = call.resource
     const mismatches = known === undefined ? NOTHING : schema.of(known.definition, server, name).check(call.arguments)
     const screened = screen?.(call, known?.definition.inputSchema) ?? NOTHING
@@ -64,23 +68,26 @@ export function createInspector(parts: InspectorParts): Inspector {
       ? NOTHING
       : (definitions?.heldAgainst('tool', resource.server, resource.name, known.definition.digest) ?? NOTHING)
   }
-  const findingsOf = (call: Call, known: Known | undefined): readonly Finding[] => joined(heldOf(call, known), judge(call, known))
+  const findingsOf = (call: Call, principal: Principal, known: Known | undefined): readonly Finding[] => {
+    const held = heldOf(call, known)
+    return joined(held, judge(call, principal, known, held))
+  }
   const find = (call: Call, principal: Principal): Known | undefined => catalog.find(call.resource.server, call.resource.name, principal)
   const isFresh = ({ resource }: Call, { at }: Known): boolean => clock() - at < FRESH_MS && catalog.isCurrent(resource.server, at)
   /** What is still unknown, or does not fit, after the server has been asked. */
   const conclude = (call: Call, principal: Principal): readonly Finding[] => {
     const known = find(call, principal)
-    const findings = findingsOf(call, known)
-    if (known !== undefined) return findings
-    return joined(joined(definitions?.heldUnlisted(call.resource) ?? NOTHING, input === 'strict' ? UNLISTED : NOTHING), findings)
+    if (known !== undefined) return findingsOf(call, principal, known)
+    const held = definitions?.heldUnlisted(call.resource) ?? NOTHING
+    return joined(joined(held, input === 'strict' ? UNLISTED : NOTHING), judge(call, principal, known, held))
   }
   const inspect: Inspector = (call, principal, forward) => {
-    if (call.method !== 'tools/call') return findingsOf(call, undefined)
+    if (call.method !== 'tools/call') return findingsOf(call, principal, undefined)
     const known = find(call, principal)
-    const findings = findingsOf(call, known)
+    const findings = findingsOf(call, principal, known)
     if (known !== undefined && (!findings.some(isOfOldList) || isFresh(call, known))) return findings
     // Unknown, or known for a while: nothing is held against the arguments, or the tool, that the server may have said differently since.
-    if (!parts.permits(principal, call)) return findings
+    if (!parts.worth.permits(principal, call)) return findings
     const asked = parts.ask(call, principal, forward)
     if (asked === undefined) return conclude(call, principal)
     return asked.then(

@@ -15,7 +15,7 @@ import type { Law } from '../policy/law.ts'
 import type { Store } from '../store/store.ts'
 import type { Anomalies } from './anomalies.ts'
 import { Approved } from './approved.ts'
-import { type Asking, createAsking } from './asking.ts'
+import { createAsking } from './asking.ts'
 import { CallTimes, type TimeoutOf } from './call-time.ts'
 import type { Withheld } from './capabilities.ts'
 import { Catalog } from './catalog.ts'
@@ -28,7 +28,7 @@ import type { FormTreatment } from './forms.ts'
 import type { Stations } from './guard.ts'
 import { checkHeld, withHeld } from './holds.ts'
 import { Inquiry } from './inquiry.ts'
-import { type Ask, createInspector, type InspectInput, type Inspector, type InspectorParts, lacksWord, type Screen } from './inspector.ts'
+import { type Ask, createInspector, type InspectInput, type Inspector, type Screen } from './inspector.ts'
 import { createMeter, type KeyIdOf } from './limited.ts'
 import { checkMirrors } from './mirrors.ts'
 import type { OutputSettings } from './outlet.ts'
@@ -41,6 +41,7 @@ import type { StateSeal } from './state.ts'
 import { narrowListen } from './subscriptions.ts'
 import { TaskOwners } from './tasks.ts'
 import { Validators } from './validators.ts'
+import { Worth } from './worth.ts'
 
 /** `observe`: nothing but authentication refuses; what the law would have denied is recorded. */
 export type Profile = 'observe' | 'standard' | 'strict'
@@ -96,6 +97,7 @@ export function createStations(parts: Parts): Stations {
   const catalog = new Catalog()
   const meter = createMeter(limits, observing, parts.budget)
   const asking = createAsking(parts)
+  const worth = new Worth(asking, observing)
   let underway = 0
   const declared = new Declared()
   const resumed = new Resumed()
@@ -113,9 +115,9 @@ export function createStations(parts: Parts): Stations {
     },
     identify: checkHeld(recall.identify, parts.anomalies),
     reopen: seal.reopen,
-    inspect: withHeld(inspectorOf(parts, catalog, connecting, askTools, permitsOf(observing, asking)), parts.anomalies),
+    inspect: withHeld(inspectorOf(parts, catalog, connecting, askTools, worth), parts.anomalies),
     decide: asking.weigh,
-    enforce: createEnforce(observing, asking, { meter, tasks, approved, recall }),
+    enforce: createEnforce(observing, asking, { meter, tasks, approved, recall, worth }),
     settle: recall.settle,
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
@@ -176,13 +178,7 @@ function toolsAsker({ history, withheld, clock, definitions, timeoutOf }: Parts,
   return (call, principal, forward) => recall.settle(call)?.then(() => ask(call, principal, forward)) ?? ask(call, principal, forward)
 }
 
-function inspectorOf(
-  { history, ...parts }: Parts,
-  catalog: Catalog,
-  connecting: Connecting,
-  askTools: Ask,
-  permits: InspectorParts['permits'],
-): Inspector {
+function inspectorOf({ history, ...parts }: Parts, catalog: Catalog, connecting: Connecting, askTools: Ask, worth: Worth): Inspector {
   const ask: Ask = (call, principal, forward) =>
     askTools(call, principal, forward)?.catch((error: unknown) => {
       throw connecting.put(error, call, principal)
@@ -197,19 +193,10 @@ function inspectorOf(
       history.write({ type: 'tool.flawed', resource, findings, by: 'gateway' }).catch(() => undefined)
     },
   })
-  return createInspector({ ...parts, ask, catalog, schema, observing: parts.profile === 'observe', permits })
+  return createInspector({ ...parts, ask, catalog, schema, observing: parts.profile === 'observe', worth })
 }
 
 function unusableText(server: string, name: string, flaws: readonly Finding[]): string {
   const why = flaws.map(({ pointer, rule = '' }) => `${rule} (inputSchema${pointer})`).join('; ')
   return `${server}/${name} cannot be called: ${why}. Have it mended by whoever makes the server; inspect.input: off would hold no arguments against any schema`
 }
-
-function permitsOf(observing: boolean, { weigh }: Asking): InspectorParts['permits'] {
-  return (principal, call) => {
-    const decision = weigh(principal, call, NO_FINDINGS)
-    return observing || decision.effect === 'permit' || lacksWord(decision)
-  }
-}
-
-const NO_FINDINGS = [] as const

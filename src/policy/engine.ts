@@ -90,6 +90,7 @@ export function createEngine(rules: Rules, clock: Clock): Engine {
       const { effect, remedies } = inForce.lenient.decide(query)
       return effect === 'permit' || remedies.length > 0
     },
+    decideAtBest: (query) => inForce.lenient.decide(query),
     replace(next) {
       inForce = enact(next, inForce.law.strict.slot === even ? odd : even)
     },

@@ -9,6 +9,8 @@ export interface Law {
    * What is not visible is left out of lists and answers like what does not exist.
    */
   isVisible(query: Query): boolean
+  /** The decision as though arguments and findings could be anything: what it forbids is forbidden whatever is sent. @throws Fault `FAULT_POLICY` */
+  decideAtBest(query: Query): Decision
   /** Digest of everything that decides: policies, roles, rules. */
   readonly revision: string
 }

@@ -4,12 +4,17 @@ import type { Call, Message } from '../../src/core/call.ts'
 import { Denial } from '../../src/core/denial.ts'
 import type { Finding } from '../../src/core/finding.ts'
 import type { JsonObject } from '../../src/core/json.ts'
+import { createAsking } from '../../src/guard/asking.ts'
 import { Catalog } from '../../src/guard/catalog.ts'
 import type { Forward } from '../../src/guard/guard.ts'
 import { Inquiry, type InquiryParts } from '../../src/guard/inquiry.ts'
 import { createInspector, type InspectorParts, mismatchOf } from '../../src/guard/inspector.ts'
 import { Validators } from '../../src/guard/validators.ts'
+import { Worth } from '../../src/guard/worth.ts'
+import { createEngine } from '../../src/policy/engine.ts'
+import { aGateway, post } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
+import { aBareUpstream, text } from '../fixtures/upstream.ts'
 
 /** A server that lists what it is told to, page by page, and remembers how often it was asked. */
 interface Server {
@@ -63,7 +68,7 @@ function aWorld({ begin, ...said }: Partial<InspectorParts> & Partial<Pick<Inqui
     }),
     clock: () => world.now,
     observing: false,
-    permits: () => true,
+    worth: { permits: () => true, isWorthIt: () => true },
     ask: (call, principal, forward) => inquiry.ask(call, principal, forward),
     ...said,
   }
@@ -150,7 +155,7 @@ describe('a tool that nobody has listed', () => {
 
   test('is not asked for when the law refuses the call anyway, or when that cannot be written down', async () => {
     const server = aServer(tools('string', 'read'))
-    assert.deepEqual(await aWorld({ permits: () => false }).inspect(wrong, server), [])
+    assert.deepEqual(await aWorld({ worth: { permits: () => false, isWorthIt: () => true } }).inspect(wrong, server), [])
     const away = new Denial('unavailable')
     await assert.rejects(aWorld({ begin: () => Promise.reject(away) }).inspect(wrong, server), away)
     assert.equal(server.asked.length, 0)
@@ -259,5 +264,56 @@ describe('a mismatch', () => {
       mismatchOf([other], () => assert.fail('asked'), refused),
       refused,
     )
+  })
+})
+
+describe('what is dear to look at is looked at only where something depends on it', () => {
+  const SMALL = '<script>a()</script>'
+  const LARGE = `${SMALL}${'<p>a<b>x</b>'.repeat(50_000)}`
+  const asked = async (more: string, html: string, roles = ['guest'], name = 'draw') => {
+    await using upstream = await aBareUpstream({ draw: () => text('done'), wipe: () => text('done') })
+    await using house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access:
+  roles: { guest: {}, user: { permissions: [t:draw, t:wipe] } }
+  tools: { draw: { permission: t:draw }, wipe: { permission: t:wipe, approval: true } }
+${more}`)
+    const key = await house.key({ roles })
+    const { status, body } = await post(`${house.url}/mcp/s`, 'tools/call', { name, arguments: { html } }, { 'x-api-key': key })
+    const ended = (await house.events()).findLast(({ type }) => type === 'call.ended')
+    const told = { status, body: { ...body, id: null }, denial: ended?.denial, detail: ended?.detail, outcome: ended?.outcome }
+    return { told, labels: ended?.findings?.map(({ label }) => label) ?? [], reached: upstream.seen.length }
+  }
+
+  test('of a call that nothing permits it is not, and what is told and written of the refusal is what a small one is told', async () => {
+    const [small, large] = [await asked('', SMALL), await asked('', LARGE)]
+    assert.deepEqual([large.told.denial, large.labels, large.reached], ['not_found', [], 0])
+    assert.deepEqual(large.told, small.told)
+    assert.deepEqual(small.labels, ['script'])
+  })
+
+  test('of a call that is permitted, or lacks the word of a person, it is', async () => {
+    for (const name of ['draw', 'wipe']) {
+      const { told, labels } = await asked('', LARGE, ['user'], name)
+      assert.deepEqual([told.denial, labels.includes('script')], ['invalid_arguments', true], name)
+    }
+  })
+
+  test('and what was not is let through by no law that was enacted meanwhile', () => {
+    const access = { roles: { user: { permissions: ['t:draw'] } }, tools: { draw: { permission: 't:draw' } }, resources: [] }
+    const law = createEngine({ access: { ...access, tools: {} }, files: [] }, () => 0)
+    const worth = new Worth(createAsking({ law, profile: 'standard' }), false)
+    const [call, ann] = [aCall({ tool: 'draw' }), aPrincipal({ roles: ['user'] })]
+    const decide = () => law.decide({ principal: ann, ...call, context: { approved: false, confirmed: false, findings: [], input: {} } })
+
+    assert.equal(worth.isWorthIt(ann, call, []), false)
+    worth.check(call, decide())
+    law.replace({ access, files: [] })
+    assert.throws(() => worth.check(call, decide()), { code: 'unavailable' })
+  })
+
+  test('and where nothing is refused it always is, because what would have been is written down', async () => {
+    const { told, labels } = await asked('profile: observe', LARGE)
+    assert.deepEqual([told.status, told.outcome, labels.includes('script')], [200, 'would_deny', true])
   })
 })

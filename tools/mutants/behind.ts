@@ -180,14 +180,36 @@ const ARGUMENTS: readonly Mutant[] = [
     {
       name: 'a call is not held against what is withheld',
       seenBy: ['journeys/definitions'],
-      from: 'joined(heldOf(call, known), judge(call, known))',
-      to: 'judge(call, known)',
+      from: 'joined(held, judge(call, principal, known, held))',
+      to: 'judge(call, principal, known, held)',
     },
     {
       name: 'strict takes tools that are not listed',
       seenBy: ['guard/inspector'],
       from: "input === 'strict' ? UNLISTED : NOTHING",
       to: 'NOTHING',
+    },
+  ]),
+  ...rows('src/guard/worth.ts', [
+    {
+      name: 'servers are asked on behalf of who may not call',
+      seenBy: ['journeys/arguments'],
+      from: 'return this.#observing || isOpen(decision)',
+      to: 'return true',
+    },
+    {
+      name: 'what was not looked at is let through by another law',
+      seenBy: ['guard/inspector'],
+      from: 'if (!this.#unlooked.has(call) || !isOpen(decision)) return',
+      to: 'return',
+    },
+  ]),
+  ...rows('src/guard/inspector.ts', [
+    {
+      name: 'what is refused anyway is screened first',
+      seenBy: ['guard/inspector'],
+      from: '&& !parts.worth.isWorthIt(principal, call, held)) return',
+      to: '&& !parts.worth.isWorthIt(principal, call, held) && (false as boolean)) return',
     },
   ]),
 ]

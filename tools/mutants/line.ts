@@ -74,12 +74,6 @@ export const STEPS: readonly Mutant[] = [
       to: 'inspect: ((one: Inspector, _held?: unknown) => one)(',
     },
     {
-      name: 'servers are asked on behalf of who may not call',
-      seenBy: ['journeys/arguments'],
-      from: "return observing || decision.effect === 'permit' || lacksWord(decision)",
-      to: 'return true',
-    },
-    {
       name: 'who must connect an account is not told so',
       seenBy: ['journeys/connections'],
       from: 'throw connecting.put(error, call, principal)',
