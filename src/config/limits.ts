@@ -81,7 +81,9 @@ const request = z
 const sessions = z
   .strictObject({
     total: whole(1, 100_000).prefault(1024).describe('Sessions at once (revisions with initialize).'),
-    perPrincipal: whole(1, 100_000).prefault(256).describe('Sessions of one principal.'),
+    perPrincipal: whole(1, 100_000)
+      .prefault(256)
+      .describe('Sessions of one principal; all keys of one owner together, callers without a credential by their address.'),
     idle: span('1s', '7d').prefault('30m').describe('A session that nobody used for so long is ended.'),
   })
   .prefault({})
@@ -138,7 +140,13 @@ export const limitSettings = z.strictObject({
     .strictObject({ total: whole(1, 100_000).prefault(1024).describe('Calls under way at once; the next one gets 503.') })
     .prefault({}),
   streams: z
-    .strictObject({ perPrincipal: whole(1, 10_000).prefault(64).describe('Open listening streams of one principal.') })
+    .strictObject({
+      perPrincipal: whole(1, 10_000)
+        .prefault(64)
+        .describe(
+          'Open listening streams of one principal; all keys of one owner together, callers without a credential by their address.',
+        ),
+    })
     .prefault({}),
   sessions,
   drain: span('0s', '10m').prefault('10s').describe('How long calls under way may take to end after SIGTERM.'),

@@ -1,8 +1,10 @@
 /** What happens behind the law: the call goes to its server, and sessions are kept on the way. */
 import type { IncomingMessage } from 'node:http'
 import type { Call, Message, RequestId } from '../core/call.ts'
+import { countedAs } from '../core/cidr.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Stop } from '../core/signal.ts'
+import { personOf } from '../limit/person.ts'
 import type { Session, Sessions } from './session.ts'
 import { isWaiting, type Streams } from './streams.ts'
 
@@ -16,7 +18,7 @@ export interface Destination {
 
 export function createRelay(destination: Destination, sessions: Sessions, streams: Streams): Relay {
   return (call, principal, stop, req) => {
-    if (isWaiting(call)) return streams.count(nameOf(principal), forward(call, principal, stop, req))
+    if (isWaiting(call)) return streams.count(personAt(principal, call), forward(call, principal, stop, req))
     return forward(call, principal, stop, req)
   }
 
@@ -40,6 +42,11 @@ export function createRelay(destination: Destination, sessions: Sessions, stream
   }
 }
 
+/** Whose places they take: whose session it is, is another question, and what proved who he is answers it. */
+function personAt(principal: Principal, { origin: { address } }: Call): string {
+  return personOf(principal, address && countedAs(address))
+}
+
 /** Where the GET stream stands among the running requests: no JSON-RPC id of ours or theirs has a NUL. */
 const STREAM_KEY = '\u0000stream'
 
@@ -55,7 +62,7 @@ async function* initialize(
   principal: Principal,
   req?: IncomingMessage,
 ): AsyncIterable<Message> {
-  const session = sessions.open(call.session ?? '', nameOf(principal), call.resource.server)
+  const session = sessions.open(call.session ?? '', nameOf(principal), call.resource.server, personAt(principal, call))
   let accepted = false
   try {
     for await (const message of destination.forward(call, principal, req)) {

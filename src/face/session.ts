@@ -9,6 +9,8 @@ export interface Session {
   readonly id: string
   /** `issuer#subject` of who opened it. */
   readonly principal: string
+  /** Whose place it takes: narrower than the principal of strangers, wider than that of keys. It opens nothing. */
+  readonly person: string
   readonly server: string
   lastUsedAt: number
   /** Requests under way, so that `notifications/cancelled` finds them. */
@@ -16,7 +18,7 @@ export interface Session {
 }
 
 export interface SessionLimits {
-  /** Open at once for one principal; the one unused longest gives way. */
+  /** Open at once for one person (`personOf`); the one unused longest gives way. */
   readonly perPrincipal: number
   /** Open at once in all; beyond it a new one is refused. */
   readonly total: number
@@ -45,15 +47,15 @@ export class Sessions {
   }
 
   /** @throws Denial `unavailable` when no more fit. */
-  open(id: string, principal: string, server: string): Session {
-    const mine = [...this.#open.values()].filter((session) => session.principal === principal)
+  open(id: string, principal: string, server: string, person = principal): Session {
+    const mine = [...this.#open.values()].filter((session) => session.person === person)
     if (mine.length >= this.#limits.perPrincipal) {
       const oldest = mine.reduce((a, b) => (b.lastUsedAt < a.lastUsedAt ? b : a))
       this.end(oldest.id)
     }
     if (this.#open.size >= this.#limits.total)
       throw new Denial('unavailable', { detail: `limits.sessions.total (${this.#limits.total}) is reached` })
-    const session: Session = { id, principal, server, lastUsedAt: this.#clock(), running: new Map() }
+    const session: Session = { id, principal, person, server, lastUsedAt: this.#clock(), running: new Map() }
     this.#open.set(id, session)
     return session
   }

@@ -10,6 +10,7 @@ import { parseRate } from '../core/time.ts'
 import { type Bucket, createLimit, type Limit } from './bucket.ts'
 import { Crowd } from './crowd.ts'
 import { Holder } from './holder.ts'
+import { personOf } from './person.ts'
 
 /** Addresses whose /64 is remembered, tools whose rows are. */
 const KNOWN_MAX = 10_000
@@ -99,8 +100,7 @@ export class Cells {
 
   /** @param address of a caller without a credential: it is all that tells him from others. */
   ofCaller(principal: Principal, address: string | undefined, nowUs: number): Caller {
-    if (principal.kind === 'anonymous')
-      return this.#count(principal, `anonymous ${address === undefined ? '' : this.#placeOf(address)}`, nowUs)
+    if (principal.kind === 'anonymous') return this.#count(principal, personOf(principal, address && this.#placeOf(address)), nowUs)
     const { callers } = this.#byRoles()
     const known = callers.get(principal)
     if (known?.holders.every((holder) => !holder.isGone) === true) return known
@@ -148,8 +148,7 @@ export class Cells {
 
   #count(principal: Principal, name: string, nowUs: number): Caller {
     const caller = this.#people.of(name, nowUs)
-    const owner = ownerOf(principal)
-    const person = owner !== undefined ? this.#people.of(`owner#${owner}`, nowUs) : caller
+    const person = ownerOf(principal) === undefined ? caller : this.#people.of(personOf(principal, undefined), nowUs)
     const role = this.#roleOf(principal)
     const own = [
       ...(this.#principal === undefined ? [] : [person.bucketOf(this.#principal)]),
