@@ -101,7 +101,7 @@ const often = {
     .describe('Each caller, by what it authenticates with.'),
   principal: guarded
     .prefault({})
-    .describe('Each principal; all keys of one owner together. `concurrency`: calls at once, 256 unless told.'),
+    .describe('Each principal; all keys of one owner together. `concurrency`: calls at once and tasks that they have begun, 256 unless told.'),
   key: bucket.optional().describe('Each API key, whatever its role.'),
   roles: z
     .record(roleName, bucket, { error: 'expected a map of roles' })
@@ -113,7 +113,7 @@ const often = {
   tools: z
     .record(pattern, guarded, { error: 'expected a map of tool patterns' })
     .prefault({})
-    .describe('Each row, all callers together. `concurrency`: calls at once.'),
+    .describe('Each row, all callers together. `concurrency`: calls at once and tasks that they have begun.'),
   server: bucket.optional().describe('Each server, all callers together.'),
   global: bucket.optional().describe('Everything together.'),
 }

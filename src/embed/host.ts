@@ -50,7 +50,10 @@ export function host<Res extends Reply>(
   const { server, resources, underWay, tell } = post
   const { drainMs } = config.limits
   const publicUrl = publicUrlOf(config)
-  const sessions = new Sessions(config.limits.sessions, clock, (session) => upstream.release(session.id))
+  const sessions = new Sessions(config.limits.sessions, clock, ({ id }) => {
+    house.limits.sessionEnded(id)
+    upstream.release(id)
+  })
   const sweep = setInterval(() => sessions.sweep(), SWEEP_MS).unref()
   const stopping = new AbortController()
   const relay = relayTo(post, upstream, sessions, new Streams(config.limits.streams.perPrincipal))

@@ -115,9 +115,10 @@ class RunningGateway implements Gateway {
     this.#links = new ConnectLinks(house)
     const onText = createServerLog(config, clock, options.onFault)
     this.#behind = openBehind({ house, version: options.version, links: this.#links, onText, onFault: options.onFault })
-    this.#sessions = new Sessions(config.limits.sessions, clock, (session) =>
-      this.#behind.upstreams.get(session.server)?.release(session.id),
-    )
+    this.#sessions = new Sessions(config.limits.sessions, clock, ({ id, server }) => {
+      house.limits.sessionEnded(id)
+      this.#behind.upstreams.get(server)?.release(id)
+    })
     this.#streams = new Streams(config.limits.streams.perPrincipal)
     this.#watcher = watchLaw(house, options)
     const open = {

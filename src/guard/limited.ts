@@ -6,6 +6,7 @@ import type { Entry } from '../core/event.ts'
 import type { Credential, Principal } from '../core/principal.ts'
 import type { Limits } from '../limit/limits.ts'
 import type { Budget } from './flow-budget.ts'
+import { type BegunTask, endedIn } from './tasks.ts'
 
 export type Identify = (credentials: readonly Credential[], call: Call) => Principal | Promise<Principal>
 
@@ -44,6 +45,8 @@ export interface Meter {
   /** What a permitted call costs. @throws Denial `rate_limited` */
   charge(call: Call, principal: Principal, decision: Decision): undefined | Promise<void>
   answered(message: Message, principal: Principal, call: Call): void
+  /** What a call has begun is under way in its place. */
+  began(call: Call, principal: Principal, task: BegunTask): void
   /** How an ended call is written down. */
   record(call: Call, entry: Entry): Entry
 }
@@ -61,7 +64,11 @@ export function createMeter(limits: Limits, isObserving: boolean, budget?: Budge
     answered: (message, principal, call) => {
       const bytes = sizeOf(message)
       limits.answered(principal, call.origin.address, bytes)
+      for (const id of endedIn(message, call)) limits.taskEnded(call, id)
       answered.set(call.id, (answered.get(call.id) ?? 0) + bytes)
+    },
+    began: (call, principal, task) => {
+      if (!task.isOver) limits.taskBegan(call, principal, task)
     },
     record: ({ id }, entry) => {
       const bytes = answered.get(id)

@@ -116,7 +116,7 @@ function releaseResult(
   principal: Principal,
   call: Call,
   letGo: (message: Message) => Message,
-  { seal, catalog, tasks, asking, approved }: Learning,
+  { seal, meter, catalog, tasks, asking, approved }: Learning,
 ): Message | Promise<Message> {
   const { result = {} } = message.body
   const listed = call.method === 'tools/list' ? (catalog?.learn(message, call, principal) ?? message) : message
@@ -131,7 +131,10 @@ function releaseResult(
     case 'input_required':
       return seal.seal(letGo(message), principal, call, approved.continuation(call))
     case 'task':
-      return tasks.remember(message, call, principal).then(() => letGo(message))
+      return tasks.remember(message, call, principal).then((task) => {
+        meter.began(call, principal, task)
+        return letGo(message)
+      })
   }
 }
 

@@ -1,7 +1,7 @@
 /** Whose task it is: an id names a task and proves nothing, so it is bound to who began it (SEP-2663; 2025-11-25, basic/utilities/tasks). */
 import type { Call, Message, Resource } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import { isObject, type JsonObject } from '../core/json.ts'
+import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
@@ -13,13 +13,38 @@ const TASK_TTL_MS = 24 * 60 * 60_000
 /** Of the revisions since 2026-07-28, and of 2025-11-25. */
 const TOLD_OF_TASKS: ReadonlySet<string> = new Set(['notifications/tasks', 'notifications/tasks/status'])
 
-/** The task that a result brings, and how long it is remembered. */
-export function taskOf(result: JsonObject): { readonly id: string; readonly lifeMs: number } | undefined {
+/** A task that a result brings, and how long it is remembered. */
+export interface BegunTask {
+  readonly id: string
+  readonly lifeMs: number
+  readonly isOver: boolean
+}
+
+export function taskOf(result: JsonObject): BegunTask | undefined {
   const task = isObject(result['task']) ? result['task'] : result
   const id = task['taskId']
   const ttl = task['ttlMs'] ?? task['ttl']
-  return typeof id === 'string' ? { id, lifeMs: typeof ttl === 'number' && ttl > 0 ? ttl : TASK_TTL_MS } : undefined
+  if (typeof id !== 'string') return undefined
+  return { id, lifeMs: typeof ttl === 'number' && ttl > 0 ? ttl : TASK_TTL_MS, isOver: overIn(task).length > 0 }
 }
+
+/** Ids of the tasks that are over, as far as a server says so in a message: a result of a call, or news on a stream. */
+export function endedIn({ body: { method, params, result } }: Message, call: Call): readonly string[] {
+  if (method !== undefined) return TOLD_OF_TASKS.has(method) ? overIn(params) : NONE
+  if (result === undefined) return NONE
+  if (call.method === 'tasks/list') return Array.isArray(result['tasks']) ? result['tasks'].flatMap(overIn) : NONE
+  if (call.resource.kind !== 'task') return NONE
+  // There is a result once it is over, and not before (2025-11-25, basic/utilities/tasks).
+  return call.method === 'tasks/result' ? [call.resource.name] : overIn({ ...result, taskId: call.resource.name })
+}
+
+function overIn(task: JsonValue | undefined): readonly string[] {
+  const { taskId, status } = isObject(task) ? task : {}
+  return typeof taskId === 'string' && typeof status === 'string' && OVER.has(status) ? [taskId] : NONE
+}
+
+const OVER: ReadonlySet<string> = new Set(['completed', 'failed', 'cancelled'])
+const NONE: readonly string[] = []
 
 /** As it lies in the store; of a version before this one the owner alone. */
 interface Begun {
@@ -39,7 +64,7 @@ export class TaskOwners {
   }
 
   /** Remembers the owner of a task that an answer brings. */
-  async remember(message: Message, call: Call, principal: Principal): Promise<void> {
+  async remember(message: Message, call: Call, principal: Principal): Promise<BegunTask> {
     const result = message.body.result
     const begun = result === undefined ? undefined : taskOf(result)
     if (begun === undefined) throw new Denial('upstream_failed', { detail: 'a task without an id' })
@@ -51,6 +76,7 @@ export class TaskOwners {
     // A server that hands out one id twice would hand one caller's task to another.
     if (!isNew && (await this.#ownerOf(call.resource.server, id)) !== nameOf(principal))
       throw new Denial('upstream_failed', { detail: 'a task id that belongs to somebody else' })
+    return begun
   }
 
   /** A list with only the caller's own tasks: a server that cannot tell its callers apart lists everybody's. */

@@ -8,6 +8,8 @@ export class Holder implements Member {
   readonly isShared: boolean
   /** Calls at once. */
   underway = 0
+  /** Begun by calls that have ended, and still under way. */
+  tasks = 0
   /** When all that he was answered is paid off, microseconds. */
   paidAtUs = 0
   readonly #name: string
@@ -27,7 +29,7 @@ export class Holder implements Member {
   }
 
   isIdle(nowUs: number): boolean {
-    if (this.underway > 0 || this.paidAtUs > nowUs) return false
+    if (this.underway + this.tasks > 0 || this.paidAtUs > nowUs) return false
     for (const bucket of this.#buckets.values()) if (!bucket.isIdle(nowUs)) return false
     return true
   }

@@ -9,11 +9,12 @@ import type { Clock } from '../core/time.ts'
 import type { Store } from '../store/store.ts'
 import { Blocks } from './blocks.ts'
 import type { Bucket } from './bucket.ts'
-import { type Caller, Cells, type ToolRow } from './cells.ts'
+import { Cells } from './cells.ts'
 import { Failures } from './failures.ts'
 import type { Holder } from './holder.ts'
 import { Leases } from './leases.ts'
 import { Outages } from './outages.ts'
+import { Places, type Running } from './places.ts'
 import { refused, tooMany } from './refusal.ts'
 
 export interface LimitOptions {
@@ -30,37 +31,28 @@ export interface LimitOptions {
   readonly tell: (entry: Entry) => Promise<void>
 }
 
-/** What a call holds while it is under way. */
-interface Place {
-  readonly person: Holder
-  readonly rows: readonly ToolRow[]
-}
-
 /** These wait for events, and are counted as streams. */
 const WAITING: ReadonlySet<string> = new Set(['$stream', 'subscriptions/listen'])
 /** These let something go, or answer what was asked: who is over his limit must still be able to. */
 const FREE: ReadonlySet<string> = new Set(['$end', '$response', 'notifications/cancelled'])
-/** How long to wait for a place: a call takes milliseconds, a crowd of them a second. */
-const PLACE_WAIT_MS = 1_000
 const MINUTE_US = 60_000_000
 const US_PER_MS = 1_000
 
 export class Limits {
   readonly blocks: Blocks
   readonly #cells: Cells
-  readonly #concurrency: number
   readonly #nowUs: Clock
   readonly #clock: Clock
   readonly #leases: Leases
   readonly #failures: Failures
-  readonly #places = new Map<string, Place>()
+  readonly #places: Places
 
   constructor({ rates, roles, store, clock, steady, isProxy, tell }: LimitOptions) {
     const nowUs = (): number => Math.floor(steady() * US_PER_MS)
     const outages = new Outages(tell, clock)
     this.blocks = new Blocks(store, clock, rates.block)
     this.#cells = new Cells(rates, roles)
-    this.#concurrency = rates.principal.concurrency
+    this.#places = new Places(rates.principal.concurrency)
     this.#nowUs = nowUs
     this.#clock = clock
     this.#leases = new Leases({ store, clock, nowUs, onOutage: (isAway, error) => outages.note(isAway, error) })
@@ -141,9 +133,10 @@ export class Limits {
     if (obligations.length > 0) this.#cells.addOwed(buckets, obligations, caller)
     this.#cells.addShared(buckets, call.resource.server, nowUs)
     const counts = !WAITING.has(call.method)
-    if (counts) this.#checkPlaces(caller.person, rows)
+    const place = { person: caller.person, rows }
+    if (counts) this.#places.check(call, place, nowUs)
     takeAll(buckets, nowUs)
-    if (counts) this.#takePlaces(call.id, { person: caller.person, rows })
+    if (counts) this.#places.take(call.id, place)
     // Its own count was taken at the door; the other processes learn of it here.
     const spent = address === undefined ? buckets : [...buckets, this.#cells.ofAddress(address, nowUs)]
     return this.#leases.spend(spent, nowUs)?.catch((refusal: unknown) => {
@@ -161,11 +154,23 @@ export class Limits {
 
   /** The call is over, however it ended. */
   end(call: Call): void {
-    const place = this.#places.get(call.id)
-    if (place === undefined) return
-    this.#places.delete(call.id)
-    place.person.underway--
-    for (const row of place.rows) row.underway--
+    this.#places.end(call.id)
+  }
+
+  /** It has begun a task, which is under way in its place. @param lifeMs how long at most, whatever is heard of it */
+  taskBegan(call: Call, principal: Principal, { id, lifeMs }: { readonly id: string; readonly lifeMs: number }): void {
+    const nowUs = this.#nowUs()
+    const { person } = this.#cells.ofCaller(principal, call.origin.address, nowUs)
+    this.#places.keep({ person, rows: this.#cells.rowsOf(call) }, runningOf(call, id), nowUs + lifeMs * US_PER_MS, nowUs)
+  }
+
+  /** A server has said so by this call, or on this stream. */
+  taskEnded(call: Call, id: string): void {
+    this.#places.taskEnded(runningOf(call, id))
+  }
+
+  sessionEnded(session: string): void {
+    this.#places.sessionEnded(session)
   }
 
   /** The tightest of what is counted of this caller alone: for its own eyes. */
@@ -193,18 +198,10 @@ export class Limits {
     const allowance = { limit: 'response', quota, windowMs: MINUTE_US / US_PER_MS, remaining: 0, resetMs: waitUs / US_PER_MS }
     throw refused(`limits.response.perMinute (${quota} bytes) is used up`, waitUs / US_PER_MS, allowance)
   }
+}
 
-  #checkPlaces({ underway }: Caller['person'], rows: readonly ToolRow[]): void {
-    if (underway >= this.#concurrency) throw refused(`limits.principal.concurrency (${this.#concurrency}) is reached`, PLACE_WAIT_MS)
-    const full = rows.find((row) => row.concurrency !== undefined && row.underway >= row.concurrency)
-    if (full !== undefined) throw refused(`${full.name}.concurrency (${full.concurrency}) is reached`, PLACE_WAIT_MS)
-  }
-
-  #takePlaces(id: string, place: Place): void {
-    this.#places.set(id, place)
-    place.person.underway++
-    for (const row of place.rows) row.underway++
-  }
+function runningOf({ resource: { server }, session, origin: { era } }: Call, id: string): Running {
+  return { server, session: era === 'legacy' ? session : undefined, id }
 }
 
 /** From every one, or from none. @throws Denial `rate_limited` for the one that must wait longest. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { JsonObject } from '../../src/core/json.ts'
-import { TaskOwners } from '../../src/guard/tasks.ts'
+import { endedIn, TaskOwners } from '../../src/guard/tasks.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import { aGateway, META, post } from '../fixtures/gateway.ts'
 import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
@@ -68,4 +68,58 @@ inspect: { input: off, definitions: { pin: false }, output: { personal: { kinds:
   await assert.rejects(tell('q'), { code: 'content_blocked' })
   assert.notEqual(await tell('o'), undefined)
   rmSync(folder, { recursive: true })
+})
+
+const TASKS = { ...META, 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } }
+
+test('a task keeps the place of the call that began it until it is over, and can be asked for meanwhile', async () => {
+  const over = new Set<string>()
+  let begun = 0
+  await using upstream = await aBareUpstream({
+    dig: () => ({ resultType: 'task', taskId: `t${++begun}`, status: 'working', ttlMs: 60_000 }),
+    at: () => ({ resultType: 'task', taskId: 'at once', status: 'completed', ttlMs: 60_000 }),
+    'tasks/get': ({ taskId }) => ({ taskId: String(taskId), status: over.has(String(taskId)) ? 'failed' : 'working' }),
+  })
+  await using house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+limits: { principal: { concurrency: 2 } }
+inspect: { definitions: { pin: false } }`)
+  const key = await house.key({ roles: ['user'] })
+  const ask = async (method: string, params: JsonObject, as = key): Promise<number> =>
+    (await post(`${house.url}/mcp/s`, method, { ...params, _meta: TASKS }, { 'x-api-key': as })).status
+  const dig = (as = key): Promise<number> => ask('tools/call', { name: 'dig', arguments: {} }, as)
+
+  for (let at = 0; at < 5; at++) assert.equal(await ask('tools/call', { name: 'at', arguments: {} }), 200)
+  assert.deepEqual([await dig(), await dig(), await dig()], [200, 200, 429])
+  assert.equal(await dig(await house.key({ roles: ['user'] })), 200)
+  assert.equal(await ask('tools/list', {}), 200)
+  assert.equal(await ask('tasks/get', { taskId: 't1' }), 200)
+  assert.equal(await dig(), 429)
+  over.add('t1')
+  assert.equal(await ask('tasks/get', { taskId: 't1' }), 200)
+  assert.deepEqual([await dig(), await dig()], [200, 429])
+})
+
+test('that a task is over is read from every message in which a server says so, of both revisions', () => {
+  const task = { kind: 'task', server: 's', name: 't' } as const
+  const get = aCall({ method: 'tasks/get', action: 'get', resource: task })
+  const listed = aCall({ method: 'tasks/list', action: 'list' })
+  const stream = aCall({ method: '$stream', action: 'listen' })
+  const told = (method: string, status: string) => endedIn({ body: { jsonrpc: '2.0', method, params: { taskId: 'n', status } } }, stream)
+  for (const status of ['completed', 'failed', 'cancelled']) {
+    assert.deepEqual(endedIn(aResult({ taskId: 'elsewhere', status }), get), ['t'])
+    assert.deepEqual(endedIn(aResult({ taskId: 't', status }), { ...get, method: 'tasks/cancel' }), ['t'])
+    for (const method of ['notifications/tasks', 'notifications/tasks/status']) assert.deepEqual(told(method, status), ['n'])
+  }
+  assert.deepEqual(endedIn(aResult({ content: [] }), { ...get, method: 'tasks/result' }), ['t'])
+  const tasks = [{ taskId: 'a', status: 'completed' }, { taskId: 'b', status: 'working' }, 7]
+  assert.deepEqual(endedIn(aResult({ tasks }), listed), ['a'])
+  for (const status of ['working', 'input_required']) {
+    assert.deepEqual(endedIn(aResult({ taskId: 't', status }), get), [])
+    assert.deepEqual(told('notifications/tasks', status), [])
+  }
+  // A tool may answer what it likes: only what is asked of a task speaks of it.
+  assert.deepEqual(endedIn(aResult({ taskId: 't', status: 'completed' }), aCall()), [])
+  assert.deepEqual(told('notifications/message', 'completed'), [])
 })

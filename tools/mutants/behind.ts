@@ -70,6 +70,18 @@ const FLOW: readonly Mutant[] = [
   ]),
   ...rows('src/guard/limited.ts', [
     {
+      name: 'what was over at once keeps a place',
+      seenBy: ['guard/tasks'],
+      from: 'if (!task.isOver) limits',
+      to: 'limits',
+    },
+    {
+      name: 'a task that is over keeps its place',
+      seenBy: ['guard/tasks'],
+      from: 'for (const id of endedIn(message, call)) limits.taskEnded(call, id)',
+      to: '',
+    },
+    {
       name: 'what leaves is not budgeted',
       seenBy: ['journeys/flow'],
       from: 'charged === undefined ? budget(call, principal) : charged.then(() => budget(call, principal))',
@@ -228,7 +240,7 @@ const LIMITS: readonly Mutant[] = [
     {
       name: 'any number of calls is under way',
       seenBy: ['limit/limits'],
-      from: 'if (counts) this.#checkPlaces(caller.person, rows)',
+      from: 'if (counts) this.#places.check(call, place, nowUs)',
       to: '',
     },
     {

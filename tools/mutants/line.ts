@@ -349,9 +349,10 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'whose task it is is not remembered',
       seenBy: ['matrix/credentials'],
-      from: 'tasks.remember(message, call, principal).then(() => letGo(message))',
-      to: 'letGo(message)',
+      from: 'return tasks.remember(message, call, principal).then(',
+      to: "return Promise.resolve({ id: '', lifeMs: 0, isOver: true }).then(",
     },
+    { name: 'a task keeps no place', seenBy: ['guard/tasks'], from: 'meter.began(call, principal, task)', to: '' },
     {
       name: 'what a tool promises is not held to',
       seenBy: ['journeys/leaving'],
