@@ -101,7 +101,9 @@ const often = {
     .describe('Each caller, by what it authenticates with.'),
   principal: guarded
     .prefault({})
-    .describe('Each principal; all keys of one owner together. `concurrency`: calls at once and tasks that they have begun, 256 unless told.'),
+    .describe(
+      'Each principal; all keys of one owner together. `concurrency`: calls at once and tasks that they have begun, 256 unless told.',
+    ),
   key: bucket.optional().describe('Each API key, whatever its role.'),
   roles: z
     .record(roleName, bucket, { error: 'expected a map of roles' })

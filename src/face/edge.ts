@@ -217,7 +217,7 @@ function envelopeOf(parts: Common, exchange: Exchange, receivedAt: number): Enve
   }
 }
 
-/** How long an open stream may outlive the credential that opened it. */
+/** How long an open stream may outlive the credential that opened it, or its address that was let in. */
 const STANDING_MS = 5_000
 
 /** Walks the call down the line and writes out what comes. */
@@ -239,7 +239,10 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
     const credentials = readCredentials(exchange.req.rawHeaders, parts.gate.certificateOf?.(exchange.req))
     const messages = pass(parts.house, call, credentials, (asked, principal) => {
       answer.allowance = parts.gate.allowanceOf(principal, asked)
-      if (waits) watching = setInterval(() => void parts.isStanding(principal).then((stands) => stands || abort()), STANDING_MS).unref()
+      const look = async (): Promise<void> => {
+        if (parts.gate.isBlocked(asked) || !(await parts.isStanding(principal))) abort()
+      }
+      if (waits) watching = setInterval(() => void look(), STANDING_MS).unref()
       return route.relay(asked, principal, stop, exchange.req)
     })
     for await (const message of messages) answer.take(message)

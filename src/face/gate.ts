@@ -13,6 +13,8 @@ export interface Gate {
   readonly certificateOf?: Clients['certificateOf']
   /** How an address that is blocked or flooding is turned away. Health is told to everybody: balancers ask for it. */
   check(req: IncomingMessage, path: string): Denial | undefined
+  /** Whether a call would be turned away where it comes from: for what outlives the request that opened it. */
+  isBlocked(call: Call): boolean
   /** What is left to a caller, for its own eyes. */
   allowanceOf(principal: Principal, call: Call): Allowance | undefined
 }
@@ -40,6 +42,7 @@ export function createGate({ limits, clients }: Pick<House, 'limits' | 'clients'
       if (!hasWarned && req.headers['x-forwarded-for'] !== undefined) warn(address)
       return limits.peek(address)
     },
+    isBlocked: ({ origin: { address } }) => address !== undefined && limits.blocks.untilOf(address) > 0,
     allowanceOf: (principal, { origin }) => limits.allowanceOf(principal, origin.address),
   }
 }

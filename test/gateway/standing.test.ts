@@ -1,5 +1,7 @@
-/** Open streams do not outlive the credential that opened them. */
+/** Open streams do not outlive the credential that opened them, nor that their address is let in. */
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { aGateway } from '../fixtures/gateway.ts'
@@ -40,4 +42,22 @@ test('the stream of a session ends by itself after its key was revoked', async (
   await stream.text()
   const refused = await fetch(url, { headers })
   assert.equal(refused.status, 401)
+})
+
+test('the streams of an address end by themselves after it was blocked, and those of another go on', async () => {
+  await using running = await aGateway(yaml)
+  const url = `${running.url}/mcp`
+  const key = await running.key({ roles: ['user'] })
+  const { session } = await legacyHttp(url, key, '2025-11-25')
+  const headers = { accept: 'text/event-stream', 'x-api-key': key, 'mcp-session-id': session, 'mcp-protocol-version': '2025-11-25' }
+  const open = async (localAddress: string): Promise<IncomingMessage> => {
+    const [answer] = (await once(request(url, { headers, localAddress, agent: false }).end(), 'response')) as [IncomingMessage]
+    assert.equal(answer.statusCode, 200)
+    return answer.resume()
+  }
+  const [blocked, other] = [await open('127.0.0.5'), await open('127.0.0.6')]
+  await running.gateway.house.limits.blocks.add('127.0.0.5/32', { by: 'test' })
+  await once(blocked, 'end')
+  assert.equal(other.closed, false)
+  other.destroy()
 })
