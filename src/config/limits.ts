@@ -136,7 +136,9 @@ export const limitSettings = z.strictObject({
       block: span('1s', '30d').prefault('15m').describe('How long an address that presented more is turned away.'),
     })
     .prefault({}),
-  block: list(cidr, 'addresses or ranges such as 203.0.113.0/24').prefault([]).describe('Who is turned away for good.'),
+  block: list(cidr, 'addresses or ranges such as 203.0.113.0/24')
+    .prefault([])
+    .describe('Who is turned away for as long as it stands here. In force as soon as it is written.'),
   connections,
   calls: z
     .strictObject({ total: whole(1, 100_000).prefault(1024).describe('Calls under way at once; the next one gets 503.') })

@@ -3,11 +3,11 @@ import type { JsonValue } from '../core/json.ts'
 import { Secret } from '../core/secret.ts'
 import type { Settings } from './schema.ts'
 
-/** What stands at the top of the file, each by its name, secrets included; `access:` is not there, because it is read again while it is in use. */
+/** What stands at the top of the file, each by its name, secrets included; `access:` and `limits.block` are not there, because they are read again while they are in use. */
 export type Sections = ReadonlyMap<string, Secret>
 
-export function sectionsOf({ access: _law, ...settings }: Settings): Sections {
-  return new Map(Object.entries(settings).map(([name, value]) => [name, new Secret(JSON.stringify(plain(value)) ?? '')]))
+export function sectionsOf({ access: _law, limits: { block: _blocks, ...limits }, ...settings }: Settings): Sections {
+  return new Map(Object.entries({ ...settings, limits }).map(([name, value]) => [name, new Secret(JSON.stringify(plain(value)) ?? '')]))
 }
 
 /** The names of those that differ, sorted. */

@@ -14,14 +14,14 @@ const SPANS = ['15m', '1h', '24h', '7d'] as const
 const HEADER = ['Addresses', 'Until', 'Since', 'By', 'Change']
 
 export function blockRoutes(parts: DashboardParts): readonly Route[] {
-  const { blocks, fixedBlocks, clock, reactions } = parts
+  const { blocks, clock, reactions } = parts
   return [
     {
       path: /^\/blocks$/,
       who: 'admin',
       get: async (visit) => {
         const now = clock()
-        const fixed = fixedBlocks.map((cidr): Row => [cidr, 'for ever', '', 'limits.block of the configuration', ''])
+        const fixed = blocks.fixed.map((cidr): Row => [cidr, 'for ever', '', 'limits.block of the configuration', ''])
         const rows = [...fixed, ...(await blocks.list()).map((block) => rowOf(block, now))]
         const body = html`<h1>Blocks</h1><p class="soft">Addresses that are turned away before anything is read, on every process within a second.</p>
 ${tableOf({ id: 'blocks', caption: 'Turned away', header: HEADER, rows, empty: 'Nobody is turned away.' })}

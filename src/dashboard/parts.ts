@@ -44,7 +44,6 @@ export interface DashboardParts {
   readonly servers: readonly string[]
   readonly anonymousRoles?: readonly string[]
   /** Addresses that the configuration turns away. */
-  readonly fixedBlocks: readonly string[]
   /** What the journal is verified with: the public key of its checkpoints, and the hash that seals its ends. */
   readonly journalKey: KeyObject
   readonly headHash: KeyedHash

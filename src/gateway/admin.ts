@@ -50,7 +50,6 @@ export async function openAdmin(house: House, { host, port }: Address, onFault: 
     law,
     servers: Object.keys(config.servers),
     ...(config.authentication.anonymous === undefined ? {} : { anonymousRoles: config.authentication.anonymous.roles }),
-    fixedBlocks: config.limits.rates.block,
     journalKey: createPublicKey(keyring.signingKey()),
     headHash: createKeyedHash(keyring.key('journal-head')),
     ...(config.approval.notify === undefined ? {} : { secret: config.approval.notify.secret }),

@@ -1,9 +1,10 @@
-/** Files are read again when they change: the law (`access:` and the policies) whole or not at all, without a restart. */
+/** Files are read again when they change: the law (`access:` and the policies) whole or not at all, and with it who is turned away, without a restart. */
 import { glob, stat } from 'node:fs/promises'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import { differing } from '../config/sections.ts'
 import { Denial, Fault } from '../core/denial.ts'
+import { blockEntry, unblockEntry } from '../limit/blocks.ts'
 import type { House } from './create.ts'
 import { doubtfulPolicies } from './law.ts'
 
@@ -17,7 +18,7 @@ export interface LawOptions {
   readonly onFault: (fault: Fault) => void
   /** Told in a sentence that another law is in force. */
   readonly onLaw?: (sentence: string) => void
-  /** Reads the configuration again, so that its `access:` is law as soon as it is written. Absent: the policies alone are read again. */
+  /** Reads the configuration again, so that its `access:` is law as soon as it is written, and its `limits.block` holds. Absent: the policies alone are read again. */
   readonly reread?: ((before: Config) => Config) | undefined
 }
 
@@ -51,6 +52,7 @@ export function watchLaw(house: House, { onFault, onLaw, reread }: LawOptions): 
       await journal.write({ type: 'policy.rejected', law: before, detail: message })
       return false
     }
+    await block(house, written.limits.rates.block)
     tell({ restart: differing(config.sections, written.sections).join(', '), empty: emptyOf(written) })
     if (law.revision !== before) onLaw?.(`another law is in force, revision ${law.revision}`)
     else if (isRefused) onLaw?.(`what is written is the law in force again, revision ${before}`)
@@ -68,6 +70,14 @@ export function watchLaw(house: House, { onFault, onLaw, reread }: LawOptions): 
   // Also what was written and not taken: it may be mended where it is wrong.
   const files = (): readonly string[] => [...new Set([...own, ...access().policies, ...written.access.policies])]
   return { reload, close: watchFiles(files, { reload: read, onFault }) }
+}
+
+/** First the deed: a journal that is away must not leave the door open. */
+async function block({ limits: { blocks }, journal }: House, next: readonly string[]): Promise<void> {
+  const before = blocks.fixed
+  blocks.fix(next)
+  for (const cidr of blocks.fixed) if (!before.includes(cidr)) await journal.write(blockEntry(cidr, undefined, 'limits.block'))
+  for (const cidr of before) if (!blocks.fixed.includes(cidr)) await journal.write(unblockEntry(cidr, 'limits.block'))
 }
 
 function emptyOf(config: Config): string {

@@ -32,8 +32,8 @@ export interface Block {
 export class Blocks {
   readonly #store: Store
   readonly #clock: Clock
-  /** From the configuration: for ever, and not in the store. */
-  readonly #fixed: readonly Cidr[]
+  /** From the configuration: for as long as they stand there, and not in the store. */
+  #fixed: readonly Cidr[] = []
   /** Single addresses, as most blocks are, by their spelling; ranges one by one. Values are instants. */
   readonly #single = new Map<string, number>()
   readonly #ranges = new Map<string, { readonly range: Cidr; readonly until: number }>()
@@ -45,7 +45,7 @@ export class Blocks {
   constructor(store: Store, clock: Clock, fixed: readonly string[] = []) {
     this.#store = store
     this.#clock = clock
-    this.#fixed = fixed.map((text) => parseCidr(text)).filter((range) => range !== undefined)
+    this.fix(fixed)
     this.#tail = new Tail(store, LOGS.blocks, { take: (value) => this.#hear(value), looked: () => this.#forgetPast() })
   }
 
@@ -63,6 +63,17 @@ export class Blocks {
   /** Reads what others did since the last look. While the store is away, what is known stands. Never rejects. */
   look(): Promise<void> {
     return this.#tail.look()
+  }
+
+  /** What the configuration says from now on, on this process. */
+  fix(fixed: readonly string[]): void {
+    this.#fixed = fixed.map((text) => parseCidr(text)).filter((range) => range !== undefined)
+    this.#verdicts.clear()
+  }
+
+  /** What the configuration says, in its one spelling. */
+  get fixed(): readonly string[] {
+    return this.#fixed.map(showCidr)
   }
 
   /** Until when an address is turned away, milliseconds since the epoch; 0 when it is not. */

@@ -169,3 +169,24 @@ test('a configuration that is wrong changes nothing of the law, and what else di
     )
     assert.equal(await call(house, key), 200)
   }))
+
+test('who stands in limits.block is turned away as soon as it is written, and let in as soon as it is not, without a restart', () =>
+  inFolder(async (folder, upstream) => {
+    const rest = withPolicies(upstream, join(folder, '*.cedar'))
+    await using house = await aGateway(rest, { folder })
+    const key = await house.key({ roles: ['user'] })
+    const { blocks } = house.gateway.house.limits
+    const events = told(house, 'address.blocked', 'address.unblocked')
+    assert.equal(await call(house, key), 200)
+
+    house.write(`${rest}limits: { block: [127.0.0.1] }\n`)
+    assert.equal((await events.next()).value.address, '127.0.0.1/32')
+    assert.deepEqual([await call(house, key), blocks.fixed], ['forbidden', ['127.0.0.1/32']])
+
+    house.write(rest)
+    assert.deepEqual([(await events.next()).value.type, await call(house, key), blocks.fixed], ['address.unblocked', 200, []])
+    assert.deepEqual(
+      house.faults.filter(({ code }) => code === 'FAULT_CONFIG'),
+      [],
+    )
+  }))
