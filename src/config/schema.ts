@@ -80,7 +80,7 @@ export const settings = z.strictObject(
       .enum(['observe', 'standard', 'strict'], { error: 'expected observe, standard or strict' })
       .prefault('standard')
       .describe(
-        'observe: nothing but authentication refuses, what would have been denied is recorded. strict: no anonymous callers, no plain http beyond this machine, no server without a sandbox or of a floating version.',
+        'observe: nothing but authentication refuses, what would have been denied is recorded; addresses that are blocked (limits.block, limits.failures) stay so, and what bounds the process itself (sizes, connections, calls, sessions and streams at once) holds. strict: no anonymous callers, no plain http beyond this machine, no server without a sandbox or of a floating version.',
       ),
     tls: tlsSettings.optional().describe('Unless written, the listener speaks plain HTTP.'),
     allowedOrigins: list(origin, 'origins').prefault([]).describe('Web pages that may call: values of the Origin header.'),

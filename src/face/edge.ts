@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import type { History } from '../audit/history.ts'
 import type { Call } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
-import type { Entry } from '../core/event.ts'
 import type { Principal } from '../core/principal.ts'
 import { Stop } from '../core/signal.ts'
 import type { Clock } from '../core/time.ts'
@@ -19,6 +18,7 @@ import { mediaFlaw, readBody } from './intake.ts'
 import type { Relay } from './relay.ts'
 import { newSessionId } from './session.ts'
 import { isWaiting } from './streams.ts'
+import { TurnedAway } from './turned-away.ts'
 
 export interface Route {
   readonly server: string
@@ -61,7 +61,9 @@ export interface EdgeParts<Res extends Reply = Reply> {
 }
 
 /** What does not depend on the kind of answer. */
-type Common = Omit<EdgeParts, 'authorization'>
+interface Common extends Omit<EdgeParts, 'authorization'> {
+  readonly away: TurnedAway
+}
 
 /** One request and the answer to it. */
 interface Exchange {
@@ -77,7 +79,8 @@ interface Exchange {
 /** @param path where the client asked, when a framework has changed `req.url` since. */
 export type Edge<Res extends Reply = Reply> = (req: IncomingMessage, res: Res, path?: string) => void
 
-export function createEdge<Res extends Reply>(parts: EdgeParts<Res>): Edge<Res> {
+export function createEdge<Res extends Reply>(said: EdgeParts<Res>): Edge<Res> {
+  const parts = { ...said, away: new TurnedAway(said) }
   return (req, res, path = pathOf(req.url ?? '')) => {
     const shut = parts.gate.check(req, path)
     if (shut !== undefined) {
@@ -256,7 +259,7 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
   }
 }
 
-/** A refusal before there was a call: written down like every other. It stands even when it cannot be written. */
+/** A refusal before there was a call. It costs its address what a call does, and who has nothing left is told that. */
 async function turnAway(
   parts: Common,
   req: IncomingMessage,
@@ -264,19 +267,9 @@ async function turnAway(
   denial: Denial,
   headers: Readonly<Record<string, string>> = {},
 ): Promise<void> {
+  const told = parts.gate.charge(req) ?? denial
   const agent = req.headers['user-agent']?.slice(0, AGENT_MAX_CHARS)
-  const address = parts.gate.addressOf(req)
-  const entry: Entry = {
-    type: 'call.ended',
-    outcome: 'denied',
-    call: parts.newId(),
-    transport: 'http',
-    denial: denial.code,
-    detail: denial.detail,
-    ...(address === undefined ? {} : { address }),
-    ...(agent === undefined ? {} : { agent }),
-  }
-  await parts.history.write(entry).catch(() => undefined)
+  await parts.away.tell(told, { address: parts.gate.addressOf(req), agent })
   const method = req.headers['mcp-method']
-  answer.refuse(denial, undefined, typeof method === 'string' ? { method } : {}, headers)
+  answer.refuse(told, undefined, typeof method === 'string' ? { method } : {}, headers)
 }

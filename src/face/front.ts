@@ -57,6 +57,6 @@ function redirectOf(
   { port, acme }: { readonly port: number | undefined; readonly acme: Acme | undefined },
   onFault: (fault: Fault) => void,
 ): RequestHandler {
-  const { config, journal, newId } = house
-  return createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId, acme })
+  const { config, journal, newId, clock } = house
+  return createRedirect({ publicUrl: publicUrlOf(config, port), gate: createGate(house, onFault), history: journal, newId, clock, acme })
 }

@@ -13,6 +13,8 @@ export interface Gate {
   readonly certificateOf?: Clients['certificateOf']
   /** How an address that is blocked or flooding is turned away. Health is told to everybody: balancers ask for it. */
   check(req: IncomingMessage, path: string): Denial | undefined
+  /** What is no call costs its address what a call does. How it is turned away where nothing is left of that. */
+  charge(req: IncomingMessage): Denial | undefined
   /** Whether a call would be turned away where it comes from: for what outlives the request that opened it. */
   isBlocked(call: Call): boolean
   /** What is left to a caller, for its own eyes. */
@@ -41,6 +43,10 @@ export function createGate({ limits, clients }: Pick<House, 'limits' | 'clients'
       if (address === undefined) return undefined
       if (!hasWarned && req.headers['x-forwarded-for'] !== undefined) warn(address)
       return limits.peek(address)
+    },
+    charge: (req) => {
+      const address = clients.addressOf(req)
+      return address === undefined ? undefined : limits.chargeAddress(address)
     },
     isBlocked: ({ origin: { address } }) => address !== undefined && limits.blocks.untilOf(address) > 0,
     allowanceOf: (principal, { origin }) => limits.allowanceOf(principal, origin.address),

@@ -1,26 +1,24 @@
 /** Where plain HTTP is answered beside TLS: pages lead to the real address, and whoever sends anything else has sent it in clear. */
 import type { IncomingMessage } from 'node:http'
-import type { History } from '../audit/history.ts'
-import type { Denial } from '../core/denial.ts'
-import { DENIALS } from '../core/denial.ts'
+import { DENIALS, Denial } from '../core/denial.ts'
 import type { RequestHandler } from '../net/serve.ts'
 import { CHALLENGE_PATH } from '../trust/acme.ts'
 import type { Acme } from './acme.ts'
 import { pathOf } from './edge.ts'
 import type { Gate } from './gate.ts'
+import { TurnedAway, type TurnedAwayParts } from './turned-away.ts'
 
-export interface RedirectParts {
+export interface RedirectParts extends TurnedAwayParts {
   readonly publicUrl: string
   readonly gate: Gate
-  readonly history: History
-  readonly newId: () => string
   /** Answers an authority that asks whether the name is ours. */
   readonly acme?: Pick<Acme, 'answer'> | undefined
 }
 
 /** Looks at no credential: one that came this way is read by everybody on the wire, and must not work. */
-export function createRedirect({ publicUrl, gate, history, newId, acme }: RedirectParts): RequestHandler {
+export function createRedirect({ publicUrl, gate, acme, ...told }: RedirectParts): RequestHandler {
   const { origin } = new URL(publicUrl)
+  const away = new TurnedAway(told)
   return (req, res) => {
     const path = pathOf(req.url ?? '')
     const shut = gate.check(req, path)
@@ -33,27 +31,18 @@ export function createRedirect({ publicUrl, gate, history, newId, acme }: Redire
       res.writeHead(308, { location: `${origin}${req.url}`, 'content-length': '0', 'cache-control': 'no-store' }).end()
       return
     }
-    const address = gate.addressOf(req)
-    history
-      .write({
-        type: 'call.ended',
-        outcome: 'denied',
-        call: newId(),
-        transport: 'http',
-        denial: shut?.code ?? 'forbidden',
-        detail: shut?.detail ?? 'plain http at tls.redirect',
-        ...(address === undefined ? {} : { address }),
-      })
-      .catch(() => undefined)
+    const over = gate.charge(req)
+    const denial = over ?? shut ?? new Denial('forbidden', { detail: 'plain http at tls.redirect' })
+    void away.tell(denial, { address: gate.addressOf(req) })
     const body = JSON.stringify({ error: 'forbidden', message: `${origin} is where this is served.` })
     res
-      .writeHead(statusOf(shut), { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), connection: 'close' })
+      .writeHead(DENIALS[denial.code].status, {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        connection: 'close',
+      })
       .end(body)
   }
-}
-
-function statusOf(shut: Denial | undefined): number {
-  return shut === undefined ? 403 : DENIALS[shut.code].status
 }
 
 /** What a browser asks for when a person has typed or clicked an address. */

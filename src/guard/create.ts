@@ -139,6 +139,7 @@ function limitsOf(
     clock,
     steady: steady ?? (() => performance.now()),
     isProxy: clients.isProxy,
+    observing: config.profile === 'observe',
     tell: (entry) => journal.write(entry),
   })
 }

@@ -42,6 +42,8 @@ export function countFailures<T>(identify: Asked<T>, { limits, keyIdOf }: Guessi
 }
 
 export interface Meter {
+  /** Before anybody is identified. @throws Denial `rate_limited`, `forbidden` */
+  admit(call: Call): Denial | undefined
   /** What a permitted call costs. @throws Denial `rate_limited` */
   charge(call: Call, principal: Principal, decision: Decision): undefined | Promise<void>
   answered(message: Message, principal: Principal, call: Call): void
@@ -55,6 +57,7 @@ export interface Meter {
 export function createMeter(limits: Limits, isObserving: boolean, budget?: Budget): Meter {
   const answered = new Map<string, number>()
   const meter: Meter = {
+    admit: (call) => limits.admit(call),
     charge: (call, principal, decision) => {
       const charged = limits.charge(call, principal, decision)
       if (budget === undefined) return charged
@@ -86,6 +89,11 @@ function observe(meter: Meter): Meter {
   const note = (call: Call, error: unknown): void => void denials.set(call.id, Denial.from(error))
   return {
     ...meter,
+    admit: (call) => {
+      const denial = meter.admit(call)
+      if (denial !== undefined) note(call, denial)
+      return undefined
+    },
     charge: (call, principal, decision) => {
       try {
         return meter.charge(call, principal, decision)?.catch((error: unknown) => note(call, error))

@@ -109,7 +109,7 @@ export function createStations(parts: Parts): Stations {
   const approved = new Approved({ ...parts, questions, declared, catalog, ask: askTools })
   return {
     admit: (call) => {
-      limits.admit(call)
+      meter.admit(call)
       if (underway >= parts.maxCalls) throw full(parts.maxCalls)
       underway++
     },

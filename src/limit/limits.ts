@@ -27,6 +27,8 @@ export interface LimitOptions {
   /** Milliseconds that only ever go forward, whatever is done to the time of day: of what is counted here. */
   readonly steady: Clock
   readonly isProxy: (address: string) => boolean
+  /** `profile: observe`: for how much it asks no address is turned away. */
+  readonly observing?: boolean
   /** Writes into history. @throws when it cannot: then it is told again. */
   readonly tell: (entry: Entry) => Promise<void>
 }
@@ -41,18 +43,20 @@ const US_PER_MS = 1_000
 export class Limits {
   readonly blocks: Blocks
   readonly #cells: Cells
+  readonly #observing: boolean
   readonly #nowUs: Clock
   readonly #clock: Clock
   readonly #leases: Leases
   readonly #failures: Failures
   readonly #places: Places
 
-  constructor({ rates, roles, store, clock, steady, isProxy, tell }: LimitOptions) {
+  constructor({ rates, roles, store, clock, steady, isProxy, observing = false, tell }: LimitOptions) {
     const nowUs = (): number => Math.floor(steady() * US_PER_MS)
     const outages = new Outages(tell, clock)
     this.blocks = new Blocks(store, clock, rates.block)
     this.#cells = new Cells(rates, roles)
     this.#places = new Places(rates.principal.concurrency)
+    this.#observing = observing
     this.#nowUs = nowUs
     this.#clock = clock
     this.#leases = new Leases({ store, clock, nowUs, onOutage: (isAway, error) => outages.note(isAway, error) })
@@ -83,23 +87,33 @@ export class Limits {
   /** Before a body is read: whether there is any use in reading it. Takes nothing. */
   peek(address: string): Denial | undefined {
     const blocked = this.#blocked(address)
-    if (blocked !== undefined) return blocked
+    if (blocked !== undefined || this.#observing) return blocked
     const nowUs = this.#nowUs()
     const bucket = this.#cells.ofAddress(address, nowUs)
     const waitUs = bucket.waitUs(nowUs)
     return waitUs > 0 ? tooMany(bucket, waitUs, nowUs) : undefined
   }
 
-  /** First of all: no hash, no signature, no introspection, and no question to the store. @throws Denial `rate_limited`, `forbidden` */
-  admit({ origin: { address } }: Call): void {
-    if (address === undefined) return
+  /**
+   * First of all: no hash, no signature, no introspection, and no question to the store.
+   * @throws Denial `rate_limited`, `forbidden`
+   * @returns where it only observes, what it would have thrown for how much the address asks
+   */
+  admit({ origin: { address } }: Call): Denial | undefined {
+    if (address === undefined) return undefined
     const blocked = this.#blocked(address)
     if (blocked !== undefined) throw blocked
-    const nowUs = this.#nowUs()
-    const bucket = this.#cells.ofAddress(address, nowUs)
-    const waitUs = bucket.waitUs(nowUs)
-    if (waitUs > 0) throw tooMany(bucket, waitUs, nowUs)
-    bucket.take(nowUs)
+    const over = this.#takeOf(address)
+    if (over !== undefined && !this.#observing) throw over
+    return over
+  }
+
+  /** What never becomes a call costs its address the same. @returns how it is to be turned away instead; undefined where it had one left. */
+  chargeAddress(address: string): Denial | undefined {
+    const blocked = this.#blocked(address)
+    if (blocked !== undefined) return blocked
+    const over = this.#takeOf(address)
+    return this.#observing ? undefined : over
   }
 
   /** Whether any key is being guessed: most of the time none is. */
@@ -182,6 +196,15 @@ export class Limits {
       if (allowance !== undefined && (tightest === undefined || allowance.remaining < tightest.remaining)) tightest = allowance
     }
     return tightest
+  }
+
+  #takeOf(address: string): Denial | undefined {
+    const nowUs = this.#nowUs()
+    const bucket = this.#cells.ofAddress(address, nowUs)
+    const waitUs = bucket.waitUs(nowUs)
+    if (waitUs > 0) return tooMany(bucket, waitUs, nowUs)
+    bucket.take(nowUs)
+    return undefined
   }
 
   #blocked(address: string): Denial | undefined {

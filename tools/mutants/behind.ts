@@ -229,7 +229,7 @@ const ARGUMENTS: readonly Mutant[] = [
 const LIMITS: readonly Mutant[] = [
   ...rows('src/limit/limits.ts', [
     { name: 'a blocked address is let in', seenBy: ['limit/failures'], from: '    if (blocked !== undefined) throw blocked\n', to: '' },
-    { name: 'an address may flood', seenBy: ['limit/limits'], from: 'if (waitUs > 0) throw tooMany(bucket, waitUs, nowUs)', to: '' },
+    { name: 'an address may flood', seenBy: ['limit/limits'], from: 'if (over !== undefined && !this.#observing) throw over', to: '' },
     {
       name: 'good credentials that are late count as guesses',
       seenBy: ['limit/failures'],

@@ -54,7 +54,7 @@ export const STEPS: readonly Mutant[] = [
       from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)',
       to: 'withheld.narrow(narrowListen(call, asking.permits(principal)))',
     },
-    { name: 'admit asks no limit', seenBy: ['journeys/limits'], from: 'limits.admit(call)\n', to: '\n' },
+    { name: 'admit asks no limit', seenBy: ['journeys/limits'], from: 'meter.admit(call)\n', to: '\n' },
     {
       name: 'one more finds room where every place is taken',
       seenBy: ['gateway/gateway'],
