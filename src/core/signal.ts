@@ -6,6 +6,8 @@ export type SignalListener = (() => void) | { handleEvent(): void }
 /** The part of AbortSignal that the house uses; every AbortSignal is one. */
 export interface Signal {
   readonly aborted: boolean
+  /** A Denial where the call is not called off by its caller but refused: it is answered with that. */
+  readonly reason?: unknown
   addEventListener(type: 'abort', listener: SignalListener, options?: { readonly once?: boolean }): void
   removeEventListener(type: 'abort', listener: SignalListener): void
 }
@@ -16,15 +18,22 @@ export interface Signal {
  */
 export class Stop implements Signal {
   #isAborted = false
+  #reason: unknown
   #listeners: SignalListener[] | undefined
 
   get aborted(): boolean {
     return this.#isAborted
   }
 
-  abort(): void {
+  get reason(): unknown {
+    return this.#reason
+  }
+
+  /** @param reason a Denial, where the caller is to be told why. */
+  abort(reason?: unknown): void {
     if (this.#isAborted) return
     this.#isAborted = true
+    this.#reason = reason
     const listeners = this.#listeners
     this.#listeners = undefined
     for (const listener of listeners ?? []) {

@@ -7,6 +7,7 @@ import type { Call, Message } from '../core/call.ts'
 import type { Principal } from '../core/principal.ts'
 import { openFront } from '../face/front.ts'
 import { serveStdio } from '../face/stdio-face.ts'
+import { Walks } from '../face/walks.ts'
 import { environmentCredentials } from '../identity/environment.ts'
 import { InProcess } from '../upstream/in-process.ts'
 import type { Upstream } from '../upstream/upstream.ts'
@@ -76,6 +77,8 @@ export function guardServer(guard: Guard, server: SdkServer, options: Guarded): 
           credentials: environmentCredentials(config.authentication.environment.value),
           environment: config.authentication.environment.name,
           maxBytes: config.limits.request.maxBytes,
+          drainMs: config.limits.drainMs,
+          walks: new Walks(),
           parsing: { maxDepth: config.limits.request.maxDepth },
           clock,
           newId,

@@ -19,6 +19,7 @@ import type { Relay } from './relay.ts'
 import { newSessionId } from './session.ts'
 import { isWaiting } from './streams.ts'
 import { TurnedAway } from './turned-away.ts'
+import type { Walks } from './walks.ts'
 
 export interface Route {
   readonly server: string
@@ -58,6 +59,8 @@ export interface EdgeParts<Res extends Reply = Reply> {
   readonly isStanding: (principal: Principal) => Promise<boolean>
   /** Aborted when the gateway is about to stop: streams that wait for events end. */
   readonly stopping: AbortSignal
+  /** Where calls are kept while they walk, for who cuts them off. */
+  readonly walks?: Walks
 }
 
 /** What does not depend on the kind of answer. */
@@ -238,6 +241,7 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
   const waits = isWaiting(call)
   let watching: NodeJS.Timeout | undefined
   if (waits) parts.stopping.addEventListener('abort', abort, { once: true })
+  parts.walks?.begin(stop)
   try {
     const credentials = readCredentials(exchange.req.rawHeaders, parts.gate.certificateOf?.(exchange.req))
     const messages = pass(parts.house, call, credentials, (asked, principal) => {
@@ -255,6 +259,7 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
     answer.refuse(denial, call, parts.resources.challengeFor(exchange.path, denial, call.resource))
   } finally {
     clearInterval(watching)
+    parts.walks?.end(stop)
     if (waits) parts.stopping.removeEventListener('abort', abort)
   }
 }

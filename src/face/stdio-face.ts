@@ -13,6 +13,7 @@ import { LEGACY_REVISIONS } from '../mcp/revision.ts'
 import { LineReader } from '../upstream/lines.ts'
 import type { Relay } from './relay.ts'
 import { newSessionId } from './session.ts'
+import type { Walks } from './walks.ts'
 
 export interface FaceParts {
   readonly house: Stations
@@ -25,12 +26,19 @@ export interface FaceParts {
   /** Told once, of the first call whose caller is not known by that: all others will be as little. */
   readonly onUnknown?: (denial: Denial) => void
   readonly maxBytes: number
+  /** How long calls under way may take to end once the client has closed its side, milliseconds. */
+  readonly drainMs: number
+  /** Where calls are kept while they walk. */
+  readonly walks: Walks
   readonly parsing: Envelope['limits']
   readonly clock: Clock
   readonly newId: () => string
 }
 
-/** Serves until the client closes its side and what was under way has ended. */
+/** What was cut off only has to be written down. */
+const LAST_WORD_MS = 1_000
+
+/** Serves until the client closes its side and what was under way has ended, or was given up. */
 export async function serveStdio(parts: FaceParts, input: Readable, output: Writable): Promise<void> {
   const face = new Face(parts, output)
   let isEndless = false
@@ -54,7 +62,6 @@ class Face {
   readonly #parts: FaceParts
   readonly #output: Writable
   readonly #running = new Map<RequestId, Stop>()
-  readonly #walks = new Set<Promise<void>>()
   readonly #streams = new Stop()
   /** Settled by an accepted `initialize`; a connection does not change its era (2026-07-28, basic/versioning). */
   #session: string | undefined
@@ -81,13 +88,16 @@ class Face {
   }
 
   async drain(): Promise<void> {
+    const { walks, drainMs } = this.#parts
     this.#streams.abort()
-    while (this.#walks.size > 0) await Promise.all(this.#walks)
+    await walks.ended(drainMs)
+    walks.cut('its client had gone, and limits.drain was over')
+    await walks.ended(LAST_WORD_MS)
   }
 
   #start(call: Call, stop: Stop): void {
-    const walk = this.#walk(call, stop).finally(() => this.#walks.delete(walk))
-    this.#walks.add(walk)
+    this.#parts.walks.begin(stop)
+    void this.#walk(call, stop).finally(() => this.#parts.walks.end(stop))
   }
 
   async #walk(call: Call, stop: Stop): Promise<void> {
@@ -109,7 +119,7 @@ class Face {
       if (UNKNOWN.has(denial.code) && !this.#isUnknown) this.#parts.onUnknown?.(denial)
       this.#isUnknown ||= UNKNOWN.has(denial.code)
       const { environment } = this.#parts
-      if (isAnswered(call) && !stop.aborted) this.#write({ body: refusalBody(denial, call, { environment }) })
+      if (isAnswered(call) && (!stop.aborted || stop.reason === denial)) this.#write({ body: refusalBody(denial, call, { environment }) })
     } finally {
       if (id !== undefined && this.#running.get(id) === stop) this.#running.delete(id)
     }

@@ -4,7 +4,6 @@ import type { Readable, Writable } from 'node:stream'
 import type { Config } from '../config/config.ts'
 import { publicUrlOf } from '../config/public-url.ts'
 import { type Denial, Fault } from '../core/denial.ts'
-import { following } from '../core/following.ts'
 import type { Clock } from '../core/time.ts'
 import { createDoor, unserved } from '../face/door.ts'
 import { type Annex, createEdge, type Edge, pathOf, type Route } from '../face/edge.ts'
@@ -14,6 +13,7 @@ import { createRelay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { serveStdio } from '../face/stdio-face.ts'
 import { Streams } from '../face/streams.ts'
+import { Walks } from '../face/walks.ts'
 import { announcementOf, withAnnouncement } from '../guard/announce.ts'
 import { type House, openHouse } from '../guard/create.ts'
 import type { Stations } from '../guard/guard.ts'
@@ -21,17 +21,18 @@ import { checkRecords } from '../guard/open-store.ts'
 import { createReadiness } from '../guard/ready.ts'
 import { type LawOptions, type Watcher, watchLaw } from '../guard/watch.ts'
 import { environmentCredentials } from '../identity/environment.ts'
-import { createResources, latestResources, type Resources } from '../identity/resource.ts'
+import type { Resources } from '../identity/resource.ts'
 import type { Listener } from '../net/serve.ts'
-import { PROOF_ALGORITHMS } from '../trust/proof.ts'
 import { openAdmin } from './admin.ts'
 import { type Authorization, openAuthorization } from './authorization.ts'
 import { type Behind, openBehind } from './behind.ts'
 import { ConnectPages } from './connect.ts'
 import { connectedServers } from './connected.ts'
 import { ConnectLinks } from './connections.ts'
+import { drained, halted } from './ending.ts'
 import { sampleGateway } from './metrics.ts'
 import { openPeers, type Peers } from './peers.ts'
+import { resourcesOf } from './resources.ts'
 import { createServerLog } from './server-log.ts'
 import { tellMoved } from './whereabouts.ts'
 
@@ -62,8 +63,10 @@ export interface Gateway {
   reload(): Promise<boolean>
   /** Before `close`: `/health` says 503 and every answer ends its connection, for a second, not longer than calls may take to end. */
   retire(): Promise<void>
-  /** Stops accepting, waits for what is under way, ends every process and closes the store. */
+  /** Stops accepting, waits for what is under way, at most `limits.drain`, refuses the rest, ends every process and closes the store. */
   close(): Promise<void>
+  /** Before the process ends, at once: what is under way is refused and that written down, and the servers are killed, those of every gateway here. Takes a second at most. */
+  halt(): Promise<void>
 }
 
 /** Where a gateway is reached. */
@@ -99,6 +102,8 @@ class RunningGateway implements Gateway {
   readonly #watcher: Watcher
   readonly #sweep: NodeJS.Timeout
   readonly #stopping = new AbortController()
+  readonly #walks = new Walks()
+  #closing: Promise<void> | undefined
   #isRetiring = false
   #admin: Listener | undefined
   #front: Front | undefined
@@ -135,13 +140,13 @@ class RunningGateway implements Gateway {
     const { config, journal, law } = this.house
     await checkRecords(this.house, this.#options.onFault)
     await this.house.start()
-    if (config.peers !== undefined) this.#peers = await openPeers(config.peers, this.house)
+    if (config.peers !== undefined) this.#peers = await openPeers(config.peers, this.house, this.#walks)
     let edge: Edge<ServerResponse> | undefined
     const front = await openFront(this.house, (req, res) => edge?.(req, res), this.#options.onFault)
     this.#front = front
     const publicUrl = publicUrlOf(config, front.port)
     const routes = this.#routes()
-    const resources = this.#resources(publicUrl)
+    const resources = resourcesOf(this.house, publicUrl)
     const { oauth } = config.authentication
     if (oauth !== undefined) this.#authorization = await openAuthorization(this.house, oauth, publicUrl, resources)
     this.#links.serveAt(publicUrl)
@@ -181,6 +186,8 @@ class RunningGateway implements Gateway {
         if (environment.value !== undefined) tell(`the credential in ${environment.name} is refused, and with it every call: ${detail}`)
       },
       maxBytes: config.limits.request.maxBytes,
+      drainMs: config.limits.drainMs,
+      walks: this.#walks,
       parsing: { maxDepth: config.limits.request.maxDepth },
       clock,
       newId,
@@ -200,13 +207,21 @@ class RunningGateway implements Gateway {
     await this.#front?.retire(Math.min(RETIRE_MS, this.house.config.limits.drainMs))
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#end()
+    return this.#closing
+  }
+
+  halt(): Promise<void> {
+    return halted(this.#walks, () => this.close())
+  }
+
+  async #end(): Promise<void> {
     clearInterval(this.#sweep)
     this.#watcher.close()
     this.#stopping.abort()
     const { drainMs } = this.house.config.limits
-    await Promise.all([this.#front?.close(drainMs), this.#admin?.close(drainMs), this.#peers?.close(drainMs)])
-    await this.#behind.close()
+    await drained({ listeners: [this.#front, this.#admin, this.#peers], walks: this.#walks, behind: this.#behind, drainMs })
     this.#connect?.close()
     await this.#authorization?.close()
     await this.house.journal.write({ type: 'gateway.stopped', by: 'gateway' }).catch(() => undefined)
@@ -221,19 +236,6 @@ class RunningGateway implements Gateway {
       const detail = server.sandbox === undefined ? 'no sandbox is written' : 'sandbox: off'
       await this.house.journal.write({ type: 'upstream.unconfined', transport: 'stdio', resource, detail, by: 'gateway' })
     }
-  }
-
-  #resources(publicUrl: string): Resources {
-    const { config, access, clients } = this.house
-    const { issuers, oauth } = config.authentication
-    const said = {
-      publicUrl,
-      servers: Object.keys(config.servers),
-      issuers: [...(oauth === undefined ? [] : [publicUrl]), ...issuers.map(({ issuer }) => issuer)],
-      proofAlgorithms: PROOF_ALGORITHMS,
-      bindsCertificates: clients.certificateOf !== undefined,
-    }
-    return latestResources(following(access, ({ tools, prompts }) => createResources({ ...said, tools, prompts })))
   }
 
   #routes(): ReadonlyMap<string, Route> {
@@ -285,6 +287,7 @@ class RunningGateway implements Gateway {
       ...(this.#peers === undefined ? {} : { sessionSuffix: this.#peers.suffix }),
       isHealthy: () => !this.#isRetiring && isReady(),
       stopping: this.#stopping.signal,
+      walks: this.#walks,
     })
   }
 }

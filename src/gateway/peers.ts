@@ -16,6 +16,7 @@ import { readBody } from '../face/intake.ts'
 import { listenAs } from '../face/listening.ts'
 import type { Relay } from '../face/relay.ts'
 import { isWaiting } from '../face/streams.ts'
+import type { Walks } from '../face/walks.ts'
 import type { House } from '../guard/create.ts'
 import { taskOf } from '../guard/tasks.ts'
 import type { Listener } from '../net/serve.ts'
@@ -54,8 +55,8 @@ export interface Peers {
 type PeersHouse = Pick<House, 'store' | 'keyring' | 'clock' | 'config' | 'journal' | 'newId'>
 
 /** @throws Fault `FAULT_STORE`, `FAULT_LISTEN` */
-export async function openPeers({ listen: place, url }: PeerConfig, house: PeersHouse): Promise<Peers> {
-  const peers = new RunningPeers(house)
+export async function openPeers({ listen: place, url }: PeerConfig, house: PeersHouse, walks: Walks): Promise<Peers> {
+  const peers = new RunningPeers(house, walks)
   await peers.open(place, url)
   return peers
 }
@@ -63,6 +64,7 @@ export async function openPeers({ listen: place, url }: PeerConfig, house: Peers
 class RunningPeers implements Peers {
   readonly #id = randomBytes(ID_BYTES).toString('hex')
   readonly #house: PeersHouse
+  readonly #walks: Walks
   readonly #seal: Seal
   readonly #relays = new Map<string, Relay>()
   readonly #nonces = new Map<string, true>()
@@ -72,8 +74,9 @@ class RunningPeers implements Peers {
   #listener: Listener | undefined
   #beat: NodeJS.Timeout | undefined
 
-  constructor(house: PeersHouse) {
+  constructor(house: PeersHouse, walks: Walks) {
     this.#house = house
+    this.#walks = walks
     this.#seal = createSeal(house.keyring.key('peers'))
   }
 
@@ -243,6 +246,7 @@ class RunningPeers implements Peers {
   async #answer(errand: Errand, stop: Stop, res: ServerResponse): Promise<void> {
     const { nonce, principal } = errand
     let index = 0
+    this.#walks.begin(stop)
     try {
       const { call } = homeOf(callOf(errand, stop))
       if (isWaiting(call)) this.#waiting.add(stop)
@@ -252,10 +256,12 @@ class RunningPeers implements Peers {
         if (!res.write(writeMessage(this.#seal, nonce, index++, message))) await drained(res)
         if (res.destroyed) return
       }
+      if (stop.reason instanceof Denial) throw stop.reason
       res.end(writeEnd(this.#seal, nonce, index))
     } catch (error) {
-      res.end(writeDenial(this.#seal, nonce, index, Denial.from(error)))
+      res.end(writeDenial(this.#seal, nonce, index, Denial.from(stop.reason ?? error)))
     } finally {
+      this.#walks.end(stop)
       this.#waiting.delete(stop)
     }
   }

@@ -88,6 +88,7 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
       if (released !== undefined) yield released
     }
     if (call.message.body.id === undefined || call.method === '$stream') trail.answered ??= 'ok'
+    else if (trail.answered === undefined && call.signal.reason instanceof Denial) throw call.signal.reason // we, not the caller, called it off
   } catch (error) {
     trail.denial = await refusalOf(house, call, error) // who is not who they seemed is told that
     throw trail.denial
@@ -100,7 +101,10 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
 async function refusalOf(house: Stations, call: Call, error: unknown): Promise<Denial> {
   try {
     await house.settle(call)
-    return Denial.from(error)
+    const denial = Denial.from(error)
+    const { reason } = call.signal
+    // What a server did not get to do because we stopped is none of its failures.
+    return denial.code === 'upstream_failed' && reason instanceof Denial ? reason : denial
   } catch (earlier) {
     return Denial.from(earlier)
   }

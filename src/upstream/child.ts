@@ -63,7 +63,8 @@ interface Pipes {
 
 /** Children alive, so that none outlives the gateway. */
 const LIVE = new Set<Child>()
-const killLive = (): void => {
+/** SIGKILL, at once, to every server of this process and all that it started. */
+export function killChildren(): void {
   for (const child of LIVE) child.kill()
 }
 
@@ -109,7 +110,7 @@ export class Child implements Wire {
     if (launch?.confinement !== undefined)
       this.#confined = new Confined(launch.confinement, this.#spawned, schedule, (what) => this.#over(what))
     this.#listen(spec)
-    if (LIVE.size === 0) process.on('exit', killLive)
+    if (LIVE.size === 0) process.on('exit', killChildren)
     LIVE.add(this)
   }
 
@@ -226,7 +227,7 @@ export class Child implements Wire {
     if (this.#exited) return
     this.#exited = true
     LIVE.delete(this)
-    if (LIVE.size === 0) process.off('exit', killLive)
+    if (LIVE.size === 0) process.off('exit', killChildren)
     this.#confined?.close()
     if (this.#scratch !== undefined) rmSync(this.#scratch, { recursive: true, force: true })
     this.#lines = []
