@@ -7,8 +7,8 @@ import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
 import { serverLogFiles } from '../gateway/server-log.ts'
 import { openConfig } from './open.ts'
-import { stopSignal } from './serve.ts'
 import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
+import { stopSignal } from './stopping.ts'
 import { say, sayJson, type Terminal, when } from './terminal.ts'
 
 const TAIL_LINES = 50

@@ -10,8 +10,9 @@ import type { CommandServer, ServerConfig } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
 import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
-import { lawOptions, stopSignal } from './serve.ts'
+import { lawOptions } from './serve.ts'
 import { examples, misuse, type Shared, type Shell, shared } from './shell.ts'
+import { Halting, stopSignal } from './stopping.ts'
 import { note, type Terminal } from './terminal.ts'
 import { tellDoubts, tellWarnings } from './warnings.ts'
 
@@ -60,10 +61,15 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   tellDoubts(terminal, file, doubtfulPolicies(config))
   const gateway = createGateway(config, { version, ...lawOptions(terminal, file) })
   terminal.last?.()
+  using halting = new Halting(gateway)
   try {
+    const stopped = stopSignal()
+    // Who has closed our input and then sends a signal has waited long enough: SIGKILL comes next, and would leave the server.
+    terminal.input.once('end', () => halting.arm())
     // A client that does not read us any more has gone.
-    await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopSignal(), once(terminal.output, 'error')])
+    await Promise.race([gateway.serveStdio(name, terminal.input, terminal.output), stopped, once(terminal.output, 'error')])
   } finally {
+    halting.arm()
     await gateway.close()
   }
 }

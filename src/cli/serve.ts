@@ -1,5 +1,4 @@
 /** `portcullis serve`: the gateway, until it is told to stop. */
-import { once } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import type { Command } from 'commander'
 import { DEFAULT_FILE, rereading } from '../config/load.ts'
@@ -10,6 +9,7 @@ import type { LawOptions } from '../guard/watch.ts'
 import { lackOf } from './lacks.ts'
 import { openConfig } from './open.ts'
 import { examples, type Shared, type Shell, shared } from './shell.ts'
+import { Halting, stopSignal } from './stopping.ts'
 import { note, sayJson, styled, type Terminal } from './terminal.ts'
 import { doubtfulListeners, tellDoubts } from './warnings.ts'
 
@@ -42,6 +42,7 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
   const [{ createGateway }, { doubtfulPolicies }] = await Promise.all([import('../gateway/gateway.ts'), import('../guard/law.ts')])
   tellDoubts(terminal, options.config ?? DEFAULT_FILE, [...doubtfulListeners(config), ...doubtfulPolicies(config)])
   const gateway = createGateway(config, { version, ...lawOptions(terminal, options.config) })
+  using halting = new Halting(gateway)
   try {
     const endpoints = await gateway.listen()
     // Before anybody is told that it listens: whoever is told may stop it, or have it read again, at once.
@@ -49,6 +50,9 @@ async function serve(options: Shared, { terminal, version }: Shell): Promise<voi
     if (options.json === true) sayJson(terminal, endpoints)
     else announce(terminal, version, endpoints, config.profile)
     await stopped
+    halting.arm()
+    note(terminal, 'stopping; once more to stop at once')
+    await gateway.retire()
   } finally {
     await gateway.close()
   }
@@ -83,9 +87,6 @@ async function untilStopped(gateway: Gateway, terminal: Terminal, stopped: Promi
   hangups.heed(reload)
   await stopped
   hangups.heed(() => undefined)
-  note(terminal, 'stopping; once more to stop at once')
-  // A second signal finds no listener and ends the process.
-  await gateway.retire()
 }
 
 /** SIGHUP from the first line to the last: by itself it ends a process. What is asked during the start is done after it. */
@@ -111,11 +112,4 @@ class Hangups implements Disposable {
     if (this.#act === undefined) this.#isAsked = true
     else this.#act()
   }
-}
-
-/** Resolves at the first SIGTERM or SIGINT. */
-export async function stopSignal(): Promise<void> {
-  const stop = new AbortController()
-  await Promise.race([once(process, 'SIGTERM', { signal: stop.signal }), once(process, 'SIGINT', { signal: stop.signal })])
-  stop.abort()
 }
