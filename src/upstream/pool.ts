@@ -22,7 +22,12 @@ export interface PoolSpec extends SeatSpec {
 interface Crash {
   readonly count: number
   readonly retryAt: number
+  /** As many had been started by then. */
+  readonly started: number
 }
+
+/** Whose crashes are counted together where the process is everybody's. No principal has an empty name. */
+const SHARED = ''
 
 export class Pool {
   readonly #spec: PoolSpec
@@ -31,7 +36,11 @@ export class Pool {
   readonly #deps: SeatDeps
   readonly #seats = new Map<string, Seat>()
   readonly #leaving = new Set<Promise<void>>()
+  /** By owner: a session of its own, or another set of capabilities, is no way around the pause, and nobody waits for what another's calls did to theirs. */
   readonly #crashes = new Map<string, Crash>()
+  #started = 0
+  /** Which one it was. */
+  readonly #numbers = new WeakMap<Seat, number>()
   #isClosed = false
 
   constructor(spec: PoolSpec, deps: SeatDeps) {
@@ -59,10 +68,11 @@ export class Pool {
     const seat = this.#seats.get(key)
     if (seat !== undefined) return seat
     if (this.#isClosed) throw new Denial('unavailable', { detail: 'the gateway is stopping' })
-    this.#checkCrashes(key)
+    this.#checkCrashes(owner ?? SHARED)
     this.#makeRoom()
     const started = new Seat(this.#spec, this.#deps, owner, (gone, wanted) => this.#gone(gone, wanted))
     this.#seats.set(key, started)
+    this.#numbers.set(started, ++this.#started)
     const alarm = this.#deps.schedule(() => {
       if (!this.#isIn(started)) return
       const left = started.isBusy ? this.#spec.idleMs : started.peer.lastActiveAt + this.#spec.idleMs - this.#deps.clock()
@@ -114,19 +124,22 @@ export class Pool {
   }
 
   #gone(seat: Seat, wanted: boolean): void {
-    const key = this.#forget(seat)
-    if (wanted || key === undefined) return
+    if (this.#forget(seat) === undefined || wanted) return
+    const owner = seat.owner ?? SHARED
+    const last = this.#crashes.get(owner)
+    // It stood beside the one that crashed last: no new attempt has failed.
+    if (last !== undefined && (this.#numbers.get(seat) ?? 0) <= last.started) return
     const now = this.#deps.clock()
-    const before = now - seat.startedAt >= STABLE_MS ? 0 : (this.#crashes.get(key)?.count ?? 0)
+    const before = now - seat.startedAt >= STABLE_MS ? 0 : (last?.count ?? 0)
     const pause = before === 0 ? 0 : Math.min(BACKOFF_MS * 2 ** (before - 1), BACKOFF_MAX_MS)
-    this.#crashes.delete(key)
-    this.#crashes.set(key, { count: before + 1, retryAt: now + pause })
+    this.#crashes.delete(owner)
+    this.#crashes.set(owner, { count: before + 1, retryAt: now + pause, started: this.#started })
     const [oldest] = this.#crashes.keys()
     if (oldest !== undefined && this.#crashes.size > CRASHES_MAX) this.#crashes.delete(oldest)
   }
 
-  #checkCrashes(key: string): void {
-    const crash = this.#crashes.get(key)
+  #checkCrashes(owner: string): void {
+    const crash = this.#crashes.get(owner)
     const ms = crash === undefined ? 0 : crash.retryAt - this.#deps.clock()
     if (ms > 0)
       throw new Denial('unavailable', { detail: `the server crashed ${crash?.count} times in a row`, remedies: [{ kind: 'wait', ms }] })

@@ -275,6 +275,25 @@ test('a child that crashes again and again is started less and less often', asyn
   assert.deepEqual(waits, [500, 1_000, 2_000])
 })
 
+test('a crashing child is started less and less often whoever opens sessions, but what one principal has waits for no other', async () => {
+  const turned = hands()
+  await using upstream = upstreamOf(child('raw', '--crash'), { hands: turned })
+  const attempt = (session: string, principal = ALICE) => last(upstream.forward(legacy('initialize', INITIALIZE, { session }), principal))
+  const refusals: unknown[] = []
+  for (let at = 0; at < 8; at++) await attempt(`s-${at}`).catch(({ code }: { code: unknown }) => refusals.push(code))
+  assert.deepEqual(refusals, ['upstream_failed', 'upstream_failed', ...Array(6).fill('unavailable')])
+  assert.equal(upstream.events.filter(({ type }) => type === 'upstream.started').length, 2)
+  await assert.rejects(tool(upstream, ALICE, call('pid')), denied('unavailable'))
+  await assert.rejects(attempt('s-of-bob', BOB), denied('upstream_failed'))
+  turned.turn(500)
+  // Side by side they fail once.
+  await Promise.all([1, 2, 3].map((at) => assert.rejects(attempt(`beside-${at}`), denied('upstream_failed'))))
+  await assert.rejects(attempt('after'), (error) => {
+    assert.deepEqual((error as { remedies: object }).remedies, [{ kind: 'wait', ms: 1_000 }])
+    return denied('unavailable')(error)
+  })
+})
+
 test('a command that does not exist fails its calls', async () => {
   await using upstream = upstreamOf(['/nonexistent/program'])
   await assert.rejects(tool(upstream, ALICE, call('pid')), denied('upstream_failed'))
