@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { Fault } from '../core/denial.ts'
 import { visible } from '../core/visible.ts'
-import { serverLogFiles } from '../gateway/server-log.ts'
+import { loggedServers, serverLogFiles } from '../gateway/server-log.ts'
 import { openConfig } from './open.ts'
 import { examples, readCount, type Shared, type Shell, shared } from './shell.ts'
 import { stopSignal } from './stopping.ts'
@@ -23,7 +23,7 @@ interface Options extends Shared {
 export function addLogs(program: Command, shell: Shell): void {
   const command = program
     .command('logs')
-    .argument('<server>', 'name of the server in the configuration')
+    .argument('<server>', 'name of the server in the configuration, or the one that "run" gave to a command line')
     .option('-f, --follow', 'go on with what it says from now on')
     .option('-n, --lines <count>', 'how many', readCount, TAIL_LINES)
   examples(shared(command), 'portcullis logs files', 'portcullis logs files -f --json')
@@ -32,9 +32,11 @@ export function addLogs(program: Command, shell: Shell): void {
 
 async function logs(server: string, options: Options, { terminal }: Shell): Promise<void> {
   const config = openConfig(options.config)
-  if (!Object.hasOwn(config.servers, server)) {
-    const names = Object.keys(config.servers)
-    throw new Fault('FAULT_CONFIG', `servers: there is no server ${server}, expected one of ${names.join(', ')}`)
+  const logged = loggedServers(config)
+  if (!Object.hasOwn(config.servers, server) && !logged.includes(server)) {
+    const names = [...new Set([...Object.keys(config.servers), ...logged])].sort()
+    const known = names.length === 0 ? 'and no log of one' : `expected one of ${names.join(', ')}`
+    throw new Fault('FAULT_CONFIG', `servers: there is no server ${server}, ${known}`)
   }
   const files = serverLogFiles(config, server)
   if (files === undefined) throw new Fault('FAULT_STORE', 'the store is in memory, beside which no log is kept')

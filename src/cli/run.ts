@@ -62,8 +62,9 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   const gateway = createGateway(config, { version, ...lawOptions(terminal, file) })
   terminal.last?.()
   using halting = new Halting(gateway)
+  const over = new AbortController()
   try {
-    const stopped = stopSignal()
+    const stopped = stopSignal(over.signal)
     // Who has closed our input and then sends a signal has waited long enough: SIGKILL comes next, and would leave the server.
     terminal.input.once('end', () => halting.arm())
     // A client that does not read us any more has gone.
@@ -71,6 +72,7 @@ async function run(words: readonly string[], options: Options, { terminal, versi
   } finally {
     halting.arm()
     await gateway.close()
+    over.abort()
   }
 }
 

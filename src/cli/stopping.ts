@@ -1,5 +1,4 @@
 /** SIGTERM and SIGINT, as whoever lasts obeys them: the first asks for an end in order, the next one ends it at once. */
-import { once } from 'node:events'
 import { constants } from 'node:os'
 import type { Gateway } from '../gateway/gateway.ts'
 
@@ -7,11 +6,19 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 /** What a shell makes of a program that a signal has ended: this, and the number of the signal. */
 const SIGNALLED = 128
 
-/** Resolves at the first SIGTERM or SIGINT. */
-export async function stopSignal(): Promise<void> {
-  const stop = new AbortController()
-  await Promise.race(SIGNALS.map((signal) => once(process, signal, { signal: stop.signal })))
-  stop.abort()
+/** Resolves at the first SIGTERM or SIGINT. @param over once it is aborted, nobody listens any more. */
+export function stopSignal(over?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const forget = (): void => {
+    for (const signal of SIGNALS) process.off(signal, heard)
+  }
+  const heard = (): void => {
+    forget()
+    resolve()
+  }
+  for (const signal of SIGNALS) process.on(signal, heard)
+  over?.addEventListener('abort', forget, { once: true })
+  return promise
 }
 
 /**
@@ -33,6 +40,7 @@ export class Halting implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isArmed = true
     for (const signal of SIGNALS) process.off(signal, this.#halt)
   }
 

@@ -2,18 +2,19 @@
 
 import { ownFiles } from '../config/own-files.ts'
 import type { CommandServer, UrlServer } from '../config/servers.ts'
-import { Fault } from '../core/denial.ts'
+import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { readUpstreamTls } from '../face/tls-files.ts'
 import type { House } from '../guard/create.ts'
 import { createHttpUpstream, type HttpDeps } from '../upstream/http.ts'
-import { createStdioUpstream } from '../upstream/stdio.ts'
+import { createStdioUpstream, type StdioDeps } from '../upstream/stdio.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { createAdminServer } from './admin-server.ts'
 import { connectedServer } from './connected.ts'
 import { type ConnectLinks, createConnectionCredentials } from './connections.ts'
 import { createCredentials, headersOf, type UpstreamCredentials } from './credentials.ts'
-import { createRedactor, type ServerLog } from './server-log.ts'
+import { createRedactor, type ServerLog, serverLogFiles } from './server-log.ts'
+import { Teller } from './told.ts'
 
 export interface BehindParts {
   readonly house: House
@@ -49,11 +50,12 @@ function open(name: string, parts: BehindParts, credentials: UpstreamCredentials
   const { config, clock, journal, turn } = house
   const server = config.servers[name]
   if (server === undefined) throw new RangeError(`No server ${name}`)
-  const tellStart = startTold(name, parts)
+  const [, file] = serverLogFiles(config, name) ?? []
+  const teller = new Teller({ ...parts, name, file })
   // What an upstream does of itself is told, but refuses nothing: the store's own refusal comes with the next call.
   const onEvent = (entry: Entry): void => {
     void journal.write(entry).catch(() => undefined)
-    tellStart(entry)
+    teller.event(entry)
   }
   const deps = { clock, turn, versionInfo: { name: 'portcullis', version }, onEvent }
   switch (server.kind) {
@@ -62,19 +64,7 @@ function open(name: string, parts: BehindParts, credentials: UpstreamCredentials
     case 'url':
       return openUrl(name, server, deps, parts, credentials)
     case 'command':
-      return openCommand(name, server, deps, parts)
-  }
-}
-
-/** Whoever calls makes it fail again: where people look it stands once, in the journal each time. */
-function startTold(name: string, { onText, onFault }: BehindParts): (entry: Entry) => void {
-  let isFailing = false
-  return ({ type, detail = '' }) => {
-    if (type === 'upstream.stopped') isFailing = false
-    if (type !== 'upstream.refused' || isFailing) return
-    isFailing = true
-    onText(name, `not started: ${detail}`)
-    onFault(new Fault('FAULT_START', `servers.${name}: it is not started: ${detail}`))
+      return openCommand(name, server, { ...deps, onStop: (stopped) => teller.stopped(stopped) }, parts)
   }
 }
 
@@ -106,7 +96,12 @@ function openUrl(
   return createHttpUpstream(spec, { ...deps, ...(shown === undefined ? {} : { credentials: shown }) })
 }
 
-function openCommand(name: string, server: CommandServer, deps: HttpDeps, { house: { config }, onText }: BehindParts): Upstream {
+function openCommand(
+  name: string,
+  server: CommandServer,
+  deps: Omit<StdioDeps, 'environment'>,
+  { house: { config }, onText }: BehindParts,
+): Upstream {
   const { kind: _kind, roots: _roots, sampling: _sampling, program, arguments: rest, secrets = {}, sandbox, ...spec } = server
   const prefixes = ['mcp', config.authentication.apiKeys.prefix]
   const secretEnv = Object.fromEntries(Object.entries(secrets).map(([variable, secret]) => [variable, secret.reveal()]))

@@ -1,5 +1,5 @@
 /** What servers say on their standard error, kept for people: two bounded files for each server, beside the store. */
-import { appendFileSync, mkdirSync, renameSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { IN_MEMORY } from '../config/store.ts'
@@ -10,6 +10,8 @@ import { createDetector } from '../inspect/detect.ts'
 
 /** A full file makes room for an empty one and takes the place of the one before. */
 const FILE_MAX_BYTES = 1024 * 1024
+
+const SUFFIX = '.log'
 
 /** One line of it. */
 export interface ServerLine {
@@ -22,15 +24,25 @@ export interface ServerLine {
 type LoggedConfig = Pick<Config, 'store' | 'redis' | 'keyFile'>
 
 /** @returns the older file and the newer one; undefined when the store is in memory, beside which nothing can be kept. */
-export function serverLogFiles(
-  { store, redis, keyFile }: LoggedConfig,
-  server: string,
-): readonly [older: string, newer: string] | undefined {
+export function serverLogFiles(config: LoggedConfig, server: string): readonly [older: string, newer: string] | undefined {
+  const folder = folderOf(config)
+  if (folder === undefined) return undefined
+  const file = join(folder, server + SUFFIX)
+  return [`${file}.1`, file]
+}
+
+/** Servers of which there is a log, also those that the configuration does not name: `run` takes a command line. */
+export function loggedServers(config: LoggedConfig): readonly string[] {
+  const folder = folderOf(config)
+  if (folder === undefined || !existsSync(folder)) return []
+  const logs = readdirSync(folder).filter((name) => name.endsWith(SUFFIX))
+  return logs.map((name) => name.slice(0, -SUFFIX.length)).sort()
+}
+
+function folderOf({ store, redis, keyFile }: LoggedConfig): string | undefined {
   if (store === IN_MEMORY) return undefined
   // A store that is no file has a folder here all the same: that of the key.
-  const folder = redis === undefined || keyFile === undefined ? `${store}-servers` : join(dirname(keyFile), 'servers')
-  const file = join(folder, `${server}.log`)
-  return [`${file}.1`, file]
+  return redis === undefined || keyFile === undefined ? `${store}-servers` : join(dirname(keyFile), 'servers')
 }
 
 /** Keeps one line. It never throws: that a log cannot be written is no reason to end a server. */

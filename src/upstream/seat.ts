@@ -21,6 +21,17 @@ export interface SeatSpec extends ChildSpec {
   readonly shared: boolean
 }
 
+/** The end of a process that had been there. */
+export interface Stopped {
+  readonly reason: string
+  /** We ended it, or had asked it something that older servers end of. */
+  readonly wanted: boolean
+  /** It had said something to us. */
+  readonly ran: boolean
+  /** What it said last on stderr, redacted and escaped as `onText` is told it; but for the tail of a stack trace. */
+  readonly said: string | undefined
+}
+
 export interface SeatDeps {
   readonly clock: Clock
   readonly schedule: Schedule
@@ -30,6 +41,7 @@ export interface SeatDeps {
   readonly onEvent: (entry: Entry) => void
   /** A line that the server writes to stderr, redacted, escaped and capped. */
   readonly onText: (server: string, text: string) => void
+  readonly onStop?: (stopped: Stopped) => void
   /** Takes secrets out of a line of it; default: nothing. */
   readonly redact?: (text: string) => string
   /** What servers reach that may reach something. */
@@ -37,6 +49,9 @@ export interface SeatDeps {
   /** Who we say we are. */
   readonly versionInfo: Implementation
 }
+
+/** What Node.js writes behind the message of an error that nobody caught. */
+const TAIL = /^(?:\s|[{}[\]]|Node\.js v\d|$)/
 
 export class Seat {
   readonly owner: string | undefined
@@ -49,6 +64,10 @@ export class Seat {
   isReady = false
   /** What it tells everybody reaches everybody. */
   isFannedOut = false
+  /** It is asked whether it is modern; servers of older revisions may end of that. */
+  isProbed = false
+  #hasRun = false
+  #said: string | undefined
   readonly #spec: SeatSpec
   readonly #deps: SeatDeps
   readonly #child: Child
@@ -66,9 +85,16 @@ export class Seat {
     this.owner = owner
     this.startedAt = deps.clock()
     const quarantine = new Quarantine((detail) => this.tell('upstream.noise', detail))
-    const muffler = new Muffler((text) => deps.onText(spec.name, text), deps.clock, deps.redact)
+    const onText = (text: string): void => {
+      if (!TAIL.test(text)) this.#said = text
+      deps.onText(spec.name, text)
+    }
+    const muffler = new Muffler(onText, deps.clock, deps.redact)
     const handlers = {
-      onValue: (value: unknown, bytes: number) => this.peer.take(value, bytes),
+      onValue: (value: unknown, bytes: number) => {
+        this.#hasRun = true
+        this.peer.take(value, bytes)
+      },
       onNoise: () => quarantine.drop('line that is no JSON'),
       onTooLong: (id: number | undefined) => {
         quarantine.drop('line that is too long')
@@ -82,7 +108,7 @@ export class Seat {
         const denial = new Denial('upstream_failed', { detail: `the server ended: ${reason}` })
         this.#bridge?.fail(denial)
         this.peer.fail(denial)
-        this.tell(this.#child.isUnmade ? 'upstream.refused' : 'upstream.stopped', reason)
+        this.#tellStop(reason, wanted)
         onExit(this, wanted)
       },
     }
@@ -138,6 +164,12 @@ export class Seat {
   close(): Promise<void> {
     this.#bridge?.close()
     return this.peer.close()
+  }
+
+  #tellStop(reason: string, wanted: boolean): void {
+    this.tell(this.#child.isUnmade ? 'upstream.refused' : 'upstream.stopped', reason)
+    if (this.#child.isUnmade) return
+    this.#deps.onStop?.({ reason, wanted: wanted || this.isProbed, ran: this.#hasRun, said: this.#said })
   }
 
   tell(type: `upstream.${'started' | 'stopped' | 'noise' | 'limited' | 'refused'}`, detail: string): void {

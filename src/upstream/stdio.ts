@@ -153,8 +153,10 @@ class StdioUpstream implements Upstream {
   async #probe(owner: string | undefined, declared: JsonObject): Promise<void> {
     const key = this.#bridgeKey(owner, declared)
     const seat = this.#pool.take(key, owner)
+    seat.isProbed = true
     // One that ends when it is asked something unknown is legacy, if it can be started at all: the handshake tells.
     let era = await probeEra(seat.ask, this.#deps.versionInfo, this.#deps.schedule).catch((): Era => 'legacy')
+    seat.isProbed = false
     if (era === 'legacy') era = await this.#shake(this.#pool.take(key, owner), declared)
     if (era === 'modern') this.#pool.rename(key, owner ?? EVERYBODY)
     this.#era = era

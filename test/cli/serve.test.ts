@@ -3,8 +3,11 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { z } from 'zod'
+import { post } from '../fixtures/gateway.ts'
 import { createKey, listening, listTools } from './asking.ts'
 import { CONFIG, install } from './portcullis.ts'
+
+const RAW = join(import.meta.dirname, '../fixtures/children/raw.ts')
 
 const tools = z.looseObject({ result: z.looseObject({ tools: z.array(z.looseObject({ name: z.string() })) }) })
 
@@ -144,6 +147,59 @@ test('run does not start for a program that is not there, and says so', async (t
   assert.deepEqual([bare.code, bare.out, named.code, named.out], [1, '', 1, ''])
   assert.match(bare.errors, /^error: nosuchprogram-abc is not found in PATH\n/)
   assert.match(named.errors, /^error: servers\.gone\.command: nosuchprogram-xyz is not found in PATH\n/)
+})
+
+/** Says why on standard error, with a secret of its own, and ends; Node.js writes the stack behind it. */
+const BROKEN = [process.execPath, '-e', 'throw new Error("DATABASE_URL is missing, TOKEN is ghp_" + "a1B2c3D4e5F6".repeat(3))']
+
+test('of a server that ends at once, run tells what it said last and where the rest is, and logs knows its name', async (t) => {
+  const there = install(t, CONFIG.replace(/servers:\n.*\n/, ''))
+  const { key } = await createKey(there, '--role', 'user')
+  const input = `${INITIALIZE}${INITIALIZE.replace('"id":1', '"id":2')}`
+  const args = ['run', '-c', 'portcullis.yaml', '--name', 'boom', '--', ...BROKEN]
+  const { out, errors } = await there.run(args, { input, env: { MCP_API_KEY: key } })
+  assert.match(out, /"code":"upstream_failed"/)
+  assert.doesNotMatch(out, /DATABASE_URL/)
+  const told = errors.split('\n').filter((line) => line.includes('DATABASE_URL'))
+  assert.equal(told.length, 1, errors)
+  assert.match(
+    told[0] ?? '',
+    /^warning: servers\.boom: it ended by itself: exit code 1; it last said: Error: DATABASE_URL is missing, TOKEN is \[redacted:secret\]; what it says is kept in \/.*\/boom\.log$/,
+  )
+  const logs = await there.run(['logs', 'boom'])
+  assert.equal(logs.code, 0, logs.errors)
+  assert.match(logs.out, /DATABASE_URL is missing/)
+  const unknown = await there.run(['logs', '../portcullis.db-servers/boom'])
+  assert.match(unknown.errors, /there is no server .*, expected one of boom\n/)
+})
+
+test('serve tells once that a server ends at once, and once more where one ends that had run', async (t) => {
+  const crash = JSON.stringify([process.execPath, RAW, '--crash'])
+  const dying = JSON.stringify([process.execPath, RAW])
+  const there = install(
+    t,
+    CONFIG.replace(
+      'servers:',
+      `servers:\n  crash: { command: ${crash}, sandbox: off }\n  dying: { command: ${dying}, sandbox: off }`,
+    ).replace('tools:', 'tools:\n    dying/die: { permission: "world:read" }'),
+  )
+  const { key } = await createKey(there, '--role', 'user')
+  const gateway = there.start(['serve', '--json'])
+  const { servers } = listening.parse(JSON.parse(await gateway.line((line) => line.startsWith('{'))))
+  const asked = { 'x-api-key': key }
+  for (const _ of [1, 2]) {
+    for (const _ of [1, 2, 3]) await (await listTools(servers['crash'] ?? '', asked)).text()
+    await post(servers['dying'] ?? '', 'tools/call', { name: 'die', arguments: {} }, asked)
+  }
+  gateway.child.kill('SIGTERM')
+  const { errors } = await gateway.ended
+  assert.deepEqual(
+    errors
+      .split('\n')
+      .filter((line) => line.includes('by itself'))
+      .map((line) => line.replace(/; what it says.*/, '')),
+    ['warning: servers.crash: it ended by itself: exit code 1', 'warning: servers.dying: it ended by itself: exit code 3'],
+  )
 })
 
 const HELLO = { protocolVersion: '2025-06-18', capabilities: {}, clientInfo: { name: 'test', version: '1' } }
