@@ -52,7 +52,7 @@ const RIGHTS = ['forbidden', 'not_found', 'insufficient_scope', 'step_up_require
 const LIMITS = ['rate_limited', 'too_large', 'slow_request', 'limits.degraded', 'limits.restored']
 /** Not that a tool was pinned: that is how every one begins. */
 const DRIFT = ['drifted', 'withheld', 'approved', 'rejected'].map((what) => `definition.${what}`)
-const FAILURES = ['upstream_failed', 'login_failed', 'timeout', 'unavailable', 'no_session']
+const FAILURES = ['upstream_failed', 'login_failed', 'timeout', 'unavailable']
 
 /**
  * The sections, in the order in which they are asked: an event is counted in the first that takes it, so no refusal is counted twice and none
@@ -102,7 +102,8 @@ export async function reportOf(store: Store, span: Span): Promise<Report> {
 const SECTION_OF: ReadonlyMap<string, SectionName> = new Map(SECTION_NAMES.flatMap((name) => SECTIONS[name].of.map((word) => [word, name])))
 
 function sectionOf({ type, denial, outcome }: AuditEvent): SectionName | undefined {
-  if (denial !== undefined) return SECTION_OF.get(denial) ?? 'requests'
+  // A session that the server has lost is its failure; one that is not the caller's is not.
+  if (denial !== undefined) return SECTION_OF.get(denial) ?? (outcome === 'failed' ? 'failures' : 'requests')
   if (type === 'call.ended') return outcome === undefined ? undefined : SECTION_OF.get(outcome)
   return SECTION_OF.get(type) ?? SECTION_OF.get(`${type.slice(0, type.indexOf('.'))}.*`)
 }

@@ -98,13 +98,15 @@ interface Inside {
   readonly remedies?: readonly Remedy[]
   readonly policies?: readonly string[]
   readonly findings?: readonly Finding[]
-  readonly challenge?: ProofChallenge
-  readonly allowance?: Allowance
-  readonly question?: Question
+  readonly challenge?: ProofChallenge | undefined
+  readonly allowance?: Allowance | undefined
+  readonly question?: Question | undefined
   /** The credential was good once, or never could be: whoever presents it is not guessing. */
   readonly isStale?: boolean
   /** Public id of the API key that was refused. */
-  readonly key?: string
+  readonly key?: string | undefined
+  /** It says that the server, or the way to it, failed: nobody refused the caller. Only of codes that can mean either. */
+  readonly isOfServer?: boolean
   readonly cause?: unknown
 }
 
@@ -122,6 +124,7 @@ export class Denial extends Error {
   readonly question: Question | undefined
   readonly isStale: boolean
   readonly key: string | undefined
+  readonly isOfServer: boolean
 
   constructor(code: DenialCode, inside: Inside = {}) {
     super(DENIALS[code].message, inside.cause === undefined ? undefined : { cause: inside.cause })
@@ -136,6 +139,12 @@ export class Denial extends Error {
     this.question = inside.question
     this.isStale = inside.isStale ?? false
     this.key = inside.key
+    this.isOfServer = inside.isOfServer ?? false
+  }
+
+  /** The same, when it is known that it came from the server's side. */
+  asOfServer(): Denial {
+    return new Denial(this.code, { ...this, isOfServer: true, cause: this.cause })
   }
 
   /** The only place where an unknown error becomes an answer: a fault denies. */

@@ -19,7 +19,7 @@ export interface Errand {
 /** One line of an answer. */
 type Step =
   | { readonly message: string; readonly isVerbatim?: true; readonly event?: StreamEvent }
-  | { readonly denial: string; readonly detail: string; readonly remedies: Denial['remedies'] }
+  | { readonly denial: string; readonly detail: string; readonly remedies: Denial['remedies']; readonly isOfServer: boolean }
   | { readonly end: true }
 
 export function writeErrand(seal: Seal, replica: string, errand: Errand): string {
@@ -49,8 +49,8 @@ export function writeMessage(seal: Seal, nonce: string, index: number, message: 
   return line(seal, nonce, index, step)
 }
 
-export function writeDenial(seal: Seal, nonce: string, index: number, { code, detail, remedies }: Denial): string {
-  return line(seal, nonce, index, { denial: code, detail, remedies })
+export function writeDenial(seal: Seal, nonce: string, index: number, { code, detail, remedies, isOfServer }: Denial): string {
+  return line(seal, nonce, index, { denial: code, detail, remedies, isOfServer })
 }
 
 export function writeEnd(seal: Seal, nonce: string, index: number): string {
@@ -65,7 +65,11 @@ export function readStep(seal: Seal, nonce: string, index: number, text: string)
   const step = JSON.parse(seal.open(text, placeOf(nonce, index))) as Step // what `line` wrote: the seal says so
   if ('end' in step) return undefined
   if ('denial' in step)
-    throw new Denial(isCode(step.denial) ? step.denial : 'unavailable', { detail: step.detail, remedies: step.remedies })
+    throw new Denial(isCode(step.denial) ? step.denial : 'unavailable', {
+      detail: step.detail,
+      remedies: step.remedies,
+      isOfServer: step.isOfServer,
+    })
   const { message, isVerbatim, event } = step
   return {
     body: JSON.parse(message) as Message['body'], // as the other replica had parsed it

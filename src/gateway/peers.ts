@@ -138,7 +138,7 @@ class RunningPeers implements Peers {
     const answer = await this.#at(home, call, principal)
     if (answer !== undefined) yield* answer
     else if (call.session === undefined) yield* here()
-    else throw new Denial('no_session', { detail: `the replica of this session is gone: ${home}` })
+    else throw new Denial('no_session', { detail: `the replica of this session is gone: ${home}`, isOfServer: true })
   }
 
   /** The task of a command is with the replica that has its process, and gone with it: no other process is asked, which might know another of that name. */
@@ -251,7 +251,8 @@ class RunningPeers implements Peers {
       const { call } = homeOf(callOf(errand, stop))
       if (isWaiting(call)) this.#waiting.add(stop)
       const relay = this.#relays.get(call.resource.server)
-      if (relay === undefined) throw new Denial('no_session', { detail: `this replica has no server ${call.resource.server}` })
+      if (relay === undefined)
+        throw new Denial('no_session', { detail: `this replica has no server ${call.resource.server}`, isOfServer: true })
       for await (const message of this.#named(call, relay(call, principal, stop))) {
         if (!res.write(writeMessage(this.#seal, nonce, index++, message))) await drained(res)
         if (res.destroyed) return

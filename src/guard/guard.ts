@@ -72,7 +72,7 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     if (call.flaw !== undefined) throw call.flaw // is it well formed? (told only to the known)   400
     const asked = house.reopen(call, principal) // does it bring back what we sealed?             400
     const carried = house.inspect(asked, principal, forward) // what does it carry?              facts
-    trail.findings = carried instanceof Promise ? await carried : carried
+    trail.findings = carried instanceof Promise ? await carried.catch((error: unknown) => unseen(house, asked, trail, error)) : carried
     const decision = house.decide(principal, asked, trail.findings) // what is the law?           a value
     trail.decision = decision
     const asking = await house.enforce(decision, principal, asked, trail.findings, forward) // obey it 403
@@ -96,6 +96,14 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     await house.end(call, trail) // always, however it ended
   }
 }
+
+/** The server could not be asked what it takes: history is told what the law says as far as it is known, for it was asked before the server was. */
+function unseen(house: Stations, asked: Call, trail: Trail, error: unknown): never {
+  if (trail.principal !== undefined) trail.decision = house.decide(trail.principal, asked, NO_FINDINGS)
+  throw error
+}
+
+const NO_FINDINGS = [] as const
 
 /** What a call is refused with: first what was put off of it. */
 async function refusalOf(house: Stations, call: Call, error: unknown): Promise<Denial> {

@@ -88,7 +88,7 @@ export class Inquiry {
     let cursor: string | undefined
     for (let page = 0; page < PAGES_MAX && !stop.aborted; page++) {
       const ask = { ...inquiryOf(call, page, cursor), receivedAt: this.#parts.clock(), signal: stop }
-      const result = await resultOf(forward(ask, principal))
+      const result = await resultOf(() => forward(ask, principal))
       if (result === undefined) return
       const message: Message = { body: { jsonrpc: '2.0', id: 0, result } }
       await definitions?.see(message, ask, principal)
@@ -133,9 +133,14 @@ function envelopeOf(call: Call): JsonObject {
   }
 }
 
-/** An error is an answer too: then it lists nothing. */
-async function resultOf(messages: ReturnType<Forward>): Promise<JsonObject | undefined> {
-  for await (const { body } of messages) if (isResponse(body)) return body.result
+/** An error is an answer too: then it lists nothing. @throws Denial that there was none: of a server that has no room, too, and not of the caller. */
+async function resultOf(ask: () => ReturnType<Forward>): Promise<JsonObject | undefined> {
+  try {
+    for await (const { body } of ask()) if (isResponse(body)) return body.result
+  } catch (error) {
+    const denial = Denial.from(error)
+    throw denial.code === 'unavailable' ? denial.asOfServer() : error
+  }
   throw new Denial('upstream_failed', { detail: 'tools/list was not answered' })
 }
 

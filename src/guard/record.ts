@@ -1,6 +1,7 @@
 /** What a walked call has come to, in the words of history. */
 import { callEntry, type Description } from '../audit/record.ts'
 import type { Call } from '../core/call.ts'
+import type { Denial, DenialCode } from '../core/denial.ts'
 import type { Entry, Outcome } from '../core/event.ts'
 import { isObject, type JsonObject } from '../core/json.ts'
 import { nameOf } from '../core/principal.ts'
@@ -9,12 +10,17 @@ import type { Trail } from './guard.ts'
 /** Names and shapes of arguments, and their keyed hash: never their text. */
 export type Describe = (args: JsonObject) => Description
 
-/** Refusals that say that the server failed, not that the caller was refused. */
-const FAILURES = new Set(['upstream_failed', 'login_failed', 'timeout', 'unavailable', 'no_session'])
+/** Refusals that say that the server failed, not that the caller was refused: also where it was only asked for its tools. */
+const FAILURES: ReadonlySet<DenialCode> = new Set(['upstream_failed', 'login_failed', 'timeout'])
+
+/** What broke before the call was let through refuses it; afterwards nobody knows any more that nothing was done. */
+function isFailure({ code, isOfServer }: Denial, isBegun: boolean): boolean {
+  return FAILURES.has(code) || isOfServer || (code === 'unavailable' && isBegun)
+}
 
 function outcomeOf(trail: Trail): Outcome {
   const denial = trail.denial
-  if (denial !== undefined) return trail.begun === true && FAILURES.has(denial.code) ? 'failed' : 'denied'
+  if (denial !== undefined) return isFailure(denial, trail.begun === true) ? 'failed' : 'denied'
   if (trail.answered === undefined) return 'cancelled'
   if (trail.answered === 'failed') return 'failed'
   return trail.decision?.effect === 'forbid' ? 'would_deny' : 'permitted'

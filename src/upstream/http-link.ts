@@ -167,7 +167,7 @@ export class LegacyLink {
 
   #lost(): Denial {
     const { wire, isOurs = false } = this.#options
-    return new Denial(isOurs ? 'upstream_failed' : 'no_session', { detail: `${wire.server}: it has lost the session` })
+    return new Denial(isOurs ? 'upstream_failed' : 'no_session', { detail: `${wire.server}: it has lost the session`, isOfServer: true })
   }
 
   async *#again(lostId: string, build: () => Plan | undefined): AsyncGenerator<Message, undefined> {
