@@ -77,6 +77,8 @@ export interface ChainOptions {
   readonly hasHeads: boolean
   /** What seals events; without it seals are not looked at. */
   readonly headHash: KeyedHash | undefined
+  /** Events of all chains stand in the order in which they were written. */
+  readonly isInOrder: boolean
 }
 
 export class Chains {
@@ -102,10 +104,11 @@ export class Chains {
     const seal = headHash === undefined ? 'no' : isSealed(value, headHash, text)
     const mark = { seq: value.seq, id: value.id, position, digest: digestOf(value, text), isSealed: seal === 'yes' }
     const chain = this.#chains.get(value.node)
+    const misplaced = this.#options.isInOrder ? this.#placed(value.node, mark) : undefined
     if (this.#doubt?.node === value.node) this.#note(resolve(this.#doubt, value, mark))
     else if (this.#doubt === undefined && this.#flaw === undefined) {
       const forged = seal === 'wrongly' ? flawAt('edited', value.node, mark, 'its seal is not by this key') : undefined
-      this.#note(this.#look(chain, value, mark) ?? forged)
+      this.#note(this.#look(chain, value, mark) ?? forged ?? misplaced)
     }
     if (chain === undefined) {
       this.#chains.set(value.node, { first: mark, last: mark, events: 1 })
@@ -157,6 +160,14 @@ export class Chains {
     }
     this.#flaw ??= finding
     this.#doubt = undefined
+  }
+
+  #placed(node: string, mark: Mark): Flaw | undefined {
+    const endOf = (other: string): number => Math.max(this.#chains.get(other)?.last.seq ?? 0, this.#claims.cutOf(other)?.seq ?? 0)
+    const before = this.#claims.order.take(node, mark.seq, endOf)
+    return (
+      before && flawAt('reordered', node, mark, `event ${before.seq} of ${before.node} stands in front of it, and was written after it`)
+    )
   }
 
   #look(chain: Chain | undefined, event: AuditEvent, mark: Mark): Flaw | Doubt | undefined {

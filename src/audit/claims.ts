@@ -4,6 +4,7 @@ import type { JsonValue } from '../core/json.ts'
 import type { Flaw } from './chain.ts'
 import { type Checkpoint, type Head, isCheckpoint, isSigned } from './checkpoint.ts'
 import type { Cut, CutChain } from './cut.ts'
+import { Order } from './order.ts'
 
 export class Claims {
   readonly #key: KeyObject
@@ -14,6 +15,8 @@ export class Claims {
   readonly #sealed = new Set<string>()
   readonly #cut: Cut | undefined
   readonly #cutChains: ReadonlyMap<string, CutChain>
+  /** Of whole logs: what their writers saw of each other. */
+  readonly order = new Order()
   checkpoints = 0
   flaw: Flaw | undefined
 
@@ -45,7 +48,10 @@ export class Claims {
     }
     // A copy that was kept elsewhere may tell of chains that are gone whole, and that the cut tells of no more.
     if (!isWhole && this.#cut !== undefined && value.at < this.#cut.before) return
-    if (isWhole) this.#count(value, position)
+    if (isWhole) {
+      this.#count(value, position)
+      this.order.note(value)
+    }
     if (value.closed) this.#closedAt.set(value.node, value.seq)
     this.#claim(value, position)
     for (const chain of value.chains) this.#claim(chain, position)

@@ -147,7 +147,8 @@ export class Retention {
 
   /** From the first event to the first that is not too old: nothing is signed away that was not whole until now. */
   async #prove(claims: Claims, before: number, now: number): Promise<Old> {
-    const chains = new Chains(claims, { isPartial: false, hasHeads: false, headHash: this.#options.headHash })
+    const { headHash, store } = this.#options
+    const chains = new Chains(claims, { isPartial: false, hasHeads: false, headHash, isInOrder: store.isInOrder === true })
     let kept: string | undefined
     let last: string | undefined
     let events = 0

@@ -32,6 +32,8 @@ export interface Source {
   heads?(): AsyncIterable<Line>
   /** Our word on what retention has removed; undefined where it never did. */
   cut?(): Promise<JsonValue | undefined>
+  /** Its events stand in the order in which they were written, whoever wrote them. */
+  readonly isInOrder?: boolean
   /** Where it begins: another one when something was removed meanwhile. */
   start?(): Promise<string>
 }
@@ -85,7 +87,7 @@ async function verifyOnce(source: Source, publicKey: KeyObject, options: VerifyO
       marks++
     }
   }
-  const chains = new Chains(claims, { isPartial, hasHeads: heads !== undefined, headHash })
+  const chains = new Chains(claims, { isPartial, hasHeads: heads !== undefined, headHash, isInOrder: source.isInOrder === true })
   for await (const line of source.events()) {
     chains.take(line)
     damage ??= damageOf(line)
@@ -142,6 +144,7 @@ function damageOf({ position, value, isDamaged }: Line): Flaw | undefined {
 
 export function storeSource(store: Store): Source {
   return {
+    isInOrder: store.isInOrder === true,
     events: () => readLog(store, LOGS.audit),
     checkpoints: (after) => readLog(store, LOGS.checkpoints, after),
     heads: () => readHeads(store),

@@ -60,6 +60,7 @@ function checkGiven(path: unknown, options: unknown): void {
 type Statements = ReturnType<typeof prepareAll>
 
 class SqliteStore implements Store {
+  readonly isInOrder = true
   readonly #database: DatabaseSync
   readonly #path: string
   readonly #clock: Clock

@@ -112,5 +112,10 @@ export interface Store {
    * kept in pieces, whole pieces go: what was written since the last time stays until the one that is asked for after it is past.
    */
   trim(log: string, before: string): Promise<void>
+  /**
+   * What anybody could read stands in front of what is appended to the same log afterwards, for good. Absent where a store that takes over may lack
+   * the last lines, which their writers then bring again in an order of their own.
+   */
+  readonly isInOrder?: true
   close(): Promise<void>
 }

@@ -97,7 +97,8 @@ function dying(store: Store, at: number, isAfter: boolean): Store {
     get: (_target, name: keyof Store) => {
       if (name === 'put') return (...said: Parameters<Store['put']>) => change(() => store.put(...said))
       if (name === 'trim') return (...said: Parameters<Store['trim']>) => change(() => store.trim(...said))
-      return (store[name] as (...said: unknown[]) => unknown).bind(store)
+      const verb = store[name]
+      return typeof verb === 'function' ? (verb as (...said: unknown[]) => unknown).bind(store) : verb
     },
   })
 }
