@@ -3,15 +3,16 @@ import { randomUUID } from 'node:crypto'
 import type { Approvals } from '../approval/approvals.ts'
 import { type Bound, boundOf, digestOf } from '../approval/bound.ts'
 import type { Approval, Found } from '../approval/record.ts'
-import type { Call, Message } from '../core/call.ts'
+import type { Call, Message, Resource } from '../core/call.ts'
 import type { Decision, Remedy } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
-import { isObject } from '../core/json.ts'
-import type { Principal } from '../core/principal.ts'
+import { digest as digested, isObject } from '../core/json.ts'
+import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
+import { remember } from '../trust/remember.ts'
 import type { Catalog } from './catalog.ts'
 import type { Declared } from './declared.ts'
 import type { Forward, Trail } from './guard.ts'
@@ -19,6 +20,7 @@ import { FRESH_MS } from './inquiry.ts'
 import type { Ask } from './inspector.ts'
 import type { Questions } from './questions.ts'
 import { type Ours, STATE_TTL_MS } from './state.ts'
+import { listenedBy } from './subscriptions.ts'
 import { Waiting } from './waiting.ts'
 
 export interface ApprovedParts {
@@ -59,6 +61,7 @@ interface Granted {
   /** The law's, with the word brought. */
   readonly decision: Decision
   readonly digest: string
+  readonly said: Said
   readonly approval?: string
   hasFailed: boolean
 }
@@ -76,6 +79,8 @@ export class Approved {
   readonly #parts: ApprovedParts
   /** By Call.id, until the call ends. */
   readonly #granted = new Map<string, Granted>()
+  /** What was said of a resource that is subscribed to in a session, by `subscription`. */
+  readonly #subscribed = new Map<string, Said>()
   readonly #waiting = new Waiting()
 
   constructor(parts: ApprovedParts) {
@@ -106,6 +111,13 @@ export class Approved {
   /** Whether it answers what we have asked its client. */
   takes(call: Call, principal: Principal): boolean {
     return this.#waiting.takes(call, principal)
+  }
+
+  /** What a person has said of a subscription, for what is told of it: with it the call was let through that asked for it. */
+  saidOf(told: Resource, call: Call, principal: Principal): Said | undefined {
+    const granted = this.#granted.get(call.id)
+    if (granted !== undefined && listenedBy(call).some(({ kind, name }) => kind === told.kind && name === told.name)) return granted.said
+    return this.#subscribed.size === 0 ? undefined : this.#subscribed.get(subscription(told, call, principal))
   }
 
   /** A tool may fail and say so in its result. */
@@ -183,7 +195,9 @@ export class Approved {
     await charge(final)
     await this.#spend(weighed)
     const approval = found?.approval.id ?? call.returned?.approval
-    this.#granted.set(call.id, { decision: final, digest, hasFailed: false, ...(approval === undefined ? {} : { approval }) })
+    if (call.method === 'resources/subscribe')
+      remember(this.#subscribed, subscription(call.resource, call, weighed.principal), needs, SUBSCRIBED_MAX)
+    this.#granted.set(call.id, { decision: final, digest, said: needs, hasFailed: false, ...(approval === undefined ? {} : { approval }) })
   }
 
   /** Whatever was said is good once. */
@@ -230,4 +244,11 @@ export class Approved {
     }
     await this.#letGo(weighed)
   }
+}
+
+/** Subscriptions of sessions that a person has said yes to; of older ones nothing is told. */
+const SUBSCRIBED_MAX = 10_000
+
+function subscription({ server, name }: Resource, { session }: Call, principal: Principal): string {
+  return digested([nameOf(principal), session ?? '', server, name])
 }

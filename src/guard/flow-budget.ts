@@ -7,7 +7,7 @@ import type { Clock, Rate } from '../core/time.ts'
 import { refused } from '../limit/refusal.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Cell, Store } from '../store/store.ts'
-import { createPlaces } from './flow-places.ts'
+import { createPlaces, sentTo } from './flow-places.ts'
 import { personOf } from './flow-record.ts'
 
 /** @throws Denial (rejects) `rate_limited`; `content_blocked` for what is larger than all that may leave in a span. */
@@ -19,7 +19,7 @@ export function createBudget(config: FlowConfig | undefined, store: Store, clock
   const { calls, bytes } = config.budget
   const placeOf = createPlaces(config)
   return (call, principal) => {
-    if (!placeOf(call.resource).isExternal) return undefined
+    if (!sentTo(call, placeOf).isExternal) return undefined
     const { name } = personOf(principal)
     const size = sizeOf(call)
     if (bytes !== undefined && size > bytes.count)

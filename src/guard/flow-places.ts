@@ -1,8 +1,9 @@
 /** What is written of a tool, prompt or resource: which labels its answers bring, where what it is given goes, what it writes and reads. */
 import type { FlowConfig } from '../config/flow.ts'
-import type { Resource } from '../core/call.ts'
+import type { Call, Resource } from '../core/call.ts'
 import { isCovered, isServerCovered, type Pattern, parsePattern } from '../core/pattern.ts'
 import { remember } from '../trust/remember.ts'
+import { listenedBy } from './subscriptions.ts'
 
 export interface FlowStore {
   readonly name: string
@@ -64,6 +65,19 @@ export function createPlaces({ labels, sinks, stores, unlabelled }: FlowConfig):
 
 const NOTHING = { labels: [], isSink: false, isExternal: false, writes: [], reads: [] } as const satisfies Place
 const NOWHERE: Place = { ...NOTHING, isNowhere: true }
+
+/** Where what a call says goes: to what it is about; of a subscription to each of its URIs. */
+export function sentTo(call: Call, placeOf: (resource: Resource) => Place): Place {
+  const listened = listenedBy(call)
+  if (listened.length === 0) return placeOf(call.resource)
+  const places = listened.map(placeOf)
+  return {
+    ...NOTHING,
+    isSink: places.some(({ isSink }) => isSink),
+    isExternal: places.some(({ isExternal }) => isExternal),
+    writes: [...new Map(places.flatMap(({ writes }) => writes).map((one) => [one.name, one])).values()],
+  }
+}
 
 /** A name for each external sink of a server, by which the law knows it: what is sent there without saying to which tool may be for any of them. */
 export function externalSinks({ sinks }: FlowConfig, server: string): readonly Resource[] {

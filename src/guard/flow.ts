@@ -10,7 +10,7 @@ import type { Clock } from '../core/time.ts'
 import { picturesIn } from '../inspect/data-links.ts'
 import { SILENCE, type Spoken, spokenIn, type Tail } from '../inspect/spoken.ts'
 import type { Store } from '../store/store.ts'
-import { createPlaces, externalSinks, type FlowStore, type Place } from './flow-places.ts'
+import { createPlaces, externalSinks, type FlowStore, type Place, sentTo } from './flow-places.ts'
 import { FlowRecord, type Holder, personOf } from './flow-record.ts'
 import { createSentSecrets } from './flow-secrets.ts'
 import type { Stations } from './guard.ts'
@@ -54,9 +54,8 @@ export function withFlow(
     ...stations,
     inspect: (call, principal, forward) => {
       const carried = stations.inspect(call, principal, forward)
-      const { kind } = call.resource
-      const place = placeOf(call.resource)
-      if (kind === 'server' || kind === 'task' || !(place.isSink || place.writes.length > 0 || isRead())) return carried
+      const place = sentTo(call, placeOf)
+      if (place.isNowhere || call.resource.kind === 'task' || !(place.isSink || place.writes.length > 0 || isRead())) return carried
       const secrets = place.isExternal ? secretsIn(call) : NOTHING
       return Promise.all([carried, labelsOf(principal)]).then(([findings, labels]) =>
         labels.length + secrets.length === 0
@@ -74,7 +73,7 @@ export function withFlow(
       return check().then(() => stations.enforce(decision, principal, call, findings, forward))
     },
     begin: (call, trail) => {
-      const { writes } = placeOf(call.resource)
+      const { writes } = sentTo(call, placeOf)
       const labels = writes.length === 0 ? [] : trail.findings.flatMap(labelIn)
       if (labels.length === 0) return stations.begin(call, trail)
       const add = (): Promise<unknown> => Promise.all(writes.map((one) => record.add(storeOf(one), labels, one.rememberMs)))

@@ -55,7 +55,8 @@ export function createRelease(parts: ReleaseParts): Stations['release'] {
     if (body.method === TOOLS_CHANGED) catalog.drop(call.resource.server, clock())
     const letGo = outlet(message, call, principal)
     if (body.method !== undefined) {
-      if (!mayTell(message, call.resource.server, asking.permits(principal)) || !mayAsk(message, call)) return undefined
+      const permitted = asking.permits(principal, (told) => approved.saidOf(told, call, principal))
+      if (!mayTell(message, call.resource.server, permitted) || !mayAsk(message, call)) return undefined
       const isTold = tasks.isTold(message, call, principal)
       return isTold instanceof Promise ? isTold.then((told) => (told ? letGo(message) : undefined)) : letGo(message)
     }

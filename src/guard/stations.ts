@@ -121,7 +121,7 @@ export function createStations(parts: Parts): Stations {
     settle: recall.settle,
     narrow: (call, principal) => {
       checkMirrors(call, catalog, principal)
-      return tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)
+      return tasks.listened(withheld.narrow(narrowListen(call, asking.permitsOf(call, principal))), principal)
     },
     begin: (call, trail) => settled(recall.settle(call), history.write(withApproval(begunEntry(call, trail), approved.approvalOf(call)))),
     direct: (call, principal, forward) => {

@@ -4,7 +4,17 @@ import { isObject, type JsonObject } from '../core/json.ts'
 
 export type Permitted = (action: Action, resource: Resource) => boolean
 
-/** `subscriptions/listen` with only the URIs and tasks that may be listened to. Omission is the only refusal that the protocol has here. */
+/** What a call would be told of: the URIs of a subscription, each once. None for every other call. */
+export function listenedBy({ method, resource: { kind, server }, message }: Call): readonly Resource[] {
+  const wanted = method === 'subscriptions/listen' && kind === 'server' ? message.body.params?.['notifications'] : undefined
+  const uris = isObject(wanted) ? wanted['resourceSubscriptions'] : undefined
+  if (!Array.isArray(uris)) return NOTHING
+  return [...new Set(uris)].flatMap((name) => (typeof name === 'string' ? [{ kind: 'resource', server, name }] : []))
+}
+
+const NOTHING: readonly Resource[] = []
+
+/** `subscriptions/listen` with only the URIs and tasks that may be listened to: what nothing helps against is left out, so that the rest is told. */
 export function narrowListen(call: Call, permitted: Permitted): Call {
   if (call.method !== 'subscriptions/listen') return call
   const params = call.message.body.params

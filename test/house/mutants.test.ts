@@ -19,6 +19,7 @@ const NO_STEPS = new Set([
   'asking.visibleIn',
   'asking.decide',
   'asking.permits',
+  'asking.permitsOf',
   'kindOfResult',
   'withApproval',
   'withoutRoots',

@@ -167,6 +167,12 @@ const DEFINITIONS: readonly Mutant[] = [
   ]),
   ...rows('src/guard/asking.ts', [
     {
+      name: "a subscription lacks nobody's word",
+      seenBy: ['journeys/flow-ways'],
+      from: 'lacking.length === 0 ? whole : together(whole, lacking)',
+      to: 'whole',
+    },
+    {
       name: 'lists show what is withheld',
       seenBy: ['journeys/definitions'],
       from: 'return isVisible(principal, action, resource, held ?? NO_FINDINGS)',

