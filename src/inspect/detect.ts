@@ -154,28 +154,52 @@ function encodedIn(view: View, marks: readonly Marked[], search: (text: string) 
     done = end
     while (BASE64.test(view.text[done] ?? '')) done++
     while (view.text[done] === '=') done++
-    const inner = plainOf(view.text.slice(from, done))
-    if (inner === undefined) continue
-    tank.left -= inner.length
-    const [hit] = search(inner)
-    if (hit === undefined) continue
-    const [sourceStart, sourceEnd] = sourceOf(view, from, done)
-    found.push({ label: hit.label, rule: `encoded/${hit.rule}`, start: sourceStart, end: sourceEnd })
+    for (const { text, at, length } of plainOf(view.text.slice(from, done))) {
+      if (tank.left <= 0) break
+      tank.left -= text.length
+      const [hit] = search(text)
+      if (hit === undefined) continue
+      const [sourceStart, sourceEnd] = sourceOf(view, from + at, from + at + length)
+      found.push({ label: hit.label, rule: `encoded/${hit.rule}`, start: sourceStart, end: sourceEnd })
+      break
+    }
   }
   return found
 }
 
-/** The text that a run is the base64 or hexadecimal of; undefined when it is of no text. The beginning tells. */
-function plainOf(run: string): string | undefined {
-  if (run.length < 16) return undefined
-  for (const encoding of /^[0-9a-fA-F]+$/.test(run) ? (['hex', 'base64'] as const) : (['base64'] as const)) {
-    // Behind a word that was glued to it with what base64 for URLs also has.
-    for (const part of encoding === 'base64' && /[_-]/.test(run) ? [run, run.slice(run.search(/[_-]/) + 1)] : [run]) {
-      if (!isText(Buffer.from(part.slice(0, BEGIN_CHARS), encoding))) continue
-      return Buffer.from(part, encoding).toString('utf8')
-    }
+/** What a part of a run is the base64 or hexadecimal of, and where that part stands. */
+interface Plain {
+  readonly text: string
+  readonly at: number
+  readonly length: number
+}
+
+/** How many words may stand in front of what is encoded, glued to it by what base64 also has: `com/files/2024/…`. */
+const GLUED_MAX = 8
+const ENCODED_MIN = 16
+
+/** The texts that a run is the base64 or hexadecimal of; none when it is of no text. The beginning tells. */
+function* plainOf(run: string): Generator<Plain> {
+  if (run.length < ENCODED_MIN) return
+  const decoded = (at: number, length: number, encoding: 'hex' | 'base64'): Plain | undefined => {
+    if (length < ENCODED_MIN || !isText(Buffer.from(run.slice(at, at + Math.min(length, BEGIN_CHARS)), encoding))) return undefined
+    return { text: Buffer.from(run.slice(at, at + length), encoding).toString('utf8'), at, length }
   }
-  return /^[A-Z2-7]{24,}$/.test(run) ? textOf32(run) : undefined
+  // Digits of hexadecimal are letters of base64 too, but of no text: what is either is not both.
+  for (const { index, 0: digits } of run.matchAll(/(?<![0-9a-fA-F])[0-9a-fA-F]{16,}/g)) {
+    const plain = decoded(index, digits.length, 'hex')
+    if (plain !== undefined) yield plain
+  }
+  for (let at = 0, glued = 0; glued <= GLUED_MAX; glued++) {
+    const plain = decoded(at, run.length - at, 'base64')
+    // What stands behind is read with it.
+    if (plain !== undefined) return yield plain
+    const next = run.slice(at).search(/[/_-]/)
+    if (next === -1) break
+    at += next + 1
+  }
+  const text = /^[A-Z2-7]{24,}$/.test(run) ? textOf32(run) : undefined
+  if (text !== undefined) yield { text, at: 0, length: run.length }
 }
 
 /** In order, and one where several overlap: it is what comes first in the table of labels. */

@@ -8,9 +8,9 @@ export interface View {
   readonly at?: Uint32Array
 }
 
-/** What is undone at once; a text in several disguises is read once more. */
+/** What is undone at once, a character of several bytes whole (RFC 3986 §2.5); a text in several disguises is read once more. */
 const DISGUISES =
-  /%([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{1,6});|&#([0-9]{1,7});|[\u00a0\u00aa\u00ad\u00b2\u00b3\u00b9\u017f\u180e\u2000-\u200c\u200e-\u218f\u2460-\u24ff\u3000-\u300f\ufe50-\uff5e\ufeff\u{1d400}-\u{1d7ff}]|\u200d|[\ufe00-\ufe0f]|[\u{e0020}-\u{e007e}]/gu
+  /((?:%|\\x)[c-fC-F][0-9a-fA-F](?:(?:%|\\x)[89abAB][0-9a-fA-F]){1,3})|%([0-9a-fA-F]{2})|\\u([0-9a-fA-F]{4})|\\u\{([0-9a-fA-F]{1,6})\}|\\x([0-9a-fA-F]{2})|&#x([0-9a-fA-F]{1,6});|&#([0-9]{1,7});|[\u00a0\u00aa\u00ad\u00b2\u00b3\u00b9\u017f\u180e\u2000-\u200c\u200e-\u218f\u2460-\u24ff\u3000-\u300f\ufe50-\uff5e\ufeff\u{1d400}-\u{1d7ff}]|\u200d|[\ufe00-\ufe0f]|[\u{e0020}-\u{e007e}]/gu
 
 /** @returns the text with encoded and disguised characters as the plain ones they stand for; undefined when there are none. */
 export function undisguise({ text, at }: View): View | undefined {
@@ -32,7 +32,8 @@ export function sourceOf({ at }: View, start: number, end: number): readonly [st
 }
 
 function plainOf(match: RegExpExecArray): string {
-  const [whole, percent, unit, point, byte, hex, decimal] = match
+  const [whole, character, percent, unit, point, byte, hex, decimal] = match
+  if (character !== undefined) return fold(Buffer.from(character.replace(/%|\\x/g, ''), 'hex').toString('utf8'))
   const digits = percent ?? unit ?? point ?? byte ?? hex
   if (digits === undefined && decimal === undefined) return tagText(whole) ?? fold(whole)
   const value = digits === undefined ? Number(decimal) : Number.parseInt(digits, 16)

@@ -140,6 +140,45 @@ test('what stands over the place where texts meet is taken out of both, and of w
   assert.equal(next?.params?.['data'], '[redacted:secret] b')
 })
 
+const ENCODINGS: Readonly<Record<string, (text: string) => string>> = {
+  base64: (text) => Buffer.from(text).toString('base64'),
+  base64url: (text) => Buffer.from(text).toString('base64url'),
+  hex: (text) => Buffer.from(text).toString('hex'),
+  capitals: (text) => Buffer.from(text).toString('hex').toUpperCase(),
+  percent: (text) => [...Buffer.from(text)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join(''),
+  unseen: (text) => [...text].join('\u200b'),
+}
+
+test('a credential in any two encodings is found wherever it stands, also with signs that nobody sees between its letters', () => {
+  for (const [one, inner] of Object.entries(ENCODINGS))
+    for (const [other, outer] of Object.entries({ ...ENCODINGS, none: (text: string) => text })) {
+      const encoded = outer(inner(TOKEN))
+      const said = [
+        bodyOf({ content: [{ type: 'text', text: `see ${encoded} end` }] }),
+        bodyOf({ content: [], structuredContent: { [encoded]: [encoded] }, _meta: { x: encoded } }),
+        bodyOf({ content: [{ type: 'resource', resource: { uri: 'file:///a', blob: Buffer.from(encoded).toString('base64') } }] }),
+        ...['f.example.com', 'files.example.com/a/bc/2026'].map((place) =>
+          bodyOf({ content: [{ type: 'resource_link', name: 'n', uri: `https://${place}/${encoded.replaceAll('\u200b', '')}` }] }),
+        ),
+      ]
+      for (const each of said) {
+        const left = redact(each)
+        const blob = /"blob":"([^"]+)"/.exec(textOf(left))?.[1] ?? ''
+
+        assert.ok(look.glance(each, Buffer.from(textOf(each)), ''), `${one} in ${other}: ${textOf(each)}`)
+        assert.ok(!`${textOf(left)} ${Buffer.from(blob, 'base64')}`.includes(encoded.slice(-24)), `${one} in ${other}: ${textOf(left)}`)
+      }
+    }
+})
+
+test('what is encoded is text of any script', () => {
+  for (const text of [`Пароль от кассы: ${TOKEN}`, `鍵は次のとおりです ${TOKEN}`, `\u{1f511}\u{1f511}\u{1f511} ${TOKEN}`]) {
+    const encoded = Buffer.from(text).toString('base64')
+
+    assert.equal(redact(bodyOf({ a: `see ${encoded}` }))?.result?.['a'], 'see [redacted:secret]')
+  }
+})
+
 test('a number that is a card is a text without it, and what goes back to its server cannot be redacted', () => {
   assert.deepEqual(redact(bodyOf({ structuredContent: { pan: 4_012_888_888_881_881 } }))?.result, {
     structuredContent: { pan: '[redacted:personal]' },
