@@ -1,21 +1,18 @@
 /** Our sessions and the upstream's: which of theirs belongs to which of ours, and what a caller may resume. */
-import { randomBytes } from 'node:crypto'
 import { Reverse } from '../bridge/reverse.ts'
 import { Strays } from '../bridge/strays.ts'
 import { METHOD_NOT_FOUND, MODERN_ERRORS } from '../bridge/wire.ts'
 import type { Action, Call, Message } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
 import type { Principal } from '../core/principal.ts'
-import { isEqual, keyedHash } from '../core/secret.ts'
 import { resultResponse } from '../mcp/message.ts'
+import { EventIds } from './event-ids.ts'
 import type { Preamble } from './http-headers.ts'
 import { LegacyLink } from './http-link.ts'
 import { ModernPeer } from './http-modern.ts'
 import type { HttpTalk } from './http-peer.ts'
 import type { Answer, Wire } from './http-plan.ts'
 
-/** Characters of the seal before an event id: 132 bits. */
-const SEAL_CHARS = 22
 /** What asks without changing anything may be asked twice. */
 const IDEMPOTENT_ACTIONS: ReadonlySet<Action> = new Set(['list', 'read', 'get', 'complete', 'listen'])
 const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(['ping', 'server/discover', 'logging/setLevel'])
@@ -44,7 +41,8 @@ export class LegacySessions {
   readonly #wire: Wire
   readonly #preamble: Preamble
   readonly #held = new Map<string, Held>()
-  readonly #sealKey = randomBytes(32)
+  /** An upstream may keep the events of all its sessions in one place: an id is good only in the session that was given it. */
+  readonly #eventIds = new EventIds()
 
   constructor(talk: HttpTalk) {
     this.#talk = talk
@@ -94,7 +92,7 @@ export class LegacySessions {
 
   #open(call: Call, owner: string, wire: Wire): AsyncIterable<Message> {
     const { session } = call
-    const seal = session === undefined ? {} : { sealEventId: (id: string) => this.#sealOf(session, id) + id }
+    const seal = session === undefined ? {} : { sealEventId: (id: string) => this.#eventIds.hide(session, id) }
     // On stdio the connection is the session: its client cannot open another.
     const isOurs = call.origin.transport === 'stdio'
     const link = new LegacyLink({ wire, preamble: this.#preamble, isOurs, ...seal })
@@ -123,19 +121,13 @@ export class LegacySessions {
     return held
   }
 
-  /** An upstream may keep the events of all its sessions in one place: an id is good only in the session that was given it. */
-  #sealOf(session: string, id: string): string {
-    return keyedHash(this.#sealKey, `${session}\u0000${id}`).slice(0, SEAL_CHARS)
-  }
-
   #unseal(call: Call): string | undefined {
     const { lastEventId, session } = call
     if (lastEventId === undefined) return undefined
-    const id = lastEventId.slice(SEAL_CHARS)
-    if (session === undefined || !isEqual(lastEventId.slice(0, SEAL_CHARS), this.#sealOf(session, id))) {
-      throw new Denial('malformed', { detail: 'Last-Event-ID is none that this session was given' })
-    }
-    return id
+    const id = session === undefined ? undefined : this.#eventIds.find(session, lastEventId)
+    if (id === undefined) throw new Denial('malformed', { detail: 'Last-Event-ID is none that this session was given' })
+    // Headers are written byte by byte; ids are UTF-8 (HTML §9.2.4).
+    return Buffer.from(id).toString('latin1')
   }
 }
 
