@@ -10,6 +10,7 @@ import type { Entry } from '../core/event.ts'
 import { digest as digested, isObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
+import { isResponse } from '../mcp/message.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { remember } from '../trust/remember.ts'
@@ -63,7 +64,8 @@ interface Granted {
   readonly digest: string
   readonly said: Said
   readonly approval?: string
-  hasFailed: boolean
+  /** What its server has said, whether or not that may leave. */
+  answer?: 'done' | 'failed' | 'task'
 }
 
 /** All that is known of a call by the time it is weighed again. */
@@ -120,11 +122,14 @@ export class Approved {
     return this.#subscribed.size === 0 ? undefined : this.#subscribed.get(subscription(told, call, principal))
   }
 
-  /** A tool may fail and say so in its result. */
+  /** A tool may fail and say so in its result, or go on after its answer. */
   answered({ id }: Call, { body }: Message): void {
-    if (this.#granted.size === 0) return
+    if (this.#granted.size === 0 || !isResponse(body)) return
     const granted = this.#granted.get(id)
-    if (granted !== undefined && isObject(body.result) && body.result['isError'] === true) granted.hasFailed = true
+    if (granted === undefined) return
+    const { result } = body
+    if (result === undefined || result['isError'] === true) granted.answer = 'failed'
+    else granted.answer = result['resultType'] === 'task' || isObject(result['task']) ? 'task' : 'done'
   }
 
   /** The approval that a call was let through on, or refused for. */
@@ -139,16 +144,18 @@ export class Approved {
   }
 
   /** What became of an approval that was spent. */
-  end(call: Call, { begun, answered, denial }: Trail): Entry | undefined {
+  end(call: Call, { begun, denial }: Trail): Entry | undefined {
     const granted = this.#granted.get(call.id)
     if (granted === undefined) return undefined
     this.#granted.delete(call.id)
-    const { approval, hasFailed } = granted
+    const { approval, answer } = granted
     if (approval === undefined) return undefined
     const outcome = { call: call.id, approval, resource: call.resource } as const
     if (begun !== true) return { ...outcome, type: 'approval.failed', detail: 'the call never reached its server' }
-    if (answered === undefined) return { ...outcome, type: 'approval.unknown', detail: denial?.code ?? 'no answer was waited for' }
-    return { ...outcome, type: answered === 'failed' || hasFailed ? 'approval.failed' : 'approval.executed' }
+    if (answer === undefined) return { ...outcome, type: 'approval.unknown', detail: denial?.code ?? 'no answer was waited for' }
+    if (answer === 'task') return { ...outcome, type: 'approval.unknown', detail: 'it goes on as a task' }
+    const withheld = denial === undefined ? {} : { detail: `its answer was withheld: ${denial.code}` }
+    return { ...outcome, type: answer === 'failed' ? 'approval.failed' : 'approval.executed', ...withheld }
   }
 
   async #weigh(wanting: Wanting): Promise<Weighed> {
@@ -197,7 +204,7 @@ export class Approved {
     const approval = found?.approval.id ?? call.returned?.approval
     if (call.method === 'resources/subscribe')
       remember(this.#subscribed, subscription(call.resource, call, weighed.principal), needs, SUBSCRIBED_MAX)
-    this.#granted.set(call.id, { decision: final, digest, said: needs, hasFailed: false, ...(approval === undefined ? {} : { approval }) })
+    this.#granted.set(call.id, { decision: final, digest, said: needs, ...(approval === undefined ? {} : { approval }) })
   }
 
   /** Whatever was said is good once. */

@@ -132,7 +132,7 @@ function releaseResult(
     case 'input_required':
       return seal.seal(letGo(message), principal, call, approved.continuation(call))
     case 'task':
-      return tasks.remember(message, call, principal).then((task) => {
+      return tasks.remember(message, call, principal, approved.approvalOf(call)).then((task) => {
         meter.began(call, principal, task)
         return letGo(message)
       })

@@ -93,7 +93,7 @@ const FULL_WAIT_MS = 1_000
 export function createStations(parts: Parts): Stations {
   const { history, seal, clock, withheld, limits, connected } = parts
   const observing = parts.profile === 'observe'
-  const tasks = new TaskOwners(parts.store, clock)
+  const tasks = new TaskOwners(parts.store, clock, (entry) => history.write(entry))
   const catalog = new Catalog()
   const meter = createMeter(limits, observing, parts.budget)
   const asking = createAsking(parts)

@@ -1,6 +1,7 @@
 /** Whose task it is: an id names a task and proves nothing, so it is bound to who began it (SEP-2663; 2025-11-25, basic/utilities/tasks). */
 import type { Call, Message, Resource } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
@@ -52,27 +53,39 @@ interface Begun {
   readonly owner: string
   /** What began it. */
   readonly tool?: string
+  /** On what it was begun, until it is known what came of that. */
+  readonly approval?: string
+  /** How long the record lies there, milliseconds since the epoch: for who writes it anew. */
+  readonly until?: number
 }
 
 export class TaskOwners {
   readonly #store: Store
   readonly #clock: Clock
+  readonly #tell: (entry: Entry) => Promise<void>
 
-  constructor(store: Store, clock: Clock) {
+  /** @param tell is told what came of an approval on which a task was begun. */
+  constructor(store: Store, clock: Clock, tell: (entry: Entry) => Promise<void> = () => Promise.resolve()) {
     this.#store = store
     this.#clock = clock
+    this.#tell = tell
   }
 
-  /** Remembers the owner of a task that an answer brings. */
-  async remember(message: Message, call: Call, principal: Principal): Promise<BegunTask> {
+  /** Remembers the owner of a task that an answer brings. @param approval on which it was begun. */
+  async remember(message: Message, call: Call, principal: Principal, approval?: string): Promise<BegunTask> {
     const result = message.body.result
     const begun = result === undefined ? undefined : taskOf(result)
     if (begun === undefined) throw new Denial('upstream_failed', { detail: 'a task without an id' })
     const { id, lifeMs } = begun
     const key = KEYS.taskOwner(call.resource.server, id)
     const { kind, name } = call.resource
-    const record = { owner: nameOf(principal), ...(kind === 'tool' ? { tool: name } : {}) }
-    const isNew = await this.#store.put(key, record, { expiresAt: this.#clock() + lifeMs, onlyIfAbsent: true })
+    const until = this.#clock() + lifeMs
+    const record = {
+      owner: nameOf(principal),
+      ...(kind === 'tool' ? { tool: name } : {}),
+      ...(approval === undefined ? {} : { approval, until }),
+    }
+    const isNew = await this.#store.put(key, record, { expiresAt: until, onlyIfAbsent: true })
     // A server that hands out one id twice would hand one caller's task to another.
     if (!isNew && (await this.#ownerOf(call.resource.server, id)) !== nameOf(principal))
       throw new Denial('upstream_failed', { detail: 'a task id that belongs to somebody else' })
@@ -117,12 +130,26 @@ export class TaskOwners {
   }
 
   /** What began the task that a message is of, whose answer it therefore brings; undefined at once where it is of none. */
-  begunBy({ body: { method, params } }: Message, { resource: { kind, server, name } }: Call): Promise<Resource | undefined> | undefined {
+  begunBy(message: Message, call: Call): Promise<Resource | undefined> | undefined {
+    const { method, params } = message.body
+    const { kind, server, name } = call.resource
     const isOfTask = method === undefined ? kind === 'task' : TOLD_OF_TASKS.has(method)
     if (!isOfTask) return undefined
-    return this.#recordOf(server, method === undefined ? name : params?.['taskId']).then((begun) =>
-      begun?.tool === undefined ? undefined : { kind: 'tool', server, name: begun.tool },
-    )
+    const id = method === undefined ? name : params?.['taskId']
+    return this.#recordOf(server, id).then(async (begun) => {
+      if (begun?.tool === undefined) return undefined
+      const tool = { kind: 'tool', server, name: begun.tool } as const
+      if (begun.approval !== undefined) await this.#end(KEYS.taskOwner(server, String(id)), begun, message, call, tool)
+      return tool
+    })
+  }
+
+  /** What came of the approval is told once, by whichever message says it first. */
+  async #end(key: string, { approval, until, ...rest }: Begun, message: Message, call: Call, resource: Resource): Promise<void> {
+    const outcome = outcomeOf(message, call)
+    if (approval === undefined || until === undefined || outcome === undefined) return
+    if (!(await this.#store.put(key, { ...rest }, { expiresAt: until, onlyIf: { ...rest, approval, until } }))) return
+    await this.#tell({ type: outcome, call: call.id, approval, resource, detail: 'the task that it had begun has ended' })
   }
 
   async #ownerOf(server: string, id: unknown): Promise<string | undefined> {
@@ -132,7 +159,18 @@ export class TaskOwners {
   async #recordOf(server: string, id: unknown): Promise<Begun | undefined> {
     const found = typeof id === 'string' ? await this.#store.get(KEYS.taskOwner(server, id)) : undefined
     if (typeof found === 'string') return { owner: found }
-    const { owner, tool } = isObject(found) ? found : {}
-    return typeof owner === 'string' ? { owner, ...(typeof tool === 'string' ? { tool } : {}) } : undefined
+    const { owner, tool, approval, until } = isObject(found) ? found : {}
+    if (typeof owner !== 'string') return undefined
+    const under = typeof approval === 'string' && typeof until === 'number' ? { approval, until } : {}
+    return { owner, ...(typeof tool === 'string' ? { tool } : {}), ...under }
   }
+}
+
+/** Of a task that was cancelled nobody knows what was done of it; that is on record already. */
+function outcomeOf({ body: { method, params, result } }: Message, call: Call): 'approval.executed' | 'approval.failed' | undefined {
+  const said = method === undefined ? result : params
+  // 2025-11-25: the result of the call itself. Since 2026-07-28 it stands in the task.
+  const own = call.method === 'tasks/result' && method === undefined ? said : said?.['result']
+  if (said?.['status'] === 'failed' || (isObject(own) && own['isError'] === true)) return 'approval.failed'
+  return said?.['status'] === 'completed' || (call.method === 'tasks/result' && own !== undefined) ? 'approval.executed' : undefined
 }

@@ -16,6 +16,8 @@ import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 /** Random, for these tests alone. */
 export const SECRET = 'hG7tD0sA5zLcEwXiOpKvR2kQ9xW4mN8bT1rY6uJ3f'
 export const PASSWORD = 'copper-lantern-orchard-17'
+/** Looks like a credential, and is none. */
+const PLANTED = 'ghp_7hRk2mQx9TzB4vLc8WsN3dYf6JgP1aEuK5oC'
 export const ALICE = { name: 'local#alice', subject: 'alice' }
 
 export interface Notice {
@@ -32,6 +34,8 @@ export interface World extends AsyncDisposable {
   readonly notices: Notice[]
   /** What the server says of its tools. */
   description: string
+  /** What it says of a task. */
+  task: string
   now: number
   /** An API key for everything. */
   key(): Promise<string>
@@ -51,12 +55,15 @@ const QUESTION = { method: 'elicitation/create', params: { message: 'Which?', re
 export async function aWorld(input: 'off' | 'standard' = 'standard'): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-approval-'))
   writeFileSync(join(folder, 'law.cedar'), '')
-  const state = { description: 'deletes', now: Date.now() }
+  const state = { description: 'deletes', task: 'working', now: Date.now() }
   const upstream = await aBareUpstream(
     {
       ...Object.fromEntries(['delete', 'scarce', 'confirm', 'both'].map((name) => [name, () => text('done')])),
       fail: () => ({ ...text('no such file'), isError: true }),
       begin: () => ({ resultType: 'task', taskId: `task-${state.now}`, status: 'working', createdAt: '2026-11-21T00:00:00Z', ttlMs: null }),
+      // No place for a credential that could be taken out of it.
+      leak: () => ({ content: [], nextCursor: PLANTED }),
+      'tasks/get': ({ taskId }) => ({ taskId: String(taskId), status: state.task, createdAt: '2026-11-21T00:00:00Z', ttlMs: null }),
       crash: (_args, _seen, res) => void res.destroy(),
       ask: (_args, { body }) => {
         const params = body['params'] as JsonObject
@@ -79,7 +86,7 @@ export async function aWorld(input: 'off' | 'standard' = 'standard'): Promise<Wo
   })
   await new Promise<void>((resolve) => webhook.listen(0, '127.0.0.1', resolve))
   const { port } = webhook.address() as AddressInfo
-  const wanting = ['delete', 'scarce', 'fail', 'crash', 'ask', 'begin'].map((name) => `${name}: { approval: true }`).join(', ')
+  const wanting = ['delete', 'scarce', 'fail', 'crash', 'ask', 'begin', 'leak'].map((name) => `${name}: { approval: true }`).join(', ')
   const house = await aGateway(
     `
 admin: 127.0.0.1:0

@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AuditEvent } from '../../src/core/event.ts'
 import { isObject, type JsonObject } from '../../src/core/json.ts'
+import { post } from '../fixtures/gateway.ts'
 import { ALICE, aWorld, codeOf, remedyOf, type World } from './approval-world.ts'
 
 let world: World
@@ -130,11 +131,23 @@ describe('a call that a person must approve', () => {
   test('that begins a task is approved like every other, and once', async () => {
     const key = await world.key()
     const tasks = { _meta: { 'io.modelcontextprotocol/clientCapabilities': { extensions: { 'io.modelcontextprotocol/tasks': {} } } } }
-    await approved('begin', {}, key)
+    const id = await approved('begin', {}, key)
     const begun = await world.call('begin', {}, key, tasks)
     assert.ok(isObject(begun.body['result']) && begun.body['result']['resultType'] === 'task')
     assert.equal(codeOf((await world.call('begin', {}, key, tasks)).body), 'approval_required')
     assert.equal(world.done('begin'), 1)
+    const { taskId } = begun.body['result']
+    const outcomes = async (): Promise<readonly string[]> =>
+      (await eventsOf(id)).map(({ type }) => type).filter((type) => type.startsWith('approval.') && type !== 'approval.requested')
+    for (const [status, told] of [
+      ['working', ['approval.unknown']],
+      ['failed', ['approval.unknown', 'approval.failed']],
+      ['failed', ['approval.unknown', 'approval.failed']],
+    ] as const) {
+      world.task = status
+      await post(`${world.house.url}/mcp/tools`, 'tasks/get', { taskId: String(taskId), ...tasks }, { 'x-api-key': key })
+      assert.deepEqual(await outcomes(), ['approval.approved', ...told])
+    }
   })
 
   test('says in history what came of it: that it failed, or that nobody knows', async () => {
@@ -143,10 +156,10 @@ describe('a call that a person must approve', () => {
     await world.call('fail', {}, key)
     const unknown = await approved('crash', {}, key)
     assert.equal(codeOf((await world.call('crash', {}, key)).body), 'upstream_failed')
-    assert.deepEqual(
-      [(await eventsOf(failed)).at(-1)?.type, (await eventsOf(unknown)).at(-1)?.type],
-      ['approval.failed', 'approval.unknown'],
-    )
+    const withheld = await approved('leak', {}, key)
+    assert.equal(codeOf((await world.call('leak', {}, key)).body), 'content_blocked')
+    const last = async (id: string): Promise<string | undefined> => (await eventsOf(id)).at(-1)?.type
+    assert.deepEqual(await Promise.all([failed, unknown, withheld].map(last)), ['approval.failed', 'approval.unknown', 'approval.executed'])
   })
 
   test('is asked for by one caller only so often at once', async () => {
