@@ -41,6 +41,8 @@ export interface Person {
 
 export class Approvals {
   readonly #parts: ApprovalsParts
+  /** The law in force, and those before it: until all that was asked under these is void. */
+  #enacted: { readonly law: string; readonly before: ReadonlySet<string> } | undefined
 
   constructor(parts: ApprovalsParts) {
     this.#parts = parts
@@ -51,7 +53,7 @@ export class Approvals {
     const key = KEYS.approval(bound.principal, digestOf(bound))
     const stored = await this.#parts.store.get(key)
     if (stored === undefined) return undefined
-    const found = read(key, stored, this.#parts.seal)
+    const found = this.#read(key, stored)
     return this.#isOver(found.approval) ? undefined : found
   }
 
@@ -64,7 +66,7 @@ export class Approvals {
     const key = KEYS.approval(bound.principal, digest)
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const stored = await this.#parts.store.get(key)
-      const before = stored === undefined ? undefined : read(key, stored, this.#parts.seal)
+      const before = stored === undefined ? undefined : this.#read(key, stored)
       if (before !== undefined) {
         if (!this.#isOver(before.approval)) return { approval: before.approval, isNew: false }
         await this.#end(before)
@@ -114,17 +116,54 @@ export class Approvals {
       const status = says === 'deny' ? 'denied' : isApproved ? 'approved' : 'pending'
       const after: Approval = { ...found.approval, words, status, ...(status === 'pending' ? {} : { expiresAt: now + expiresMs }) }
       // A yes that is not on record must not be good for anything; a no must hold even when it cannot be written down.
-      if (says === 'approve') await this.#tell('approval.approved', after, person.name)
+      if (says === 'approve') await this.#tell('approval.approved', after, { by: person.name })
       if (!(await this.#put(found.key, after, found.stored))) continue
-      if (says === 'deny') await this.#tell('approval.denied', after, person.name)
+      if (says === 'deny') await this.#tell('approval.denied', after, { by: person.name })
       return after
     }
     throw fault(`${id}: is being settled by others; look again`)
   }
 
+  /**
+   * Another law is in force, or a process has begun under it. What was asked under the one before is void, and stays so when that comes back.
+   * @throws Fault `FAULT_STORE`; then the next sweep does it.
+   */
+  enacted(law: string, before?: string): Promise<void> {
+    this.#enacted = { law, before: new Set([...(this.#enacted?.before ?? []), ...(before === undefined ? [] : [before])]) }
+    return this.#leave()
+  }
+
+  /** A server has said of tools what they are, and they are not what they were: what was asked of those is void, and stays so when they come back. */
+  redefined(server: string, gone: ReadonlySet<string>): Promise<void> {
+    return this.#void(
+      ({ resource, definition }) => resource.server === server && gone.has(definition),
+      'the server has defined the tool anew',
+    )
+  }
+
   /** Ends what nobody settled in time. */
   async sweep(): Promise<void> {
+    await this.#leave()
     for (const found of await this.#all(KEYS.approvals)) if (this.#isOver(found.approval)) await this.#end(found)
+  }
+
+  async #leave(): Promise<void> {
+    const { store } = this.#parts
+    const due = this.#enacted
+    if (due === undefined) return
+    const known = await store.get(KEYS.law)
+    const before = new Set([...due.before, ...(typeof known === 'string' && known !== due.law ? [known] : [])])
+    if (before.size > 0) await this.#void(({ law }) => before.has(law), 'the policies have changed')
+    if (known !== due.law) await store.put(KEYS.law, due.law)
+    if (this.#enacted === due) this.#enacted = undefined
+  }
+
+  /** A no is left: it lets nothing through. */
+  async #void(isMeant: (approval: Approval) => boolean, detail: string): Promise<void> {
+    for (const { key, stored, approval } of await this.#all(KEYS.approvals)) {
+      if (approval.status === 'denied' || !isMeant(approval)) continue
+      if (await this.#remove(key, stored)) await this.#tell('approval.expired', approval, { detail: `void: ${detail}` })
+    }
   }
 
   async #end({ key, stored, approval }: Found): Promise<void> {
@@ -152,19 +191,33 @@ export class Approvals {
   }
 
   #draft(bound: Bound, digest: string, { people, policies }: Asking): Approval {
-    const { newId, clock, expiresMs, fourEyes } = this.#parts
+    const { newId, clock, expiresMs } = this.#parts
     const now = clock()
-    const needs = fourEyes ? 2 : 1
+    const needs = this.#needs
     const begun = { id: newId(), digest, status: 'pending', words: [], createdAt: now, expiresAt: now + expiresMs } as const
     return { ...bound, ...begun, people, policies, needs }
   }
 
+  get #needs(): number {
+    return this.#parts.fourEyes ? 2 : 1
+  }
+
+  /** As many must say yes as the configuration wants by now, where that is more than it was: who asks, and has said yes, does not count any more. */
+  #read(key: string, stored: Found['stored']): Found {
+    const found = read(key, stored, this.#parts.seal)
+    const { approval } = found
+    const needs = this.#needs
+    if (approval.needs >= needs || approval.status === 'denied') return found
+    const words = approval.words.filter(({ names = [] }) => !names.some((one) => approval.people.includes(one)))
+    return { ...found, approval: { ...approval, needs, words, status: words.length < needs ? 'pending' : approval.status } }
+  }
+
   async #all(prefix: string): Promise<readonly Found[]> {
-    const { store, seal } = this.#parts
+    const { store } = this.#parts
     const found: Found[] = []
     let page: readonly Stored[] = await store.list(prefix)
     while (page.length > 0) {
-      found.push(...page.map(({ key, value }) => read(key, value, seal)))
+      found.push(...page.map(({ key, value }) => this.#read(key, value)))
       page = await store.list(prefix, { after: page.at(-1)?.key ?? '' })
     }
     return found.sort((left, right) => (left.approval.id < right.approval.id ? -1 : 1))
@@ -185,7 +238,7 @@ export class Approvals {
     return expiresAt <= this.#parts.clock()
   }
 
-  #tell(type: Entry['type'], approval: Approval, by?: string): Promise<void> {
+  #tell(type: Entry['type'], approval: Approval, more: Pick<Entry, 'by' | 'detail'> = {}): Promise<void> {
     const { id, principal, resource, method, policies, law, needs, words } = approval
     return this.#parts.tell({
       type,
@@ -195,8 +248,8 @@ export class Approvals {
       resource,
       policies,
       law,
-      ...(by === undefined ? {} : { by }),
-      ...(needs > 1 && by !== undefined ? { detail: `${words.length} of ${needs}` } : {}),
+      ...(needs > 1 && more.by !== undefined ? { detail: `${words.length} of ${needs}` } : {}),
+      ...more,
     })
   }
 }

@@ -12,6 +12,8 @@ export interface Bound {
   readonly address?: string
   /** Who acts for the subject, nearest first. */
   readonly actors: readonly string[]
+  /** All that the caller has, in order: a yes was given to somebody who had these. */
+  readonly roles: readonly string[]
   readonly method: string
   readonly resource: Resource
   readonly arguments: JsonObject
@@ -28,6 +30,7 @@ export function boundOf(call: Call, principal: Principal, definition: string, la
     ...(principal.tenant === undefined ? {} : { tenant: principal.tenant }),
     ...(principal.kind === 'anonymous' && call.origin.address !== undefined ? { address: call.origin.address } : {}),
     actors: principal.actors,
+    roles: [...new Set(principal.roles)].sort(),
     method: call.method,
     resource: call.resource,
     arguments: call.arguments,

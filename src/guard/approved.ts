@@ -24,6 +24,9 @@ import { type Ours, STATE_TTL_MS } from './state.ts'
 import { listenedBy } from './subscriptions.ts'
 import { Waiting } from './waiting.ts'
 
+/** Definitions of one server that are so no more, and for which the store must be asked still: more than that change while it is away. */
+const GONE_MAX = 10_000
+
 export interface ApprovedParts {
   readonly approvals: Approvals
   readonly questions: Questions
@@ -84,6 +87,9 @@ export class Approved {
   /** What was said of a resource that is subscribed to in a session, by `subscription`. */
   readonly #subscribed = new Map<string, Said>()
   readonly #waiting = new Waiting()
+  /** Digests of definitions that are so no more, by server: until what was asked of them is void. */
+  readonly #gone = new Map<string, Set<string>>()
+  #voiding: Promise<void> = Promise.resolve()
 
   constructor(parts: ApprovedParts) {
     this.#parts = parts
@@ -100,6 +106,15 @@ export class Approved {
     const canAsk = call.origin.era === 'legacy' && call.session !== undefined && this.#parts.declared.elicits('form', call, principal)
     if (canAsk) return this.#askAtClient(weighed)
     throw this.#confirmationRequired(weighed)
+  }
+
+  /** A server shows other definitions than these. */
+  redefined(server: string, gone: readonly string[]): void {
+    const known = this.#gone.get(server) ?? new Set()
+    for (const digest of gone) if (known.size < GONE_MAX) known.add(digest)
+    this.#gone.set(server, known)
+    // It is waited for before anything is weighed, and tried again there.
+    this.#void().catch(() => undefined)
   }
 
   /** What is sealed into a question of the server's: its answer belongs to the call that a person has said yes to, and counts once. */
@@ -158,9 +173,23 @@ export class Approved {
     return { ...outcome, type: answer === 'failed' ? 'approval.failed' : 'approval.executed', ...withheld }
   }
 
+  /** One after the other: who waits for it waits for what is under way, too. */
+  #void(): Promise<void> {
+    const later = async (): Promise<void> => {
+      for (const [server, gone] of this.#gone) {
+        const taken = new Set(gone)
+        if (taken.size > 0) await this.#parts.approvals.redefined(server, taken)
+        for (const digest of taken) gone.delete(digest)
+      }
+    }
+    this.#voiding = this.#voiding.then(later, later)
+    return this.#voiding
+  }
+
   async #weigh(wanting: Wanting): Promise<Weighed> {
-    const { decision, call, principal, forward } = wanting
-    const bound = boundOf(call, principal, await this.#definition(call, principal, forward), decision.revision)
+    const { decision, call, principal } = wanting
+    const bound = boundOf(call, principal, await this.#definition(wanting, false), decision.revision)
+    await this.#void()
     const digest = digestOf(bound)
     const demands = (kind: Remedy['kind']): boolean => decision.remedies.some((remedy) => remedy.kind === kind)
     const needs = { approved: demands('approval'), confirmed: demands('confirm') }
@@ -182,20 +211,24 @@ export class Approved {
     return this.#weigh(weighed)
   }
 
-  /** As the server defines the tool now: what was approved must be what is called. */
-  async #definition(call: Call, principal: Principal, forward: Forward): Promise<string> {
+  /** As the server defines the tool now: what was approved must be what is called. @param isAnew what it said a moment ago counts for nothing. */
+  async #definition({ call, principal, forward }: Wanting, isAnew: boolean): Promise<string> {
     if (call.method !== 'tools/call') return ''
     const { catalog, clock, ask } = this.#parts
     const { server, name } = call.resource
     const known = catalog.find(server, name, principal)
     const isFresh = known !== undefined && clock() - known.at < FRESH_MS && catalog.isCurrent(server, known.at)
-    if (!isFresh) await ask(call, principal, forward)
+    if (isAnew || !isFresh) await ask(call, principal, forward, isAnew)
     return catalog.find(server, name, principal)?.definition.digest ?? ''
   }
 
   /** The law is asked again, as it is now: a role that was lost, or a policy that has changed, makes every earlier word void. */
   async #letGo(weighed: Weighed): Promise<undefined> {
     const { call, digest, bound, needs, decide, charge, found } = weighed
+    if ((await this.#definition(weighed, true)) !== bound.definition) {
+      const anew = await this.#weigh(weighed)
+      throw needs.approved ? await this.#approvalRequired(anew) : this.#confirmationRequired(anew)
+    }
     const final = decide(needs)
     if (final.effect === 'forbid' || final.revision !== bound.law)
       throw new Denial('forbidden', { policies: final.policies, detail: 'forbidden also with the word that was brought' })

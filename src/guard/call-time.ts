@@ -23,9 +23,9 @@ export class CallTimes {
 
   /** The same question, whose time is counted. One that fails refuses the call, or is passed over: then nothing is taken from it. */
   counted(ask: Ask): Ask {
-    return (call, principal, forward) => {
+    return (call, principal, forward, isAnew) => {
       const startedAt = this.#clock()
-      return ask(call, principal, forward)?.then(() => {
+      return ask(call, principal, forward, isAnew)?.then(() => {
         this.#spent.set(call.id, (this.#spent.get(call.id) ?? 0) + Math.max(0, this.#clock() - startedAt))
       })
     }

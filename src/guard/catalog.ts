@@ -46,12 +46,27 @@ interface Entry {
 interface Listing {
   readonly tools: Map<string, Entry>
   chars: number
+  /** Digests of what is known no more, by name: what comes back otherwise has changed. */
+  readonly former: Map<string, readonly string[]>
   /** When the server said that its tools have changed. */
   changedAt: number
 }
 
+/** Who is told when, and what is not so any more by that. */
+interface Told {
+  readonly by: string
+  readonly at: number
+  readonly gone: string[]
+}
+
 export class Catalog {
   readonly #listings = new Map<string, Listing>()
+  readonly #onRedefined: (server: string, gone: readonly string[]) => void
+
+  /** @param onRedefined is told the digests of definitions in whose place a server shows others, to anybody. */
+  constructor(onRedefined: (server: string, gone: readonly string[]) => void = () => undefined) {
+    this.#onRedefined = onRedefined
+  }
 
   /** What this caller was told of the tool; undefined when that is not known. */
   find(server: string, tool: string, principal: Principal): Known | undefined {
@@ -72,10 +87,12 @@ export class Catalog {
     const tools = result?.['tools']
     if (result === undefined || !Array.isArray(tools)) return message
     const by = nameOf(principal)
+    const gone: string[] = []
     const kept = tools.filter((tool: JsonValue) => {
-      const definition = this.#learnTool(tool, resource.server, by, receivedAt)
+      const definition = this.#learnTool(tool, resource.server, { by, at: receivedAt, gone })
       return origin.era === 'legacy' || definition === undefined || definition.mirrors !== undefined
     })
+    if (gone.length > 0) this.#onRedefined(resource.server, gone)
     if (kept.length === tools.length) return message
     const body = { ...message.body, result: { ...result, tools: kept } }
     return message.event === undefined ? { body } : { body, event: message.event }
@@ -92,12 +109,15 @@ export class Catalog {
       if (entry.callers === undefined ? entry.by !== by : entry.callers.size > 0) continue
       listing.chars -= entry.known.definition.chars
       listing.tools.delete(tool)
+      remember(listing.former, tool, digestsOf(entry), TOOLS_MAX)
     }
   }
 
   /** The tools have changed: nothing that was known is relied on. */
   drop(server: string, now: number): void {
-    this.#listings.set(server, { tools: new Map(), chars: 0, changedAt: now })
+    const { former, tools } = this.#listing(server)
+    for (const [tool, entry] of tools) remember(former, tool, digestsOf(entry), TOOLS_MAX)
+    this.#listings.set(server, { tools: new Map(), chars: 0, former, changedAt: now })
   }
 
   /** Whether what was asked for then was asked after the server last said that something has changed. */
@@ -105,13 +125,16 @@ export class Catalog {
     return at >= (this.#listings.get(server)?.changedAt ?? Number.NEGATIVE_INFINITY)
   }
 
-  #learnTool(tool: JsonValue, server: string, by: string, at: number): Definition | undefined {
+  #learnTool(tool: JsonValue, server: string, { by, at, gone }: Told): Definition | undefined {
     if (!isObject(tool) || typeof tool['name'] !== 'string') return undefined
     const name = tool['name']
     const listing = this.#listing(server)
     const entry = listing.tools.get(name)
     const definition = define(tool, entry)
     const known = { definition, at }
+    const before = listing.former.get(name) ?? (entry === undefined ? [] : digestsOf(entry, by))
+    if (!before.includes(definition.digest)) gone.push(...before)
+    listing.former.delete(name)
     if (entry === undefined) {
       this.#add(listing, name, { known, by, callers: undefined })
       return definition
@@ -135,10 +158,16 @@ export class Catalog {
   #listing(server: string): Listing {
     const known = this.#listings.get(server)
     if (known !== undefined) return known
-    const listing: Listing = { tools: new Map(), chars: 0, changedAt: Number.NEGATIVE_INFINITY }
+    const listing: Listing = { tools: new Map(), chars: 0, former: new Map(), changedAt: Number.NEGATIVE_INFINITY }
     this.#listings.set(server, listing)
     return listing
   }
+}
+
+/** All that is known of a name; to one caller, what it was told itself, or else what was told last. */
+function digestsOf({ known, callers }: Entry, by?: string): readonly string[] {
+  const told = by === undefined ? [...(callers?.values() ?? [known])] : [callers?.get(by) ?? known]
+  return told.map(({ definition }) => definition.digest)
 }
 
 /** The very object that is known, where nothing has changed. */

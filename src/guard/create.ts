@@ -118,7 +118,10 @@ export function openHouse(config: Config, options: HouseOptions): House {
     stations,
     serveAt,
     showAt: people.showAt,
-    start: async () => void (await Promise.all([limits.start(), anomalies?.reactions.start()])),
+    start: async () => {
+      // Where the store is away it is done by the sweep: nothing is approved before the store is there.
+      await Promise.all([limits.start(), anomalies?.reactions.start(), approvals.enacted(law.revision).catch(() => undefined)])
+    },
     isStanding: standingOf(keys, tokens.scheme, certificates),
     presentedBy: (principal) => tokens.scheme?.presentedBy(principal),
     close,

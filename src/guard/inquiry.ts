@@ -41,14 +41,21 @@ export class Inquiry {
     this.#parts = parts
   }
 
-  /** Undefined where this caller was told everything just now. @throws Denial `timeout`, and whatever the server's connection says. */
-  ask(call: Call, principal: Principal, forward: Forward): Promise<void> | undefined {
+  /**
+   * Undefined where this caller was told everything just now.
+   * @param isAnew what the server said before this call counts for nothing.
+   * @throws Denial `timeout`, and whatever the server's connection says.
+   */
+  ask(call: Call, principal: Principal, forward: Forward, isAnew = false): Promise<void> | undefined {
     const { server } = call.resource
     const key = `${server} ${nameOf(principal)}`
     const now = this.#parts.clock()
     const before = this.#asked.get(key)
-    if (before?.done !== undefined) return before.done
-    if (before !== undefined && now - before.at < FRESH_MS && this.#parts.catalog.isCurrent(server, before.at)) return undefined
+    if (before?.done !== undefined) {
+      const again = (): Promise<void> | undefined => this.ask(call, principal, forward, isAnew)
+      return isAnew && before.at < call.receivedAt ? before.done.then(again, again) : before.done
+    }
+    if (before !== undefined && !isAnew && now - before.at < FRESH_MS && this.#parts.catalog.isCurrent(server, before.at)) return undefined
     const done = this.#within(call, principal, forward).then(
       () => this.#note(key, { at: now, done: undefined }),
       (error: unknown) => {

@@ -39,7 +39,8 @@ export interface InspectorParts {
   readonly ask: Ask
 }
 
-export type Ask = (call: Call, principal: Principal, forward: Forward) => Promise<void> | undefined
+/** @param isAnew what the server has said before counts for nothing. */
+export type Ask = (call: Call, principal: Principal, forward: Forward, isAnew?: boolean) => Promise<void> | undefined
 
 export type Inspector = (call: Call, principal: Principal, forward: Forward) => readonly Finding[] | Promise<readonly Finding[]>
 

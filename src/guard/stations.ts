@@ -94,7 +94,7 @@ export function createStations(parts: Parts): Stations {
   const { history, seal, clock, withheld, limits, connected } = parts
   const observing = parts.profile === 'observe'
   const tasks = new TaskOwners(parts.store, clock, (entry) => history.write(entry))
-  const catalog = new Catalog()
+  const catalog = new Catalog((server, gone) => approved.redefined(server, gone))
   const meter = createMeter(limits, observing, parts.budget)
   const asking = createAsking(parts)
   const worth = new Worth(asking, observing)
@@ -173,9 +173,10 @@ function toolsAsker({ history, withheld, clock, definitions, timeoutOf }: Parts,
     return history.write({ type: 'tools.asked', call: call.id, resource, principal: nameOf(principal), by: 'gateway' })
   }
   const inquiry = new Inquiry({ catalog, clock, begin, timeoutOf, ...(definitions === undefined ? {} : { definitions }) })
-  const ask: Ask = (call, principal, forward) => inquiry.ask(call, principal, (asked, who) => forward(withheld.narrow(asked), who))
+  const ask: Ask = (call, principal, forward, isAnew) =>
+    inquiry.ask(call, principal, (asked, who) => forward(withheld.narrow(asked), who), isAnew)
   // Others of that name wait for the same answer, with credentials of their own.
-  return (call, principal, forward) => recall.settle(call)?.then(() => ask(call, principal, forward)) ?? ask(call, principal, forward)
+  return (...asked) => recall.settle(asked[0])?.then(() => ask(...asked)) ?? ask(...asked)
 }
 
 function inspectorOf({ history, ...parts }: Parts, catalog: Catalog, connecting: Connecting, askTools: Ask, worth: Worth): Inspector {

@@ -29,7 +29,7 @@ export interface Watcher {
 }
 
 export function watchLaw(house: House, { onFault, onLaw, reread }: LawOptions): Watcher {
-  const { config, law, journal, access, enact } = house
+  const { config, law, journal, access, enact, approvals } = house
   let written = config
   let isRefused = false
   let told = { restart: '', empty: emptyOf(config) }
@@ -58,6 +58,7 @@ export function watchLaw(house: House, { onFault, onLaw, reread }: LawOptions): 
     else if (isRefused) onLaw?.(`what is written is the law in force again, revision ${before}`)
     isRefused = false
     if (law.revision === before) return true
+    await approvals.enacted(law.revision, before).catch((error: unknown) => onFault(new Fault('FAULT_STORE', Denial.from(error).detail)))
     await journal.write({ type: 'policy.loaded', law: law.revision, detail: `was ${before}` })
     return true
   }

@@ -74,6 +74,8 @@ export const KEYS = {
   /** That a server has listed all that it has of a kind, so that what comes later is new. */
   listed: (server: string, kind: string): string => keyOf('listed', server, kind),
   allListed: 'listed/',
+  /** The law that a process last put in force: what was asked under it is void once there is another, also when it comes back. */
+  law: 'law',
   /** What retention has removed of the journal, signed. */
   cut: 'journal-cut',
   /** That retention was looked to, until it is due again. */

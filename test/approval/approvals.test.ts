@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import type { Approvals } from '../../src/approval/approvals.ts'
 import { boundOf, digestOf } from '../../src/approval/bound.ts'
 import type { Found } from '../../src/approval/record.ts'
 import { Denial } from '../../src/core/denial.ts'
 import { KEYS } from '../../src/store/keys.ts'
+import type { Store } from '../../src/store/store.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 import { ALICE, ASKING, aWorld, BOB, toDelete, type World } from './world.ts'
 
@@ -29,6 +31,7 @@ describe('an approval', () => {
       toDelete('/data/a', { client: 'another' }),
       toDelete('/data/a', { tenant: 'another' }),
       toDelete('/data/a', { actors: ['agent'] }),
+      toDelete('/data/a', { roles: ['chief'] }),
       toDelete('/data/a', { method: 'prompts/get' }),
       toDelete('/data/a', { resource: { kind: 'tool', server: 'files', name: 'read' } }),
       toDelete('/data/a', { resource: { kind: 'tool', server: 'other', name: 'delete' } }),
@@ -47,6 +50,7 @@ describe('an approval', () => {
       boundOf(call, aPrincipal({ client: 'another' }), 'definition-1', 'law-1'),
       boundOf(call, aPrincipal({ tenant: 'another' }), 'definition-1', 'law-1'),
       boundOf(call, aPrincipal({ actors: ['agent'] }), 'definition-1', 'law-1'),
+      boundOf(call, aPrincipal({ roles: ['other', 'another'] }), 'definition-1', 'law-1'),
       boundOf(call, aPrincipal(), 'definition-2', 'law-1'),
       boundOf(call, aPrincipal(), 'definition-1', 'law-2'),
     ]
@@ -129,7 +133,85 @@ describe('an approval', () => {
   })
 })
 
+describe('an approval of what has changed since', () => {
+  test('is void when another law is in force, and stays so when the old one comes back; a no stands', async () => {
+    const world = aWorld()
+    await world.approvals.enacted('law-1')
+    await approved(world)
+    const { approval } = await world.approvals.request(toDelete('/data/b'), ASKING)
+    await world.approvals.settle(approval.id, 'deny', ALICE)
+    const other = toDelete('/data/a', { law: 'other' })
+    await world.approvals.request(other, ASKING)
+    await world.approvals.enacted('law-2', 'law-1')
+    await world.approvals.enacted('law-1', 'law-2')
+    assert.deepEqual([await world.approvals.find(CALL), (await world.approvals.list()).length], [undefined, 2])
+    assert.equal((await world.approvals.find(toDelete('/data/b')))?.approval.status, 'denied')
+    assert.equal((await world.approvals.find(other))?.approval.status, 'pending')
+    assert.equal(world.events.at(-1)?.detail, 'void: the policies have changed')
+  })
+
+  test('is void for every process, whichever saw the change, and also when it was made by a restart', async () => {
+    const { store, seal } = aWorld()
+    const aProcess = (): Approvals => aWorld({ store, seal }).approvals
+    const [one, two, three] = [aProcess(), aProcess(), aProcess()]
+    await Promise.all([one.enacted('law-1'), two.enacted('law-1')])
+    await two.request(CALL, ASKING)
+    await one.enacted('law-2', 'law-1')
+    assert.equal(await two.find(CALL), undefined)
+    // What was asked before the second one saw it, too.
+    await two.request(CALL, ASKING)
+    await two.enacted('law-2', 'law-1')
+    assert.equal(await one.find(CALL), undefined)
+    await one.request(toDelete('/data/a', { law: 'law-2' }), ASKING)
+    await three.enacted('law-1')
+    assert.deepEqual(await one.list(), [])
+  })
+
+  test('is void by the next sweep where the store was away when the law changed', async () => {
+    let isAway = false
+    const { store } = aWorld()
+    const get: Store['get'] = (key) => (isAway ? Promise.reject(new Error('away')) : store.get(key))
+    const lame = new Proxy(store, {
+      get: (of, name: keyof Store) => (name === 'get' ? get : (of[name] as () => unknown).bind(of)),
+    })
+    const { approvals } = aWorld({ store: lame })
+    await approvals.request(CALL, ASKING)
+    isAway = true
+    await assert.rejects(approvals.enacted('law-2', 'law-1'), /away/)
+    isAway = false
+    await approvals.sweep()
+    assert.equal(await approvals.find(CALL), undefined)
+  })
+
+  test('is void when the tool was defined anew, and that of another tool is not', async () => {
+    const { approvals } = aWorld()
+    await approvals.request(CALL, ASKING)
+    const other = toDelete('/data/a', { definition: 'definition-2' })
+    await approvals.request(other, ASKING)
+    await approvals.redefined('elsewhere', new Set(['definition-1']))
+    assert.notEqual(await approvals.find(CALL), undefined)
+    await approvals.redefined('files', new Set(['definition-1']))
+    assert.equal(await approvals.find(CALL), undefined)
+    assert.notEqual(await approvals.find(other), undefined)
+  })
+})
+
 describe('four eyes', () => {
+  test('that are wanted by now are wanted of what was asked, or approved by one, before', async () => {
+    const before = aWorld()
+    const { approval } = await before.approvals.request(CALL, ASKING)
+    const other = toDelete('/data/b')
+    const { id } = (await before.approvals.request(other, ASKING)).approval
+    await before.approvals.settle(id, 'approve', { name: 'local#ann', subject: 'ann' })
+    const { approvals } = aWorld({ store: before.store, seal: before.seal, fourEyes: true })
+    assert.equal((await approvals.settle(approval.id, 'approve', ALICE)).status, 'pending')
+    assert.equal((await approvals.settle(approval.id, 'approve', BOB)).status, 'approved')
+    const found = await approvals.find(other)
+    assert.deepEqual([found?.approval.status, found?.approval.words, found && (await approvals.spend(found))], ['pending', [], false])
+    await approvals.settle(id, 'approve', ALICE)
+    assert.equal((await approvals.settle(id, 'approve', BOB)).status, 'approved')
+  })
+
   test('are two people, neither of them the one who asks', async () => {
     const { approvals } = aWorld({ fourEyes: true })
     const { approval } = await approvals.request(CALL, ASKING)

@@ -4,7 +4,7 @@ import { Approvals, type ApprovalsParts } from '../../src/approval/approvals.ts'
 import { type Bound, boundOf } from '../../src/approval/bound.ts'
 import type { Entry } from '../../src/core/event.ts'
 import { createIds } from '../../src/core/id.ts'
-import { createSeal } from '../../src/core/seal.ts'
+import { createSeal, type Seal } from '../../src/core/seal.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
@@ -12,6 +12,7 @@ import { aCall, aPrincipal } from '../fixtures/nouns.ts'
 export interface World {
   readonly approvals: Approvals
   readonly store: Store
+  readonly seal: Seal
   readonly events: Entry[]
   now: number
 }
@@ -19,10 +20,11 @@ export interface World {
 export function aWorld(said: Partial<ApprovalsParts> = {}): World {
   const world = { now: Date.UTC(2026, 10, 21), events: [] as Entry[] }
   const clock = (): number => world.now
-  const store = openSqlite(':memory:', { clock })
+  const store = said.store ?? openSqlite(':memory:', { clock })
+  const seal = said.seal ?? createSeal(randomBytes(32))
   const approvals = new Approvals({
     store,
-    seal: createSeal(randomBytes(32)),
+    seal,
     clock,
     newId: createIds(clock),
     expiresMs: 600_000,
@@ -31,7 +33,7 @@ export function aWorld(said: Partial<ApprovalsParts> = {}): World {
     tell: (entry) => Promise.resolve(void world.events.push(entry)),
     ...said,
   })
-  return Object.assign(world, { approvals, store })
+  return Object.assign(world, { approvals, store, seal })
 }
 
 /** A call that wants to delete a path, as key `k1`. */

@@ -90,7 +90,7 @@ export async function aWorld(input: 'off' | 'standard' = 'standard'): Promise<Wo
   const house = await aGateway(
     `
 admin: 127.0.0.1:0
-servers: { tools: { url: "${upstream.url}", timeout: 300ms } }
+servers: { tools: { url: "${upstream.url}", timeout: 5s } }
 limits: { tools: { tools/scarce: 1/h } }
 inspect: { input: ${input} }
 authentication: { jwtSecret: "${SECRET}" }

@@ -93,6 +93,36 @@ describe('a call that a person must approve', () => {
     world.description = 'deletes'
   })
 
+  test('is void also when policies or definition have become again what they were, whoever has seen the change', async () => {
+    const [key, other] = [await world.key(), await world.key()]
+    await approved('delete', { path: '/c-back' }, key)
+    await world.enact('@id("another") forbid (principal, action == Action::"call", resource == Tool::"tools/never");')
+    await world.enact('')
+    assert.equal(codeOf((await world.call('delete', { path: '/c-back' }, key)).body), 'approval_required')
+    for (const who of [key, other]) {
+      await approved('delete', { path: '/d-back' }, key)
+      await redefined(async () => void (await world.call('both', {}, who)))
+      assert.equal(codeOf((await world.call('delete', { path: '/d-back' }, key)).body), 'approval_required')
+    }
+  })
+
+  test('is not done as what a tool has become a moment after the gateway has asked what it is', async () => {
+    const key = await world.key()
+    const before = world.done('delete')
+    await approved('delete', { path: '/moment' }, key)
+    world.description = 'deletes, and tells somebody'
+    assert.equal(codeOf((await world.call('delete', { path: '/moment' }, key)).body), 'approval_required')
+    world.description = 'deletes'
+    assert.equal(world.done('delete'), before)
+    world.now += 10_000
+  })
+
+  test('is void when its caller has lost a role, also where the call would be as much as before', async () => {
+    await approved('delete', { path: '/role' }, await world.token('bob', ['agent', 'chief']))
+    assert.equal(codeOf((await world.call('delete', { path: '/role' }, await world.token('bob', ['agent']))).body), 'approval_required')
+    assert.equal(codeOf((await world.call('delete', { path: '/role' }, await world.token('bob', ['chief', 'agent']))).body), 'ok')
+  })
+
   test('is not done by one who may not call it any more', async () => {
     const before = world.done('delete')
     await approved('delete', { path: '/e' }, await world.token('ann', ['agent']))
