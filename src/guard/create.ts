@@ -118,14 +118,16 @@ export function openHouse(config: Config, options: HouseOptions): House {
     stations,
     serveAt,
     showAt: people.showAt,
-    start: async () => {
-      // Where the store is away it is done by the sweep: nothing is approved before the store is there.
-      await Promise.all([limits.start(), anomalies?.reactions.start(), approvals.enacted(law.revision).catch(() => undefined)])
-    },
+    start: async () => void (await Promise.all([limits.start(), anomalies?.reactions.start(), voided(approvals, law.revision)])),
     isStanding: standingOf(keys, tokens.scheme, certificates),
     presentedBy: (principal) => tokens.scheme?.presentedBy(principal),
     close,
   }
+}
+
+/** What was approved under another law, before this process. Where the store is away the sweep does it: nothing is approved before it is there. */
+function voided(approvals: Records['approvals'], law: string): Promise<void> {
+  return approvals.enacted(law).catch(() => undefined)
 }
 
 function limitsOf(

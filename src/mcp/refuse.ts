@@ -78,7 +78,7 @@ export function refusalBody(denial: Denial, call: Call | undefined, challenge: C
   const row = DENIALS[denial.code]
   const data = dataOf(denial, call, challenge)
   return question?.kind === 'url_elicitation'
-    ? errorResponse(id, URL_ELICITATION, row.message, { ...data, elicitations: question.elicitations })
+    ? errorResponse(id, URL_ELICITATION, messageOf(denial), { ...data, elicitations: question.elicitations })
     : errorResponse(id, row.rpc, messageOf(denial), data)
 }
 
@@ -110,12 +110,13 @@ function statusOf(denial: Denial, call: Call | undefined, { method }: Challenge)
 
 /**
  * Input that failed the tool's schema is an error of the tool's: the model reads it and corrects itself (2026-07-28 and 2025-11-25,
- * server/tools "Error Handling"). Of an account that is not connected the model tells its user, and of a tool that
- * nobody can call.
+ * server/tools "Error Handling"). Of an account that is not connected, or a person who must approve, the model tells its user; where the person
+ * at the client can be asked, that comes first. And of a tool that nobody can call.
  */
 function isCorrectable(denial: Denial, call: Call): boolean {
   if (call.method !== 'tools/call') return false
   if (denial.code === 'connection_required') return pageOf(denial) !== undefined && denial.question === undefined
+  if (approvalOf(denial) !== undefined) return denial.question === undefined
   return (denial.code === 'invalid_arguments' || denial.code === 'unusable_tool') && denial.findings.some(({ rule }) => rule !== undefined)
 }
 
@@ -124,12 +125,26 @@ function pageOf({ remedies }: Denial): string | undefined {
   return remedies.find((remedy) => remedy.kind === 'connect')?.url
 }
 
+/** How the call can go on, once somebody has said yes. */
+function approvalOf({ code, remedies }: Denial): string | undefined {
+  const waiting = code !== 'approval_required' ? undefined : remedies.find((remedy) => remedy.kind === 'approval')
+  if (waiting?.id === undefined) return undefined
+  const { id, url } = waiting
+  const where = url === undefined ? `run "portcullis approvals approve ${id}"` : `open ${url} (approval ${id})`
+  return `Ask somebody with the right to approve to ${where}. Then make the very same call again, with the same arguments.`
+}
+
 /** Clients show the message and nothing else. */
 function messageOf(denial: Denial): string {
   if (denial.isOfForm) return `${denial.message.replace(/\.$/, '')}: ${denial.detail}.`
   const page = pageOf(denial)
+  const approval = approvalOf(denial)
+  if (approval !== undefined) return `${denial.message} ${approval}`
   return page === undefined ? denial.message : `${denial.message} Open ${page}`
 }
+
+/** What programs read of a refusal that is a result. */
+const REFUSAL = 'portcullis/refusal'
 
 /** Where and which rule, in our words: no value is echoed, and no name that only its caller knows. */
 function mistakesOf({ findings }: Denial): readonly { readonly pointer: string; readonly rule: string }[] {
@@ -143,7 +158,9 @@ function mistakesOf({ findings }: Denial): readonly { readonly pointer: string; 
 function toolError(denial: Denial, call: Call): JsonObject {
   const mistakes = denial.code === 'unusable_tool' ? [] : mistakesOf(denial)
   const lines = mistakes.map(({ pointer, rule }) => (pointer === '' ? rule : `${pointer}: ${rule}`))
-  const result = { content: [{ type: 'text', text: [messageOf(denial), ...lines].join('\n') }], isError: true }
+  const content = [{ type: 'text', text: [messageOf(denial), ...lines].join('\n') }]
+  const meta = denial.code === 'approval_required' ? { _meta: { [REFUSAL]: dataOf(denial, call, {}) } } : {}
+  const result = { content, isError: true, ...meta }
   return call.origin.era === 'modern' ? { resultType: 'complete', ...result } : result
 }
 

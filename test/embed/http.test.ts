@@ -10,6 +10,7 @@ import type { JsonObject } from '../../src/core/json.ts'
 import { guardFetch } from '../../src/embed/fetch.ts'
 import { guardNode } from '../../src/embed/node.ts'
 import { META, post } from '../fixtures/gateway.ts'
+import { refusalIn } from '../fixtures/refusal.ts'
 import { LEGACY, legacyHttp } from '../fixtures/speakers.ts'
 import { ACCESS, aGuard, aServer, aServerV1, listening, type Place, type RunningGuard, v1Listener, WRAPPERS } from './world.ts'
 
@@ -37,7 +38,7 @@ after(async () => {
 
 const urlOf = (name: string): string => places.get(name)?.url ?? ''
 const textOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['content'] as JsonObject[])[0]?.['text']
-const codeOf = (body: JsonObject): unknown => ((body['error'] as JsonObject)['data'] as JsonObject)['code']
+const codeOf = (body: JsonObject): unknown => refusalIn(body)?.['code']
 const namesOf = (body: JsonObject): unknown => ((body['result'] as JsonObject)['tools'] as JsonObject[]).map((tool) => tool['name'])
 
 for (const name of [...Object.keys(WRAPPERS), 'guardNode, SDK v1']) {
@@ -56,9 +57,11 @@ for (const name of [...Object.keys(WRAPPERS), 'guardNode, SDK v1']) {
   })
 
   test(`${name}: what a person must approve is done once, in the server that asks for nothing itself`, async () => {
+    // SDK v1 words its tools otherwise than v2: whoever is asked knows that by now.
+    turn(10_000)
     const burn = () => post(urlOf(name), 'tools/call', { name: 'burn', arguments: {} }, { 'x-api-key': writer })
     const refused = await burn()
-    assert.deepEqual([refused.status, codeOf(refused.body)], [403, 'approval_required'])
+    assert.deepEqual([refused.status, codeOf(refused.body)], [200, 'approval_required'])
     const { approvals } = house.guard.house
     const [waiting] = (await approvals.list()).filter(({ status }) => status === 'pending')
     await approvals.settle(waiting?.id ?? '', 'approve', { name: 'local#alice', subject: 'alice' })

@@ -11,6 +11,7 @@ import { Secret } from '../../src/core/secret.ts'
 import type { House } from '../../src/guard/create.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
 import { aGateway, post, type RunningGateway } from '../fixtures/gateway.ts'
+import { refusalIn } from '../fixtures/refusal.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 import { aGuard, listening, WRAPPERS } from './world.ts'
 
@@ -139,7 +140,7 @@ async function decided(side: Side, headers: Readonly<Record<string, string>>): P
   const seen: JsonValue[] = []
   for (const [server, name, args] of CALLS) {
     const { status, body, headers: told } = await post(side.urlOf(server), 'tools/call', { name, arguments: args }, headers)
-    const error = isObject(body['error']) ? body['error'] : undefined
+    const error = isObject(body['error']) ? body['error'] : refusalIn(body)
     seen.push([server, name, status, error === undefined ? 'done' : withoutIds(error), told.get('www-authenticate')])
   }
   const ended = (await side.events()).slice(before).filter((event) => event.type === 'call.ended')

@@ -14,7 +14,14 @@ import { aGateway } from '../fixtures/gateway.ts'
 import { ALICE } from './approval-world.ts'
 
 const SERVER = fileURLToPath(import.meta.resolve('@modelcontextprotocol/server-filesystem/dist/index.js'))
-const refusal = z.object({ data: z.object({ code: z.string(), remedies: z.array(z.object({ id: z.string(), url: z.string() })) }) })
+const REFUSAL = 'portcullis/refusal'
+const refusal = z.object({ code: z.string(), remedies: z.array(z.object({ id: z.string(), url: z.string() })) })
+/** As a model reads it, and as a program does. */
+const refused = z.object({
+  isError: z.literal(true),
+  content: z.tuple([z.object({ text: z.string() })]),
+  _meta: z.looseObject({ [REFUSAL]: refusal }),
+})
 const listed = z.array(z.looseObject({ id: z.string(), status: z.string(), arguments: z.looseObject({ path: z.string() }) }))
 
 async function aHouse(t: TestContext) {
@@ -58,12 +65,15 @@ access: { roles: { agent: { permissions: ["*"] } }, tools: { "*": { permission: 
   return { house, data, connect, portcullis }
 }
 
-async function refusedFor(call: Promise<unknown>): Promise<z.infer<typeof refusal>['data']> {
-  const error: unknown = await call.then(
-    () => assert.fail('it was done'),
-    (cause: unknown) => cause,
+async function refusedFor(call: Promise<unknown>): Promise<z.infer<typeof refusal>> {
+  const { content, _meta } = refused.parse(await call)
+  const { [REFUSAL]: said } = _meta
+  const { id, url } = said.remedies[0] ?? {}
+  assert.equal(
+    content[0].text,
+    `A person must approve this call. Ask somebody with the right to approve to open ${url} (approval ${id}). Then make the very same call again, with the same arguments.`,
   )
-  return refusal.parse(error).data
+  return said
 }
 
 test('a write is done once in either era: approved by an operator, or on the page that the client opens', async (t) => {
@@ -71,9 +81,11 @@ test('a write is done once in either era: approved by an operator, or on the pag
 
   const legacy = await connect('legacy', {})
   const { code, remedies } = await refusedFor(legacy('old.txt'))
+  // Of either era, where no page is opened.
+  assert.equal((await refusedFor((await connect({ pin: '2026-07-28' }, {}))('other.txt'))).code, 'approval_required')
   const id = remedies[0]?.id ?? ''
   assert.deepEqual([code, existsSync(join(data, 'old.txt'))], ['approval_required', false])
-  const waiting = listed.parse(JSON.parse(await portcullis('approvals', 'list', '--json')))
+  const waiting = listed.parse(JSON.parse(await portcullis('approvals', 'list', '--json'))).filter((one) => one.id === id)
   assert.deepEqual(
     waiting.map((one) => [one.id, one.status, one.arguments.path]),
     [[id, 'pending', join(data, 'old.txt')]],
@@ -105,6 +117,7 @@ test('a write is done once in either era: approved by an operator, or on the pag
     .filter(({ type }) => type.startsWith('approval.'))
     .map(({ type, by: who }) => [type, who?.split(':')[0]])
   assert.deepEqual(by, [
+    ['approval.requested', undefined],
     ['approval.requested', undefined],
     ['approval.approved', 'cli'],
     ['approval.executed', undefined],

@@ -11,6 +11,7 @@ import { Secret } from '../../src/core/secret.ts'
 import { tokensOf } from '../../src/identity/tokens.ts'
 import { Accounts } from '../../src/oauth/accounts.ts'
 import { aGateway, post, type Reply, type RunningGateway } from '../fixtures/gateway.ts'
+import { refusalIn } from '../fixtures/refusal.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 
 /** Random, for these tests alone. */
@@ -142,15 +143,17 @@ access:
 }
 
 /** The code of a refusal; `ok` for a result; `asks` for one that asks. */
-export function codeOf({ error, result }: JsonObject): unknown {
-  if (isObject(error)) return isObject(error['data']) ? error['data']['code'] : error['code']
+export function codeOf(body: JsonObject): unknown {
+  const { error, result } = body
+  const data = refusalIn(body)
+  if (data !== undefined) return data['code']
+  if (isObject(error)) return error['code']
   return isObject(result) && result['resultType'] === 'input_required' ? 'asks' : 'ok'
 }
 
 /** What a refusal says of the approval that it waits for. */
-export function remedyOf({ error }: JsonObject): JsonObject {
-  const data = isObject(error) ? error['data'] : undefined
-  const remedies = isObject(data) ? data['remedies'] : undefined
+export function remedyOf(body: JsonObject): JsonObject {
+  const remedies = refusalIn(body)?.['remedies']
   const [first] = Array.isArray(remedies) ? remedies : []
   return isObject(first) ? first : {}
 }

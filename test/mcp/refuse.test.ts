@@ -174,6 +174,25 @@ describe('data', () => {
     assert.deepEqual([paged.status, paged.body.error?.code], [200, -32042])
     assert.deepEqual(paged.body.error?.data, { code: 'approval_required', elicitations })
   })
+  test('of a tool that a person must approve say to its model how to go on, and of anything else so in the message', () => {
+    const waiting = new Denial('approval_required', { remedies: [{ kind: 'approval', id: 'an-id', url: 'https://x/approvals/an-id' }] })
+    const text =
+      'A person must approve this call. Ask somebody with the right to approve to open https://x/approvals/an-id (approval an-id). ' +
+      'Then make the very same call again, with the same arguments.'
+    const _meta = {
+      'portcullis/refusal': {
+        code: 'approval_required',
+        remedies: [{ kind: 'approval', id: 'an-id', url: 'https://x/approvals/an-id' }],
+      },
+    }
+    const result = { content: [{ type: 'text', text }], isError: true, _meta }
+    const told = refuse(waiting, modernCall)
+    assert.deepEqual([told.status, told.body.result], [200, { resultType: 'complete', ...result }])
+    const older = refuse(waiting, legacyCall)
+    assert.deepEqual([older.status, older.body.result], [200, result])
+    const prompt = refuse(waiting, { ...modernCall, method: 'prompts/get' })
+    assert.deepEqual([prompt.status, prompt.body.error?.code, prompt.body.error?.message], [403, 403, text])
+  })
 })
 
 describe('what a message shows by its form', () => {

@@ -10,6 +10,7 @@ import { DENIALS, type DenialCode } from '../../src/core/denial.ts'
 import type { AuditEvent } from '../../src/core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../../src/core/json.ts'
 import type { RunningGateway } from '../fixtures/gateway.ts'
+import { refusalIn } from '../fixtures/refusal.ts'
 import { FACES, type Face, type Line, type Seen } from './faces.ts'
 import { aWorld, type Who, type World } from './world.ts'
 
@@ -118,7 +119,6 @@ const PRODUCE: Readonly<Partial<Record<DenialCode, Way>>> = {
 
 /** In the revisions with sessions these are answered within 200: there a 404 says that the session has died, and bridges hang on other statuses. */
 const WITHIN_200: ReadonlySet<DenialCode> = new Set<DenialCode>([
-  'approval_required',
   'confirmation_required',
   'content_blocked',
   'forbidden',
@@ -128,6 +128,8 @@ const WITHIN_200: ReadonlySet<DenialCode> = new Set<DenialCode>([
   'upstream_failed',
   'timeout',
 ])
+/** Of a tool, in every revision: the model reads it and tells its user. */
+const AS_A_RESULT: ReadonlySet<DenialCode> = new Set<DenialCode>(['approval_required'])
 /** Refused before anything was read that has an id, or because it could not be read. */
 const NAMELESS: ReadonlySet<DenialCode> = new Set<DenialCode>([
   'unparseable',
@@ -220,6 +222,7 @@ function checkHeaders(code: DenialCode, { status, headers }: Seen): void {
 
 function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
   const { error } = body
+  if (code === 'approval_required') return checkApproval(face, body)
   assert.ok(isObject(error) && isObject(error['data']))
   const { data } = error
   const message = OF_FORM[code] ?? DENIALS[code].message
@@ -227,7 +230,6 @@ function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
   assert.equal(body['id'], NAMELESS.has(code) ? undefined : asked)
   // How long there is to wait depends on when one asks.
   if (code === 'rate_limited') checkWait(data['remedies'])
-  else if (code === 'approval_required') checkApproval(data['remedies'])
   else assert.deepEqual(data['remedies'], remediesOf(code, face))
   const more = code === 'unsupported_revision' ? ['requested', 'supported'] : []
   assert.deepEqual(
@@ -244,12 +246,19 @@ function remediesOf(code: DenialCode, face: Face): readonly JsonObject[] | undef
   return typeof expected === 'function' ? expected(face) : expected
 }
 
-/** Which approval it waits for; no page, where there is no admin listener. */
-function checkApproval(remedies: JsonValue | undefined): void {
-  const [approval, ...more] = Array.isArray(remedies) ? remedies : []
-  assert.ok(isObject(approval) && more.length === 0)
+/** Which approval it waits for, in words that a model reads; no page, where there is no admin listener. */
+function checkApproval(face: Face, body: JsonObject): void {
+  const { result } = body
+  assert.ok(isObject(result))
+  const { code, remedies, ...more } = refusalIn(body) ?? {}
+  assert.deepEqual([code, more, result['resultType']], ['approval_required', {}, modern(face) ? 'complete' : undefined])
+  const [approval, ...others] = Array.isArray(remedies) ? remedies : []
+  assert.ok(isObject(approval) && others.length === 0)
   assert.deepEqual([Object.keys(approval).sort(), approval['kind']], [['id', 'kind'], 'approval'])
   assert.match(String(approval['id']), /^[0-9a-f-]{36}$/)
+  const how = `Ask somebody with the right to approve to run "portcullis approvals approve ${approval['id']}".`
+  const text = `A person must approve this call. ${how} Then make the very same call again, with the same arguments.`
+  assert.deepEqual(result['content'], [{ type: 'text', text }])
 }
 
 function checkWait(remedies: JsonValue | undefined): void {
@@ -289,7 +298,8 @@ async function check(code: DenialCode, face: Face, { who = 'user', make }: Way):
   const seen = await make(line, face)
   const ends = await endsSince(caller.house, before)
   await release?.()
-  assert.equal(seen.status, stdio(face) ? undefined : sessions(face) && WITHIN_200.has(code) ? 200 : DENIALS[code].status)
+  const isWithin = AS_A_RESULT.has(code) || (sessions(face) && WITHIN_200.has(code))
+  assert.equal(seen.status, stdio(face) ? undefined : isWithin ? 200 : DENIALS[code].status)
   checkHistory(code, face, ends)
   checkSilence(code, seen, ends)
   if (code === 'slow_request') return
