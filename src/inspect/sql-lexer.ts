@@ -41,8 +41,8 @@ const WORD = /[A-Za-z_\u0080-\uffff@][\w$\u0080-\uffff@]*/y
 const POSTGRES_WORD = /[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/y
 const NUMBER = /0x[0-9a-fA-F]+|(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y
 const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y
-/** Behind a text with backslashes another one that goes on in it, also behind comments (PostgreSQL §4.1.2.2). */
-const CONTINUED = /(?:\s|--[^\r\n]*)*'/y
+/** Behind a text with backslashes another one that goes on in it, also behind comments (PostgreSQL §4.1.2.2). One way to read it: a comment is taken whole. */
+const CONTINUED = /(?:\s|--[^'\r\n]*(?![^'\r\n]))*'/y
 const Q_CLOSING: ReadonlyMap<string, string> = new Map([
   ['[', ']'],
   ['{', '}'],
