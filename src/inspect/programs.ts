@@ -186,11 +186,14 @@ function writesFar(_: readonly string[], targets: readonly string[]): Label | un
   return danger(targets.slice(-1).some(isFarPath))
 }
 
+/** A text of awk; one that does not end is taken to the end and left as it is, so that each is looked at once. */
+const AWK_TEXT = /"(?:[^"\\]|\\.)*("|$)/gs
+
 /** Outside of its texts, where it runs a command or opens a connection. */
 function runsOfAwk(rest: readonly string[]): Label | undefined {
   return danger(
     rest.some((word) => {
-      const bare = word.replace(/"(?:[^"\\]|\\.){0,2000}"/g, '""')
+      const bare = word.replace(AWK_TEXT, (whole, end: string) => (end === '' ? whole : '""'))
       return /\bsystem\s{0,4}\(|\|&|"\s{0,4}\|\s{0,4}getline|\|\s{0,4}""/.test(bare) || /\/inet[46]?\//.test(word)
     }),
   )

@@ -48,17 +48,36 @@ const FORK_BOMB = /\(\)\s{0,4}\{[^}]{0,80}\|[^}]{0,80}&/
 const OBSCURED = /\$'[^']{0,400}\\(?:x[0-9a-fA-F]|[0-7]{2}|u[0-9a-fA-F])|\$\{IFS|\$\{[A-Za-z_]\w{0,40}:\d|\$\{![A-Za-z_]/
 const SOCKET = /\/dev\/(?:tcp|udp)\//
 
+/** What is read of one command line, commands within its commands among it: beyond that nobody could say what is run. */
+const READ_MAX_CHARS = 8 * COMMAND_MAX_CHARS
+/** As many characters as taking up the shortest command is worth. */
+const COMMAND_CHARS = 64
+/** Programs that start one that starts one: more of them than anybody writes. */
+const CHAIN_MAX = 16
+
+/** What is known while a command line is read. */
+interface Reading {
+  /** By variable, the program that it names. */
+  readonly assigned: ReadonlyMap<string, string>
+  /** A command within a command. */
+  readonly judgeInner: (text: string) => Label | undefined
+}
+
 /** A whole command line, for a workspace without network and without a home. */
-export function judgeCommand(text: string): Label | undefined {
-  if (text.length > COMMAND_MAX_CHARS) return 'dangerous-command'
+export const judgeCommand = (text: string): Label | undefined => judgeWithin(text, { left: READ_MAX_CHARS })
+
+/** @param tank characters that may still be read. */
+function judgeWithin(text: string, tank: { left: number }): Label | undefined {
+  tank.left -= text.length + COMMAND_CHARS
+  if (text.length > COMMAND_MAX_CHARS || tank.left < 0) return 'dangerous-command'
   const plain = fold(text)
   if (FORK_BOMB.test(plain) || OBSCURED.test(plain)) return 'dangerous-command'
   if (SOCKET.test(plain)) return 'network-command'
   const { commands, isTooLong } = commandsOf(plain)
   if (isTooLong) return 'dangerous-command'
-  const assigned = assignmentsIn(commands)
+  const reading: Reading = { assigned: assignmentsIn(commands), judgeInner: (inner) => judgeWithin(inner, tank) }
   for (const command of commands) {
-    const found = judgeOne(command, assigned)
+    const found = judgeOne(command, reading)
     if (found !== undefined) return found
   }
   return commands.some(({ words }) => namesHome(words)) || namesSensitiveFile(plain) ? 'sensitive-file' : undefined
@@ -94,20 +113,45 @@ const WRAPPERS: ReadonlyMap<string, RegExp | undefined> = new Map<string, RegExp
   ['taskset', undefined],
 ])
 /** Wrappers that take a text for a whole command. */
-const TEXT_WRAPPERS: Readonly<Record<string, RegExp | undefined>> = {
-  env: /^-\w{0,4}S$|^--split-string$/,
-  flock: /^-\w{0,4}c$|^--command$/,
-  su: /^-c$/,
+const TEXT_WRAPPERS: ReadonlyMap<string, RegExp> = new Map([
+  ['env', /^-\w{0,4}S$|^--split-string$/],
+  ['flock', /^-\w{0,4}c$|^--command$/],
+  ['su', /^-c$/],
+])
+
+/** What wrappers are told to run, each by the first of its options that takes a text. */
+function toldIn(words: readonly Word[]): readonly string[] {
+  const told: string[] = []
+  const awaited = new Set<RegExp>()
+  let isTold = false
+  for (const { text } of words) {
+    if (isTold) told.push(text)
+    isTold = false
+    for (const option of awaited) if (option.test(text)) isTold = awaited.delete(option)
+    const option = TEXT_WRAPPERS.get(text)
+    if (option !== undefined) awaited.add(option)
+  }
+  return told
 }
 
-/** `c=curl; $c …`: variables that are given a value in the same text. */
+/** No file has a longer name (NAME_MAX of Linux is 255 bytes). */
+const NAME_MAX_CHARS = 256
+
+/** What a program is called: without its folder, lower case. */
+function nameOf(word: string): string {
+  const end = word.slice(-NAME_MAX_CHARS)
+  return end.slice(Math.max(end.lastIndexOf('/'), end.lastIndexOf('\\')) + 1).toLowerCase()
+}
+
+/** `c=curl; $c …`: variables that are given a value in the same text, and the program that its first word names. */
 function assignmentsIn(commands: readonly Command[]): ReadonlyMap<string, string> {
   const values = new Map<string, string>()
   for (const { words } of commands) {
     for (const { text } of words) {
       if (/^(?:export|local|declare|readonly|typeset)$/.test(text)) continue
       if (!ASSIGNMENT.test(text)) break
-      values.set(text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1))
+      const at = text.indexOf('=')
+      values.set(text.slice(0, at), nameOf(/\S+/.exec(text.slice(at + 1))?.[0] ?? ''))
     }
   }
   return values
@@ -139,35 +183,38 @@ function commandAt(words: readonly Word[]): { readonly at: number; readonly isFe
   return { at: words.length, isFed, isLoading: false }
 }
 
-function judgeOne({ words, redirects, isPiped }: Command, assigned: ReadonlyMap<string, string>): Label | undefined {
-  if (redirects.some(({ sign, to }) => sign.includes('>') && isOutside(to))) return 'dangerous-command'
-  const { at, isFed, isLoading } = commandAt(words)
-  if (isLoading) return 'dangerous-command'
-  for (const [index, { text }] of words.entries()) {
-    const option = Object.hasOwn(TEXT_WRAPPERS, text) ? TEXT_WRAPPERS[text] : undefined
-    const told = option === undefined ? undefined : words.slice(index + 1).find((_, from, rest) => option.test(rest[from - 1]?.text ?? ''))
-    const found = told === undefined ? undefined : judgeCommand(told.text)
+function judgeOne(command: Command, reading: Reading): Label | undefined {
+  if (command.redirects.some(({ sign, to }) => sign.includes('>') && isOutside(to))) return 'dangerous-command'
+  for (const text of toldIn(command.words)) {
+    const found = reading.judgeInner(text)
     if (found !== undefined) return found
   }
+  return judgeStarted(command, reading, 0)
+}
+
+/** @param depth how many programs have started one another. */
+function judgeStarted({ words, redirects, isPiped }: Command, reading: Reading, depth: number): Label | undefined {
+  if (depth > CHAIN_MAX) return 'dangerous-command'
+  const { assigned, judgeInner } = reading
+  const { at, isFed, isLoading } = commandAt(words)
+  if (isLoading) return 'dangerous-command'
   const first = words[at]
   if (first === undefined) return undefined
   // A whole command in quotes, as `watch` takes it.
-  if (at > 0 && /\s/.test(first.text) && first.text !== first.raw) return judgeCommand(first.text)
+  if (at > 0 && /\s/.test(first.text) && first.text !== first.raw) return judgeInner(first.text)
   if (DISGUISED_NAME.test(first.raw)) return 'dangerous-command'
-  const value = assigned.get(VARIABLE.exec(first.raw)?.[1] ?? '')
-  const known = value === undefined ? first.text : (value.trim().split(/\s+/)[0] ?? '')
-  const name = known.slice(Math.max(known.lastIndexOf('/'), known.lastIndexOf('\\')) + 1).toLowerCase()
+  const name = assigned.get(VARIABLE.exec(first.raw)?.[1] ?? '') ?? nameOf(first.text)
   const rest = words.slice(at + 1).map(({ text }) => text)
   if (RUNNING_IN_COMMAND.test(rest.join(' '))) return 'dangerous-command'
   if (/^(?:export|declare|typeset|readonly|local)$/.test(name) && rest.some((word) => LOADING.test(word))) return 'dangerous-command'
   const inner = startedBy(name, words.slice(at + 1))
   if (inner !== undefined) {
-    const found = judgeOne({ words: inner, redirects: [], isPiped: false }, assigned)
+    const found = judgeStarted({ words: inner, redirects: [], isPiped: false }, reading, depth + 1)
     if (found !== undefined) return found
   }
   const given = redirects.flatMap(({ sign, to, body }) => (sign === '<<<' ? [to] : body === undefined ? [] : [body]))
   // What brings words brings at least one.
-  const program = { name: name.replace(/\.exe$/, ''), rest: isFed ? [...rest, '_'] : rest, isPiped, judgeInner: judgeCommand }
+  const program = { name: name.replace(/\.exe$/, ''), rest: isFed ? [...rest, '_'] : rest, isPiped, judgeInner }
   return judgeProgram({ ...program, given })
 }
 

