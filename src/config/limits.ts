@@ -131,7 +131,11 @@ export const limitSettings = z.strictObject({
   ...often,
   failures: z
     .strictObject({
-      allow: whole(1, 100_000).prefault(10).describe('How many bad credentials one address may present in `per`, and one key id may see.'),
+      allow: whole(1, 100_000)
+        .prefault(10)
+        .describe(
+          'How many bad credentials, and wrong secrets of OAuth clients, one address may present in `per`, and one key id may see.',
+        ),
       per: span('1s', '24h').prefault('5m'),
       block: span('1s', '30d').prefault('15m').describe('How long an address that presented more is turned away.'),
     })

@@ -65,6 +65,7 @@ export async function openAuthorization(house: House, oauth: OAuthConfig, public
     addressOf: (request) => house.clients.addressOf(request) ?? '',
     ...(certificateOf === undefined ? {} : { certificateOf: (request) => pemOf(certificateOf(request)) }),
     onEvent: (entry) => journal.write(entry),
+    onGuess: (address) => house.limits.guessed(address),
   })
   const rules = { ...embeddedRules(publicUrl, oauth.accessTokenMs), machines: [WORKLOAD_CLIENT] }
   const issuer = { ...createTokenIssuer(rules, [ALGORITHM], keysOf(server)), stands: standingAt(server) }

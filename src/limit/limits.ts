@@ -131,6 +131,11 @@ export class Limits {
     if (denial.code === 'invalid_token' && !denial.isStale && address !== undefined) this.#failures.count(address, keyId)
   }
 
+  /** A secret was wrong that is no credential of a call. */
+  guessed(address: string): void {
+    this.#failures.count(address, undefined)
+  }
+
   /**
    * Takes one from every bucket that the call concerns, or from none, and a place among those under way.
    * @throws Denial `rate_limited` (throws, or rejects where the store had to be asked)

@@ -75,9 +75,17 @@ export function addMiddleware(provider: Provider, parts: MiddlewareParts): void 
     const course = courses.of(own)
     await finishRefresh(own, course, parts.replays)
     correct(own, course, parts.options)
+    const address = courses.of(own.req).address ?? ''
+    if (isGuess(own, course)) parts.options.onGuess?.(address)
     const entry = entryOf(own, course)
-    if (entry !== undefined) await tell(own, { ...entry, address: courses.of(own.req).address ?? '' }, parts.options)
+    if (entry !== undefined) await tell(own, { ...entry, address }, parts.options)
   })
+}
+
+/** Who says nothing that he must know has guessed at nothing: a client that is forgotten here, and has no secret, keeps nobody out. */
+function isGuess({ oidc: { params }, req: { headers } }: Context, { error }: Course): boolean {
+  if (error?.message !== 'invalid_client') return false
+  return headers.authorization !== undefined || params?.['client_secret'] !== undefined || params?.['client_assertion'] !== undefined
 }
 
 /** Nothing leaves that could not be written down. */

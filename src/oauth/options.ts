@@ -112,6 +112,8 @@ export interface AuthorizationServerOptions {
   readonly issuerFetch: Pick<GuardedFetch, 'fetch' | 'request'>
   /** Written before the answer leaves; when it rejects, so is the request. */
   readonly onEvent: (entry: Entry) => Promise<void>
+  /** Told where a wrong secret of a client came from, or one of a client that there is not. Absent: they are not counted. */
+  readonly onGuess?: (address: string) => void
   /** Where a request comes from, behind trusted proxies. Default: the address of the socket. */
   readonly addressOf?: (request: IncomingMessage) => string
   /** The PEM certificate of the caller, where mTLS ends here. Absent: no mTLS. */

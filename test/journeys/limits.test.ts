@@ -1,12 +1,14 @@
 /** Stories of too much: keys are guessed, one caller floods, addresses are blocked; and everybody else goes on working. */
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
+import { request } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { Client, StreamableHTTPClientTransport, type VersionNegotiationMode } from '@modelcontextprotocol/client'
 import type { JsonObject } from '../../src/core/json.ts'
 import { mintSecret, writeKey } from '../../src/identity/key-text.ts'
+import { Clients } from '../../src/oauth/clients.ts'
 import { type Answer, CLIENTS } from '../clients/clients.ts'
 import { callFrom, codeOf } from '../fixtures/caller.ts'
 import { aGateway, post, type RunningGateway } from '../fixtures/gateway.ts'
@@ -110,6 +112,44 @@ describe('keys are guessed from one address', () => {
     for (let attempt = 0; attempt < 20; attempt++) assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': old })).status, 401)
     assert.equal((await callFrom(OWNER, mcp, { 'x-api-key': key })).status, 200)
   })
+})
+
+test('secrets of OAuth clients are guessed like keys: who tries too many is turned away, and who has none to try is not', async () => {
+  await using place = await anInstallation('authentication: { oauth: {} }')
+  const { house } = place
+  const { store } = house.gateway.house
+  const { client, secret } = await new Clients(store, Date.now, false).add({
+    name: 'm',
+    roles: ['user'],
+    redirectUris: [],
+    grants: ['client_credentials'],
+    createdBy: 'test',
+  })
+  const ask = (localAddress: string, form: Readonly<Record<string, string>>, headers = {}): Promise<number> =>
+    new Promise((resolve, reject) => {
+      const said = { 'content-type': 'application/x-www-form-urlencoded', ...headers }
+      const req = request(`${house.url}/token`, { method: 'POST', headers: said, localAddress, agent: false }, (res) =>
+        res.resume().on('end', () => resolve(res.statusCode ?? 0)),
+      )
+      req.on('error', reject)
+      req.end(new URLSearchParams({ grant_type: 'client_credentials', ...form }).toString())
+    })
+  const wrong: readonly (readonly [string, Parameters<typeof ask>[1], Parameters<typeof ask>[2]])[] = [
+    ['127.0.1.1', { client_id: client.id, client_secret: mintSecret() }, {}],
+    ['127.0.1.2', { client_id: 'nobody', client_secret: mintSecret() }, {}],
+    ['127.0.1.3', {}, { authorization: `Basic ${btoa(`${client.id}:${mintSecret()}`)}` }],
+  ]
+  for (const [from, form, headers] of wrong) {
+    const statuses: number[] = []
+    for (let attempt = 0; attempt < 14; attempt++) statuses.push(await ask(from, form, headers))
+    assert.deepEqual(statuses, [...Array<number>(11).fill(401), ...Array<number>(3).fill(429)], from)
+  }
+  const forgotten: number[] = []
+  for (let attempt = 0; attempt < 14; attempt++)
+    forgotten.push(await ask('127.0.1.4', { client_id: 'forgotten', grant_type: 'refresh_token', refresh_token: 'x' }))
+  assert.deepEqual(new Set(forgotten), new Set([401]))
+  const right = { client_id: client.id, client_secret: secret?.reveal() ?? '' }
+  assert.deepEqual([await ask(OWNER, right), await ask('127.0.1.1', right)], [200, 429])
 })
 
 test('a flood on one key is refused, while another is served in its turn', async () => {
