@@ -1,5 +1,5 @@
 // Runs a program on the pinned Node.js, after setting up whatever is missing. Old syntax on purpose: it must start on any Node.js.
-//   node tools/with-node.cjs [--no-setup] [--callers-path] <node arguments…>      NODE_BIN=/path/to/node chooses another runtime.
+//   node tools/with-node.cjs [--no-setup] [--with-parent] [--callers-path] <node arguments…>      NODE_BIN=/path/to/node chooses another runtime.
 'use strict'
 var childProcess = require('child_process')
 var path = require('path')
@@ -53,14 +53,38 @@ function environment(bin, isCallersPath) {
   return env
 }
 
-function run(args, isCallersPath) {
+/** How often it is looked whether the parent is still there. */
+var LOOK_MS = 500
+
+/** Before anything is installed, which takes a while. */
+var parent = process.ppid
+
+/** A shell that a signal ends does not pass it on (`npm start` has one in between): whoever started us is gone, and we belong to somebody else. */
+function endWithParent(end) {
+  var looking = setInterval(function () {
+    if (process.ppid === parent) return
+    clearInterval(looking)
+    end()
+  }, LOOK_MS)
+}
+
+function run(args, isCallersPath, isWithParent) {
   var bin = choose()
-  var child = childProcess.spawn(bin, args, { stdio: 'inherit', env: environment(bin, isCallersPath) })
+  // A gateway ends with its launcher; what merely runs to its end, as tests do, is left alone.
+  var isBound = isCallersPath || isWithParent
+  var child = childProcess.spawn(bin, isBound ? ['-r', path.join(__dirname, 'with-launcher.cjs')].concat(args) : args, {
+    stdio: isBound ? ['inherit', 'inherit', 'inherit', 'ipc'] : 'inherit',
+    env: environment(bin, isCallersPath)
+  })
+  var isEnding = false
+  // A second signal would cut off what is under way.
+  if (isWithParent) endWithParent(function () { if (!isEnding) child.kill('SIGTERM') })
   // A terminal sends its Ctrl-C to the child as well: passed on, it would arrive twice.
   var atTerminal = tty.isatty(0)
   var signals = ['SIGINT', 'SIGTERM', 'SIGHUP']
   signals.forEach(function (signal) {
     process.on(signal, function () {
+      if (signal !== 'SIGHUP') isEnding = true
       if (!(atTerminal && signal === 'SIGINT')) child.kill(signal)
     })
   })
@@ -78,6 +102,8 @@ function run(args, isCallersPath) {
 var args = process.argv.slice(2)
 if (args[0] === '--no-setup') args.shift()
 else setup.run()
+var isWithParent = args[0] === '--with-parent'
+if (isWithParent) args.shift()
 var isCallersPath = args[0] === '--callers-path'
 if (isCallersPath) args.shift()
-run(args, isCallersPath)
+run(args, isCallersPath, isWithParent)

@@ -8,6 +8,7 @@ import { describe, type FirstUser, type FirstUsers } from './describe.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const CLI = join(ROOT, 'src/cli/main.ts')
+const BOUND = join(ROOT, 'tools/with-launcher.cjs')
 const CONFIG = join(import.meta.dirname, 'portcullis.yaml')
 /** What the first key may do; `admin` would be too much for a key that is printed on a screen. */
 const FIRST_ROLE = 'user'
@@ -83,8 +84,11 @@ function otherPort(): number {
 
 /** Starts the gateway; answers where it listens. */
 function serve(): Promise<z.output<typeof listening>> {
-  const gateway = spawn(process.execPath, [CLI, 'serve', '-c', CONFIG, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
-  createInterface({ input: gateway.stderr }).on('line', tell)
+  // Bound to us as we are to the launcher: whatever ends us ends the gateway.
+  const gateway = spawn(process.execPath, ['-r', BOUND, CLI, 'serve', '-c', CONFIG, '--json'], { stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
+  const { stdout, stderr } = gateway
+  if (stdout === null || stderr === null) throw new TypeError('a child without pipes')
+  createInterface({ input: stderr }).on('line', tell)
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     // A terminal sends its Ctrl-C to the gateway as well: passed on, it would arrive twice and cut off what is under way.
     process.on(signal, () => void (signal === 'SIGINT' && isatty(0) ? 0 : gateway.kill(signal)))
@@ -96,11 +100,11 @@ function serve(): Promise<z.output<typeof listening>> {
     const read = (text: string): void => {
       line += text
       if (!line.includes('\n')) return
-      gateway.stdout.off('data', read)
-      gateway.stdout.pipe(process.stdout)
+      stdout.off('data', read)
+      stdout.pipe(process.stdout)
       resolve(listening.parse(JSON.parse(line.slice(0, line.indexOf('\n')))))
     }
-    gateway.stdout.setEncoding('utf8').on('data', read)
+    stdout.setEncoding('utf8').on('data', read)
   })
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { BIN } from './portcullis.ts'
+import { BIN, CONFIG, install } from './portcullis.ts'
 
 test('installed on a Node.js that is too old, the launcher says so in one line and ends with 1', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'portcullis-bin-'))
@@ -41,4 +42,44 @@ test('the launcher is written so that an old Node.js can read it', () => {
   assert.match(text, /^#!\/usr\/bin\/env node\n/)
   assert.doesNotMatch(text, /\bconst\b|\blet\b|=>|`|\bawait\b|\?\?/)
   assert.equal(JSON.parse(readFileSync(join(dirname(BIN), 'package.json'), 'utf8')).type, 'commonjs')
+})
+
+/** Gone within some seconds, by the process table. */
+async function gone(pid: number): Promise<boolean> {
+  for (const until = performance.now() + 15_000; performance.now() < until; await new Promise((resolve) => setImmediate(resolve))) {
+    try {
+      process.kill(pid, 0)
+    } catch {
+      return true
+    }
+  }
+  process.kill(pid, 'SIGKILL')
+  return false
+}
+
+test('a gateway ends in order when its launcher is killed', async (t) => {
+  const there = install(t, CONFIG)
+  const [runtime, written] = [join(there.folder, 'node'), join(there.folder, 'pid')]
+  writeFileSync(runtime, `#!/bin/sh\necho $$ > '${written}'\nexec '${process.execPath}' "$@"\n`, { mode: 0o755 })
+  const launched = there.start(['serve', '--json'], { NODE_BIN: runtime })
+  await launched.line((line) => line.startsWith('{'))
+  const pid = Number(readFileSync(written, 'utf8'))
+  assert.ok(pid > 0)
+  launched.child.kill('SIGKILL')
+  await launched.error((line) => line.startsWith('stopping'))
+  assert.ok(await gone(pid))
+  assert.equal(JSON.parse((await there.run(['audit', 'query', '--last', '1', '--json'])).out).type, 'gateway.stopped')
+})
+
+test('what npm start starts ends with the shell in between, which passes no signal on', async (t) => {
+  const launcher = join(dirname(dirname(BIN)), 'tools/with-node.cjs')
+  const program = 'console.log(process.pid); setInterval(() => {}, 1000); process.once("SIGTERM", () => process.exit(0))'
+  const words = [process.execPath, launcher, '--no-setup', '--with-parent', '-e', program]
+  const shell = spawn('sh', ['-c', `${words.map((word) => `'${word}'`).join(' ')}; true`], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.after(() => shell.kill('SIGKILL'))
+  const [said] = await once(shell.stdout, 'data')
+  shell.kill('SIGTERM')
+  assert.ok(await gone(Number(said)))
+  const { scripts } = JSON.parse(readFileSync(join(dirname(dirname(BIN)), 'package.json'), 'utf8'))
+  assert.match(scripts.start, /with-node\.cjs --with-parent /)
 })
