@@ -5,6 +5,7 @@ import { Denial } from '../core/denial.ts'
 import type { Finding } from '../core/finding.ts'
 import type { Credential, Principal } from '../core/principal.ts'
 import { isResponse } from '../mcp/message.ts'
+import { checkRepeated } from './repeated.ts'
 
 /** What has become known on the way. Only the line writes it; stations answer, they do not annotate. */
 export interface Trail {
@@ -70,6 +71,7 @@ export async function* pass(house: Stations, call: Call, credentials: readonly C
     const principal = await house.identify(credentials, call) // who asks?                       401
     trail.principal = principal
     if (call.flaw !== undefined) throw call.flaw // is it well formed? (told only to the known)   400
+    checkRepeated(call, credentials) // does it tell the server what was presented?              400
     const asked = house.reopen(call, principal) // does it bring back what we sealed?             400
     const carried = house.inspect(asked, principal, forward) // what does it carry?              facts
     trail.findings = carried instanceof Promise ? await carried.catch((error: unknown) => unseen(house, asked, trail, error)) : carried

@@ -8,6 +8,7 @@ export const STATIONS: readonly Mutant[] = [
   { name: 'admit: everybody finds room', seenBy: ['journeys/limits'], from: 'house.admit(call)', to: '' },
   { name: 'identify: everybody is somebody', seenBy: ['gateway/gateway'], from: 'await house.identify(credentials, call)', to: ANYBODY },
   { name: 'what is malformed goes on', seenBy: ['gateway/stdio-face'], from: 'if (call.flaw !== undefined) throw call.flaw', to: '' },
+  { name: 'what was presented is told to the server', seenBy: ['gateway/repeated'], from: 'checkRepeated(call, credentials)', to: '' },
   { name: 'reopen: what we sealed is not asked for', seenBy: ['gateway/round-trip'], from: 'house.reopen(call, principal)', to: 'call' },
   { name: 'inspect: nothing is seen', seenBy: ['journeys/flow'], from: 'house.inspect(asked, principal, forward)', to: '[]' },
   { name: 'decide: everything is permitted', seenBy: ['gateway/gateway'], from: 'house.decide(principal, asked, trail.findings)', to: YES },
