@@ -38,7 +38,7 @@ function referenceOf(params: JsonObject, server: string): Resource {
   throw invalid('params.ref is neither a prompt nor a resource')
 }
 
-/** What policies and inspection see: the arguments of a tool or prompt; of other methods all parameters but `_meta`. */
+/** What policies and inspection see: the arguments of a tool or prompt; of other methods all parameters but `_meta`; where a URI is named, without what the legs of a call hang together by. */
 export function argumentsOf(row: MethodRow, params: JsonObject): JsonObject {
   if (row.name === 'name') {
     const given = params['arguments']
@@ -48,7 +48,9 @@ export function argumentsOf(row: MethodRow, params: JsonObject): JsonObject {
     return given
   }
   const { _meta, ...rest } = params
-  return rest
+  if (row.name !== 'uri') return rest
+  const { inputResponses, requestState, ...asked } = rest
+  return asked
 }
 
 /** The names in a listen filter: each is decided on later, so each must be canonical now. @throws Denial as `resourceOf`. */

@@ -22,3 +22,7 @@ test('the arguments of a tool are its own; of a read all parameters but _meta', 
   assert.deepEqual(argumentsOf(rowOf('tools/call'), { name: 'x', arguments: { a: 1 } }), { a: 1 })
   assert.deepEqual(argumentsOf(rowOf('resources/read'), { uri: 'file:///a', _meta: {} }), { uri: 'file:///a' })
 })
+test('a read has the same arguments in every leg, so that its state comes back to it', () => {
+  const leg = { uri: 'file:///a', inputResponses: { which: {} }, requestState: 'v1.x' }
+  assert.deepEqual(argumentsOf(rowOf('resources/read'), leg), { uri: 'file:///a' })
+})
