@@ -2,7 +2,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Config } from '../config/config.ts'
 import type { Call, Message, Resource } from '../core/call.ts'
-import { Denial } from '../core/denial.ts'
 import { type Finding, isOfFlow, OF_FLOW } from '../core/finding.ts'
 import { isObject, type JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
@@ -10,13 +9,13 @@ import type { Clock } from '../core/time.ts'
 import { picturesIn } from '../inspect/data-links.ts'
 import { SILENCE, type Spoken, spokenIn, type Tail } from '../inspect/spoken.ts'
 import type { Store } from '../store/store.ts'
-import { createPlaces, externalSinks, type FlowStore, type Place, sentTo } from './flow-places.ts'
+import { alongOf } from './besides.ts'
+import { createLater } from './flow-later.ts'
+import { createPlaces, type FlowStore, type Place, sentTo } from './flow-places.ts'
 import { FlowRecord, type Holder, personOf } from './flow-record.ts'
 import { createSentSecrets } from './flow-secrets.ts'
 import type { Stations } from './guard.ts'
-import { lacksWord } from './inspector.ts'
 import { keyPrefixesOf } from './outlet.ts'
-import { ASKED } from './waiting.ts'
 
 export interface FlowParts {
   /** Without `flow` nothing is kept track of. */
@@ -39,10 +38,11 @@ export function withFlow(
 ): Stations {
   if (config === undefined) return stations
   const placeOf = createPlaces(config)
-  const sinksOf = (server: string): readonly Resource[] => (profile === 'observe' ? NOWHERE : externalSinks(config, server))
   const record = new FlowRecord(store, clock)
   const labelsOf = (principal: Principal): Promise<readonly string[]> => record.labelsOf(personOf(principal))
   const secretsIn = createSentSecrets(keyPrefixesOf(authentication))
+  const carriedBy = async (principal: Principal): Promise<Findings> => (await labelsOf(principal)).map(carriedLabel)
+  const later = createLater({ config, profile, store, clock, carriedBy, secretsIn })
   /** By Call.id: what has entered by an answer, so that a stream writes it once. */
   const entered = new Map<string, Set<string>>()
   /** How each call's stream ended last: an order may be said in two halves. */
@@ -56,21 +56,16 @@ export function withFlow(
       const carried = stations.inspect(call, principal, forward)
       const place = sentTo(call, placeOf)
       if (place.isNowhere || call.resource.kind === 'task' || !(place.isSink || place.writes.length > 0 || isRead())) return carried
-      const secrets = place.isExternal ? secretsIn(call) : NOTHING
-      return Promise.all([carried, labelsOf(principal)]).then(([findings, labels]) =>
-        labels.length + secrets.length === 0
-          ? findings
-          : [...findings, ...labels.map(carriedLabel), ...secrets, ...(place.isSink && labels.length > 0 ? pictured(call.arguments) : [])],
-      )
+      const along = place.isSink ? alongOf(call) : {}
+      const secrets = place.isExternal ? [...secretsIn(call.arguments), ...secretsIn(along)] : NOTHING
+      return Promise.all([carried, carriedBy(principal)]).then(([findings, labels]) => {
+        if (labels.length + secrets.length === 0) return findings
+        return [...findings, ...labels, ...secrets, ...(place.isSink && labels.length > 0 ? pictured({ ...along, ...call.arguments }) : [])]
+      })
     },
     enforce: (decision, principal, call, findings, forward) => {
-      const sinks = isSaidLater(call) ? sinksOf(call.resource.server) : NOWHERE
-      if (sinks.length === 0) return stations.enforce(decision, principal, call, findings, forward)
-      const check = async (): Promise<void> => {
-        const carried = (await labelsOf(principal)).map(carriedLabel)
-        for (const resource of sinks) checkSent(stations, principal, { ...call, action: 'call', resource, arguments: {} }, carried)
-      }
-      return check().then(() => stations.enforce(decision, principal, call, findings, forward))
+      const enforce = (): ReturnType<Stations['enforce']> => stations.enforce(decision, principal, call, findings, forward)
+      return later.check(call, principal, stations.decide)?.then(enforce) ?? enforce()
     },
     begin: (call, trail) => {
       const { writes } = sentTo(call, placeOf)
@@ -84,35 +79,18 @@ export function withFlow(
     release: (message, principal, call) => {
       const released = stations.release(message, principal, call)
       const place = placeOf(broughtFrom(call, message))
-      if (place.isNowhere) return released
+      const given = later.gave(message, call, principal)
+      const told = given === undefined ? released : Promise.all([released, given]).then(([shown]) => shown)
+      if (place.isNowhere) return told
       const settle = (shown: Message | undefined): Message | undefined | Promise<Message | undefined> =>
         shown === undefined ? undefined : label(shown, place, { call, tails, record, enter: (labels) => enter(call, principal, labels) })
-      return released instanceof Promise ? released.then(settle) : settle(released)
+      return told instanceof Promise ? told.then(settle) : settle(told)
     },
     end: (call, trail) => {
       entered.delete(call.id)
       return stations.end(call, trail)
     },
   }
-}
-
-const NOWHERE: readonly Resource[] = []
-
-/** What is sent after its call: an answer to what a server asks in the middle of one, or what a task asks for. It does not say for which tool. */
-function isSaidLater({ method, message: { body } }: Call): boolean {
-  if (method === 'tasks/update') return true
-  return method === '$response' && body.result !== undefined && !String(body.id).startsWith(ASKED)
-}
-
-/** What could not be sent with the call itself cannot be sent after it: a conversation may have been labelled in between. @throws Denial `forbidden` */
-function checkSent({ decide }: Stations, principal: Principal, call: Call, carried: Findings): void {
-  if (carried.length === 0) return
-  const without = decide(principal, call, NOTHING)
-  // Who may not call it has nothing to say to it; an approval that every call needs was given for what was asked then.
-  if (without.effect === 'forbid' && !lacksWord(without)) return
-  const { effect, policies } = decide(principal, call, carried)
-  if (effect === 'forbid' && policies.some((policy) => !without.policies.includes(policy)))
-    throw new Denial('forbidden', { policies, findings: carried, detail: 'what has entered may not be sent there after the call' })
 }
 
 /**

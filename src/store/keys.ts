@@ -109,6 +109,8 @@ export const KEYS = {
   /** That a label has entered a person's conversations, or a store that such a conversation has written to. */
   flow: (holder: 'person' | 'store', name: string, label: string): string => keyOf('flow', holder, name, label),
   flowOf: (holder: 'person' | 'store', name: string): string => `${keyOf('flow', holder, name)}/`,
+  /** That a server has said where a list goes on, by the digest of that and of whom it said it to. */
+  cursor: (server: string, digest: string): string => keyOf('cursor', server, digest),
   /** A secret of a tool's author, sealed. */
   secret: (name: string): string => keyOf('secret', name),
   secrets: 'secret/',

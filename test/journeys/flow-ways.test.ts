@@ -4,9 +4,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import type { Call } from '../../src/core/call.ts'
 import type { JsonObject } from '../../src/core/json.ts'
 import { aGateway, type RunningGateway } from '../fixtures/gateway.ts'
-import { aCall, aPrincipal } from '../fixtures/nouns.ts'
+import { aCall, aPrincipal, aResult } from '../fixtures/nouns.ts'
 import { legacyHttp, modernHttp, type Speaker } from '../fixtures/speakers.ts'
 import { aBareUpstream, type BareUpstream, text } from '../fixtures/upstream.ts'
 import { ALICE, codeOf, remedyOf } from './approval-world.ts'
@@ -142,3 +143,47 @@ for (const era of ['modern', 'legacy'] as const) {
     })
   })
 }
+
+test('a list goes on where its server has said, and not where a caller likes, once the caller carries what may not be sent there', async () => {
+  const { stations } = house.gateway.house
+  const [principal, another] = ['pages', 'pages-too'].map((subject) => aPrincipal({ subject, roles: ['user'] }))
+  assert.ok(principal && another)
+  const server = { kind: 'server', server: 's', name: 's' } as const
+  const list = (cursor?: string) => {
+    const params = cursor === undefined ? {} : { cursor }
+    return aCall({ id: 'lists', method: 'prompts/list', action: 'list', resource: server, params, arguments: params })
+  }
+  const enforce = async (call: Call, who = principal): Promise<void> => {
+    await stations.enforce(stations.decide(who, call, []), who, call, [], async function* nobody() {})
+  }
+  await enforce(list('anything'))
+  await assert.rejects(enforce(list(SECRET)), { code: 'forbidden' })
+  const page = aResult({ resultType: 'complete', prompts: [], nextCursor: 'second', ttlMs: 0, cacheScope: 'private' })
+  await stations.release(page, principal, list())
+  for (const who of [principal, another]) {
+    const read = aCall({ id: `reads-${who.subject}`, resource: { kind: 'tool', server: 's', name: 'read' } })
+    await stations.release(aResult(text('BLUEBIRD')), who, read)
+  }
+  await enforce(list())
+  await enforce(list('second'))
+  await assert.rejects(enforce(list('BLUEBIRD')), { code: 'forbidden' })
+  await assert.rejects(enforce(list('second'), another), { code: 'forbidden' })
+})
+
+test('who carries what is confidential tells a server with external sinks nothing in members that no revision defines', async () => {
+  await using speaker = await speak('modern')
+  const asks: readonly (readonly [string, JsonObject])[] = [
+    ['tools/list', { note: 'BLUEBIRD-list' }],
+    ['tools/list', { _meta: { 'e.com/x': 'BLUEBIRD-meta' } }],
+    ['server/discover', { _meta: { baggage: 'said=BLUEBIRD-baggage' } }],
+    ['subscriptions/listen', { notifications: { toolsListChanged: 'BLUEBIRD-flag' } }],
+    ['subscriptions/listen', { notifications: { note: 'BLUEBIRD-filter' } }],
+  ]
+  for (const [method, params] of asks) assert.notEqual(codeOf(await speaker.ask(method, params)), 'forbidden', method)
+  await speaker.ask('tools/call', { name: 'read', arguments: {} })
+  const before = reached('BLUEBIRD')
+  for (const [method, params] of asks) assert.equal(codeOf(await speaker.ask(method, params)), 'forbidden', JSON.stringify(params))
+  assert.equal(reached('BLUEBIRD'), before)
+  const meta = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', progressToken: 1 }
+  assert.equal(codeOf(await speaker.ask('tools/list', { _meta: meta })), 'ok')
+})

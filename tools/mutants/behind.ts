@@ -13,8 +13,8 @@ const FLOW: readonly Mutant[] = [
     {
       name: 'what is said after a call is asked about nobody',
       seenBy: ['journeys/flow'],
-      from: 'isSaidLater(call) ? sinksOf(call.resource.server) : NOWHERE',
-      to: 'NOWHERE',
+      from: 'later.check(call, principal, stations.decide)?.then(enforce) ?? enforce()',
+      to: 'enforce()',
     },
     {
       name: 'nobody asks what has entered',
@@ -44,7 +44,7 @@ const FLOW: readonly Mutant[] = [
     {
       name: 'pictures in what is sent are not seen',
       seenBy: ['journeys/flow'],
-      from: '...(place.isSink && labels.length > 0 ? pictured(call.arguments) : [])',
+      from: '...(place.isSink && labels.length > 0 ? pictured({ ...along, ...call.arguments }) : [])',
       to: '',
     },
   ]),
