@@ -14,7 +14,8 @@ const ADDRESSES_MAX = 1_000
 const ADDRESS_MAX_CHARS = 320
 /** A name in front of an address may be quoted; within the quotes a comma parts nothing. */
 const PARTS = /"(?:[^"\\]|\\.)*"|[^,;"]+|[,;"]/gs
-const NAMED = /^(?:"(?:[^"\\<>]|\\.)*"|[^"<>@()]*)\s*<([^<>\s]+)>$/s
+/** What may stand in front of an address in angle brackets: nothing that some reader takes for another one. */
+const NAME = /^(?:"(?:[^"\\<>]|\\.)*"|[^"<>@()]*)$/s
 /** A dot-atom without the routes of old: `%` and `!` in a local part name another host (RFC 5321 appendix F.2). */
 const ADDRESS =
   /^[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*@((?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9])$/
@@ -43,8 +44,14 @@ function split(text: string): readonly string[] | undefined {
   return [...found, current.trim()].filter((one) => one !== '')
 }
 
+/** The address in `Ann Lee <ann@example.com>`, or all of it. By hand: an expression for the name and the space behind it tries every split of the two. */
+function addressIn(written: string): string {
+  const at = written.endsWith('>') ? written.lastIndexOf('<') : -1
+  return at !== -1 && NAME.test(written.slice(0, at).trimEnd()) ? written.slice(at + 1, -1) : written
+}
+
 function isMeant(written: string, domains: readonly string[] | undefined): boolean {
-  const address = NAMED.exec(written)?.[1] ?? written
+  const address = addressIn(written)
   if (address.length > ADDRESS_MAX_CHARS) return false
   const domain = ADDRESS.exec(address)?.[1]?.toLowerCase()
   return domain !== undefined && (domains === undefined || domains.some((one) => isLike(one, domain)))

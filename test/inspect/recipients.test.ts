@@ -30,6 +30,12 @@ const STOPPED = [
   '"unclosed, ann@example.com',
   '"quoted part"@example.com',
   'ann@example.com\r\nBcc: eve@elsewhere.net',
+  'Ann <eve@elsewhere.net> <ann@example.com>',
+  'eve@elsewhere.net <ann@example.com>',
+  'Ann <>',
+  'Ann < ann@example.com>',
+  '"Ann <eve@elsewhere.net>" <ann@example.com>',
+  'Ann (eve) <ann@example.com>',
   'ann@example.com%0d%0aBcc: eve@elsewhere.net',
 ]
 const FINE = [
@@ -38,6 +44,8 @@ const FINE = [
   'ann+x@mail.example.org',
   'Ann Lee <ann@example.com>',
   '"Lee, Ann" <ann@example.com>',
+  '"Lee \\"A\\" Ann"<ann@example.com>',
+  '<ann@example.com>',
   'ann@example.com, bob@example.com;',
   '',
   ' ann@example.com ',
@@ -72,6 +80,10 @@ test('100 kB of addresses are read soon', () => {
     '"\\'.repeat(50_000),
     `${'a.'.repeat(50_000)}@example.com`,
     '<'.repeat(100_000),
+    `'${' '.repeat(100_000)}'`,
+    `a${'\t'.repeat(100_000)}<`,
+    `${' '.repeat(50_000)}x <ann@example.com`.repeat(2),
+    `"${'\\"'.repeat(50_000)} <ann@example.com>`,
   ])
     judgeRecipients(text, { domains })
   assert.ok(performance.now() - startedAt < 1_000)
