@@ -1,4 +1,5 @@
 /** A text as readers further on may read it: what was encoded or disguised is undone, twice at most, in time linear in the text. */
+import { isStated, type Label } from './labels.ts'
 
 export interface Decoders {
   /** `%2e`, `%u2216`, and UTF-8 in more bytes than it needs. */
@@ -15,22 +16,30 @@ export interface Decoders {
 const ROUNDS = 2
 
 /**
- * Asks of the text as it is, then of every further reading of it, until there is an answer.
+ * Asks of the text as it is, then of every further reading of it, until a danger is told. What only `strict` states ends nothing: it would hide
+ * the danger behind it from the other levels.
  * @param judge `round` is 0 for the text as it was sent.
+ * @returns the danger, else the first that only `strict` states.
  */
-export function readEveryWay<T>(text: string, decoders: Decoders, judge: (view: string, round: number) => T | undefined): T | undefined {
+export function readEveryWay(
+  text: string,
+  decoders: Decoders,
+  judge: (view: string, round: number) => Label | undefined,
+): Label | undefined {
   let view = text
-  let answer = judge(view, 0)
-  for (let round = 1; answer === undefined && round <= ROUNDS; round++) {
+  let found = judge(view, 0)
+  for (let round = 1; !isDanger(found) && round <= ROUNDS; round++) {
     const next = decodeOnce(view, decoders)
     if (next === view) break
     view = next
-    answer = judge(view, round)
+    found = graver(found, judge(view, round))
   }
-  if (answer !== undefined || decoders.base64 !== true) return answer
-  const plain = base64Text(text)
-  return plain === undefined ? undefined : judge(plain, ROUNDS)
+  const plain = decoders.base64 === true && !isDanger(found) ? base64Text(text) : undefined
+  return plain === undefined ? found : graver(found, judge(plain, ROUNDS))
 }
+
+const isDanger = (label: Label | undefined): boolean => label !== undefined && isStated(label, 'standard')
+const graver = (known: Label | undefined, other: Label | undefined): Label | undefined => (isDanger(other) ? other : (known ?? other))
 
 function decodeOnce(text: string, { percent, entities, escapes }: Decoders): string {
   let view = text

@@ -223,6 +223,22 @@ test('a path is judged alike in every encoding of it', () => {
   fc.assert(fc.property(attack, encode, (text, change) => assert.equal(screen({ value: change(text) }).length, 1)))
 })
 
+test('what only strict states hides no danger behind it, however the danger is written', () => {
+  for (const path of ['/%65tc/shadow', '/etc/%2573hadow', '/srv/%2e%2e/etc/passwd', '/home/a/%2essh/id_rsa', '/\uff45tc/shadow'])
+    for (const level of ['standard', 'strict'] as const)
+      assert.deepEqual(labelsOf(screenOf('path', level)({ value: path })), ['sensitive-file'], path)
+  for (const html of [
+    '<foo>%3Cscript%3Ealert(1)%3C/script%3E',
+    '<foo>\uff1cscript\uff1ealert(1)\uff1c/script\uff1e',
+    '<form action=x>\uff1cscript\uff1ealert(1)\uff1c/script\uff1e',
+    '<form action=x>\\u003cscript>alert(1)',
+  ])
+    for (const level of ['standard', 'strict'] as const)
+      assert.deepEqual(labelsOf(screenOf('html', level)({ value: html })), ['script'], html)
+  assert.deepEqual(labelsOf(screenOf('path', 'strict')({ value: '/opt/%41' })), ['absolute-path'])
+  assert.deepEqual(screenOf('path')({ value: '/opt/%41' }), [])
+})
+
 test('an address is judged alike in every spelling of it', () => {
   const spell = fc.constantFrom(
     ([a, b, c, d]: readonly number[]) => `${a}.${b}.${c}.${d}`,
