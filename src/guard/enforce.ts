@@ -5,7 +5,7 @@ import { inOrder } from '../core/order.ts'
 import type { Approved, Said } from './approved.ts'
 import type { Asking } from './asking.ts'
 import type { Stations } from './guard.ts'
-import { lacksWord, mismatchOf } from './inspector.ts'
+import { lacksWord, mismatchOf, withoutArguments } from './inspector.ts'
 import type { Meter } from './limited.ts'
 import type { Recall } from './recalled.ts'
 import { refusal } from './refusal.ts'
@@ -18,6 +18,12 @@ interface Costs {
   readonly approved: Approved
   readonly recall: Recall
   readonly worth: Worth
+}
+
+/** Who tries which arguments are taken has paid for that, or whatever is held against arguments could be found out for nothing. */
+function refuse(told: Denial, charged: undefined | Promise<void>): Promise<never> {
+  if (charged === undefined) throw told
+  return charged.then(() => Promise.reject(told))
 }
 
 /** Forbids first, then limits, then what a person has said is spent: a limit that is reached costs nobody's word. */
@@ -37,7 +43,7 @@ export function createEnforce(
       return charged && recall.owe(call, charged)
     }
     const told = mismatchOf(findings, (rest) => weigh(principal, call, rest), decision)
-    if (told instanceof Denial) throw told
+    if (told instanceof Denial) return refuse(told, meter.tried(call, principal, weigh(principal, call, withoutArguments(findings))))
     if (!lacksWord(told)) throw refusal(told, call, isVisible(principal, call.action, call.resource, findings))
     const decide = (said: Said): Decision => weigh(principal, call, findings, said)
     const wanting = { decision: told, principal, call, forward, decide, charge }

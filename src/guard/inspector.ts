@@ -136,6 +136,11 @@ export function lacksWord({ effect, remedies }: Decision): boolean {
   return effect === 'forbid' && remedies.length > 0 && remedies.every(({ kind }) => kind === 'approval' || kind === 'confirm')
 }
 
+/** What is left where the arguments are such as they should be. */
+export function withoutArguments(findings: readonly Finding[]): readonly Finding[] {
+  return findings.filter((finding) => !isOfArguments(finding))
+}
+
 /**
  * The refusal of a call whose arguments are not what its tool takes, or are dangerous for what they are for. Where it is refused for another reason too, that one is told:
  * who may not call a tool learns nothing of what it takes.
@@ -148,7 +153,7 @@ export function mismatchOf(
 ): Denial | Decision {
   const mismatches = findings.filter(isOfArguments)
   if (mismatches.length === 0) return decision
-  const other = without(findings.filter((finding) => !isOfArguments(finding)))
+  const other = without(withoutArguments(findings))
   // A person is asked only about arguments that can be used.
   if (other.effect === 'forbid' && !lacksWord(other)) return other
   const unusable = mismatches.filter(({ detector }) => detector === UNUSABLE_DEFINITION)

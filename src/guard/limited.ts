@@ -44,6 +44,10 @@ export function countFailures<T>(identify: Asked<T>, { limits, keyIdOf }: Guessi
 export interface Meter {
   /** Before anybody is identified. @throws Denial `rate_limited`, `forbidden` */
   admit(call: Call): Denial | undefined
+  /** Whether there is any use in looking at a call. @throws Denial `rate_limited` */
+  check(call: Call, principal: Principal): void
+  /** What a call costs that comes to nothing for what it carries: as much as if it had been permitted, but nothing of it leaves. @throws Denial `rate_limited` */
+  tried(call: Call, principal: Principal, decision: Decision): undefined | Promise<void>
   /** What a permitted call costs. @throws Denial `rate_limited` */
   charge(call: Call, principal: Principal, decision: Decision): undefined | Promise<void>
   answered(message: Message, principal: Principal, call: Call): void
@@ -58,6 +62,8 @@ export function createMeter(limits: Limits, isObserving: boolean, budget?: Budge
   const answered = new Map<string, number>()
   const meter: Meter = {
     admit: (call) => limits.admit(call),
+    check: (call, principal) => limits.check(call, principal),
+    tried: (call, principal, decision) => limits.charge(call, principal, decision),
     charge: (call, principal, decision) => {
       const charged = limits.charge(call, principal, decision)
       if (budget === undefined) return charged
@@ -94,6 +100,7 @@ function observe(meter: Meter): Meter {
       if (denial !== undefined) note(call, denial)
       return undefined
     },
+    check: () => undefined,
     charge: (call, principal, decision) => {
       try {
         return meter.charge(call, principal, decision)?.catch((error: unknown) => note(call, error))

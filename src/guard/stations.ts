@@ -97,7 +97,7 @@ export function createStations(parts: Parts): Stations {
   const catalog = new Catalog((server, gone) => approved.redefined(server, gone))
   const meter = createMeter(limits, observing, parts.budget)
   const asking = createAsking(parts)
-  const worth = new Worth(asking, observing)
+  const worth = new Worth(asking, meter, observing)
   let underway = 0
   const declared = new Declared()
   const resumed = new Resumed()

@@ -6,17 +6,20 @@ import type { Finding } from '../core/finding.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Asking } from './asking.ts'
 import { lacksWord } from './inspector.ts'
+import type { Meter } from './limited.ts'
 
 /** The next call is judged by what is law then. */
 const CHANGED_WAIT_MS = 1_000
 
 export class Worth {
-  readonly #asking: Asking
+  readonly #asking: Pick<Asking, 'weigh' | 'decideAtBest'>
+  readonly #meter: Pick<Meter, 'check'>
   readonly #observing: boolean
   readonly #unlooked = new WeakSet<Call>()
 
-  constructor(asking: Asking, observing: boolean) {
+  constructor(asking: Pick<Asking, 'weigh' | 'decideAtBest'>, meter: Pick<Meter, 'check'>, observing: boolean) {
     this.#asking = asking
+    this.#meter = meter
     this.#observing = observing
   }
 
@@ -26,9 +29,16 @@ export class Worth {
     return this.#observing || isOpen(decision)
   }
 
-  /** Whether anything depends on what a call carries that is dear to look at. @param held against what it is for */
+  /**
+   * Whether anything depends on what a call carries that is dear to look at. @param held against what it is for
+   * @throws Denial `rate_limited` for whom nothing is looked at any more
+   */
   isWorthIt(principal: Principal, call: Call, held: readonly Finding[]): boolean {
-    if (this.#observing || isOpen(this.#asking.decideAtBest(principal, call, held))) return true
+    if (this.#observing) return true
+    if (isOpen(this.#asking.decideAtBest(principal, call, held))) {
+      this.#meter.check(call, principal)
+      return true
+    }
     this.#unlooked.add(call)
     return false
   }

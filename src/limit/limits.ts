@@ -9,7 +9,7 @@ import type { Clock } from '../core/time.ts'
 import type { Store } from '../store/store.ts'
 import { Blocks } from './blocks.ts'
 import type { Bucket } from './bucket.ts'
-import { Cells } from './cells.ts'
+import { type Caller, Cells, type ToolRow } from './cells.ts'
 import { Failures } from './failures.ts'
 import type { Holder } from './holder.ts'
 import { Leases } from './leases.ts'
@@ -147,8 +147,7 @@ export class Limits {
     const caller = this.#cells.ofCaller(principal, address, nowUs)
     this.#checkBytes(caller.person, nowUs)
     const rows = this.#cells.rowsOf(call)
-    const buckets = [...caller.buckets]
-    for (const { bucket } of rows) if (bucket !== undefined) buckets.push(bucket)
+    const buckets = bucketsOf(caller, rows)
     if (obligations.length > 0) this.#cells.addOwed(buckets, obligations, caller)
     this.#cells.addShared(buckets, call.resource.server, nowUs)
     const counts = !WAITING.has(call.method)
@@ -162,6 +161,19 @@ export class Limits {
       for (const bucket of buckets) bucket.giveBack()
       throw refusal
     })
+  }
+
+  /** Whether a call would be refused anyway, as far as this process knows: before anything dear is done for it. Takes nothing. @throws Denial `rate_limited` */
+  check(call: Call, principal: Principal): void {
+    if (FREE.has(call.method) || isProbe(call)) return
+    const { origin, resource } = call
+    const nowUs = this.#nowUs()
+    const caller = this.#cells.ofCaller(principal, origin.address, nowUs)
+    const { person } = caller
+    this.#checkBytes(person, nowUs)
+    const all = bucketsOf(caller, this.#cells.rowsOf(call))
+    this.#cells.addShared(all, resource.server, nowUs)
+    checkAll(all, nowUs)
   }
 
   /** What a principal was sent: it is paid afterwards, because nobody knows before. */
@@ -232,8 +244,20 @@ function runningOf({ resource: { server }, session, origin: { era } }: Call, id:
   return { server, session: era === 'legacy' ? session : undefined, id }
 }
 
-/** From every one, or from none. @throws Denial `rate_limited` for the one that must wait longest. */
+function bucketsOf({ buckets }: Caller, rows: readonly ToolRow[]): Bucket[] {
+  const all = [...buckets]
+  for (const { bucket } of rows) if (bucket !== undefined) all.push(bucket)
+  return all
+}
+
+/** From every one, or from none. @throws Denial `rate_limited` */
 function takeAll(buckets: readonly Bucket[], nowUs: number): void {
+  checkAll(buckets, nowUs)
+  for (const bucket of buckets) bucket.take(nowUs)
+}
+
+/** @throws Denial `rate_limited` for the one that must wait longest. */
+function checkAll(buckets: readonly Bucket[], nowUs: number): void {
   let longest = 0
   let refusing: Bucket | undefined
   for (const bucket of buckets) {
@@ -243,7 +267,6 @@ function takeAll(buckets: readonly Bucket[], nowUs: number): void {
     refusing = bucket
   }
   if (refusing !== undefined) throw tooMany(refusing, longest, nowUs)
-  for (const bucket of buckets) bucket.take(nowUs)
 }
 
 /** On stdio every error to the probe, this one too, means an older server to a client (2026-07-28, basic/versioning); over HTTP a 503 does not. */

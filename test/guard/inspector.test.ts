@@ -302,7 +302,7 @@ ${more}`)
   test('and what was not is let through by no law that was enacted meanwhile', () => {
     const access = { roles: { user: { permissions: ['t:draw'] } }, tools: { draw: { permission: 't:draw' } }, resources: [] }
     const law = createEngine({ access: { ...access, tools: {} }, files: [] }, () => 0)
-    const worth = new Worth(createAsking({ law, profile: 'standard' }), false)
+    const worth = new Worth(createAsking({ law, profile: 'standard' }), { check: () => undefined }, false)
     const [call, ann] = [aCall({ tool: 'draw' }), aPrincipal({ roles: ['user'] })]
     const decide = () => law.decide({ principal: ann, ...call, context: { approved: false, confirmed: false, findings: [], input: {} } })
 

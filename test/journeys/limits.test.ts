@@ -25,9 +25,13 @@ interface Installation extends AsyncDisposable {
   readonly reached: () => number
 }
 
+/** @param yaml with an `access:` of its own, where everybody may not do everything. */
 async function anInstallation(yaml: string, environment: Readonly<Record<string, string>> = {}): Promise<Installation> {
   const upstream = await aBareUpstream({ echo: (args) => text(String(args['message'])), slow: () => undefined })
-  const house = await aGateway(`servers: { tools: { url: "${upstream.url}", timeout: 20s } }\n${OPEN}\n${yaml}`, { environment })
+  const house = await aGateway(
+    `servers: { tools: { url: "${upstream.url}", timeout: 20s } }\n${yaml.includes('access:') ? '' : OPEN}\n${yaml}`,
+    { environment },
+  )
   return {
     house,
     mcp: `${house.url}/mcp`,
@@ -150,6 +154,47 @@ test('secrets of OAuth clients are guessed like keys: who tries too many is turn
   assert.deepEqual(new Set(forgotten), new Set([401]))
   const right = { client_id: client.id, client_secret: secret?.reveal() ?? '' }
   assert.deepEqual([await ask(OWNER, right), await ask('127.0.1.1', right)], [200, 429])
+})
+
+describe('whoever tries which arguments are taken pays for each as for a call that is done', () => {
+  const THREE = 'limits: { key: { rate: 1/h, burst: 3 } }'
+  const asked = async (yaml: string, name: string, args: JsonObject, times: number) => {
+    await using place = await anInstallation(yaml)
+    const key = { 'x-api-key': await place.house.key({ roles: ['user'] }) }
+    const codes: (string | number | undefined)[] = []
+    const call = async (tool: string, values: JsonObject): Promise<void> => {
+      const { status, body } = await post(place.mcp, 'tools/call', { name: tool, arguments: values }, key)
+      codes.push((body['result'] as JsonObject | undefined)?.['isError'] === true ? 'tool error' : (codeOf({ body }) ?? status))
+    }
+    for (let at = 0; at < times; at++) await call(name, args)
+    await call('echo', { message: 'x' })
+    return { codes, reached: place.reached(), last: (await place.house.events()).filter(({ type }) => type === 'call.ended').slice(-2) }
+  }
+
+  test('where they are dangerous for what they are for', async () => {
+    const { codes, reached } = await asked(THREE, 'echo', { path: '../../etc/passwd' }, 4)
+    assert.deepEqual(codes, ['tool error', 'tool error', 'tool error', 'rate_limited', 'rate_limited'])
+    assert.equal(reached, 0)
+  })
+
+  test('and where nothing is left, large ones are not looked at any more', async () => {
+    const { codes, last } = await asked(THREE, 'echo', { html: `<script>a()</script>${'<p>'.repeat(2_000)}` }, 4)
+    assert.deepEqual(codes.slice(2), ['tool error', 'rate_limited', 'rate_limited'])
+    assert.deepEqual([last[0]?.denial, last[0]?.findings], ['rate_limited', undefined])
+  })
+
+  test('but what the law forbids whatever they are costs nothing', async () => {
+    const access =
+      'access: { roles: { user: { permissions: ["tools:use"] } }, tools: { echo: { permission: tools:use }, slow: { permission: tools:other } } }'
+    const { codes, reached } = await asked(`${THREE}\n${access}`, 'slow', { path: '../../etc/passwd' }, 5)
+    assert.deepEqual(codes, [...Array<string>(5).fill('not_found'), 200])
+    assert.equal(reached, 1)
+  })
+
+  test('and where nothing is refused, nothing of this is', async () => {
+    const { codes } = await asked(`profile: observe\n${THREE}`, 'echo', { html: `<script>a()</script>${'<p>'.repeat(2_000)}` }, 5)
+    assert.deepEqual(new Set(codes), new Set([200]))
+  })
 })
 
 test('a flood on one key is refused, while another is served in its turn', async () => {

@@ -216,6 +216,12 @@ const ARGUMENTS: readonly Mutant[] = [
       to: 'return true',
     },
     {
+      name: 'for whom nothing is left, large calls are looked at',
+      seenBy: ['journeys/limits'],
+      from: 'this.#meter.check(call, principal)\n',
+      to: '\n',
+    },
+    {
       name: 'what was not looked at is let through by another law',
       seenBy: ['guard/inspector'],
       from: 'if (!this.#unlooked.has(call) || !isOpen(decision)) return',

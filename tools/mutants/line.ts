@@ -181,6 +181,12 @@ export const STEPS: readonly Mutant[] = [
   ]),
   ...rows('src/guard/enforce.ts', [
     {
+      name: 'arguments are tried for nothing',
+      seenBy: ['journeys/limits'],
+      from: 'meter.tried(call, principal, weigh(principal, call, withoutArguments(findings)))',
+      to: 'undefined',
+    },
+    {
       name: 'no limit is charged',
       seenBy: ['journeys/limits'],
       from: 'meter.charge(call, principal, final)',
