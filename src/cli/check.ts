@@ -12,6 +12,7 @@ import type { CommandServer } from '../config/servers.ts'
 import { Fault } from '../core/denial.ts'
 import { doubtfulPolicies } from '../guard/law.ts'
 import { confine } from '../upstream/sandbox.ts'
+import { doubtfulFiles } from './files.ts'
 import { lackOf } from './lacks.ts'
 import { openLaw } from './law.ts'
 import { openConfig } from './open.ts'
@@ -50,6 +51,7 @@ function check(options: Options, { terminal }: Shell): void {
     ...doubtfulServers(config),
     ...doubtfulListeners(config),
     ...doubtfulPolicies(config),
+    ...doubtfulFiles(config, terminal.clock()),
   ]
   // Plain secrets are mistakes in profile strict, and so are some of the others.
   const warnings = [...findPlainSecrets(file), ...placeDoubts(file, doubts), ...doubtfulLaw(config, law.named())]

@@ -3,6 +3,7 @@
 import { contradictingAdmin, contradictingSignIn } from './admin.ts'
 import { contradictingAnomalies } from './anomalies.ts'
 import { contradictingIssuers } from './issuers.ts'
+import { contradictingLimits } from './limits.ts'
 import { meant } from './names.ts'
 import { contradictingOAuth } from './oauth.ts'
 import { adminUrlOf, isEverywhere, isLoopback, publicUrlOf } from './public-url.ts'
@@ -44,7 +45,7 @@ export function contradictions(settings: Settings): readonly Contradiction[] {
     }
   }
   for (const { path, expected } of contradictingAnomalies(settings.anomalies)) found.push({ path: ['anomalies', ...path], expected })
-  found.push(...contradictingAddresses(settings))
+  found.push(...contradictingAddresses(settings), ...contradictingLimits(settings.limits))
   const { peers } = settings
   if (peers !== undefined && peers.url === undefined && isEverywhere(peers.listen.host))
     found.push({ path: ['peers', 'url'], expected: 'expected a URL, because `listen` does not tell where this replica is' })

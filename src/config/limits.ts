@@ -1,6 +1,6 @@
 /** How much and how often: the `limits:` section. */
 import { z } from 'zod'
-import { parseRate, type Rate } from '../core/time.ts'
+import { howLong, parseRate, type Rate } from '../core/time.ts'
 import { cidr, list, pattern, read, roleName, size, span, whole } from './values.ts'
 
 /** A token bucket: how many at once, and how many come back in which time. */
@@ -8,6 +8,8 @@ export interface Bucket extends Rate {
   readonly burst: number
 }
 
+/** How long headers may take, where nothing else is written. */
+const HEADER_TIMEOUT_MS = 10_000
 /** More often than once a microsecond nothing is counted. */
 const RATE_MAX_PER_MS = 1_000
 const BURST_MAX = 1_000_000
@@ -73,7 +75,11 @@ const request = z
     maxBytes: size('1KiB', '64MiB').prefault('1MiB').describe('Largest body.'),
     maxHeaderBytes: size('1KiB', '256KiB').prefault('16KiB').describe('All headers of a request together.'),
     maxDepth: whole(4, 256).prefault(64).describe('How deep JSON may nest.'),
-    headerTimeout: span('100ms', '5m').prefault('10s').describe('How long the headers may take to arrive.'),
+    headerTimeout: span('100ms', '5m')
+      .optional()
+      .describe(
+        'How long the headers may take to arrive, at most as long as the whole request. Default 10s, or `timeout` where that is shorter.',
+      ),
     timeout: span('100ms', '1h').prefault('30s').describe('How long the whole request may take to arrive.'),
   })
   .prefault({})
@@ -203,7 +209,7 @@ export function settleLimits(written: Settings): LimitConfig {
   const { request: asked, response, connections: links, calls, streams, sessions: kept, drain } = written
   const { headerTimeout, timeout, ...sizes } = asked
   return {
-    request: { ...sizes, headerTimeoutMs: headerTimeout, timeoutMs: timeout },
+    request: { ...sizes, headerTimeoutMs: headerTimeout ?? Math.min(HEADER_TIMEOUT_MS, timeout), timeoutMs: timeout },
     response: { maxBytes: response.maxBytes },
     rates: settleRates(written),
     connections: { total: links.total, perAddress: links.perAddress, idleMs: links.idle },
@@ -230,6 +236,15 @@ function settleRates(written: Settings): RateConfig {
     failures: { allow: failures.allow, perMs: failures.per, blockMs: failures.block },
     block,
   }
+}
+
+/** Node listens with no such times. */
+export function contradictingLimits({
+  request: { headerTimeout, timeout },
+}: Settings): readonly { path: readonly string[]; expected: string }[] {
+  if (headerTimeout === undefined || headerTimeout <= timeout) return []
+  const expected = `expected at most limits.request.timeout (${howLong(timeout)}), which the headers are part of`
+  return [{ path: ['limits', 'request', 'headerTimeout'], expected }]
 }
 
 /** The more generous of two: by what comes back, then by what may come at once. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse } from 'yaml'
@@ -43,7 +43,9 @@ test('every setting that init writes as a comment counts once "# " is taken out 
     there.write('portcullis.yaml', without(block))
     const { code, out, errors } = await there.run(['check', '--json'], { env })
     assert.equal(code, 0, errors)
-    const about = JSON.parse(out).warnings.filter((line: string) => !/mcp-server-filesystem is not found|\.sandbox: /.test(line))
+    const about = JSON.parse(out).warnings.filter(
+      (line: string) => !/mcp-server-filesystem is not found|\.sandbox: |tls\/server\.(crt|key): there is no such file/.test(line),
+    )
     assert.deepEqual(about, [])
     assert.notDeepEqual(parse(without(block)), parse(lines.join('\n')))
   }
@@ -145,6 +147,47 @@ test('check tells of policies that no file was found for, and of plain http to o
   const [checked, policies] = await Promise.all([there.run(['check', '--json']), there.run(['policy', 'check', '--json'])])
   const told = ['portcullis.yaml:1:33: access.policies[1]: polic/*.cedar finds no file']
   assert.deepEqual([JSON.parse(checked.out).warnings, JSON.parse(policies.out).warnings], [told, told])
+})
+
+test('check tells of files and folders that serve would not start without, where they are written, and makes none', async (t) => {
+  const there = install(
+    t,
+    `store: data/p.db
+keyFile: open.key
+servers: { files: { url: "https://files.example/mcp", tls: { ca: their.pem } } }
+audit: { file: logs/audit.jsonl }
+tls: { certificate: a.pem, key: a.key }
+publicUrl: https://localhost
+`,
+  )
+  there.write('data', 'a file')
+  there.write('open.key', 'x'.repeat(32))
+  chmodSync(join(there.folder, 'open.key'), 0o644)
+  const { code, out } = await there.run(['check', '--json'])
+  assert.equal(code, 0)
+  const told: readonly string[] = JSON.parse(out).warnings
+  for (const [place, why] of [
+    ['1:8: store', 'data is no folder'],
+    ['2:10: keyFile', 'open.key can be read by others (mode 644)'],
+    ['3:66: servers.files.tls.ca', 'their.pem: there is no such file'],
+    ['4:16: audit.file', 'logs: there is no such folder'],
+    ['5:21: tls.certificate', 'a.pem: there is no such file'],
+    ['5:33: tls.key', 'a.key: there is no such file'],
+  ] as const)
+    assert.ok(
+      told.some((line) => line.startsWith(`portcullis.yaml:${place}: serve does not start: `) && line.includes(why)),
+      `${place} ${why} in ${told.join('\n')}`,
+    )
+  const started = await there.start(['serve']).ended
+  assert.notEqual(started.code, 0)
+  assert.deepEqual(readdirSync(there.folder).sort(), ['data', 'open.key', 'portcullis.yaml'])
+})
+
+test('check tells nothing of files that serve makes itself', async (t) => {
+  const there = install(t, 'store: new/deep/p.db\nservers: { files: { url: "https://files.example/mcp" } }\naudit: { file: audit.jsonl }\n')
+  const { out } = await there.run(['check', '--json'])
+  assert.deepEqual(JSON.parse(out).warnings, [])
+  assert.deepEqual(readdirSync(there.folder), ['portcullis.yaml'])
 })
 
 test('without a configuration the next step is told', async (t) => {

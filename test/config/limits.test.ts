@@ -89,3 +89,15 @@ trustedProxies: [10.0.0.0/40]`),
     ],
   )
 })
+
+test('headers have no longer than the request that they are part of: unless written they have less, and what is written longer is a mistake', () => {
+  const times = (request: string): Config['limits']['request'] => parse(`limits: { request: { ${request} } }`).limits.request
+  const { headerTimeoutMs, timeoutMs } = times('')
+  assert.deepEqual([headerTimeoutMs, timeoutMs], [10_000, 30_000])
+  assert.equal(times('timeout: 5s').headerTimeoutMs, 5_000)
+  assert.equal(times('timeout: 5s, headerTimeout: 5s').headerTimeoutMs, 5_000)
+  assert.deepEqual(mistakes('limits:\n  request: { timeout: 5s, headerTimeout: 6s }'), [
+    'p.yaml:2:42: limits.request.headerTimeout: expected at most limits.request.timeout (5s), which the headers are part of',
+  ])
+  assert.match(mistakes('limits: { request: { headerTimeout: 31s } }').join(), /^p\.yaml:1:37: .*\(30s\)/)
+})
