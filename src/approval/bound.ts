@@ -17,13 +17,15 @@ export interface Bound {
   readonly method: string
   readonly resource: Resource
   readonly arguments: JsonObject
+  /** What else its server would be told, as it stands in the parameters; absent where that is nothing. */
+  readonly besides?: JsonObject
   /** Digest of the tool as its server defines it to this caller; empty where there is no definition. */
   readonly definition: string
   /** Digest of the law in force. */
   readonly law: string
 }
 
-export function boundOf(call: Call, principal: Principal, definition: string, law: string): Bound {
+export function boundOf(call: Call, principal: Principal, definition: string, law: string, besides?: JsonObject): Bound {
   return {
     principal: nameOf(principal),
     ...(principal.client === undefined ? {} : { client: principal.client }),
@@ -34,6 +36,7 @@ export function boundOf(call: Call, principal: Principal, definition: string, la
     method: call.method,
     resource: call.resource,
     arguments: call.arguments,
+    ...(besides === undefined ? {} : { besides }),
     definition,
     law,
   }

@@ -57,7 +57,7 @@ export function createNotifier({ webhook, secret, fetch, clock, onFault, wait }:
 
 /** What a person needs to decide, whole. */
 function noticeOf(
-  { id, principal, client, method, resource, arguments: args, policies, needs, createdAt, expiresAt }: Approval,
+  { id, principal, client, method, resource, arguments: args, besides, policies, needs, createdAt, expiresAt }: Approval,
   url: string | undefined,
 ): object {
   return {
@@ -69,6 +69,7 @@ function noticeOf(
     server: resource.server,
     name: resource.name,
     arguments: visibleJson(args),
+    ...(besides === undefined ? {} : { besides: visibleJson(besides) }),
     policies,
     needs,
     createdAt: new Date(createdAt).toISOString(),

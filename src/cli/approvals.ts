@@ -92,6 +92,9 @@ function showWhole(approval: Approval, terminal: Terminal): void {
   for (const [name, value] of rows) say(terminal, `${name.padEnd(12)}${visible(value)}`)
   say(terminal, 'arguments')
   for (const line of visibleJson(approval.arguments).split('\n')) say(terminal, `  ${line}`)
+  if (approval.besides === undefined) return
+  say(terminal, 'beside the arguments')
+  for (const line of visibleJson(approval.besides).split('\n')) say(terminal, `  ${line}`)
 }
 
 async function settle(which: string, says: Word['says'], options: Shared, { terminal }: Shell): Promise<void> {

@@ -98,6 +98,7 @@ ${factsOf([
 ])}
 <h2>Arguments, whole</h2>
 <p class="text json">${linesOf(visibleJson(approval.arguments))}</p>
+${approval.besides === undefined ? undefined : html`<h2>Beside the arguments, whole</h2><p class="text json">${linesOf(visibleJson(approval.besides))}</p>`}
 ${status === 'pending' && isCurrent ? buttons(form) : undefined}
 <p><a href="/approvals">All approvals</a></p>`
 }

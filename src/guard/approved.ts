@@ -7,13 +7,14 @@ import type { Call, Message, Resource } from '../core/call.ts'
 import type { Decision, Remedy } from '../core/decision.ts'
 import { Denial } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
-import { digest as digested, isObject } from '../core/json.ts'
+import { canonical, digest as digested, isObject } from '../core/json.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { Clock } from '../core/time.ts'
 import { isResponse } from '../mcp/message.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import { remember } from '../trust/remember.ts'
+import { answersOf, besidesOf } from './besides.ts'
 import type { Catalog } from './catalog.ts'
 import type { Declared } from './declared.ts'
 import type { Forward, Trail } from './guard.ts'
@@ -75,6 +76,8 @@ interface Granted {
 interface Weighed extends Wanting {
   readonly bound: Bound
   readonly digest: string
+  /** Of the call without what it answers its server: the same in all of its legs. */
+  readonly thread: string
   readonly needs: Said
   readonly isContinued: boolean
   readonly found: Found | undefined
@@ -188,16 +191,25 @@ export class Approved {
 
   async #weigh(wanting: Wanting): Promise<Weighed> {
     const { decision, call, principal } = wanting
-    const bound = boundOf(call, principal, await this.#definition(wanting, false), decision.revision)
+    const besides = besidesOf(call)
+    if (besides !== undefined && canonical(besides).length > BESIDES_MAX_CHARS)
+      throw new Denial('invalid_arguments', {
+        detail: `more than ${BESIDES_MAX_CHARS} characters beside the arguments: nobody can approve that`,
+      })
+    const plain = boundOf(call, principal, await this.#definition(wanting, false), decision.revision, besides)
     await this.#void()
-    const digest = digestOf(bound)
+    const thread = digestOf(plain)
     const demands = (kind: Remedy['kind']): boolean => decision.remedies.some((remedy) => remedy.kind === kind)
     const needs = { approved: demands('approval'), confirmed: demands('confirm') }
     const { returned } = call
     const isContinued =
-      returned?.kind === 'continuation' && returned.digest === digest && (!needs.approved || returned.approval !== undefined)
+      returned?.kind === 'continuation' && returned.digest === thread && (!needs.approved || returned.approval !== undefined)
+    // What is answered to a question that came after a yes belongs to that; every other answer must be seen.
+    const answers = isContinued ? undefined : answersOf(call)
+    const bound = answers === undefined ? plain : { ...plain, besides: { ...besides, inputResponses: answers } }
+    const digest = digestOf(bound)
     const found = needs.approved && !isContinued ? await this.#parts.approvals.find(bound) : undefined
-    return { ...wanting, bound, digest, needs, isContinued, found }
+    return { ...wanting, bound, digest, thread, needs, isContinued, found }
   }
 
   /** Waits a while for who has just been sent to the page. */
@@ -224,7 +236,7 @@ export class Approved {
 
   /** The law is asked again, as it is now: a role that was lost, or a policy that has changed, makes every earlier word void. */
   async #letGo(weighed: Weighed): Promise<undefined> {
-    const { call, digest, bound, needs, decide, charge, found } = weighed
+    const { call, thread, bound, needs, decide, charge, found } = weighed
     if ((await this.#definition(weighed, true)) !== bound.definition) {
       const anew = await this.#weigh(weighed)
       throw needs.approved ? await this.#approvalRequired(anew) : this.#confirmationRequired(anew)
@@ -237,7 +249,7 @@ export class Approved {
     const approval = found?.approval.id ?? call.returned?.approval
     if (call.method === 'resources/subscribe')
       remember(this.#subscribed, subscription(call.resource, call, weighed.principal), needs, SUBSCRIBED_MAX)
-    this.#granted.set(call.id, { decision: final, digest, said: needs, ...(approval === undefined ? {} : { approval }) })
+    this.#granted.set(call.id, { decision: final, digest: thread, said: needs, ...(approval === undefined ? {} : { approval }) })
   }
 
   /** Whatever was said is good once. */
@@ -286,6 +298,8 @@ export class Approved {
   }
 }
 
+/** More than anybody reads of what no tool has asked for. */
+const BESIDES_MAX_CHARS = 16_384
 /** Subscriptions of sessions that a person has said yes to; of older ones nothing is told. */
 const SUBSCRIBED_MAX = 10_000
 

@@ -2,12 +2,15 @@
 import type { FlowConfig } from '../config/flow.ts'
 import type { Call } from '../core/call.ts'
 import { Denial } from '../core/denial.ts'
+import type { JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import type { Clock, Rate } from '../core/time.ts'
 import { refused } from '../limit/refusal.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Cell, Store } from '../store/store.ts'
-import { createPlaces, sentTo } from './flow-places.ts'
+import { answersOf, besidesOf } from './besides.ts'
+import { saidLater } from './flow-later.ts'
+import { createPlaces, externalSinks, sentTo } from './flow-places.ts'
 import { personOf } from './flow-record.ts'
 
 /** @throws Denial (rejects) `rate_limited`; `content_blocked` for what is larger than all that may leave in a span. */
@@ -19,7 +22,8 @@ export function createBudget(config: FlowConfig | undefined, store: Store, clock
   const { calls, bytes } = config.budget
   const placeOf = createPlaces(config)
   return (call, principal) => {
-    if (!sentTo(call, placeOf).isExternal) return undefined
+    const isLater = isSaidToAny(call) && externalSinks(config, call.resource.server).length > 0
+    if (isLater ? bytes === undefined : !sentTo(call, placeOf).isExternal) return undefined
     const { name } = personOf(principal)
     const size = sizeOf(call)
     if (bytes !== undefined && size > bytes.count)
@@ -27,11 +31,11 @@ export function createBudget(config: FlowConfig | undefined, store: Store, clock
         new Denial('content_blocked', { detail: `${size} bytes are more than flow.budget.bytes (${bytes.count}) can ever allow` }),
       )
     const cells = [
-      ...(calls === undefined ? [] : [cellOf('flow.budget.calls', name, calls, 1)]),
+      ...(calls === undefined || isLater ? [] : [cellOf('flow.budget.calls', name, calls, 1)]),
       ...(bytes === undefined ? [] : [cellOf('flow.budget.bytes', name, bytes, size)]),
     ]
     return store.charge(cells, clock()).then(({ allowed, waitMs, refusedBy }) => {
-      const isOfCalls = calls !== undefined && refusedBy === 0
+      const isOfCalls = calls !== undefined && !isLater && refusedBy === 0
       if (!allowed) throw refused(`flow.budget.${isOfCalls ? 'calls' : 'bytes'} is used up`, waitMs)
     })
   }
@@ -41,7 +45,17 @@ function cellOf(limit: string, person: string, { count, perMs }: Rate, cost: num
   return { key: KEYS.limit(limit, 'one', person), intervalMs: perMs / count, burst: count, cost }
 }
 
-/** What the sink is told: arguments, and the name, which of a resource is an address. */
-function sizeOf({ arguments: values, resource }: Call): number {
-  return Buffer.byteLength(JSON.stringify(values)) + Buffer.byteLength(resource.name)
+/** It does not say to which sink, and is a call of none. */
+function isSaidToAny(call: Call): boolean {
+  const { kind } = call.resource
+  return saidLater(call) !== undefined || ((kind === 'server' || kind === 'task') && besidesOf(call) !== undefined)
 }
+
+/** What the sink is told: arguments, the name, which of a resource is an address, what stands beside them, and what its server is answered. */
+function sizeOf(call: Call): number {
+  const beside = [besidesOf(call), answersOf(call), call.method === '$response' ? saidLater(call) : undefined]
+  const sizes = beside.map((said) => (said === undefined ? 0 : bytesOf(said)))
+  return sizes.reduce((sum, size) => sum + size, bytesOf(call.arguments) + Buffer.byteLength(call.resource.name))
+}
+
+const bytesOf = (said: JsonValue): number => Buffer.byteLength(JSON.stringify(said))

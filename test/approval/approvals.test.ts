@@ -37,6 +37,8 @@ describe('an approval', () => {
       toDelete('/data/a', { resource: { kind: 'tool', server: 'other', name: 'delete' } }),
       toDelete('/data/a', { definition: 'definition-2' }),
       toDelete('/data/a', { law: 'law-2' }),
+      toDelete('/data/a', { besides: { _meta: { 'e.com/x': 1 } } }),
+      toDelete('/data/a', { besides: { _meta: { 'e.com/x': 2 } } }),
     ]
     const found = await Promise.all(others.map((other) => world.approvals.find(other)))
     assert.deepEqual(new Set(found), new Set([undefined]))

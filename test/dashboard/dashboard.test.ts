@@ -49,6 +49,18 @@ describe('a person', () => {
     assert.equal((await browser.send(`/approvals/${id}`, { csrf: csrfIn(page.text), action: 'approve' })).status, 409)
   })
 
+  test('is shown what stands beside the arguments, as what it is', async () => {
+    const refused = await world.call('delete', { path: '/beside' }, await world.key(), { _meta: { 'e.com/x': HIDDEN } })
+    const id = String(remedyOf(refused.body)['id'])
+    const browser = aBrowser()
+    await browser.signIn('alice', PASSWORD, `/approvals/${id}`)
+    const page = await browser.get(`/approvals/${id}`)
+    assert.ok(
+      page.text.includes('Beside the arguments') && page.text.includes('rm -rf /\\u202e\\u2066 &lt;b&gt;harmless&lt;/b&gt;\\nsecond line'),
+    )
+    assert.ok(!/[\u202e\u2066]|<b>harmless/.test(page.text))
+  })
+
   test('who has no account, a wrong password or no right to approve is told the same, and history says which', async () => {
     const before = (await world.house.events()).length
     for (const [name, password] of [

@@ -80,6 +80,34 @@ describe('a call that a person must approve', () => {
     assert.equal(codeOf((await world.call('delete', { path: '/b' }, mine)).body), 'ok')
   })
 
+  test('is not done with anything beside its arguments that nobody has seen; what was seen goes with it', async () => {
+    const key = await world.key()
+    const args = { path: '/beside' }
+    const call = async (more?: JsonObject): Promise<unknown> => codeOf((await world.call('delete', args, key, more)).body)
+    await approved('delete', args, key)
+    const before = world.done('delete')
+    const meta = { 'e.com/x': 'BLUEBIRD' }
+    for (const more of [
+      { _meta: meta },
+      { _meta: { baggage: 'a=b' } },
+      { note: 'BLUEBIRD' },
+      { inputResponses: { a: { action: 'accept' } } },
+    ])
+      assert.equal(await call(more), 'approval_required', JSON.stringify(more))
+    assert.equal(world.done('delete'), before)
+    // Of what the protocol, and one try, puts there, nothing has to be seen.
+    const own = { progressToken: 7, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'a=1' }
+    assert.equal(await call({ _meta: { ...own, 'claudecode/toolUseId': 'toolu_01A09q90qw90lq917835lq9' } }), 'ok')
+
+    const pending = (await world.pending()).find(({ besides }) => JSON.stringify(besides) === JSON.stringify({ _meta: meta }))
+    await world.house.gateway.house.approvals.settle(pending?.id ?? '', 'approve', ALICE)
+    assert.equal(await call({ _meta: { 'e.com/x': 'ANOTHER' } }), 'approval_required')
+    assert.equal(await call({ _meta: { ...meta, traceparent: 'BLUEBIRD' } }), 'approval_required')
+    assert.equal(await call({ _meta: meta }), 'ok')
+    assert.equal(world.done('delete'), before + 2)
+    assert.equal(await call({ _meta: { 'e.com/x': 'x'.repeat(20_000) } }), 'invalid_arguments')
+  })
+
   test('is void after the policies have changed, and after the server has said anew what the tool is', async () => {
     const key = await world.key()
     await approved('delete', { path: '/c' }, key)

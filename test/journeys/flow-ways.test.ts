@@ -187,3 +187,57 @@ test('who carries what is confidential tells a server with external sinks nothin
   const meta = { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', progressToken: 1 }
   assert.equal(codeOf(await speaker.ask('tools/list', { _meta: meta })), 'ok')
 })
+
+test('a credential goes to strangers with a yes alone, also in _meta, in other members and in what a server is answered', async () => {
+  await using speaker = await speak('modern')
+  const before = reached(SECRET)
+  const ways: readonly JsonObject[] = [
+    { _meta: { 'e.com/x': SECRET } },
+    { _meta: { 'io.modelcontextprotocol/clientInfo': { name: SECRET, version: '1' } } },
+    { note: SECRET },
+    { inputResponses: { which: { action: 'accept', content: { n: SECRET } } } },
+  ]
+  for (const more of ways) {
+    const refused = await speaker.ask('tools/call', { name: 'send', arguments: {}, ...more })
+    assert.equal(codeOf(refused), 'approval_required', JSON.stringify(more))
+    assert.equal(codeOf(await speaker.ask('tools/call', { name: 'other', arguments: {}, ...more })), 'ok')
+  }
+  assert.equal(reached(SECRET), before + ways.length)
+  const found = (await house.events()).flatMap(({ findings, policies }) =>
+    policies?.includes('house.flow-secrets') ? (findings ?? []) : [],
+  )
+  assert.ok(found.some(({ pointer }) => pointer === '/_meta/e.com~1x'))
+
+  const { stations } = house.gateway.house
+  const principal = aPrincipal({ subject: 'answers', roles: ['user'] })
+  const answer = (said: string): Call => ({
+    ...aCall({ era: 'legacy', session: 'x', method: '$response', action: 'control', resource: { kind: 'server', server: 's', name: 's' } }),
+    message: { body: { jsonrpc: '2.0', id: 'q', result: { action: 'accept', content: { body: said } } } },
+  })
+  const enforce = async (call: Call): Promise<unknown> =>
+    stations.enforce(stations.decide(principal, call, []), principal, call, [], async function* nobody() {})
+  await enforce(answer('seven'))
+  await assert.rejects(enforce(answer(SECRET)), { code: 'forbidden' })
+})
+
+test('what stands beside the arguments, and what a server is answered, is counted by the budget as they are', async () => {
+  await using bounded = await aGateway(`
+servers: { s: { url: "${upstream.url}" } }
+access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: t:use } } }
+flow: { sinks: { s/send: external }, budget: { bytes: 1KiB/h } }
+`)
+  await using speaker = await speak('modern', bounded)
+  const long = 'y'.repeat(2_000)
+  for (const more of [
+    { _meta: { 'e.com/x': long } },
+    { _meta: { 'io.modelcontextprotocol/clientInfo': { name: long, version: '1' } } },
+    { note: long },
+    { inputResponses: { which: { action: 'accept', content: { n: long } } } },
+  ]) {
+    assert.equal(codeOf(await speaker.ask('tools/call', { name: 'send', arguments: {}, ...more })), 'content_blocked')
+    assert.equal(codeOf(await speaker.ask('tools/call', { name: 'other', arguments: {}, ...more })), 'ok')
+  }
+  assert.equal(codeOf(await speaker.ask('tools/list', { _meta: { 'e.com/x': long } })), 'content_blocked')
+  assert.equal(codeOf(await speaker.ask('tools/call', { name: 'send', arguments: {}, _meta: { 'e.com/x': 'y'.repeat(700) } })), 'ok')
+  assert.equal(codeOf(await speaker.ask('tools/call', { name: 'send', arguments: { x: 'y'.repeat(700) } })), 'rate_limited')
+})

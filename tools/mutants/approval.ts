@@ -28,9 +28,21 @@ export const APPROVAL: readonly Mutant[] = [
       to: 'returned.digest === digest)',
     },
     {
+      name: 'what stands beside the arguments is approved unseen',
+      seenBy: ['journeys/approval'],
+      from: 'const besides = besidesOf(call)',
+      to: 'const besides = besidesOf(call) && undefined',
+    },
+    {
+      name: 'what is answered is approved unseen',
+      seenBy: ['journeys/approval'],
+      from: 'isContinued ? undefined : answersOf(call)',
+      to: 'isContinued ? undefined : answersOf(call) && undefined',
+    },
+    {
       name: 'an approval goes on into another call',
       seenBy: ['journeys/approval'],
-      from: "returned?.kind === 'continuation' && returned.digest === digest &&",
+      from: "returned?.kind === 'continuation' && returned.digest === thread &&",
       to: "returned?.kind === 'continuation' &&",
     },
     {
