@@ -37,7 +37,7 @@ const LABELS = new Set<string>(OUTPUT_LABELS)
 /** The message as it would leave: through the first glance too, so that what it misses is missed here. */
 export function released(body: Body): Body {
   const bytes = Buffer.from(JSON.stringify(body))
-  const seen = look.glance(body, bytes, '') ? look.see(body, '') : undefined
+  const seen = look.glance(body, bytes) ? look.see(body) : undefined
   return seen === undefined ? body : (seen.redact(LABELS) ?? { jsonrpc: '2.0', id: 1, result: {} })
 }
 

@@ -12,7 +12,7 @@ export function createSentSecrets(keyPrefixes: readonly string[]): (said: JsonOb
   const detector = createDetector({ labels: new Set(['secret']), personal: [], keyPrefixes })
   const look = createLook(detector, { personal: false, errors: false })
   return (params) =>
-    (look.see({ jsonrpc: '2.0', method: 'tools/call', params }, '')?.findings ?? []).map(({ label, detector: by, pointer, span }) => ({
+    (look.see({ jsonrpc: '2.0', method: 'tools/call', params })?.findings ?? []).map(({ label, detector: by, pointer, span }) => ({
       label,
       detector: by.replace('output/', 'flow/'),
       pointer: pointer.startsWith(AT) ? pointer.slice(AT.length) : pointer,

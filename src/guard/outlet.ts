@@ -7,6 +7,7 @@ import { isObject, type JsonValue } from '../core/json.ts'
 import type { Principal } from '../core/principal.ts'
 import { createDetector, type OutputLabel } from '../inspect/detect.ts'
 import type { PersonalKind } from '../inspect/personal.ts'
+import type { Tail } from '../inspect/pieces.ts'
 import { createLook, type Seen } from '../inspect/redact.ts'
 import { compileSchema, type Validator } from '../inspect/schema.ts'
 import { bytesOf } from '../mcp/message.ts'
@@ -64,12 +65,12 @@ export function createOutlet(parts: OutletParts): Outlet {
   const look = createLook(detector, { personal: treatments.has('personal'), errors: treatments.has('internal') })
   const redacted = createRedaction(parts, treatments)
   /** What each call's stream said last: a secret may be said in two halves. */
-  const tails = new WeakMap<Call, string>()
+  const tails = new WeakMap<Call, Tail>()
 
   return (message, call, principal) => {
     const { body } = message
     const bytes = bytesOf(message)
-    const before = tails.get(call) ?? ''
+    const before = tails.get(call)
     if (body.method !== undefined) tails.set(call, look.tailOf(body, before))
     if (bytes.length > settings.maxBytes) return (larger) => oversized(larger, parts)
     if (!look.glance(body, bytes, before)) return AS_IT_IS

@@ -4,8 +4,9 @@ import { type Span, secretUnderName } from './assigned.ts'
 import { isText, textOf32 } from './base32.ts'
 import { dataLinksIn } from './data-links.ts'
 import { internalsIn } from './internals.ts'
+import type { SecretAt } from './joints.ts'
 import { createPersonalIn, type PersonalKind } from './personal.ts'
-import { createSecretsIn, type Marked, marksOf } from './secrets.ts'
+import { createSecretAt, createSecretsIn, type Marked, marksOf } from './secrets.ts'
 import { sourceOf, unbroken, undisguise, type View } from './views.ts'
 
 /** What is found on the way out. The law judges it by these names. */
@@ -53,6 +54,8 @@ export interface Detector {
   find(text: string, place: Place): readonly Hit[]
   /** What a text is that stands under a name: `{ "password": "…" }`. */
   underName(name: string, text: string): Hit | undefined
+  /** Credentials with a form of their own that stand over several texts. */
+  readonly secretAt: SecretAt
 }
 
 /** What was encoded in what was encoded is decoded; nobody decodes three times by mistake. */
@@ -120,6 +123,7 @@ export function createDetector(settings: DetectSettings): Detector {
 
   return {
     find: (text, place) => merged(search(text, place, 0, { left: DECODED_MAX_CHARS })),
+    secretAt: labels.has('secret') ? createSecretAt(settings.keyPrefixes) : () => undefined,
     underName: (name, text) => {
       const span = labels.has('secret') ? secretUnderName(name, text) : undefined
       return span === undefined ? undefined : { label: 'secret', ...span }

@@ -60,6 +60,10 @@ const BEGINNINGS = new Set(
     .split(' ')
     .map((beginning) => packed(beginning.charCodeAt(0), beginning.charCodeAt(1), beginning.charCodeAt(2))),
 )
+/** Whether a credential may begin at a place of a text. */
+export function isBeginning(text: string, at: number): boolean {
+  return BEGINNINGS.has(packed(text.charCodeAt(at), text.charCodeAt(at + 1), text.charCodeAt(at + 2)))
+}
 /** How names of secrets end, by their last three letters in either case: `password`, `apiKey`; or ` is` behind one. By five bits of each. */
 const ENDINGS = endings('ord swd pwd ass ase ret ken key als ial kie uth ion psk otp sig pat dsn wrd ort ana sse nha nic @is @pw _pw')
 

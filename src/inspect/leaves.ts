@@ -24,11 +24,11 @@ export interface Leaf {
 /** Deeper than any parser in front lets through. */
 const DEPTH_MAX = 256
 /** What a server is given back as it said it. */
-const FIXED = /^\/(?:result\/nextCursor|(?:params|result)\/taskId|result\/task\/taskId|params\/progressToken|params\/requestId)$/
+export const FIXED = /^\/(?:result\/nextCursor|(?:params|result)\/taskId|result\/task\/taskId|params\/progressToken|params\/requestId)$/
 /** Where a person is asked to go, after being told where that is (2025-11-25, client/elicitation, URL mode). */
 const ELICITED = /^\/(?:params|(?:params|result)\/inputRequests\/[^/]+\/params)\/url$/
 /** Sealed by us before it leaves. */
-const SEALED = '/result/requestState'
+export const SEALED = '/result/requestState'
 const URI_NAMES = new Set(['uri', 'url', 'href', 'icon', 'src'])
 /** Members in which clients show one text after another. */
 const SHOWN = new Set(['text', 'message', 'data'])
@@ -81,8 +81,16 @@ class Walk {
       const hits = name.length < NAME_MIN ? NOTHING : this.detector.find(name, this.place)
       const shownName = hits.length === 0 ? name : replaced(name, hits, false)
       if (hits.length > 0)
-        this.note({ container: object, token: name, kind: 'name', pointer: join(pointer, shownName), text: name, encoding: 'utf8', hits })
-      this.value(object[name], object, name, join(pointer, shownName), depth + 1)
+        this.note({
+          container: object,
+          token: name,
+          kind: 'name',
+          pointer: pointerTo(pointer, shownName),
+          text: name,
+          encoding: 'utf8',
+          hits,
+        })
+      this.value(object[name], object, name, pointerTo(pointer, shownName), depth + 1)
     }
   }
 
@@ -91,13 +99,13 @@ class Walk {
     if (isPacked(container, token)) {
       if (this.blob(text, container, token, pointer) || isLongBase64(text)) return
     }
-    const kind = FIXED.test(pointer) ? 'fixed' : URI_NAMES.has(token) && URL.canParse(text) ? 'uri' : 'text'
+    const kind = kindOf(token, pointer, text)
     const seen = this.detector.find(text, this.place)
     const found = ELICITED.test(pointer) ? seen.filter(({ label }) => label !== 'data-link') : seen
     const named = found.length === 0 ? this.underName(text, container, token, pointer) : undefined
     const hits = named === undefined ? found : [named]
     const leaf: Leaf = { container, token, kind, pointer, text, encoding: 'utf8', hits }
-    if (SHOWN.has(token)) this.shown.push(leaf)
+    if (SHOWN.has(token) && !isPacked(container, token)) this.shown.push(leaf)
     if (hits.length > 0) this.note(leaf)
   }
 
@@ -156,8 +164,13 @@ function isPacked(container: Container, token: string): boolean {
   return type === 'image' || type === 'audio'
 }
 
-function join(parent: string, token: string): string {
+export function pointerTo(parent: string, token: string): string {
   return `${parent}/${token.includes('~') || token.includes('/') ? token.replaceAll('~', '~0').replaceAll('/', '~1') : token}`
+}
+
+/** What is to be minded where a text is written anew. */
+export function kindOf(token: string, pointer: string, text: string): 'fixed' | 'uri' | 'text' {
+  return FIXED.test(pointer) ? 'fixed' : URI_NAMES.has(token) && URL.canParse(text) ? 'uri' : 'text'
 }
 
 /** A text with what stands there instead of what was found. */

@@ -5,6 +5,7 @@ import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import type { Detector, Hit } from './detect.ts'
 import { glance } from './glance.ts'
 import { type Leaf, leavesOf, replaced, tellsOfError } from './leaves.ts'
+import { isEmpty, isJoined, joinedIn, NOTHING_BEFORE, type Tail, tailAfter } from './pieces.ts'
 
 /** What was seen in a message. */
 export interface Seen {
@@ -23,8 +24,6 @@ export interface Seen {
 const FINDINGS_MAX = 32
 /** How much of two neighbouring texts is read as one: a private key of 4 096 bits, and more. */
 const SEAM_CHARS = 8_192
-/** How much of what was said before is remembered for what is said next, characters. */
-const TAIL_CHARS = 2_048
 /** What is taken out can bring together what was apart. Whatever needs more rounds is refused. */
 const ROUNDS = 3
 /** Names and places of findings are for the history: longer ones are cut. */
@@ -35,27 +34,28 @@ export interface Look {
    * Whether a message has to be looked at: one pass over its bytes, and over the places where its texts meet.
    * @param before what was said last in the same stream, as `tailOf` gave it.
    */
-  glance(body: Body, bytes: Uint8Array, before: string): boolean
+  glance(body: Body, bytes: Uint8Array, before?: Tail): boolean
   /** @returns undefined when there is nothing. */
-  see(body: Body, before: string): Seen | undefined
+  see(body: Body, before?: Tail): Seen | undefined
   /** What of a message is to be remembered for the next one of its stream. */
-  tailOf(body: Body, before: string): string
+  tailOf(body: Body, before?: Tail): Tail
 }
 
 /** @param glances whether personal data is looked for, for which the first glance has another eye. */
 export function createLook(detector: Detector, glances: { readonly personal: boolean; readonly errors: boolean }): Look {
-  const look = (body: Body, before: string): Leaf[] => {
+  const look = (body: Body, before: Tail): Leaf[] => {
     const { hit, shown } = leavesOf(body, detector)
-    const seams = before === '' && shown.length < 2 ? [] : acrossSeams(shown, before, detector)
-    return seams.length === 0 ? [...hit] : withSeams(hit, seams)
+    const seams = isEmpty(before) && shown.length < 2 ? [] : acrossSeams(shown, before.shown, detector)
+    const all = [...seams, ...joinedIn(body, before, detector.secretAt)]
+    return all.length === 0 ? [...hit] : withSeams(hit, all)
   }
   return {
-    glance: (body, bytes, before) => {
+    glance: (body, bytes, before = NOTHING_BEFORE) => {
       if (glance(bytes) || (glances.personal && hasDigitsOrMail(bytes))) return true
       if (glances.errors && tellsOfError(body)) return true
-      return hasSeam(body, before)
+      return hasSeam(body, before.shown) || isJoined(body, before, detector.secretAt)
     },
-    see: (body, before) => {
+    see: (body, before = NOTHING_BEFORE) => {
       const leaves = look(body, before)
       if (leaves.length === 0) return undefined
       return {
@@ -74,7 +74,7 @@ export function createLook(detector: Detector, glances: { readonly personal: boo
         },
       }
     },
-    tailOf: (body, before) => (before + textsOf(body).join('')).slice(-TAIL_CHARS),
+    tailOf: (body, before = NOTHING_BEFORE) => tailAfter(body, before, textsOf(body).join('')),
   }
 }
 
@@ -177,14 +177,21 @@ function acrossSeams(shown: readonly Leaf[], before: string, detector: Detector)
   return found
 }
 
-/** Both kinds of hits of one text together; where they overlap, one. */
+/** All kinds of hits of one text together; where they overlap, one. */
 function withSeams(hit: readonly Leaf[], seams: readonly Leaf[]): Leaf[] {
   const leaves = [...hit]
+  const known = new Map<object, Map<string, number>>()
+  const nameOf = ({ kind, token }: Leaf): string => (kind === 'name' ? `n${token}` : `v${token}`)
+  const note = (leaf: Leaf, index: number): void => {
+    const members = known.get(leaf.container) ?? new Map<string, number>()
+    known.set(leaf.container, members.set(nameOf(leaf), index))
+  }
+  for (const [index, leaf] of hit.entries()) note(leaf, index)
   for (const seam of seams) {
-    const index = leaves.findIndex(({ container, token, kind }) => container === seam.container && token === seam.token && kind !== 'name')
-    const known = leaves[index]
-    if (known === undefined) leaves.push(seam)
-    else leaves[index] = { ...known, hits: spread([...known.hits, ...seam.hits]) }
+    const index = known.get(seam.container)?.get(nameOf(seam))
+    const leaf = index === undefined ? undefined : leaves[index]
+    if (index !== undefined && leaf !== undefined) leaves[index] = { ...leaf, hits: spread([...leaf.hits, ...seam.hits]) }
+    else note(seam, leaves.push(seam) - 1)
   }
   return leaves
 }

@@ -2,6 +2,7 @@
 import { isRandom, isRedacted, type Span, schemed, secretAssigned, secretInUrl } from './assigned.ts'
 import { commanded, optioned } from './commanded.ts'
 import { glance, type Mark } from './glance.ts'
+import type { SecretAt } from './joints.ts'
 import { createKeptRules } from './kept-rules.ts'
 import { listed, secretsInColumns } from './listed.ts'
 import { createShapes, isPlaceholder } from './shapes.ts'
@@ -101,6 +102,33 @@ export function createSecretsIn(keyPrefixes: readonly string[]): SecretsIn {
     }
     if (runs.length > 0 || marks.some(({ mark }) => mark === 'column')) append(found, secretsInColumns(text))
     return [...found, ...(runs.length === 0 ? NOTHING : keptIn(text, runs, kept)), ...secretHalves(text, found)]
+  }
+}
+
+/** Beginnings that words have too: `sk-SK`, `cache-key-`. They tell only with what no word goes on with. */
+const ANCHOR_MIN = 4
+const LIKE_WORDS = new Set(['key-'])
+const NO_WORD = /[A-Za-z][0-9]+[A-Za-z]|[0-9][A-Za-z]+[0-9]/
+
+/** For texts that were joined from several, each beginning where a credential may. */
+export function createSecretAt(keyPrefixes: readonly string[]): SecretAt {
+  const { anchors, groups } = createShapes(keyPrefixes)
+  const anchor = new RegExp(anchors.source, 'y')
+  return (beginning, first) => {
+    anchor.lastIndex = 0
+    const match = anchor.exec(beginning)
+    if (match === null) return undefined
+    const [begun] = match
+    const isLikeWord = begun.length < ANCHOR_MIN || LIKE_WORDS.has(begun)
+    if (isLikeWord && !NO_WORD.test(beginning.slice(begun.length, first))) return undefined
+    const shapes = groups[match.indexOf(begun, 1) - 1] ?? []
+    return (text) => {
+      for (const { rule, whole } of shapes) {
+        whole.lastIndex = 0
+        if (whole.test(text)) return { rule, start: 0, end: isPlaceholder(text.slice(0, whole.lastIndex)) ? 0 : whole.lastIndex }
+      }
+      return undefined
+    }
   }
 }
 

@@ -7,6 +7,7 @@ import type { JsonObject, JsonValue } from '../../src/core/json.ts'
 import { createDetector, OUTPUT_LABELS } from '../../src/inspect/detect.ts'
 import { secretsInColumns } from '../../src/inspect/listed.ts'
 import { PERSONAL_KINDS } from '../../src/inspect/personal.ts'
+import type { Tail } from '../../src/inspect/pieces.ts'
 import { createLook } from '../../src/inspect/redact.ts'
 
 const detector = createDetector({ labels: new Set(OUTPUT_LABELS), personal: PERSONAL_KINDS, keyPrefixes: ['mcp'] })
@@ -29,7 +30,7 @@ const PLANTED = [
 
 const bodyOf = (result: JsonObject): Body => ({ jsonrpc: '2.0', id: 1, result })
 const textOf = (body: Body | undefined): string => JSON.stringify(body)
-const redact = (body: Body, before = ''): Body | undefined => {
+const redact = (body: Body, before?: Tail): Body | undefined => {
   const seen = look.see(body, before)
   return seen === undefined ? body : seen.redact(ALL)
 }
@@ -60,7 +61,7 @@ test('whatever is redacted has nothing left to find, is JSON, and is not redacte
       const left = redact(said)
 
       assert.ok(left !== undefined)
-      assert.equal(look.see(left, ''), undefined)
+      assert.equal(look.see(left), undefined)
       assert.equal(redact(left), left)
       assert.deepEqual(JSON.parse(textOf(left)), left)
       assert.ok(!textOf(left).includes(TOKEN))
@@ -72,9 +73,9 @@ test('whatever is redacted has nothing left to find, is JSON, and is not redacte
 test('what the second look finds the first glance has marked', () => {
   fc.assert(
     fc.property(body, (said) => {
-      const found = look.see(said, '') !== undefined
+      const found = look.see(said) !== undefined
 
-      assert.ok(!found || look.glance(said, Buffer.from(textOf(said)), ''))
+      assert.ok(!found || look.glance(said, Buffer.from(textOf(said))))
     }),
     { numRuns: 300 },
   )
@@ -90,7 +91,7 @@ test('a message in which nothing was found is the same object, and so is every p
 })
 
 test('findings say where and what, never the text, also where a name is the text', () => {
-  const seen = look.see(bodyOf({ structuredContent: { [TOKEN]: [TOKEN] } }), '')
+  const seen = look.see(bodyOf({ structuredContent: { [TOKEN]: [TOKEN] } }))
 
   assert.deepEqual(
     seen?.findings.map(({ label, detector: by, pointer }) => [label, by, pointer]),
@@ -133,11 +134,83 @@ test('what stands over the place where texts meet is taken out of both, and of w
     bodyOf({ content: [TOKEN.slice(0, 9), TOKEN.slice(9, 25), TOKEN.slice(25)].map((text) => ({ type: 'text', text })) }),
   )
   const log = (data: string): Body => ({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } })
-  const before = look.tailOf(log(`a ${TOKEN.slice(0, 9)}`), '')
+  const before = look.tailOf(log(`a ${TOKEN.slice(0, 9)}`))
   const next = redact(log(`${TOKEN.slice(9)} b`), before)
 
   assert.ok(!textOf(blocks).includes(TOKEN.slice(26)) && !textOf(blocks).includes(TOKEN.slice(10, 24)))
   assert.equal(next?.params?.['data'], '[redacted:secret] b')
+})
+
+const HALVES = [TOKEN.slice(0, 17), TOKEN.slice(17)] as const
+const notified = (data: JsonValue): Body => ({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data } })
+const progressed = (message: string): Body => ({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken: 1, message } })
+const shown = (...texts: readonly string[]): JsonObject => ({ content: texts.map((text) => ({ type: 'text', text })) })
+
+test('a credential that stands over members, items, a name and its value, blocks with a picture between them, or messages does not arrive whole', () => {
+  const [head, tail] = HALVES
+  const picture = { type: 'image', data: 'aGVsbG8=', mimeType: 'image/png' }
+  const split: Readonly<Record<string, readonly Body[]>> = {
+    members: [bodyOf({ content: [], structuredContent: { n: 'x1', a: head, b: tail, c: 'done' } })],
+    items: [bodyOf({ content: [], structuredContent: { parts: [head, tail] } })],
+    objects: [bodyOf({ content: [], structuredContent: { items: [{ type: head }, { type: tail }] } })],
+    letters: [bodyOf({ content: [], structuredContent: { parts: ['n 17', ...TOKEN] } })],
+    name: [bodyOf({ content: [], structuredContent: { id: 'x1', [head]: tail } })],
+    names: [bodyOf({ content: [], structuredContent: { [head]: { [tail]: 1 } } })],
+    picture: [bodyOf({ content: [{ type: 'text', text: head }, picture, { type: 'text', text: tail }] })],
+    error: [{ jsonrpc: '2.0', id: 1, error: { code: 1, message: head, data: { more: tail } } }],
+    objectLogs: [notified({ at: 'x', said: head }), notified({ said: tail })],
+    arrayLogs: [notified([head]), notified([tail])],
+    logResult: [notified({ said: head }), bodyOf(shown(tail))],
+    progressResult: [progressed(head), bodyOf({ ...shown('done'), structuredContent: { v: tail } })],
+    short: [bodyOf({ content: [], structuredContent: { parts: TOKEN.match(/.{1,9}/g) } })],
+  }
+  for (const [name, bodies] of Object.entries(split)) {
+    let before: Tail | undefined
+    const left: string[] = []
+    for (const each of bodies) {
+      if (each === bodies.at(-1)) assert.ok(look.glance(each, Buffer.from(textOf(each)), before), name)
+      left.push(textOf(redact(each, before)))
+      before = look.tailOf(each, before)
+    }
+
+    assert.ok(!left.join('').includes(tail) && left.join('').includes('redacted:secret'), `${name}: ${left.join('')}`)
+    assert.ok(
+      !left
+        .join('')
+        .replaceAll(/[^A-Za-z0-9_]/g, '')
+        .includes(tail),
+      `${name}: ${left.join('')}`,
+    )
+    assert.ok(name !== 'members' || left.join('').includes('"c":"done"'))
+  }
+})
+
+test('honest members next to one another are not taken for a credential', () => {
+  const digest = 'd41d8cd98f00b204e9800998ecf8427e'
+  const honest: readonly JsonObject[] = [
+    { country: 'SK', digest },
+    { SK: digest, cio: digest },
+    { rows: Array.from({ length: 50 }, (_, row) => ({ locale: 'sk-SK', name: 'Slovensko', id: `${row}${digest}` })) },
+    { parts: ['task-', digest, 'disk-', digest] },
+    { prefix: 'ghp_', meaning: 'a token of GitHub' },
+    { pan: ['4012 8888', '8888 1881'], mail: ['amy.lee@exa', 'mple.com'] },
+    { ids: Array.from({ length: 50 }, (_, row) => `${row}f81d4fae-7dec-11d0-a765-00a0c91e6bf6`) },
+  ]
+  for (const structuredContent of honest) assert.equal(look.see(bodyOf({ content: [], structuredContent })), undefined)
+})
+
+test('beginnings of credentials in a hundred thousand characters of items are looked at in less than a second', () => {
+  const itemsOf = (piece: string, chars: number): Body =>
+    bodyOf({ content: [], structuredContent: { parts: Array.from({ length: chars / (piece.length + 3) }, () => piece) } })
+  for (const piece of ['ghp', 'ghp_', 'eyJ', 'eyJ-', 'g', 'a-', 'AKIA', 'eyJabcdefgh.eyJ', 'sk-a0B1c2-ghp_', 'sk-a0B1']) {
+    const said = itemsOf(piece, 100_000)
+    const began = process.cpuUsage()
+    look.glance(said, Buffer.from(textOf(said)))
+    look.see(said)
+    const { user, system } = process.cpuUsage(began)
+
+    assert.ok((user + system) / 1_000 < 1_000, `${piece}: ${(user + system) / 1_000} ms`)
+  }
 })
 
 const ENCODINGS: Readonly<Record<string, (text: string) => string>> = {
@@ -165,7 +238,7 @@ test('a credential in any two encodings is found wherever it stands, also with s
         const left = redact(each)
         const blob = /"blob":"([^"]+)"/.exec(textOf(left))?.[1] ?? ''
 
-        assert.ok(look.glance(each, Buffer.from(textOf(each)), ''), `${one} in ${other}: ${textOf(each)}`)
+        assert.ok(look.glance(each, Buffer.from(textOf(each))), `${one} in ${other}: ${textOf(each)}`)
         assert.ok(!`${textOf(left)} ${Buffer.from(blob, 'base64')}`.includes(encoded.slice(-24)), `${one} in ${other}: ${textOf(left)}`)
       }
     }
@@ -235,7 +308,7 @@ test('no text of 20 000 characters takes longer to be looked at than a fifth of 
   for (const piece of HOSTILE) {
     const said: Body = { jsonrpc: '2.0', id: 1, error: { code: 1, message: piece.repeat(20_000 / piece.length) } }
     const before = process.cpuUsage()
-    look.see(said, '')
+    look.see(said)
     const { user, system } = process.cpuUsage(before)
 
     assert.ok((user + system) / 1_000 < 200, `${JSON.stringify(piece)}: ${(user + system) / 1_000} ms`)
