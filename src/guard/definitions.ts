@@ -16,6 +16,7 @@ import { entryOf, findingsOf } from './held.ts'
 import { KnownPins } from './known-pins.ts'
 import { type Held, type Mark, nameThing, type Pin, type PinnedKind, Pins, type Thing, withHeld } from './pins.ts'
 import { type Sighting, sightingsIn, withoutSelf } from './sightings.ts'
+import { isInstanceOf } from './templates.ts'
 
 /** Things of one server that have a record; more are withheld without one. */
 const THINGS_MAX = 10_000
@@ -92,8 +93,9 @@ export class Definitions {
   heldAgainstShown({ kind, server, name }: Resource): readonly Finding[] {
     if (kind === 'prompt') return this.#heldAsShown('prompt', server, name)
     if (kind !== 'resource') return NOTHING
-    const held = this.#heldAsShown('resource', server, name)
-    return held.length > 0 ? held : this.#heldAsShown('template', server, name)
+    return this.#known.get('resource', server, name) === undefined
+      ? this.#heldByTemplate(server, name)
+      : this.#heldAsShown('resource', server, name)
   }
 
   /**
@@ -121,7 +123,7 @@ export class Definitions {
     const end = (): Message => {
       const [only] = sightings
       const isHeld = only?.kind === 'server' && this.#heldIn(only).length > 0
-      return isHeld ? withoutSelf(message, call.method) : message
+      return isHeld ? withoutSelf(message, call.method, call.resource.server) : message
     }
     const more = this.#note(sightings, result['nextCursor'], call, principal)
     if (this.#isOpen && !more && sightings.every((sighting) => this.#heldIn(sighting).length === 0)) {
@@ -141,6 +143,17 @@ export class Definitions {
     const waiting = pin.held.findLast(({ why }) => why !== 'rejected')
     const shown = this.#shown.get(`${kind} ${server}/${name}`) ?? waiting?.digest ?? pin.pinned?.digest ?? pin.held.at(-1)?.digest ?? ''
     return shown === pin.pinned?.digest ? NOTHING : findingsOf(pin, shown)
+  }
+
+  /** What no list names is what a template makes of it: held back where nothing but templates that are held back would make it. */
+  #heldByTemplate(server: string, uri: string): readonly Finding[] {
+    let held = NOTHING
+    for (const template of this.#known.templatesOf(server)) {
+      if (template !== uri && !isInstanceOf(uri, template)) continue
+      held = this.#heldAsShown('template', server, template)
+      if (held.length === 0) return NOTHING
+    }
+    return held
   }
 
   /** Only of what has a record, of which there is a bounded number. */

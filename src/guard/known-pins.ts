@@ -10,6 +10,7 @@ export class KnownPins {
   /** Tools by what their names sound like. */
   readonly #sounding = new Map<string, Set<string>>()
   /** By server. */
+  readonly #templates = new Map<string, Set<string>>()
   readonly #counts = new Map<string, number>()
 
   get(kind: PinnedKind, server: string, name: string): Pin | undefined {
@@ -20,6 +21,11 @@ export class KnownPins {
     return this.get(kind, server, name)
   }
 
+  /** Names of templates. */
+  templatesOf(server: string): Iterable<string> {
+    return this.#templates.get(server) ?? []
+  }
+
   countOf(server: string): number {
     return this.#counts.get(server) ?? 0
   }
@@ -28,6 +34,7 @@ export class KnownPins {
     const key = keyOf(pin.kind, pin.server, pin.name)
     if (!this.#pins.has(key)) {
       this.#counts.set(pin.server, this.countOf(pin.server) + 1)
+      if (pin.kind === 'template') addTo(this.#templates, pin.server, pin.name)
       if (pin.kind === 'tool') {
         addTo(this.#alike, skeletonOf(pin.name), key)
         addTo(this.#sounding, soundOf(pin.name), key)

@@ -25,8 +25,11 @@ const LISTS: Readonly<Record<string, Row>> = {
   'resources/templates/list': { kind: 'template', list: 'resourceTemplates', name: 'uriTemplate' },
 }
 const OPENING = new Set(['initialize', 'server/discover'])
-/** What a server shows of itself to people and models; its version may change. */
-const SELF = ['title', 'description', 'websiteUrl', 'icons'] as const
+/** What a server shows of itself to people and models; its version may change, as long as it is one. */
+const SELF = ['name', 'title', 'description', 'websiteUrl', 'icons'] as const
+const VERSION = /^[\w.+~-]{1,64}$/
+/** ISO 8601, in any of its forms: nothing that reads as words. */
+const INSTANT = /^[\d:.,+TZW -]{4,40}$/
 
 /** @returns undefined for an answer that defines nothing. */
 export function sightingsIn(result: JsonObject, method: string, server: string): readonly Sighting[] | undefined {
@@ -68,9 +71,13 @@ const digests = new WeakMap<JsonObject, string>()
 
 /** What a resource is does not change with what is in it: its size and the time of its last change are left out. */
 function withoutMoving(item: JsonObject): JsonObject {
-  const { size, annotations, ...rest } = item
+  const { size, annotations, ...others } = item
   if (size === undefined && annotations === undefined) return item
-  const { lastModified: _lastModified, ...standing } = isObject(annotations) ? annotations : {}
+  const rest = size === undefined || typeof size === 'number' ? others : { ...others, size }
+  if (!isObject(annotations)) return annotations === undefined ? rest : { ...rest, annotations }
+  const { lastModified, ...more } = annotations
+  const isMoving = lastModified === undefined || (typeof lastModified === 'string' && INSTANT.test(lastModified))
+  const standing = isMoving ? more : annotations
   return Object.keys(standing).length === 0 ? rest : { ...rest, annotations: standing }
 }
 
@@ -78,8 +85,12 @@ function selfOf(result: JsonObject): JsonObject {
   const info = infoOf(result)
   const instructions = result['instructions']
   const said = SELF.flatMap((name) => (info?.[name] === undefined ? [] : [[name, info[name]] as const]))
-  return { ...(instructions === undefined ? {} : { instructions }), ...Object.fromEntries(said) }
+  const version = info?.['version']
+  const odd = version === undefined || isVersion(version) ? {} : { version }
+  return { ...(instructions === undefined ? {} : { instructions }), ...Object.fromEntries(said), ...odd }
 }
+
+const isVersion = (version: JsonValue): boolean => typeof version === 'string' && VERSION.test(version)
 
 /** Since 2026-07-28 it stands in `_meta`. */
 function infoOf(result: JsonObject): JsonObject | undefined {
@@ -88,14 +99,17 @@ function infoOf(result: JsonObject): JsonObject | undefined {
   return isObject(info) ? info : undefined
 }
 
-/** The opening without anything that a model or a person would read. */
-export function withoutSelf(message: Message, method: string): Message {
+/** The opening without anything that a model or a person would read. @param name of the server, as the gateway calls it */
+export function withoutSelf(message: Message, method: string, name: string): Message {
   const { result } = message.body
   const info = result === undefined ? undefined : infoOf(result)
   if (result === undefined || !OPENING.has(method)) return message
   const { instructions: _instructions, ...rest } = result
   if (info === undefined) return rewrite(message, rest)
-  const plain = Object.fromEntries(Object.entries(info).filter(([name]) => !SELF.some((said) => said === name)))
+  const others = Object.entries(info).filter(([member]) => !SELF.some((said) => said === member))
+  // Both must be there.
+  const version = info['version'] === undefined || isVersion(info['version']) ? info['version'] : '0'
+  const plain: JsonObject = { ...Object.fromEntries(others), name, ...(version === undefined ? {} : { version }) }
   const meta = rest['_meta']
   if (rest['serverInfo'] !== undefined) return rewrite(message, { ...rest, serverInfo: plain })
   return rewrite(message, { ...rest, _meta: { ...(isObject(meta) ? meta : {}), [META.serverInfo]: plain } })

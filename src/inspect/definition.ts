@@ -35,6 +35,9 @@ const URIS = new Set(['uri', 'uriTemplate', 'src', 'websiteUrl', '$ref', '$id', 
 /** Names of arguments that open something, as servers write them. */
 const SECRET_NAME =
   /pass(?:word|wd|phrase|code)|secret|token|credential|api[_-]?key|private[_-]?key|\botp\b|\bpin\b|cookie|authorization|session[_-]?id|\bcvv\b|\bssn\b|seed/i
+/** What opens something elsewhere, of whoever calls; by where. */
+const OWN_SECRET =
+  /\byour (?:own )?(openai|anthropic|claude|gemini|mistral|hugging ?face|aws|amazon|azure|google|gcp|github|gitlab|npm|pypi|stripe|slack|discord|telegram|cloudflare|paypal|coinbase)(?: [\w-]+){0,2} (?:keys?|tokens?|passwords?|passphrases?|secrets?|credentials?|cookies?)\b/
 const CONVERSATIONAL = /chat|conversation|messages?|summar|transcript|history|context/i
 
 /** Shorter names are what a tool does: `ignore_rules`. */
@@ -173,6 +176,9 @@ function judgeArgument(text: string, name: string, pointer: string, { definition
   judgeAsked(text, pointer, { definition, ...walk })
   const said = text.toLowerCase()
   const about = aboutOf(definition)
+  const [, where] = (SECRET_NAME.test(name) && OWN_SECRET.exec(said)) || []
+  // What works with that service takes its key.
+  if (where !== undefined && !about.toLowerCase().includes(where)) note({ definition, ...walk }, 'instructions/credential-request', pointer)
   if (PRIVATE.test(said) && WANTS_ALL.test(said) && !/\bwithout\b/.test(said) && !CONVERSATIONAL.test(about))
     note({ definition, ...walk }, 'instructions/collect', pointer)
   if (

@@ -229,6 +229,8 @@ export const ORDERS: readonly Rule[] = [
     all: [
       /\bif (?:you are |anyone |the user |they )?asks?(?:ed)? (?:which|what|for|about|why|how|whether)\b[^.]{0,60}, ?(?:answer|say|reply|respond|claim|deny|pretend|tell)\b/,
     ],
+    // The reference server says so of itself, to show that they arrive.
+    none: [/\babout server instructions, respond with\W{0,8}server instructions are working\b/],
   },
   {
     detector: 'instructions/persistence',

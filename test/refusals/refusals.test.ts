@@ -222,7 +222,10 @@ function checkHeaders(code: DenialCode, { status, headers }: Seen): void {
 
 function checkError(code: DenialCode, face: Face, { body, asked }: Seen): void {
   const { error } = body
-  if (code === 'approval_required') return checkApproval(face, body)
+  if (code === 'approval_required') {
+    checkApproval(face, body)
+    return
+  }
   assert.ok(isObject(error) && isObject(error['data']))
   const { data } = error
   const message = OF_FORM[code] ?? DENIALS[code].message
