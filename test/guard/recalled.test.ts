@@ -1,9 +1,11 @@
 /** Where the store is elsewhere, who was good the last time is judged as he was known then, and asked about anew before anything is told or done. */
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { Decision } from '../../src/core/decision.ts'
 import { Denial } from '../../src/core/denial.ts'
 import type { Credential, Principal } from '../../src/core/principal.ts'
 import { Secret } from '../../src/core/secret.ts'
+import { pass, type Stations } from '../../src/guard/guard.ts'
 import { createRecall } from '../../src/guard/recalled.ts'
 import type { Presumed } from '../../src/identity/authenticate.ts'
 import { aCall, aPrincipal } from '../fixtures/nouns.ts'
@@ -57,6 +59,29 @@ test('of who is not who he was taken for nothing is told but that, as often as i
     admitted: true,
   })
   assert.equal(world.failed, 1)
+})
+
+test('who is not who he was taken for is told so, and not what he would have been refused with', async () => {
+  const { recall } = aRecall(REVOKED, fromBefore)
+  const nothing = async function* (): AsyncGenerator<never> {}
+  const forbids: Decision = { effect: 'forbid', policies: ['p'], obligations: [], remedies: [], revision: 'law' }
+  const line: Stations = {
+    admit: () => undefined,
+    identify: recall.identify,
+    reopen: (asked) => asked,
+    inspect: () => [],
+    decide: () => forbids,
+    enforce: () => {
+      throw new Denial('forbidden')
+    },
+    settle: recall.settle,
+    narrow: (asked) => asked,
+    begin: () => Promise.resolve(),
+    direct: nothing,
+    release: (message) => message,
+    end: ({ id }) => Promise.resolve(assert.equal(id, call.id)),
+  }
+  await assert.rejects(pass(line, call, KEY, nothing).next(), REVOKED)
 })
 
 test('what a call owes is waited for together with who it is; alone as well', async () => {

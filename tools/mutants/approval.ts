@@ -68,8 +68,26 @@ export const APPROVAL: readonly Mutant[] = [
     {
       name: 'an approved tool may have been defined anew',
       seenBy: ['journeys/approval'],
-      from: 'if (!isFresh) await ask(call, principal, forward)',
+      from: 'if (isAnew || !isFresh) await ask(call, principal, forward, isAnew)',
       to: '',
+    },
+    {
+      name: 'a tool may have been defined anew a moment after the last look',
+      seenBy: ['journeys/approval'],
+      from: 'if ((await this.#definition(weighed, true)) !== bound.definition) {',
+      to: 'if (false as boolean) {',
+    },
+    {
+      name: 'an approval of what a tool was is good once it is that again',
+      seenBy: ['journeys/approval'],
+      from: 'if (taken.size > 0) await this.#parts.approvals.redefined(server, taken)',
+      to: '',
+    },
+    {
+      name: 'what is withheld was never answered',
+      seenBy: ['journeys/approval'],
+      from: "if (answer === undefined) return { ...outcome, type: 'approval.unknown', detail: denial?.code ?? 'no answer was waited for' }",
+      to: "if (answer === undefined || denial !== undefined) return { ...outcome, type: 'approval.unknown' }",
     },
     {
       name: 'who was told no is asked about again',
@@ -93,6 +111,12 @@ export const APPROVAL: readonly Mutant[] = [
       to: "    definition: '',\n",
     },
     { name: 'an approval is good under another law', seenBy: ['approval/approvals'], from: '    law,\n', to: "    law: '',\n" },
+    {
+      name: 'an approval outlives a role',
+      seenBy: ['approval/approvals'],
+      from: 'roles: [...new Set(principal.roles)].sort(),',
+      to: 'roles: [],',
+    },
     { name: 'an approval is good for whoever acts', seenBy: ['approval/approvals'], from: 'actors: principal.actors,', to: 'actors: [],' },
     {
       name: 'an approval is good for another client',
@@ -101,7 +125,29 @@ export const APPROVAL: readonly Mutant[] = [
       to: '{}',
     },
   ]),
+  ...rows('src/guard/watch.ts', [
+    {
+      name: 'an approval under a law that was left is good once that comes back',
+      seenBy: ['journeys/approval'],
+      from: 'await approvals.enacted(law.revision, before).catch(',
+      to: 'await Promise.resolve().catch(',
+    },
+  ]),
+  ...rows('src/guard/tasks.ts', [
+    {
+      name: 'what came of a task is not told of its approval',
+      seenBy: ['journeys/approval'],
+      from: 'if (begun.approval !== undefined) await this.#end(',
+      to: 'if (false as boolean) await this.#end(',
+    },
+  ]),
   ...rows('src/approval/approvals.ts', [
+    {
+      name: 'four eyes do not hold for what waits already',
+      seenBy: ['approval/approvals'],
+      from: "if (approval.needs >= needs || approval.status === 'denied') return found",
+      to: 'if (approval.needs > 0) return found',
+    },
     {
       name: 'an approval never ends',
       seenBy: ['approval/approvals'],

@@ -155,7 +155,7 @@ const DEFINITIONS: readonly Mutant[] = [
     {
       name: 'what a server says of itself is shown though it is withheld',
       seenBy: ['journeys/definitions'],
-      from: 'return isHeld ? withoutSelf(message, call.method) : message',
+      from: 'return isHeld ? withoutSelf(message, call.method, call.resource.server) : message',
       to: 'return message',
     },
     {

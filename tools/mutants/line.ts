@@ -34,7 +34,7 @@ export const STATIONS: readonly Mutant[] = [
   },
   {
     name: 'settle: who is not who they seemed is told what they would have been told',
-    seenBy: ['journeys/recalled'],
+    seenBy: ['guard/recalled'],
     from: 'await house.settle(call)',
     to: '',
   },
@@ -169,7 +169,7 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'a server is asked what there is for a key that was revoked since it called',
       seenBy: ['journeys/recalled'],
-      from: 'recall.settle(call)?.then(() => ask(call, principal, forward)) ?? ',
+      from: 'recall.settle(asked[0])?.then(() => ask(...asked)) ?? ',
       to: '',
     },
     {
@@ -362,7 +362,7 @@ export const STEPS: readonly Mutant[] = [
     {
       name: 'whose task it is is not remembered',
       seenBy: ['matrix/credentials'],
-      from: 'return tasks.remember(message, call, principal).then(',
+      from: 'return tasks.remember(message, call, principal, approved.approvalOf(call)).then(',
       to: "return Promise.resolve({ id: '', lifeMs: 0, isOver: true }).then(",
     },
     { name: 'a task keeps no place', seenBy: ['guard/tasks'], from: 'meter.began(call, principal, task)', to: '' },
