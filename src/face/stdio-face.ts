@@ -13,7 +13,7 @@ import { LEGACY_REVISIONS } from '../mcp/revision.ts'
 import { LineReader } from '../upstream/lines.ts'
 import type { Relay } from './relay.ts'
 import { newSessionId } from './session.ts'
-import type { Walks } from './walks.ts'
+import { Walks } from './walks.ts'
 
 export interface FaceParts {
   readonly house: Stations
@@ -62,6 +62,8 @@ class Face {
   readonly #parts: FaceParts
   readonly #output: Writable
   readonly #running = new Map<RequestId, Stop>()
+  /** Of this conversation: with it they end, and no others. */
+  readonly #walks = new Walks()
   readonly #streams = new Stop()
   /** Settled by an accepted `initialize`; a connection does not change its era (2026-07-28, basic/versioning). */
   #session: string | undefined
@@ -88,16 +90,19 @@ class Face {
   }
 
   async drain(): Promise<void> {
-    const { walks, drainMs } = this.#parts
+    const own = this.#walks
     this.#streams.abort()
-    await walks.ended(drainMs)
-    walks.cut('its client had gone, and limits.drain was over')
-    await walks.ended(LAST_WORD_MS)
+    await own.ended(this.#parts.drainMs)
+    own.cut('its client had gone, and limits.drain was over')
+    await own.ended(LAST_WORD_MS)
   }
 
   #start(call: Call, stop: Stop): void {
-    this.#parts.walks.begin(stop)
-    void this.#walk(call, stop).finally(() => this.#parts.walks.end(stop))
+    const all = [this.#walks, this.#parts.walks]
+    for (const walks of all) walks.begin(stop)
+    void this.#walk(call, stop).finally(() => {
+      for (const walks of all) walks.end(stop)
+    })
   }
 
   async #walk(call: Call, stop: Stop): Promise<void> {

@@ -164,7 +164,11 @@ describe('whoever tries which arguments are taken pays for each as for a call th
     const codes: (string | number | undefined)[] = []
     const call = async (tool: string, values: JsonObject): Promise<void> => {
       const { status, body } = await post(place.mcp, 'tools/call', { name: tool, arguments: values }, key)
-      codes.push((body['result'] as JsonObject | undefined)?.['isError'] === true ? 'tool error' : ((codeOf({ body }) as string | undefined) ?? status))
+      codes.push(
+        (body['result'] as JsonObject | undefined)?.['isError'] === true
+          ? 'tool error'
+          : ((codeOf({ body }) as string | undefined) ?? status),
+      )
     }
     for (let at = 0; at < times; at++) await call(name, args)
     await call('echo', { message: 'x' })
