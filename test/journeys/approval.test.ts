@@ -386,7 +386,8 @@ describe('a client of a revision with sessions', () => {
     assert.equal(codeOf((await (await pages.send(call)).json()) as JsonObject), 'approval_required')
   })
 
-  test('is asked to confirm while its call waits, and only its own answer counts', async () => {
+  // Where the answer goes astray, the call would wait for it a minute.
+  test('is asked to confirm while its call waits, and only its own answer counts', { timeout: 15_000 }, async () => {
     const [key, other] = [await world.key(), await world.key()]
     const [mine, stranger] = [await aSession(key, {}), await aSession(other, {})]
     const call = { id: 2, method: 'tools/call', params: { name: 'confirm', arguments: { n: 4 } } }
@@ -402,10 +403,9 @@ describe('a client of a revision with sessions', () => {
       await nextTurn()
       assert.equal(world.done('confirm'), before)
       await (await mine.send({ id: question['id'], result: { action, content: {} } })).text()
-      // Where it went to the server, the call would wait for it a minute.
-      assert.ok(world.upstream.seen.every(({ text }) => !text.includes('portcullis-confirm')))
       assert.equal(codeOf((await events.next()).value as JsonObject), expected)
     }
+    assert.ok(world.upstream.seen.every(({ text }) => !text.includes('portcullis-confirm')))
     // The law is what it is when the person has spoken.
     const done = world.done('confirm')
     const events = eventsIn(await mine.send(call))

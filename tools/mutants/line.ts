@@ -55,6 +55,12 @@ export const STEPS: readonly Mutant[] = [
       from: 'tasks.listened(withheld.narrow(narrowListen(call, asking.permitsOf(call, principal))), principal)',
       to: 'withheld.narrow(narrowListen(call, asking.permitsOf(call, principal)))',
     },
+    {
+      name: 'nobody hears that a tool was defined anew',
+      seenBy: ['journeys/approval'],
+      from: '(server, gone) => approved.redefined(server, gone)',
+      to: '',
+    },
     { name: 'admit asks no limit', seenBy: ['journeys/limits'], from: 'meter.admit(call)\n', to: '\n' },
     {
       name: 'one more finds room where every place is taken',
