@@ -7,6 +7,12 @@ import { isTemplateAttack, judgeDocument } from './text.ts'
 
 /** Markup within comments, raw text and attributes is read again: mutation (mXSS) makes markup of it. More layers than this are not honest. */
 const LAYERS_MAX = 3
+/** Browsers stop nesting here, so what is deeper means something else to each reader; and to the parser every element that is open costs time. */
+export const NESTING_MAX = 512
+/** How often a text is gone through in all, layers within layers among it; a page is gone through twice. */
+const READINGS_MAX = 16
+/** What may be gone through besides, so that a short text may be as odd as it likes. */
+const SPARE_CHARS = 4_096
 
 /** Run, load or restyle, or change what the rest of the page means. */
 const ACTIVE = new Set(
@@ -64,7 +70,7 @@ function judgeFragment(text: string): Label | undefined {
   if (document !== undefined) return document
   if (text.includes('{') && isTemplateAttack(text)) return 'template-injection'
   if (!text.includes('<')) return text.includes('(') || text.includes(':') ? judgeStyle(text) : undefined
-  return endsOthers(text) ? 'active-markup' : judgeMarkup(text, 0)
+  return endsOthers(text) ? 'active-markup' : judgeMarkup(text, 0, { left: READINGS_MAX * text.length + SPARE_CHARS })
 }
 
 function endsOthers(text: string): boolean {
@@ -79,14 +85,19 @@ function endsOthers(text: string): boolean {
   return false
 }
 
+/** Characters that may still be gone through. */
+interface Tank {
+  left: number
+}
+
 /** The gravest that was found; reading ends with a script. */
-function judgeMarkup(text: string, layer: number): Label | undefined {
-  const found = parse(text, layer)
+function judgeMarkup(text: string, layer: number, tank: Tank): Label | undefined {
+  const found = parse(text, layer, tank)
   if (found.label === 'script' || found.isWhole) return found.label
   // A tag that does not end takes in what stands behind it on the page (dangling markup).
   const open = text.slice(found.end)
   for (const end of ['>', '">', "'>"]) {
-    const { label } = parse(open + end, layer)
+    const { label } = parse(open + end, layer, tank)
     if (label === 'script' || label === 'active-markup') return label
   }
   return /=\s{0,8}["'`]/.test(text.slice(text.lastIndexOf('<'))) ? 'active-markup' : found.label
@@ -102,14 +113,17 @@ interface Found {
 
 const GRAVITY: readonly (Label | undefined)[] = [undefined, 'unlisted-markup', 'active-markup', 'script']
 
-function parse(text: string, layer: number): Found {
+function parse(text: string, layer: number, tank: Tank): Found {
+  tank.left -= text.length
+  if (tank.left < 0) return { label: 'active-markup', isWhole: true, end: text.length }
   let worst: Label | undefined
   let lastEnd = -1
+  let depth = 0
   const note = (label: Label | undefined): void => {
     if (GRAVITY.indexOf(label) > GRAVITY.indexOf(worst)) worst = label
   }
   const within = (inner: string): void => {
-    if (MARKUP.test(inner)) note(layer === LAYERS_MAX ? 'active-markup' : judgeMarkup(inner, layer + 1))
+    if (MARKUP.test(inner)) note(layer === LAYERS_MAX ? 'active-markup' : judgeMarkup(inner, layer + 1, tank))
   }
   let raw: string | undefined
   let sendsAway = false
@@ -117,6 +131,11 @@ function parse(text: string, layer: number): Found {
     {
       onopentag(name, attributes) {
         lastEnd = parser.endIndex
+        if (++depth > NESTING_MAX) {
+          note('active-markup')
+          parser.pause()
+          return
+        }
         const local = name.slice(name.lastIndexOf(':') + 1)
         if (name.includes('<')) note('script')
         else if (ACTIVE.has(local)) note(local === 'script' ? 'script' : 'active-markup')
@@ -134,6 +153,7 @@ function parse(text: string, layer: number): Found {
       },
       onclosetag() {
         lastEnd = parser.endIndex
+        depth--
         raw = undefined
       },
       oncomment(inner) {
@@ -145,7 +165,7 @@ function parse(text: string, layer: number): Found {
   )
   parser.end(text)
   const open = text.lastIndexOf('<')
-  return { label: worst, end: lastEnd + 1, isWhole: open <= lastEnd || !MARKUP.test(text.slice(open, open + 2)) }
+  return { label: worst, end: lastEnd + 1, isWhole: depth > NESTING_MAX || open <= lastEnd || !MARKUP.test(text.slice(open, open + 2)) }
 }
 
 function judgeAttribute(name: string, value: string): Label | undefined {

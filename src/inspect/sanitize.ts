@@ -1,6 +1,8 @@
 /** For authors of tools: HTML of others made fit to be shown, by a kept library with settings of ours. */
+import { Parser } from 'htmlparser2'
 import sanitize from 'sanitize-html'
 import { judgeStyle } from './css.ts'
+import { NESTING_MAX } from './html.ts'
 
 /** What a page of prose is made of. Nothing of it runs, loads a document, or styles anything but itself. */
 const TAGS = (
@@ -8,7 +10,7 @@ const TAGS = (
   'header hr i img ins kbd li main mark nav ol p picture pre q rp rt ruby s samp section small span strong sub summary sup table tbody td tfoot th thead time tr u ul var wbr'
 ).split(' ')
 /** Deeper markup is flattened: browsers stop nesting at 512, and re-reading what was cut there is how markup mutates. */
-const NESTING_MAX = 128
+const KEPT_NESTING_MAX = 128
 const SCHEMES = ['https', 'http', 'mailto', 'tel'] as const
 
 /** What of a page stays, where prose is not what is meant. */
@@ -28,14 +30,33 @@ const NEVER = new Set(
   ),
 )
 
+/** Up to the first element that is nested deeper than browsers nest: the library takes time for every element that is open. */
+function cutDeep(input: string): string {
+  let depth = 0
+  let end = input.length
+  const parser = new Parser({
+    onopentag() {
+      if (++depth <= NESTING_MAX) return
+      end = parser.startIndex
+      parser.pause()
+    },
+    onclosetag() {
+      depth--
+    },
+  })
+  parser.end(input)
+  return input.slice(0, end)
+}
+
 /**
  * HTML that is safe to put into a page: elements and attributes of prose, links and pictures; everything else is taken out, text stays.
+ * Elements nested more than 128 deep are taken out too; where more than 512 are open, the input ends.
  * @returns well-formed HTML; what was text stays text.
  * @see https://owasp.org/www-project-top-ten/ A03, and the library: sanitize-html
  */
 export function sanitizeHtml(input: string, { tags = TAGS, schemes = SCHEMES, images = true }: SanitizeOptions = {}): string {
   const allowed = tags.map((tag) => tag.toLowerCase()).filter((tag) => !NEVER.has(tag) && (images || (tag !== 'img' && tag !== 'picture')))
-  return sanitize(input, {
+  return sanitize(cutDeep(input), {
     allowedTags: allowed,
     allowedAttributes: {
       '*': ['title', 'lang', 'dir', 'id', 'class', 'role', 'aria-*'],
@@ -54,7 +75,7 @@ export function sanitizeHtml(input: string, { tags = TAGS, schemes = SCHEMES, im
     allowedSchemesAppliedToAttributes: ['href', 'src', 'cite'],
     allowProtocolRelative: false,
     disallowedTagsMode: 'discard',
-    nestingLimit: NESTING_MAX,
+    nestingLimit: KEPT_NESTING_MAX,
     // A page that is opened must not reach the one it was opened from.
     transformTags: {
       a: (tagName, attribs) => ({

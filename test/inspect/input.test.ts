@@ -223,6 +223,18 @@ test('a path is judged alike in every encoding of it', () => {
   fc.assert(fc.property(attack, encode, (text, change) => assert.equal(screen({ value: change(text) }).length, 1)))
 })
 
+test('markup that is nested deeper than browsers nest, or in more quotes than anybody reads, is a danger by itself', () => {
+  const judge = (value: string): readonly string[] => labelsOf(screenOf('html')({ value }))
+  assert.deepEqual(judge(`${'<b>'.repeat(512)}x${'</b>'.repeat(512)}`), [])
+  assert.deepEqual(judge(`${'<b>'.repeat(513)}x${'</b>'.repeat(513)}`), ['active-markup'])
+  assert.deepEqual(judge('<p>x<br>'.repeat(600)), [])
+  assert.deepEqual(judge(`<a title='${'<a title="<a title=&quot;'.repeat(20_000)}`), ['active-markup'])
+  const before = performance.now()
+  for (const piece of ['<b>', '<i><b>', '<svg>', '<div><form>'])
+    assert.notDeepEqual(judge(piece.repeat(Math.ceil(1_000_000 / piece.length))), [])
+  assert.ok(performance.now() - before < 2_000)
+})
+
 test('what only strict states hides no danger behind it, however the danger is written', () => {
   for (const path of ['/%65tc/shadow', '/etc/%2573hadow', '/srv/%2e%2e/etc/passwd', '/home/a/%2essh/id_rsa', '/\uff45tc/shadow'])
     for (const level of ['standard', 'strict'] as const)
