@@ -21,7 +21,11 @@ const output = z.strictObject({
     })
     .prefault({ kinds: [] })
     .describe('Personal data. None is looked for unless kinds are named.'),
-  internals: treatment.prefault('redact').describe('Stack traces, internal addresses and paths of home folders, in errors.'),
+  internals: treatment
+    .prefault('redact')
+    .describe(
+      'Stack traces, internal addresses and paths of home folders, in errors, log messages and progress. Results may speak of machines.',
+    ),
   links: treatment.prefault('redact').describe('Links and pictures of others whose URL carries something out.'),
   forms: z
     .enum(['off', 'report', 'block'], { error: 'expected off, report or block' })

@@ -19,7 +19,7 @@ export type Treatment = 'off' | 'report' | 'redact' | 'block'
 export interface OutputSettings {
   readonly secrets: Treatment
   readonly personal: { readonly kinds: readonly PersonalKind[]; readonly action: Treatment }
-  /** Stack traces, addresses and paths in errors. */
+  /** Stack traces, addresses and paths in errors, log messages and progress. */
   readonly internals: Treatment
   /** Links and pictures that carry something out. */
   readonly links: Treatment

@@ -34,12 +34,17 @@ const URI_NAMES = new Set(['uri', 'url', 'href', 'icon', 'src'])
 const SHOWN = new Set(['text', 'message', 'data'])
 /** A number of so many digits can be that of a card. */
 const NUMBER_MIN = 1e9
-/** Levels of log messages that tell of errors (RFC 5424 §6.2.1). */
-const ERROR_LEVELS = new Set(['error', 'critical', 'alert', 'emergency'])
+/** What a server says of its own work, whatever the level: nobody asked for it as an answer. */
+const OF_ITSELF = new Set(['notifications/message', 'notifications/progress', 'notifications/tasks/status', 'notifications/tasks'])
 
-/** An error, the answer of a tool that failed, a log message of one. */
-export function tellsOfError({ error, result, params }: Body): boolean {
-  return error !== undefined || result?.['isError'] === true || ERROR_LEVELS.has(String(params?.['level']))
+/** An error, the answer of a tool or a task that failed, a log message, progress. */
+export function tellsOfError({ error, result, method }: Body): boolean {
+  return (
+    error !== undefined ||
+    result?.['isError'] === true ||
+    result?.['status'] === 'failed' ||
+    (method !== undefined && OF_ITSELF.has(method))
+  )
 }
 
 /** @returns all leaves with something in them, and those that clients show after one another, in order. */

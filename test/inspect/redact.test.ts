@@ -269,6 +269,67 @@ test('an error says nothing of the machine, and an honest answer may speak of ma
   assert.equal(redact(answer), answer)
 })
 
+/** What tells of a machine, and what of it must not arrive. */
+const TELLING: readonly (readonly [string, RegExp])[] = [
+  ['** (RuntimeError) x\n    (app 0.1.0) lib/app/x.ex:12: App.X.foo/1\n    (stdlib 3.1) gen.erl:3: :gen.do/1', /lib|gen/],
+  [
+    "thread 'main' panicked at src/main.rs:2:5:\nboom\nstack backtrace:\n   0: rust_begin_unwind\n             at /rustc/abc/std/panicking.rs:595:5\n   1: app::inner\n             at ./src/main.rs:2:5",
+    /rust_begin|app::|main\.rs/,
+  ],
+  ['System.Exception: x\n   at Acme.Foo.Bar(String s) in C:\\src\\Foo.cs:line 12\n   at Acme.Main()', /Acme|Foo/],
+  [
+    'PHP Fatal error: Uncaught Exception: x in /var/www/x.php:12\nStack trace:\n#0 {main}\n  thrown in /var/www/html/x.php on line 12',
+    /www/,
+  ],
+  ['ORA-06512: at "ACME.PKG_PAY", line 33', /PKG_PAY/],
+  ['connect ECONNREFUSED ::1:5432', /5432/],
+  ['getaddrinfo ENOTFOUND db-primary', /db-primary/],
+  ['getaddrinfo EAI_AGAIN postgres', /postgres/],
+  ['is the server running on host "db-primary"?', /db-primary/],
+  ['dial tcp cache:6379: i/o timeout', /cache/],
+  ['cannot reach redis://cache-01:6379/0', /cache-01/],
+  ['amqp://guest@rabbit:5672 is gone', /rabbit/],
+  ['http://payments.default:8080/x failed', /payments/],
+  ['no route to payments.default:8080', /payments/],
+  ['GET http://2130706433/x', /2130706433/],
+  ['GET http://0x7f000001/x', /7f000001/],
+  ['cannot open \\\\fileserver01\\share\\x', /fileserver/],
+  ['read /home/ann/notes.txt on 10.1.2.3', /ann|10\.1/],
+]
+/** What an honest server says while it works, and when something went wrong. */
+const ORDINARY = [
+  'Resource not found: memo://insights/1 and ui://widget/x.html',
+  'connected to example.com:443, see https://api.example.com/v1/items?id=2130706433',
+  'ENOTFOUND means that the name is not known',
+  'ETIMEDOUT after 30s; ECONNRESET by peer; connection timed out while connecting to the database',
+  'step 2: copy to host: done, resolve lookup table, map to port 8080',
+  'Expected "}" at line 12: unexpected token on line 3 of config.yaml',
+  'Elapsed 00:01:12, ratio 16:9, std::vector, ::before, module.default: ok, 1: first\n  2: second',
+  'Pattern "\\d+\\s" did not match; use \\n for a new line',
+  'Version 1.2.3.4 of the file docs/guide.ex: 12 pages (see README.md:12)',
+  '50 % of 2130706433 rows, order 10.5 to 20.25, invited amy to team-2',
+]
+
+test('log messages of every level and progress say nothing of the machine either, and what is ordinary stays', () => {
+  for (const said of [...TELLING, ...ORDINARY.map((text) => [text, undefined] as const)]) {
+    const [text, gone] = said
+    const bodies: readonly Body[] = [
+      { jsonrpc: '2.0', id: 1, error: { code: -32000, message: text } },
+      bodyOf({ content: [{ type: 'text', text }], isError: true }),
+      ...['debug', 'warning', 'error'].map(
+        (level): Body => ({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data: { stack: text } } }),
+      ),
+      progressed(text),
+    ]
+    for (const each of bodies) {
+      assert.ok(gone === undefined || look.glance(each, Buffer.from(textOf(each))), text)
+      const left = redact(each)
+      if (gone === undefined) assert.equal(left, each, textOf(left))
+      else assert.doesNotMatch(textOf(left), gone)
+    }
+  }
+})
+
 /** Texts made to be slow, each repeated. */
 const HOSTILE = [
   'sk-',
@@ -294,6 +355,14 @@ const HOSTILE = [
   '[',
   'a.',
   '\n    at a',
+  '\n 1: a',
+  '\n (a) b.ex:1: ',
+  'http://a',
+  'ENOTFOUND ',
+  'on host ',
+  '\\\\abc\\',
+  'a.default:',
+  '/a.b on line ',
   '1 ',
   '1-',
   '12 34 ',
