@@ -31,7 +31,7 @@ export interface OutputVector {
 }
 
 const detector = createDetector({ labels: new Set(OUTPUT_LABELS), personal: PERSONAL_KINDS, keyPrefixes: ['mcp'] })
-const look = createLook(detector, { personal: true, errors: true })
+const look = createLook(detector, { personal: true, errors: true, links: true })
 const LABELS = new Set<string>(OUTPUT_LABELS)
 
 /** The message as it would leave: through the first glance too, so that what it misses is missed here. */

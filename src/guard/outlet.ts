@@ -62,7 +62,11 @@ export function createOutlet(parts: OutletParts): Outlet {
     personal: settings.personal.kinds,
     keyPrefixes: settings.keyPrefixes,
   })
-  const look = createLook(detector, { personal: treatments.has('personal'), errors: treatments.has('internal') })
+  const look = createLook(detector, {
+    personal: treatments.has('personal'),
+    errors: treatments.has('internal'),
+    links: treatments.has('data-link'),
+  })
   const redacted = createRedaction(parts, treatments)
   /** What each call's stream said last: a secret may be said in two halves. */
   const tails = new WeakMap<Call, Tail>()

@@ -2,6 +2,7 @@
 import type { Body } from '../core/call.ts'
 import type { Finding } from '../core/finding.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
+import { mayCarryWords } from './data-links.ts'
 import type { Detector, Hit } from './detect.ts'
 import { glance } from './glance.ts'
 import { type Leaf, leavesOf, replaced, tellsOfError } from './leaves.ts'
@@ -41,8 +42,14 @@ export interface Look {
   tailOf(body: Body, before?: Tail): Tail
 }
 
-/** @param glances whether personal data is looked for, for which the first glance has another eye. */
-export function createLook(detector: Detector, glances: { readonly personal: boolean; readonly errors: boolean }): Look {
+/** What else is looked for, for which the first glance has another eye. */
+interface Glances {
+  readonly personal: boolean
+  readonly errors: boolean
+  readonly links?: boolean
+}
+
+export function createLook(detector: Detector, glances: Glances): Look {
   const look = (body: Body, before: Tail): Leaf[] => {
     const { hit, shown } = leavesOf(body, detector)
     const seams = isEmpty(before) && shown.length < 2 ? [] : acrossSeams(shown, before.shown, detector)
@@ -52,6 +59,7 @@ export function createLook(detector: Detector, glances: { readonly personal: boo
   return {
     glance: (body, bytes, before = NOTHING_BEFORE) => {
       if (glance(bytes) || (glances.personal && hasDigitsOrMail(bytes))) return true
+      if (glances.links === true && mayCarryWords(bytes)) return true
       if (glances.errors && tellsOfError(body)) return true
       return hasSeam(body, before.shown) || isJoined(body, before, detector.secretAt)
     },

