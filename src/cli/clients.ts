@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { isObject, type JsonObject } from '../core/json.ts'
+import { visible } from '../core/visible.ts'
 import type { Records } from '../guard/records.ts'
 import {
   type ClientRecord,
@@ -137,7 +138,7 @@ async function removeClient(id: string, options: Shared, { terminal }: Shell): P
     const client = await clientsOf(records, terminal).remove(id)
     await tell(records, 'client.removed', client)
     if (options.json === true) sayJson(terminal, viewOf(client))
-    else say(terminal, `client ${client.id} (${client.name}) is removed: it gets no token any more`)
+    else say(terminal, `client ${visible(client.id)} (${visible(client.name)}) is removed: it gets no token any more`)
   })
 }
 

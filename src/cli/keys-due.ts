@@ -4,7 +4,9 @@ import { renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { Fault } from '../core/denial.ts'
+import { visible } from '../core/visible.ts'
 import type { Records } from '../guard/records.ts'
+import type { IssuedKey } from '../identity/api-key.ts'
 import { type KeyView, keyEntry } from '../identity/key-record.ts'
 import { openConfig, operator, withRecords } from './open.ts'
 import { examples, readSpan, type Shared, type Shell, shared } from './shell.ts'
@@ -43,7 +45,7 @@ async function rotateDue({ older, overlap, into, config, json }: Options, { term
     const due = (await records.keys.list()).filter(
       (key) => key.status === 'active' && (key.rotatedAt ?? key.createdAt) <= terminal.clock() - older,
     )
-    const done: KeyView[] = []
+    const done: Rotated[] = []
     for (const { id } of due) done.push(await rotateInto(records, id, overlap, into))
     return done
   })
@@ -51,26 +53,30 @@ async function rotateDue({ older, overlap, into, config, json }: Options, { term
     sayJson(terminal, rotated)
     return
   }
-  for (const { id, name, overlapUntil, expiresAt } of rotated)
+  for (const { id, name, overlapUntil, expiresAt, endedOverlap } of rotated) {
     say(
       terminal,
-      `${join(into, id)}: ${name}, until ${when(expiresAt)}; the secret before it ${overlapUntil === undefined ? 'has ended' : `works until ${when(overlapUntil)}`}`,
+      `${join(into, id)}: ${visible(name)}, until ${when(expiresAt)}; the secret before it ${overlapUntil === undefined ? 'has ended' : `works until ${when(overlapUntil)}`}`,
     )
+    if (endedOverlap !== undefined) say(terminal, `  the one before that, which was to work until ${when(endedOverlap)}, has ended`)
+  }
   if (rotated.length === 0) say(terminal, 'no secret is so old')
 }
 
+type Rotated = KeyView & Pick<IssuedKey, 'endedOverlap'>
+
 /** There is a place for the secret, with room for it, before there is a secret: what cannot be put anywhere is not made. The file is whole or not there. */
-async function rotateInto({ keys, journal }: Records, id: string, overlapMs: number, into: string): Promise<KeyView> {
+async function rotateInto({ keys, journal }: Records, id: string, overlapMs: number, into: string): Promise<Rotated> {
   const aside = join(into, `.${id}.${randomBytes(6).toString('hex')}`)
   try {
     writeFileSync(aside, ' '.repeat(ROOM_BYTES), { mode: OWNER_ALONE, flag: 'wx' })
-    const { key, text } = await keys.rotate(id, overlapMs)
+    const { key, text, endedOverlap } = await keys.rotate(id, overlapMs)
     // Where the room is, not anew: on a disk that has filled up meanwhile there would be none.
     writeFileSync(aside, `${text.reveal()}\n`, { flag: 'r+' })
     truncateSync(aside, Buffer.byteLength(text.reveal()) + 1)
     renameSync(aside, join(into, id))
     await journal.write(keyEntry('key.rotated', key, operator()))
-    return key
+    return { ...key, ...(endedOverlap === undefined ? {} : { endedOverlap }) }
   } catch (cause) {
     rmSync(aside, { force: true })
     throw cause instanceof Fault ? cause : new Fault('FAULT_FOLDER', `${into}: the secret of key ${id} cannot be put there`, { cause })

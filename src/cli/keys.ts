@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import type { Config } from '../config/config.ts'
 import { keyLife } from '../config/schema.ts'
 import type { Pattern } from '../core/pattern.ts'
+import { visible } from '../core/visible.ts'
 import type { IssuedKey } from '../identity/api-key.ts'
 import { type KeyView, keyEntry } from '../identity/key-record.ts'
 import { isKeyId } from '../identity/key-text.ts'
@@ -54,7 +55,12 @@ export function addKeys(program: Command, shell: Shell): void {
     .command('rotate')
     .description('give a key a new secret and a new life; the old secret works during the overlap')
     .argument('<id>', 'id of the key', readId)
-    .option('--overlap <span>', 'how long both secrets work; 0s ends the old one at once', readSpan, readSpan(OVERLAP))
+    .option(
+      '--overlap <span>',
+      'how long both secrets work; 0s ends the old one at once; one that is older ends in any case',
+      readSpan,
+      readSpan(OVERLAP),
+    )
   examples(shared(rotate), 'portcullis keys rotate 4fQ0aZ81bYtR', 'portcullis keys rotate 4fQ0aZ81bYtR --overlap 0s')
   rotate.action((id: string, options: Shared & { readonly overlap: number }) => rotateKey(id, options, shell))
 
@@ -84,12 +90,17 @@ async function createKey(options: CreateOptions, { terminal }: Shell): Promise<v
   })
 }
 
-function show({ key, text }: IssuedKey, { json }: Shared, terminal: Terminal, beside: { readonly notes?: readonly string[] } = {}): void {
+function show(
+  { key, text }: IssuedKey,
+  { json }: Shared,
+  terminal: Terminal,
+  beside: { readonly notes?: readonly string[]; readonly endedOverlap?: number } = {},
+): void {
   if (json === true) {
     sayJson(terminal, { key: text.reveal(), ...key, ...beside })
     return
   }
-  note(terminal, `key ${key.id} (${key.name}), until ${when(key.expiresAt)}. This is shown once:\n`)
+  note(terminal, `key ${key.id} (${visible(key.name)}), until ${when(key.expiresAt)}. This is shown once:\n`)
   say(terminal, text.reveal())
   note(
     terminal,
@@ -135,7 +146,8 @@ async function rotateKey(id: string, options: Shared & { readonly overlap: numbe
   await withRecords(openConfig(options.config), terminal, async (records) => {
     const issued = await records.keys.rotate(id, options.overlap)
     await records.journal.write(keyEntry('key.rotated', issued.key, operator()))
-    show(issued, options, terminal)
+    const { endedOverlap } = issued
+    show(issued, options, terminal, endedOverlap === undefined ? {} : { endedOverlap })
     if (options.json === true) return
     const { overlapUntil } = issued.key
     note(
@@ -144,6 +156,8 @@ async function rotateKey(id: string, options: Shared & { readonly overlap: numbe
         ? 'The secret before it is refused from now on.'
         : `The secret before it works until ${when(overlapUntil)}.`,
     )
+    if (endedOverlap !== undefined)
+      note(terminal, `The one before that, which was to work until ${when(endedOverlap)}, is refused from now on: only two work at a time.`)
   })
 }
 
@@ -153,7 +167,7 @@ async function revokeKey(id: string, options: Shared, { terminal }: Shell): Prom
     const key = await records.keys.revoke(id)
     await records.journal.write(keyEntry('key.revoked', key, operator()))
     if (options.json === true) sayJson(terminal, key)
-    else say(terminal, `key ${key.id} (${key.name}) is revoked: its next call is refused, on every process`)
+    else say(terminal, `key ${key.id} (${visible(key.name)}) is revoked: its next call is refused, on every process`)
   })
 }
 

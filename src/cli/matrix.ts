@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { Resource } from '../core/call.ts'
 import type { Decision } from '../core/decision.ts'
 import { parsePattern } from '../core/pattern.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import { nameOf, type Principal, SERVICE_ROLE } from '../core/principal.ts'
 import { anonymousPrincipal } from '../identity/authenticate.ts'
 import { principalOf } from '../identity/key-record.ts'
 import type { Engine } from '../policy/engine.ts'
@@ -27,7 +27,9 @@ interface Asker {
 export function addMatrix(policy: Command, shell: Shell): void {
   const command = policy
     .command('matrix')
-    .description('who may call which tool: the roles of "access", anonymous callers, and keys')
+    .description(
+      'who may call which tool: the roles of "access", anonymous callers, keys with an allow-list alone (that names the tool), and keys',
+    )
     .addOption(
       repeated('--tool <server/tool>', 'a tool to ask about, beside those that "access" and the policies name (repeatable)', readTool),
     )
@@ -66,10 +68,14 @@ async function matrix(options: Options, { terminal }: Shell): Promise<void> {
     )
 }
 
+/** A key that was made without a role, and with an allow-list of everything: as far as any of that kind reaches. */
+const ALLOWED = principalOf({ id: 'allow-list', name: '', roles: [SERVICE_ROLE], allow: ['*'] })
+
 function rolesOf(config: Config): readonly Asker[] {
   const roles = Object.keys(config.access.roles).map((role) => ({ label: role, principal: rolePrincipal(role) }))
   const { anonymous } = config.authentication
-  return anonymous === undefined ? roles : [{ label: '(anonymous)', principal: anonymousPrincipal(anonymous.roles) }, ...roles]
+  const nobody = anonymous === undefined ? [] : [{ label: '(anonymous)', principal: anonymousPrincipal(anonymous.roles) }]
+  return [...nobody, ...roles, { label: '(allow-list)', principal: ALLOWED }]
 }
 
 function keysOf(config: Config, terminal: Terminal): Promise<readonly Asker[]> {

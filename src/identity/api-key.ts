@@ -2,14 +2,26 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { Denial, Fault } from '../core/denial.ts'
 import type { JsonValue } from '../core/json.ts'
-import type { Pattern } from '../core/pattern.ts'
-import { type Credential, type Principal, SERVICE_ROLE } from '../core/principal.ts'
+import type { Credential, Principal } from '../core/principal.ts'
 import { keyedHash, Secret, sha256 } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { KEYS } from '../store/keys.ts'
 import type { Store } from '../store/store.ts'
 import type { Presumed, Scheme } from './authenticate.ts'
-import { FORMER_MAX, type KeyRecord, type KeyView, principalOf, readRecord, readUse, secretBy, viewOf, writeRecord } from './key-record.ts'
+import {
+  drafted,
+  type KeyRecord,
+  type KeyRequest,
+  type KeyView,
+  NO_USE,
+  principalOf,
+  readRecord,
+  readUse,
+  rotated,
+  secretBy,
+  viewOf,
+  writeRecord,
+} from './key-record.ts'
 import { isKeyLike, type KeyText, mintId, mintSecret, parseKey, writeKey } from './key-text.ts'
 import { KeyUses } from './key-use.ts'
 
@@ -29,22 +41,12 @@ export interface KeyOptions {
   readonly expiresMs: number
 }
 
-export interface KeyRequest {
-  readonly name: string
-  readonly owner?: string
-  /** Empty beside an allow-list: then the list is all that the key may do. */
-  readonly roles: readonly string[]
-  /** Ceiling; empty or absent: none, its roles say it all. */
-  readonly allow?: readonly Pattern[]
-  readonly expiresMs?: number
-  /** Who makes it: `cli`. */
-  readonly createdBy: string
-}
-
 /** A key and, this once, its text. */
 export interface IssuedKey {
   readonly key: KeyView
   readonly text: Secret
+  /** Until when a still older secret was to work, which a rotation within its overlap has ended. */
+  readonly endedOverlap?: number
 }
 
 /** What was made of one version of a record. */
@@ -111,25 +113,19 @@ export class ApiKeys implements Scheme {
   }
 
   /**
-   * A new secret for the same key, with a full life. The secret before it works for `overlapMs` more, but not beyond its own expiry.
+   * A new secret for the same key, with a full life. The secret before it works for `overlapMs` more, but not beyond its own expiry; of two that
+   * work, the older one ends.
    * @throws Fault `FAULT_KEY` when there is no such key or it is revoked.
    */
   async rotate(id: string, overlapMs: number): Promise<IssuedKey> {
     const secret = mintSecret()
+    let endedOverlap: number | undefined
     const record = await this.#change(id, (before, now) => {
       if (before.status === 'revoked') throw new Fault('FAULT_KEY', `Key ${id} is revoked; make a new one`)
-      const until = Math.min(now + overlapMs, before.expiresAt)
-      const { previous: _ended, ...rest } = before
-      return {
-        ...rest,
-        hash: this.#hash({ id, secret }),
-        rotatedAt: now,
-        expiresAt: now + before.lifetimeMs,
-        ...(until > now ? { previous: { hash: before.hash, until } } : {}),
-        former: [before.hash, ...(before.former ?? [])].slice(0, FORMER_MAX),
-      }
+      endedOverlap = viewOf(before, NO_USE, now).overlapUntil
+      return rotated(before, this.#hash({ id, secret }), overlapMs, now)
     })
-    return this.#issued(record, this.#write({ id, secret }))
+    return { ...this.#issued(record, this.#write({ id, secret })), ...(endedOverlap === undefined ? {} : { endedOverlap }) }
   }
 
   /** For good, from the next call on, on every process. Revoking twice is as good as once. @throws Fault `FAULT_KEY` when there is no such key. */
@@ -260,27 +256,13 @@ export class ApiKeys implements Scheme {
 
   #draft(request: KeyRequest): { readonly record: KeyRecord; readonly text: Secret } {
     const key = { id: mintId(), secret: mintSecret() }
-    const now = this.#options.clock()
-    const lifetimeMs = request.expiresMs ?? this.#options.expiresMs
-    const record: KeyRecord = {
-      id: key.id,
-      name: request.name,
-      ...(request.owner === undefined ? {} : { owner: request.owner }),
-      roles: request.roles.length === 0 && (request.allow?.length ?? 0) > 0 ? [SERVICE_ROLE] : request.roles,
-      ...(request.allow === undefined || request.allow.length === 0 ? {} : { allow: request.allow.map(({ text }) => text) }),
-      createdAt: now,
-      createdBy: request.createdBy,
-      expiresAt: now + lifetimeMs,
-      lifetimeMs,
-      status: 'active',
-      hash: this.#hash(key),
-      version: 1,
-    }
+    const { clock, expiresMs } = this.#options
+    const record = drafted(request, { id: key.id, hash: this.#hash(key), lifetimeMs: request.expiresMs ?? expiresMs, now: clock() })
     return { record, text: this.#write(key) }
   }
 
   #issued(record: KeyRecord, text: Secret): IssuedKey {
-    return { key: viewOf(record, { uses: 0, lastUsedAt: 0 }, this.#options.clock()), text }
+    return { key: viewOf(record, NO_USE, this.#options.clock()), text }
   }
 
   #write(key: KeyText): Secret {

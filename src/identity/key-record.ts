@@ -3,14 +3,14 @@ import { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { isObject, type JsonObject, type JsonValue } from '../core/json.ts'
 import { type Pattern, parsePattern } from '../core/pattern.ts'
-import { nameOf, type Principal } from '../core/principal.ts'
+import { nameOf, type Principal, SERVICE_ROLE } from '../core/principal.ts'
 import { isEqual } from '../core/secret.ts'
 import { when } from '../core/time.ts'
 
 export type KeyStatus = 'active' | 'revoked'
 
 /** Secrets that were rotated away and are still known as such: a year of rotations each month. */
-export const FORMER_MAX = 12
+const FORMER_MAX = 12
 
 /** The keyed hash of a secret that is still good for a while. */
 export interface Overlap {
@@ -50,6 +50,21 @@ export interface KeyUse {
   readonly lastUsedAt: number
 }
 
+/** Of a key that nobody used. */
+export const NO_USE: KeyUse = { uses: 0, lastUsedAt: 0 }
+
+export interface KeyRequest {
+  readonly name: string
+  readonly owner?: string
+  /** Empty beside an allow-list: then the list is all that the key may do. */
+  readonly roles: readonly string[]
+  /** Ceiling; empty or absent: none, its roles say it all. */
+  readonly allow?: readonly Pattern[]
+  readonly expiresMs?: number
+  /** Who makes it: `cli`. */
+  readonly createdBy: string
+}
+
 /** What may be shown of a key. */
 export type KeyView = Omit<KeyRecord, 'hash' | 'previous' | 'former' | 'version' | 'lifetimeMs' | 'status'> & {
   readonly status: KeyStatus | 'expired'
@@ -81,7 +96,7 @@ function isRecord(value: JsonObject): value is JsonObject & KeyRecord {
 }
 
 export function readUse(value: JsonValue | undefined): KeyUse {
-  if (!isObject(value) || typeof value['uses'] !== 'number' || typeof value['lastUsedAt'] !== 'number') return { uses: 0, lastUsedAt: 0 }
+  if (!isObject(value) || typeof value['uses'] !== 'number' || typeof value['lastUsedAt'] !== 'number') return NO_USE
   return { uses: value['uses'], lastUsedAt: value['lastUsedAt'] }
 }
 
@@ -116,6 +131,40 @@ export function viewOf(record: KeyRecord, use: KeyUse, now: number): KeyView {
     ...(status === 'active' && previous !== undefined && previous.until > now ? { overlapUntil: previous.until } : {}),
     uses: use.uses,
     ...(use.uses === 0 ? {} : { lastUsedAt: use.lastUsedAt }),
+  }
+}
+
+/** The first record of a key. */
+export function drafted(request: KeyRequest, made: Pick<KeyRecord, 'id' | 'hash' | 'lifetimeMs'> & { readonly now: number }): KeyRecord {
+  const { name, owner, roles, allow = [], createdBy } = request
+  const { id, hash, lifetimeMs, now } = made
+  return {
+    id,
+    name,
+    ...(owner === undefined ? {} : { owner }),
+    roles: roles.length === 0 && allow.length > 0 ? [SERVICE_ROLE] : roles,
+    ...(allow.length === 0 ? {} : { allow: allow.map(({ text }) => text) }),
+    createdAt: now,
+    createdBy,
+    expiresAt: now + lifetimeMs,
+    lifetimeMs,
+    status: 'active',
+    hash,
+    version: 1,
+  }
+}
+
+/** The record with another secret: that in use works on for so long, an older one no more. */
+export function rotated(before: KeyRecord, hash: string, overlapMs: number, now: number): KeyRecord {
+  const until = Math.min(now + overlapMs, before.expiresAt)
+  const { previous: _ended, ...rest } = before
+  return {
+    ...rest,
+    hash,
+    rotatedAt: now,
+    expiresAt: now + before.lifetimeMs,
+    ...(until > now ? { previous: { hash: before.hash, until } } : {}),
+    former: [before.hash, ...(before.former ?? [])].slice(0, FORMER_MAX),
   }
 }
 

@@ -192,3 +192,29 @@ test('a secret for which the disk has no room is not made: the one before it goe
     spawnSync('umount', ['-l', folder])
   }
 })
+
+test('who rotates within the overlap is told that the oldest secret, which was to work on, has ended', async (t) => {
+  const there = install(t, CONFIG)
+  const { id } = await create(there, '--role', 'user')
+  const first = await there.run(['keys', 'rotate', id, '--overlap', '24h'])
+  assert.doesNotMatch(first.errors, /The one before that/)
+  const second = await there.run(['keys', 'rotate', id, '--overlap', '24h'])
+  assert.match(second.errors, /The one before that, which was to work until \d{4}-[^,]+, is refused from now on/)
+  const third = JSON.parse((await there.run(['keys', 'rotate', id, '--overlap', '0s', '--json'])).out)
+  assert.equal(typeof third.endedOverlap, 'number')
+  assert.equal('endedOverlap' in JSON.parse((await there.run(['keys', 'rotate', id, '--json'])).out), false)
+})
+
+test('a name that moves a cursor is shown as what it is, wherever a key is told of', async (t) => {
+  const there = install(t, CONFIG)
+  const name = 'ci\u001b[2K\u001b[1Aadmin'
+  const shown = await there.run(['keys', 'create', '--name', name, '--role', 'user'])
+  const [{ id }] = JSON.parse((await there.run(['keys', 'list', '--json'])).out)
+  mkdirSync(join(there.folder, 'due'))
+  const due = await there.run(['keys', 'rotate-due', '--older', '0s', '--into', 'due'])
+  const revoked = await there.run(['keys', 'revoke', id])
+  for (const { out, errors } of [shown, due, revoked]) {
+    assert.equal((out + errors).includes('\u001b'), false)
+    assert.match(out + errors, /ci\\u001b\[2K\\u001b\[1Aadmin/)
+  }
+})

@@ -163,7 +163,7 @@ test('show prints what access became, and the policies of files as they were wri
   assert.ok(out.includes(FORBID.trim()))
 })
 
-test('the matrix has a row for each tool that is spoken of and a column for each role', async (t) => {
+test('the matrix has a row for each tool that is spoken of and a column for each role, and one for keys that have an allow-list alone', async (t) => {
   const there = install(t, `${CONFIG}  policies: more.cedar\n`)
   there.write('more.cedar', FORBID)
   const { code, out } = await there.run(['policy', 'matrix', '--tool', 'secure/echo'])
@@ -174,11 +174,11 @@ test('the matrix has a row for each tool that is spoken of and a column for each
       .split('\n')
       .map((line) => line.trimEnd().split(/\s+/)),
     [
-      ['TOOL', 'user', 'admin'],
-      ['secure/drop_all', '✘', '✘'],
-      ['secure/echo', '✘', '✘'],
-      ['secure/get_*', '✔', '✔'],
-      ['secure/list_users', '✘', '✔'],
+      ['TOOL', 'user', 'admin', '(allow-list)'],
+      ['secure/drop_all', '✘', '✘', '✘'],
+      ['secure/echo', '✘', '✘', '✔'],
+      ['secure/get_*', '✔', '✔', '✔'],
+      ['secure/list_users', '✘', '✔', '✔'],
     ],
   )
 })
