@@ -12,6 +12,7 @@ import { KEYS, LOGS } from '../store/keys.ts'
 import { openRedis } from '../store/redis.ts'
 import { openSqlite } from '../store/sqlite.ts'
 import type { Store } from '../store/store.ts'
+import { endOrphans } from './orphans.ts'
 import type { Records } from './records.ts'
 
 export interface StoreOptions {
@@ -70,15 +71,21 @@ export function beginning({ store, keyFile }: Config): string {
   return `${store}: an installation begins, with no keys, users and history; if there was one, stop, and put it back with its ${keyFile}`
 }
 
+type Checked = Pick<Records, 'store' | 'keyring' | 'journal' | 'living'> & { readonly config: Config }
+
 /**
  * Before anybody is served: whether the records are ours, and those that were there. An installation that begins, and a journal that is gone,
- * are told; the second is written into the journal that begins with it.
+ * are told; the second is written into the journal that begins with it. Then calls of who was killed are given their ends.
  * @throws Fault as `checkInstallation` does
  */
-export async function checkRecords(
-  { config, store, keyring, journal }: Pick<Records, 'store' | 'keyring' | 'journal'> & { readonly config: Config },
-  onFault: (fault: Fault) => void,
-): Promise<void> {
+export async function checkRecords(records: Checked, onFault: (fault: Fault) => void): Promise<void> {
+  await checkThere(records, onFault)
+  const { living, store, journal } = records
+  living?.hold(journal.node)
+  if (living !== undefined) await endOrphans(living, store, journal)
+}
+
+async function checkThere({ config, store, keyring, journal }: Checked, onFault: (fault: Fault) => void): Promise<void> {
   if (await checkInstallation({ store, keyring }, config)) return onFault(new Fault('FAULT_STORE', beginning(config)))
   if (config.keyFile === undefined || !(await lacksJournal(store, config))) return
   const detail = 'nothing of the journal that this installation had is in the store'

@@ -5,6 +5,7 @@ import { Metrics } from '../audit/metrics.ts'
 import type { Sink } from '../audit/sinks.ts'
 import type { Config } from '../config/config.ts'
 import { createKeyring, type Keyring, openKeyring } from '../config/keyfile.ts'
+import { IN_MEMORY } from '../config/store.ts'
 import type { Fault } from '../core/denial.ts'
 import type { Entry } from '../core/event.ts'
 import { createIds } from '../core/id.ts'
@@ -13,6 +14,7 @@ import { createKeyedHash } from '../core/secret.ts'
 import type { Clock } from '../core/time.ts'
 import { Turn } from '../core/turn.ts'
 import { ApiKeys } from '../identity/api-key.ts'
+import { Living } from '../store/living.ts'
 import type { Store } from '../store/store.ts'
 import { openStore } from './open-store.ts'
 import { sinksOf } from './sinks.ts'
@@ -30,6 +32,8 @@ export interface Records {
   /** Counted only where somebody may read it: with an admin listener. */
   readonly metrics?: Metrics
   readonly approvals: Approvals
+  /** Who else is there; absent where the store is not in files. */
+  readonly living?: Living
   close(): Promise<void>
 }
 
@@ -91,12 +95,25 @@ export function openRecords(
     newId: createIds(clock),
     tell: (entry) => journal.write(entry),
   })
+  const living = config.redis === undefined && config.store !== IN_MEMORY ? new Living(config.store) : undefined
   const close = async (): Promise<void> => {
     await keys.flush()
     await journal.close()
+    living?.leave()
     await store.close()
   }
-  return { store, turn, keyring, seal, journal, keys, approvals, close, ...(metrics !== undefined && { metrics }) }
+  return {
+    ...(living !== undefined && { living }),
+    store,
+    turn,
+    keyring,
+    seal,
+    journal,
+    keys,
+    approvals,
+    close,
+    ...(metrics !== undefined && { metrics }),
+  }
 }
 
 /** The same journal, but for what is written into it. */

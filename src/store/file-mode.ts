@@ -5,7 +5,7 @@ import { Fault } from '../core/denial.ts'
 
 const OTHERS = 0o077
 /** Behind the name of the database: what is ours beside it. */
-const BESIDE = /^(?:|-wal|-shm|-servers|-[a-z]+(?:\.[0-9]{6})?\.log|-[a-z]+\.marks)$/
+const BESIDE = /^(?:|-wal|-shm|-servers|-live|-[a-z]+(?:\.[0-9]{6})?\.log|-[a-z]+\.marks)$/
 
 /** Before SQLite opens the database: it gives the files that it makes beside it the same mode. @param onFault told what others could read until now */
 export function keepFromOthers(path: string, onFault: (fault: Fault) => void): void {
