@@ -11,7 +11,7 @@ export interface FlowStore {
 }
 
 export interface Place {
-  /** A server itself: what it says there is lists and announcements. */
+  /** A server itself: what it says there brings nothing by itself, and is heard. */
   readonly isNowhere?: true
   readonly labels: readonly string[]
   readonly isSink: boolean

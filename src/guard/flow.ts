@@ -81,7 +81,7 @@ export function withFlow(
       const place = placeOf(broughtFrom(call, message))
       const given = later.gave(message, call, principal)
       const told = given === undefined ? released : Promise.all([released, given]).then(([shown]) => shown)
-      if (place.isNowhere) return told
+      if (place.isNowhere && isDefining(call, message)) return told
       const settle = (shown: Message | undefined): Message | undefined | Promise<Message | undefined> =>
         shown === undefined ? undefined : label(shown, place, { call, tails, record, enter: (labels) => enter(call, principal, labels) })
       return told instanceof Promise ? told.then(settle) : settle(told)
@@ -92,6 +92,20 @@ export function withFlow(
     },
   }
 }
+
+/** What a server says that it is and has is judged as definitions are; everything else that it says by itself is heard as an answer is. */
+function isDefining({ method }: Call, { body }: Message): boolean {
+  return body.result !== undefined && DEFINING.has(method)
+}
+
+const DEFINING: ReadonlySet<string> = new Set([
+  'initialize',
+  'server/discover',
+  'tools/list',
+  'prompts/list',
+  'resources/list',
+  'resources/templates/list',
+])
 
 /**
  * An answer may be fetched by a stream that is resumed (2025-11-25, basic/transports "Resumability and Redelivery"), which does not say of which call it is:

@@ -36,6 +36,12 @@ const FLOW: readonly Mutant[] = [
     },
     { name: 'nobody listens for orders', seenBy: ['journeys/flow'], from: 'labels.includes(UNTRUSTED)', to: 'labels !== undefined' },
     {
+      name: 'what a server says by itself is not heard',
+      seenBy: ['journeys/flow-ways'],
+      from: 'place.isNowhere && isDefining(call, message)',
+      to: 'place.isNowhere',
+    },
+    {
       name: 'a resumed stream brings nothing',
       seenBy: ['journeys/flow'],
       from: "method === '$stream' && body.id !== undefined",
