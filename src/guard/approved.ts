@@ -21,12 +21,10 @@ import type { Forward, Trail } from './guard.ts'
 import { FRESH_MS } from './inquiry.ts'
 import type { Ask } from './inspector.ts'
 import type { Questions } from './questions.ts'
+import { Redefined } from './redefined.ts'
 import { type Ours, STATE_TTL_MS } from './state.ts'
 import { listenedBy } from './subscriptions.ts'
 import { Waiting } from './waiting.ts'
-
-/** Definitions of one server that are so no more, and for which the store must be asked still: more than that change while it is away. */
-const GONE_MAX = 10_000
 
 export interface ApprovedParts {
   readonly approvals: Approvals
@@ -90,12 +88,11 @@ export class Approved {
   /** What was said of a resource that is subscribed to in a session, by `subscription`. */
   readonly #subscribed = new Map<string, Said>()
   readonly #waiting = new Waiting()
-  /** Digests of definitions that are so no more, by server: until what was asked of them is void. */
-  readonly #gone = new Map<string, Set<string>>()
-  #voiding: Promise<void> = Promise.resolve()
+  readonly #redefined: Redefined
 
   constructor(parts: ApprovedParts) {
     this.#parts = parts
+    this.#redefined = new Redefined(parts.approvals)
   }
 
   /** @throws Denial `approval_required`, `confirmation_required`, `forbidden` where somebody said no, and whatever `charge` throws. */
@@ -113,11 +110,7 @@ export class Approved {
 
   /** A server shows other definitions than these. */
   redefined(server: string, gone: readonly string[]): void {
-    const known = this.#gone.get(server) ?? new Set()
-    for (const digest of gone) if (known.size < GONE_MAX) known.add(digest)
-    this.#gone.set(server, known)
-    // It is waited for before anything is weighed, and tried again there.
-    this.#void().catch(() => undefined)
+    this.#redefined.tell(server, gone)
   }
 
   /** What is sealed into a question of the server's: its answer belongs to the call that a person has said yes to, and counts once. */
@@ -176,19 +169,6 @@ export class Approved {
     return { ...outcome, type: answer === 'failed' ? 'approval.failed' : 'approval.executed', ...withheld }
   }
 
-  /** One after the other: who waits for it waits for what is under way, too. */
-  #void(): Promise<void> {
-    const later = async (): Promise<void> => {
-      for (const [server, gone] of this.#gone) {
-        const taken = new Set(gone)
-        if (taken.size > 0) await this.#parts.approvals.redefined(server, taken)
-        for (const digest of taken) gone.delete(digest)
-      }
-    }
-    this.#voiding = this.#voiding.then(later, later)
-    return this.#voiding
-  }
-
   async #weigh(wanting: Wanting): Promise<Weighed> {
     const { decision, call, principal } = wanting
     const besides = besidesOf(call)
@@ -197,7 +177,7 @@ export class Approved {
         detail: `more than ${BESIDES_MAX_CHARS} characters beside the arguments: nobody can approve that`,
       })
     const plain = boundOf(call, principal, await this.#definition(wanting, false), decision.revision, besides)
-    await this.#void()
+    await this.#redefined.settled()
     const thread = digestOf(plain)
     const demands = (kind: Remedy['kind']): boolean => decision.remedies.some((remedy) => remedy.kind === kind)
     const needs = { approved: demands('approval'), confirmed: demands('confirm') }

@@ -18,7 +18,7 @@ const TRACES: readonly RegExp[] = [
   /goroutine \d+ \[[^\]\r\n]{1,60}\]:[\s\S]{0,20000}$/g,
   // PHP, Ruby, Rust.
   new RegExp(`(?:${BREAK}[ \\t]*#\\d{1,3} ${LINE}{1,400})+`, 'g'),
-  /[^\s'"`(]{1,200}\.(?:rb|ex|exs):\d+:in [`'"][^'"`\r\n]{1,100}['"`]/g,
+  /(?<![^\s'"`(])[^\s'"`(]{1,200}\.(?:rb|ex|exs):\d+:in [`'"][^'"`\r\n]{1,100}['"`]/g,
   /(?:panicked at |stack backtrace:)[^\r\n]{1,300}/g,
   /stack backtrace:(?:(?:\r?\n|\\n)[ \t]+(?:\d{1,4}:|at )[^\r\n\\]{0,400})+/g,
   new RegExp(`(?:${BREAK}[ \\t]+\\d{1,4}: ${LINE}{1,400}(?:\\r?\\n|\\\\n)[ \\t]+at ${LINE}{1,400})+`, 'g'),
@@ -30,7 +30,7 @@ const TRACES: readonly RegExp[] = [
   /ORA-06512: at [^\r\n\\]{1,200}/g,
   // A file of a program and the line in it, also as .NET and PHP write it.
   /[A-Za-z]:\\{1,2}[^\r\n'"`<>|:]{1,300}:line \d{1,7}/g,
-  /(?:\/|[A-Z]:\\{1,2})[^\s'"`()<>|]{2,300}\.\w{1,8}:? on line \d{1,7}/g,
+  /(?<![^\s'"`()<>|:=])(?:\/|[A-Z]:\\{1,2})[^\s'"`()<>|]{2,300}\.\w{1,8}:? on line \d{1,7}/g,
   /(?: in )\/[^\s'"`()<>|:]{2,300}:line \d{1,7}/g,
   /(?:\/|[A-Z]:\\{1,2}|file:\/\/\/)[^\s'"`()<>|]{2,300}\.(?:[cm]?[jt]sx?|py|java|kt|scala|go|rs|php|cs|cpp|c|h|swift|lua|pl):\d+(?::\d+)?/g,
 ]
