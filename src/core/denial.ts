@@ -41,7 +41,7 @@ export const DENIALS = {
   not_acceptable: { status: 406, rpc: 406, message: 'Accept must list application/json and text/event-stream.' },
   slow_request: { status: 408, rpc: 408, message: 'The request took too long to arrive.' },
   too_large: { status: 413, rpc: 413, message: 'The request is too large.' },
-  media_type: { status: 415, rpc: 415, message: 'Content-Type must be application/json.' },
+  media_type: { status: 415, rpc: 415, message: 'The body must be application/json, not encoded.' },
   rate_limited: { status: 429, rpc: 429, message: 'Too many requests.' },
   upstream_failed: { status: 502, rpc: 502, message: 'The server behind the gateway failed.' },
   login_failed: {

@@ -91,7 +91,8 @@ export function mediaFlaw(req: IncomingMessage): Denial | undefined {
   if (type !== 'application/json' && !isJson(type))
     return new Denial('media_type', { detail: `Content-Type is ${JSON.stringify(type?.slice(0, 100))}` })
   const encoding = req.headers['content-encoding']
-  if (encoding !== undefined && encoding !== 'identity') return new Denial('media_type', { detail: 'the body is encoded' })
+  if (encoding !== undefined && encoding !== 'identity')
+    return new Denial('media_type', { detail: 'there is a Content-Encoding', isOfForm: true })
   const accept = req.headers.accept
   if (accept === undefined || accept === 'application/json, text/event-stream') return undefined
   const accepted = accept.toLowerCase()

@@ -107,7 +107,7 @@ function checkKeys(object: JsonObject, names: Known): void {
   }
 }
 
-const variant = (): Denial => new Denial('malformed', { detail: 'a member name is a variant of another' })
+const variant = (): Denial => new Denial('malformed', { detail: 'a member name is a variant of another', isOfForm: true })
 
 /** Letters that upper- or lower-casing turns into an ASCII `i`: dotless and dotted. */
 const TURKIC_I = /[ıİ]/g

@@ -9,7 +9,7 @@ import type { InternalMethod, MethodRow } from './methods.ts'
 import { methodRow } from './methods.ts'
 import { argumentsOf, checkFilter, resourceOf } from './resource.ts'
 import * as revision from './revision.ts'
-import { MEMBERS_MAX, scan } from './scan.ts'
+import { MEMBERS_MAX, type ScanRules, scan } from './scan.ts'
 
 /** All that is known of a message but the message. */
 export interface Envelope {
@@ -160,15 +160,25 @@ function readFirst(call: Draft, bytes: Uint8Array, envelope: Envelope): JsonObje
 
 function readValue(bytes: Uint8Array, limits: Envelope['limits'], exactNumbers: boolean): JsonObject {
   if (bytes[0] === 0x5b) throw malformed('a batch')
-  const text = scan(bytes, { maxDepth: limits.maxDepth, maxMembers: limits.maxMembers ?? MEMBERS_MAX, exactNumbers })
+  const text = scanned(bytes, { maxDepth: limits.maxDepth, maxMembers: limits.maxMembers ?? MEMBERS_MAX, exactNumbers })
   let value: JsonValue
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new Denial('unparseable', { detail: 'JSON.parse refuses the body', cause: error })
+    throw new Denial('unparseable', { detail: 'JSON.parse refuses the body', isOfForm: true, cause: error })
   }
   if (!isObject(value)) throw malformed(Array.isArray(value) ? 'a batch' : 'the body is not an object')
   return value
+}
+
+/** What the scan says are constant words on what the sender has in hand: they are told. */
+function scanned(bytes: Uint8Array, rules: ScanRules): string {
+  try {
+    return scan(bytes, rules)
+  } catch (error) {
+    if (!(error instanceof Denial)) throw error
+    throw new Denial(error.code, { detail: error.detail, isOfForm: true, cause: error })
+  }
 }
 
 /** The id of a body that is JSON but was refused. Off the path of a call that is well formed. */

@@ -274,7 +274,7 @@ class Scanner {
     this.#at = at
     // Fifteen decimal digits always survive a double (DBL_DIG).
     if ((digits <= 15 && !exponent) || !this.#rules.exactNumbers) return
-    if (!survives(bytes.toString('latin1', start, at))) throw refused('a number does not survive')
+    if (!survives(bytes.toString('latin1', start, at))) throw refused('a number does not survive being read; a string does')
   }
 
   /** Past a literal; JSON.parse says whether it is one. */

@@ -114,6 +114,16 @@ describe('form', () => {
   ]
   for (const [what, body, code] of cases) test(`${what} is refused as ${code}`, () => assert.equal(codeOf(parseText(body)), code))
 
+  test('what is wrong with the form is told, in words of ours and none of the message', () => {
+    for (const [what, body] of cases) {
+      const flaw = parseText(body).flaw
+      assert.ok(flaw?.isOfForm === true && flaw.detail !== '', what)
+    }
+    const detailOf = (params: string): string | undefined => parseText(text(params)).flaw?.detail
+    assert.equal(detailOf('"name":"echo","secret-1":1,"secret-1":2'), 'a member name occurs twice')
+    assert.equal(detailOf('"name":"echo","arguments":{"a":9007199254740993}'), 'a number does not survive being read; a string does')
+  })
+
   const ids: readonly (readonly [string, string])[] = [
     ['null', 'null'],
     ['an object', '{"a":1}'],

@@ -216,11 +216,13 @@ describe('what a message shows by its form', () => {
     for (const [call, message] of cases) assert.equal(told(call), message)
     for (const [call] of cases) assert.doesNotMatch(told(call), /MARK/)
   })
-  test('is not told of what stands in the way of reading it, which would teach how to hide', () => {
-    assert.equal(
-      told(parseCall(bytes('{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}'), envelope({ headers: modern('ping') }))),
-      'The request is malformed.',
-    )
+  test('is told also where it stands in the way of reading it: the rules are public, and who cuts a text within a character did not mean to hide', () => {
+    const of = (text: string): string => told(parseCall(bytes(text), envelope({ headers: modern('ping') })))
+    assert.equal(of('{"jsonrpc":"2.0","id":1,"id":"MARK","method":"ping"}'), 'The request is malformed: a member name occurs twice.')
+    assert.equal(of('{"jsonrpc":"2.0","id":1,"method":"MARK\\ud83d"}'), 'The request is malformed: a surrogate stands alone.')
+    assert.equal(of('{"jsonrpc":"2.0","id":1,'), 'The body is not valid JSON: a member name is expected.')
+  })
+  test('is not told of what was not found in the message', () => {
     assert.equal(refusalBody(rich('malformed'), modernCall).error?.message, 'The request is malformed.')
   })
 })

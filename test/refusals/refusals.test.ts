@@ -149,6 +149,8 @@ const CHALLENGES: Readonly<Partial<Record<DenialCode, RegExp>>> = {
 }
 /** What a message shows by its form is told to its sender, whoever it is. */
 const OF_FORM: Readonly<Partial<Record<DenialCode, string>>> = {
+  malformed: 'The request is malformed: a member name occurs twice.',
+  unparseable: 'The body is not valid JSON: a colon is expected.',
   header_mismatch: 'A header and the body disagree: Mcp-Method differs from the body.',
   invalid_envelope: 'Required request metadata is missing or invalid: _meta progressToken is not a string or integer.',
 }
