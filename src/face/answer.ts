@@ -58,6 +58,8 @@ export class Answer {
   allowance: Allowance | undefined
   /** Whether the caller reads errors of the protocol from the status too. Older ones take a 404 for the end of their session. */
   isModern = false
+  /** Whether what is answered was a request: 202 is for notifications and responses alone (2025-11-25, Streamable HTTP "Sending Messages"). */
+  isRequest = false
 
   /**
    * @param extra raw header names and values sent on every answer (CORS). @param stopping once it is aborted, an answer is the last on its
@@ -88,8 +90,10 @@ export class Answer {
 
   /** Everything is written down: let the response go. */
   finish(): void {
-    clearInterval(this.#heartbeat)
     const message = this.#held
+    // It was cancelled, or its session ended: nothing more is said of it, and that is an event stream without an event.
+    if (message === undefined && this.isRequest) this.open()
+    clearInterval(this.#heartbeat)
     if (this.#res.headersSent) {
       if (message !== undefined) this.#write(eventOf(message))
       this.#res.end()

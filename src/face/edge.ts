@@ -233,6 +233,7 @@ async function walk(parts: Common, exchange: Exchange, parsed: Call): Promise<vo
     parsed.method === 'initialize' && parsed.origin.era === 'legacy' ? { ...parsed, session: newSessionId(parts.sessionSuffix) } : parsed
   if (call !== parsed) answer.sessionId = call.session
   answer.isModern = call.origin.era === 'modern'
+  answer.isRequest = call.message.body.id !== undefined && !call.method.startsWith('$')
   const abort = (): void => stop.abort()
   // Who has gone before it was read has asked for nothing, in either era; and is not told of a second time.
   if (res.destroyed) abort()

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import type { AuditEvent } from '../../src/core/event.ts'
 import { aGateway, MODERN, post, type RunningGateway } from '../fixtures/gateway.ts'
 import { legacyHttp } from '../fixtures/speakers.ts'
+import { aBareUpstream } from '../fixtures/upstream.ts'
 import { sdkV1 } from '../upstream/http-upstreams.ts'
 
 const ACCESS = 'access: { roles: { user: { permissions: ["*"] } }, tools: { "*": { permission: tools:use } } }'
@@ -68,4 +69,26 @@ test('a session that the server has lost is its failure, not a refusal', async (
   server.sessions.clear()
   await mine.ask('tools/call', { name: 'echo', arguments: { text: 'x' } })
   assert.deepEqual((await endedIn(house)).slice(-1).map(shown), ['tools/call failed no_session'])
+})
+
+test('a request that is cancelled, or whose session ends, is answered by a stream without an event: 202 is for what is no request', async () => {
+  for (const how of ['cancel', 'end'] as const) {
+    const reached = Promise.withResolvers<void>()
+    const hang = (): undefined => void reached.resolve()
+    await using upstream = await aBareUpstream({ hang })
+    await using house = await aGateway(`servers: { tools: { url: "${upstream.url}" } }\n${ACCESS}`)
+    const key = await house.key({ roles: ['user'] })
+    const { session } = await legacyHttp(`${house.url}/mcp`, key, '2025-11-25')
+    const headers = { ...MODERN, 'mcp-protocol-version': '2025-11-25', 'mcp-session-id': session, 'x-api-key': key }
+    const say = (message: object): Promise<Response> =>
+      fetch(`${house.url}/mcp`, { method: 'POST', headers, body: JSON.stringify({ jsonrpc: '2.0', ...message }) })
+    const hanging = say({ id: 7, method: 'tools/call', params: { name: 'hang', arguments: {} } })
+    await reached.promise
+    if (how === 'cancel') assert.equal((await say({ method: 'notifications/cancelled', params: { requestId: 7 } })).status, 202)
+    else await fetch(`${house.url}/mcp`, { method: 'DELETE', headers })
+    const reply = await hanging
+    assert.deepEqual([reply.status, reply.headers.get('content-type'), await reply.text()], [200, 'text/event-stream', ''])
+    const ends = (await endedIn(house)).filter(({ method }) => method === 'tools/call')
+    assert.deepEqual(ends.map(shown), ['tools/call cancelled undefined'])
+  }
 })
