@@ -1,11 +1,14 @@
 /** What is dangerous in any text, and what is dangerous in text that is meant for people: little, because people write about everything. */
 import { readEveryWay } from './decode.ts'
 import { isExpressionAttack } from './expression.ts'
+import { isFormulaAttack } from './formula.ts'
 import type { Label } from './labels.ts'
 
 /** Everything that a person cannot see: controls, format characters, tags, lone surrogates. */
 const UNSEEN =
   /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\p{Variation_Selector}\ufeff\ufff9-\ufffb\p{Surrogate}\u{e0000}-\u{e01ef}]/u
+/** Where a page ends, in the text files that printers were sent: beside the end of a line. */
+const PAGE_END = /(?<=[\r\n])\f|\f(?=[\r\n])/g
 const CONTROL = /[\0-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x8f\x91-\x9a\x9c\x9e\x9f\ufff9-\ufffb\p{Surrogate}]/u
 /** ESC, and the 8-bit introducers of ECMA-48 §5.3. */
 const ESCAPE = /[\x1b\x90\x9b\x9d]/
@@ -18,7 +21,10 @@ const TAG = /[\u{e0000}-\u{e007f}]/u
 /** Bits or bytes carried by what has no width: more of them in a row than any script needs. */
 const CARRIER = /[\u200b-\u200f\u2060-\u2064\ufeff]{4}|\p{Variation_Selector}{3}/u
 /** Between letters of a script that joins nothing, a character without width only parts what belongs together. */
-const PARTING = /[A-Za-z][\u00ad\u200b-\u200d\u2060-\u2064\ufeff][A-Za-z]/g
+const PARTING = /[A-Za-z][\u00ad\u200b-\u200d\u2060-\u2064\ufeff][A-Za-z]/
+const PARTINGS = new RegExp(PARTING, 'g')
+/** Where a word may be broken at the end of a line: nobody breaks off a single letter. */
+const HYPHENATION = /(?<=\p{L}{2})\u00ad(?=\p{L}{2})/gu
 /** Once may come from a web page; more often, it is meant. */
 const PARTINGS_MAX = 1
 
@@ -26,12 +32,11 @@ const PARTINGS_MAX = 1
 export function judgeCharacters(text: string): Label | undefined {
   if (!UNSEEN.test(text)) return undefined
   if (ESCAPE.test(text)) return 'terminal-escape'
-  if (CONTROL.test(text)) return 'control-characters'
+  if (CONTROL.test(text.includes('\f') ? text.replace(PAGE_END, '') : text)) return 'control-characters'
   if (OVERRIDE.test(text) || (EMBEDDING.test(text) && (!RIGHT_TO_LEFT.test(text) || !isBalanced(text)))) return 'bidi-override'
   if (CARRIER.test(text) || TAG.test(text.replace(FLAG, ''))) return 'hidden-text'
-  const partings = text.match(PARTING)?.length ?? 0
-  if (partings > PARTINGS_MAX) return 'hidden-text'
-  return partings > 0 ? 'zero-width' : undefined
+  if (!PARTING.test(text)) return undefined
+  return (text.replace(HYPHENATION, '').match(PARTINGS)?.length ?? 0) > PARTINGS_MAX ? 'hidden-text' : 'zero-width'
 }
 
 /** Whether every embedding ends where it began (Unicode TR9 §3.3.2), so that nothing outside of the text is turned around. */
@@ -59,14 +64,24 @@ export function judgeLine(text: string): Label | undefined {
   return hidden ?? judgeText(text)
 }
 
-/** Cell programs that reach outside of their sheet (OWASP CSV Injection): DDE, and functions that fetch or run. */
-const FORMULA =
-  /^[\s"']{0,8}[=+\-@][^\n]{0,200}?(?:\|\s{0,4}['"/]|\|[^|\n]{0,60}![A-Z]{1,3}\$?\d|\b(?:DDE|HYPERLINK|WEBSERVICE|IMPORT(?:XML|DATA|HTML|FEED|RANGE)|FILTERXML|REGISTER\.ID|RTD|CALL|EXEC)\s{0,4}\()/i
 /** PHP's serialize(), node-serialize, Java's and .NET's streams, pickle, Ruby's Marshal; and YAML tags that build objects. */
 const SERIALIZED =
   /^\s{0,8}(?:[OC]:\+?\d{1,6}:"[^"]{1,200}":\d{1,6}:\{|a:\d{1,6}:\{[is]:\d)|_\$\$ND_FUNC\$\$_|^(?:rO0AB|H4sIAAAAA[A-Za-z0-9+/]{2}(?=.{0,80}rO0)|AAEAAAD\/{3,5}|BAh[vbi]|gASV|Tzo[0-9A-Za-z]{6}|YTo[0-9A-Za-z]{6})[A-Za-z0-9+/_-]|^aced0005|^\\?\xac\xed\0\x05|^c(?:os|posix|subprocess|__builtin__|builtins)\n\w{1,40}\n|!!(?:python\/(?:object|name|module)|javax?\.|com\.sun\.)|!ruby\/(?:object|hash)|"(?:@type|\$type)"\s{0,8}:\s{0,8}"(?:[a-z]{1,20}\.){2}/
-const ENTITY =
-  /https?:\/\/www\.w3\.org\/2001\/XInclude|<!DOCTYPE[^>[]{0,200}\[|<!ENTITY\s{1,20}(?:%\s{1,20})?[\w.-]{1,80}\s{1,20}(?:SYSTEM|PUBLIC)\b/i
+const EXTERNAL = /https?:\/\/www\.w3\.org\/2001\/XInclude|<!ENTITY\s{1,20}(?:%\s{1,20})?[\w.-]{1,80}\s{1,20}(?:SYSTEM|PUBLIC)\b/i
+/** A document with declarations of its own. */
+const DECLARING = /<!DOCTYPE([^>[]{0,200})\[/i
+/** The name of a character or of a few words (XML §4.2.1); a reference in them could be to another entity, and written as a number it could be an ampersand. */
+const PLAIN_ENTITY =
+  /<!ENTITY\s{1,20}[\w.-]{1,80}\s{1,20}(?:"(?:[^"&%<]|&#(?!0*(?:37|38|60);|x0*(?:25|26|3c);)x?[0-9a-f]{1,8};){0,200}"|'(?:[^'&%<]|&#(?!0*(?:37|38|60);|x0*(?:25|26|3c);)x?[0-9a-f]{1,8};){0,200}')\s{0,20}>/gi
+
+/** Whether a parser would fetch something for it, or make much of little. */
+function declaresEntities(text: string): boolean {
+  if (EXTERNAL.test(text)) return true
+  const [, identifier] = DECLARING.exec(text) ?? []
+  if (identifier === undefined) return false
+  return /\b(?:SYSTEM|PUBLIC)\b/i.test(identifier) || /<!ENTITY|%[\w.-]{1,80};/i.test(text.replace(PLAIN_ENTITY, ''))
+}
+
 /** Server-side includes, edge-side includes, and programs in pages. */
 const DIRECTIVE =
   /<!--#\s{0,8}(?:exec|include|echo|printenv|config|set)\b|<esi:(?:include|inline|remove|debug|vars)\b|^\s{0,8}<\?(?:php\b|=)|^\s{0,8}<%[@=]?\s/i
@@ -94,7 +109,7 @@ const RESPONSE = /^(?!HTTP\/)[^\r\n:]{0,80}\r\n(?:HTTP\/\d|(?:Set-Cookie|Locatio
 
 function judgePayload(text: string): Label | undefined {
   if (text.includes('${') && resolvesToLookup(text)) return 'lookup-injection'
-  if (FORMULA.test(text)) return 'formula-injection'
+  if (isFormulaAttack(text)) return 'formula-injection'
   if (SERIALIZED.test(text)) return 'deserialization'
   // A document that is one; speaking of one is not.
   const document = /^[\s\ufeff]{0,8}</.test(text) ? judgeDocument(text) : undefined
@@ -110,7 +125,7 @@ function judgePayload(text: string): Label | undefined {
 /** Documents that act on whoever parses or serves them. */
 export function judgeDocument(text: string): Label | undefined {
   if (!text.includes('<')) return undefined
-  if ((text.includes('<!') || text.includes('XInclude')) && ENTITY.test(text)) return 'external-entity'
+  if ((text.includes('<!') || text.includes('XInclude')) && declaresEntities(text)) return 'external-entity'
   return DIRECTIVE.test(text) ? 'server-directive' : undefined
 }
 

@@ -1,4 +1,5 @@
 /** URLs that somebody is to fetch: read as WHATWG reads them, and refused where other readers would read something else. */
+import { isIP } from 'node:net'
 import { isLike } from '../core/pattern.ts'
 import { fold } from './decode.ts'
 import { isPrivateHost } from './hosts.ts'
@@ -49,7 +50,20 @@ export function judgeUrl(text: string, rule: UrlRule): Label | undefined {
   if (scheme === undefined && /^(?:[?#]|[/](?![/\\])|\.{1,2}\/)/.test(trimmed)) return SMUGGLED.test(trimmed) ? 'url-form' : undefined
   const url = URL.parse(scheme === undefined ? `https://${trimmed.replace(/^[/\\]{0,64}/, '')}` : trimmed)
   if (url === null) return 'url-form'
+  if (scheme === undefined && rule.hosts === undefined && isRelative(trimmed, url)) return SMUGGLED.test(trimmed) ? 'url-form' : undefined
   return judgeParsed(url, rule) ?? (isWeb ? judgeForm(trimmed, url) : undefined)
+}
+
+/** Names of one label that lead to this machine or to a cloud's keys wherever they are asked for. */
+const NEAR_NAMES = new Set(
+  'localhost localdomain loopback ip6-localhost ip6-loopback intranet metadata instance-data kubernetes wpad'.split(' '),
+)
+/** The first part of `data/cars.json`: a name in plain letters, which no port and no user stands beside. */
+const FIRST_PART = /^[\w$-]{1,64}(?=[/?#]|$)/
+
+/** Without a scheme, and without a dot in what would be the host: the name of a file, a route or a function, which no reader takes for an address. */
+function isRelative(text: string, { hostname }: URL): boolean {
+  return FIRST_PART.test(text) && !text.includes('\\') && isIP(hostname) === 0 && !hostname.startsWith('[') && !NEAR_NAMES.has(hostname)
 }
 
 function judgeParsed(url: URL, { hosts, private: mayBePrivate = false }: UrlRule): Label | undefined {
