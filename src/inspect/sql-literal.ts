@@ -114,7 +114,9 @@ function isCondition(tail: readonly SqlToken[], from: number): boolean {
 }
 
 /** `id in (1)`, `name like '%'`, `x is not null`, `a between 1 and 2`; not `boys like it`. */
-function compares(tail: readonly SqlToken[], at: number): boolean {
+function compares(tail: readonly SqlToken[], from: number): boolean {
+  let at = from
+  while (tail[at]?.text === 'not') at++
   const [token, after] = [tail[at], tail[at + 1]]
   if (token === undefined || after === undefined) return false
   switch (token.text) {
@@ -128,8 +130,6 @@ function compares(tail: readonly SqlToken[], at: number): boolean {
         ['null', 'not', 'true', 'false'].includes(after.text) &&
         (after.text !== 'not' || tail[at + 2]?.kind !== 'word' || tail[at + 2]?.text === 'null')
       )
-    case 'not':
-      return compares(tail, at + 1)
     case 'sounds':
       return after.text === 'like' && (tail[at + 2]?.kind === 'text' || tail[at + 2]?.kind === 'quoted')
     case 'like':

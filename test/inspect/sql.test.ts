@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type Engine, judgeStatement } from '../../src/inspect/sql.ts'
+import { judgeLiteral } from '../../src/inspect/sql-literal.ts'
 
 /** A second statement, hidden from whoever takes it for a text, a comment or a name. */
 const HIDDEN: readonly (readonly [why: string, engine: Engine, statement: string])[] = [
@@ -67,4 +68,8 @@ test('dashes behind a text with backslashes are one comment, read once', () => {
   const before = performance.now()
   for (const count of [64, 4_000]) assert.notEqual(judgeStatement(`SELECT E''${'-'.repeat(count)}x\n; DROP TABLE a`, {}), undefined)
   assert.ok(performance.now() - before < 2_000)
+})
+
+test('a condition with any number of nots is read without going deeper for each', () => {
+  for (const count of [1, 9_000]) assert.equal(judgeLiteral(`' or x ${'not '.repeat(count)}in (1) --`), 'sql-injection')
 })
