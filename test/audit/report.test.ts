@@ -139,3 +139,12 @@ it('never loses who is frequent among very many who are not, and says how far it
   assert.ok(first.count <= 2_500 && first.count >= 2_500 - tally.missed)
   assert.ok(tally.missed > 0 && tally.missed < 50)
 })
+
+it('counts a session that its server has lost among the failures, and one that was not the caller’s among the refusals', async (context) => {
+  const desk = makeDesk(context)
+  const journal = desk.open()
+  await journal.write(ended({ denial: 'no_session', outcome: 'failed' }))
+  await journal.write(ended({ denial: 'no_session' }))
+  const { sections, calls } = await reportOf(desk.store, { since: 0, until: START_AT + HOUR_MS })
+  assert.deepEqual([calls.failed, calls.denied, sections.failures.count, sections.requests.count], [1, 1, 1, 1])
+})
