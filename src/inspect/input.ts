@@ -12,7 +12,7 @@ import { isStated, type Label, type Level } from './labels.ts'
 import { isOtherSpelling, judgeMembers, judgeName, judgePacked } from './names.ts'
 import { judgePath } from './path.ts'
 import { judgeRecipients } from './recipients.ts'
-import { judgeRegex } from './regex.ts'
+import { judgeRegex, type Meter } from './regex.ts'
 import { judgeArgument, judgeCommand } from './shell.ts'
 import { judgeIdentifier, judgeStatement } from './sql.ts'
 import { judgeLiteral } from './sql-literal.ts'
@@ -46,7 +46,7 @@ export interface ScreenedTool {
 export type Screen = (values: JsonObject) => readonly Finding[]
 
 /** How each kind is judged. The first danger is told: one is enough to refuse, and one place is enough to look at. */
-const JUDGES: Readonly<Record<Kind, (text: string, leaf: Leaf) => Label | undefined>> = {
+const JUDGES: Readonly<Record<Kind, (text: string, leaf: Leaf, meter: Meter) => Label | undefined>> = {
   path: judgePath,
   url: judgeUrl,
   email: judgeRecipients,
@@ -58,7 +58,7 @@ const JUDGES: Readonly<Record<Kind, (text: string, leaf: Leaf) => Label | undefi
   'shell-argument': judgeArgument,
   code: judgeSource,
   expression: judgeExpression,
-  regex: judgeRegex,
+  regex: (text, _, meter) => judgeRegex(text, meter),
   line: judgeLine,
   content: judgeContent,
   text: judgeText,
@@ -117,6 +117,7 @@ interface Place {
 class Walk {
   readonly findings: Finding[] = []
   private readonly level: Level
+  private readonly meter: Meter = { spent: 0 }
   /** Shapes of members that no schema knows. */
   private readonly names: Map<string, Shape>
 
@@ -149,7 +150,7 @@ class Walk {
   /** A name is sent by the caller too: a path among names is a path. */
   private name(name: string, leaf: Leaf, place: Place): void {
     this.note(judgeName(name) ?? judgeCharacters(name), 'input/names', place)
-    this.note(JUDGES[leaf.kind](name, leaf), `input/${leaf.kind}`, place)
+    this.note(JUDGES[leaf.kind](name, leaf, this.meter), `input/${leaf.kind}`, place)
   }
 
   private text(text: string, leaf: Leaf, place: Place | undefined): void {
@@ -157,7 +158,7 @@ class Walk {
       this.note('too-long', 'input/size', place)
     if (leaf.kind === 'opaque') return
     this.note(leaf.kind === 'content' ? judgeContentCharacters(text) : judgeCharacters(text), 'input/characters', place)
-    this.note(JUDGES[leaf.kind](text, leaf), `input/${leaf.kind}`, place)
+    this.note(JUDGES[leaf.kind](text, leaf, this.meter), `input/${leaf.kind}`, place)
     if (leaf.kind === 'text') this.note(judgePacked(text), 'input/names', place)
   }
 

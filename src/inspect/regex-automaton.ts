@@ -29,9 +29,9 @@ const NOTHING: Piece = { isEmpty: true, first: [], last: [] }
 const ANY: Chars = [-1, -1, -1, -1, 1]
 const NONE: Chars = [0, 0, 0, 0, 0]
 
-/** @returns undefined when it is no regular expression. */
-export function parsePattern(text: string): Automaton | 'too large' | undefined {
-  const parser = new Parser(text)
+/** @param meter what is read and joined is counted there. @returns undefined when it is no regular expression. */
+export function parsePattern(text: string, meter: { spent: number }): Automaton | 'too large' | undefined {
+  const parser = new Parser(text, meter)
   try {
     parser.alternatives(0)
   } catch (error) {
@@ -55,10 +55,12 @@ class Parser {
   readonly text: string
   isDoubled = false
   at = 0
+  private readonly meter: { spent: number }
   private atoms = 0
 
-  constructor(text: string) {
+  constructor(text: string, meter: { spent: number }) {
     this.text = text
+    this.meter = meter
   }
 
   alternatives(depth: number): Piece {
@@ -80,6 +82,7 @@ class Parser {
   }
 
   private join(left: Piece, right: Piece): Piece {
+    this.meter.spent += left.last.length * right.first.length
     for (const from of left.last) for (const to of right.first) this.follow[from]?.add(to)
     return {
       isEmpty: left.isEmpty && right.isEmpty,
@@ -141,6 +144,7 @@ class Parser {
   private atom(depth: number): Piece {
     // What is written out may be empty, so that positions alone bound nothing.
     if (++this.atoms > ATOMS_MAX) throw new TooLarge()
+    this.meter.spent++
     const sign = this.text[this.at++] ?? ''
     switch (sign) {
       case '(':

@@ -7,24 +7,33 @@ const PATTERN_MAX_CHARS = 2_000
 /** Steps of the proof; beyond them nobody can say, and what nobody can say is refused. */
 const STEPS_MAX = 60_000
 
-export function judgeRegex(text: string): Label | undefined {
+/** Steps of all proofs for one call, some tenths of a second: enough for a list of fifty thousand words. A list of odd patterns would take minutes. */
+const CALL_STEPS_MAX = 32 * STEPS_MAX
+
+/** What the patterns of one call have cost so far, in steps. */
+export interface Meter {
+  spent: number
+}
+
+/** @param meter of the call; what is left of it is all that the pattern may cost. */
+export function judgeRegex(text: string, meter: Meter = { spent: 0 }): Label | undefined {
   const literal = /^\/(.+)\/[dgimsuvy]{0,8}$/s.exec(text)?.[1]
-  return growthOf(literal ?? text) === 'bounded' ? undefined : 'catastrophic-pattern'
+  return growthOf(literal ?? text, meter) === 'bounded' ? undefined : 'catastrophic-pattern'
 }
 
 /** How the time of a backtracking engine grows with the text; `unknown` where the proof would take too long. */
-export function growthOf(pattern: string): 'bounded' | 'exponential' | 'unknown' {
-  if (pattern.length > PATTERN_MAX_CHARS) return 'unknown'
-  const automaton = parsePattern(pattern)
+export function growthOf(pattern: string, meter: Meter = { spent: 0 }): 'bounded' | 'exponential' | 'unknown' {
+  if (pattern.length > PATTERN_MAX_CHARS || meter.spent > CALL_STEPS_MAX) return 'unknown'
+  const automaton = parsePattern(pattern, meter)
   if (automaton === undefined) return 'bounded' // no pattern at all: the server will say so
-  return automaton === 'too large' ? 'unknown' : ambiguityOf(automaton)
+  return automaton === 'too large' ? 'unknown' : ambiguityOf(automaton, meter)
 }
 
 /**
  * Exponential ambiguity (Weber and Seidl 1991): some position is reached from itself by two different ways that read the same text.
  * Looked for in the automaton times itself: from (p, p) through a pair of different positions back to (p, p).
  */
-function ambiguityOf({ size, follow, isDoubled, overlaps }: Automaton): 'bounded' | 'exponential' | 'unknown' {
+function ambiguityOf({ size, follow, isDoubled, overlaps }: Automaton, meter: Meter): 'bounded' | 'exponential' | 'unknown' {
   if (isDoubled) return 'exponential'
   const numbers = new Map<number, number>()
   const pairs: number[] = []
@@ -41,6 +50,7 @@ function ambiguityOf({ size, follow, isDoubled, overlaps }: Automaton): 'bounded
     const pair = pairs[index] ?? 0
     const [left, right] = [follow[Math.floor(pair / size)] ?? [], follow[pair % size] ?? []]
     steps += left.length * right.length
+    meter.spent += left.length * right.length + 1
     if (steps > STEPS_MAX) return 'unknown'
     edges.push(left.flatMap((p) => right.filter((q) => overlaps(p, q)).map((q) => numberOf(p * size + q))))
   }

@@ -235,6 +235,24 @@ test('markup that is nested deeper than browsers nest, or in more quotes than an
   assert.ok(performance.now() - before < 2_000)
 })
 
+test('all patterns of a call together cost no more than some hard ones, and a list of ordinary ones is read to its end', () => {
+  const screen = screenOf('regex')
+  const filled = (pattern: string): string[] => Array.from({ length: Math.floor(1_000_000 / pattern.length) }, () => pattern)
+  for (const pattern of [
+    'a?'.repeat(20),
+    '(a|b|c|d|e|f|g|h|i|j|k|l|m|n|o)*',
+    '((((((({3}){3}){3}){3}){3}){3}){3}',
+    '((((x{3}){3}){3}){3}){3}',
+  ]) {
+    const before = performance.now()
+    assert.deepEqual(labelsOf(screen({ value: filled(pattern) })), Array(32).fill('catastrophic-pattern'), pattern)
+    assert.ok(performance.now() - before < 4_000, pattern)
+  }
+  const words = Array.from({ length: 20_000 }, (_, index) => `word-${index}`)
+  assert.deepEqual(screen({ value: [...words, '^/api/v[0-9]+/users/(\\d+)$'] }), [])
+  assert.deepEqual(labelsOf(screen({ value: [...words, '(a+)+$'] })), ['catastrophic-pattern'])
+})
+
 test('what only strict states hides no danger behind it, however the danger is written', () => {
   for (const path of ['/%65tc/shadow', '/etc/%2573hadow', '/srv/%2e%2e/etc/passwd', '/home/a/%2essh/id_rsa', '/\uff45tc/shadow'])
     for (const level of ['standard', 'strict'] as const)

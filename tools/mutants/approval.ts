@@ -80,7 +80,7 @@ export const APPROVAL: readonly Mutant[] = [
     {
       name: 'an approval of what a tool was is good once it is that again',
       seenBy: ['journeys/approval'],
-      from: 'if (taken.size > 0) await this.#approvals.redefined(server, taken)',
+      from: 'this.#redefined.tell(server, gone)',
       to: '',
     },
     {
