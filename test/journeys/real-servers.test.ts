@@ -14,8 +14,14 @@ import { ALICE } from './approval-world.ts'
 /** Looks like a credential, and is none. */
 const PLANTED = 'ghp_7hRk2mQx9TzB4vLc8WsN3dYf6JgP1aEuK5oC'
 const ERAS: readonly VersionNegotiationMode[] = ['legacy', { pin: '2026-07-28' }]
-const commandOf = (name: string, ...args: readonly string[]): string =>
-  JSON.stringify([process.execPath, fileURLToPath(import.meta.resolve(`@modelcontextprotocol/server-${name}/dist/index.js`)), ...args])
+/** Where each of them begins. */
+const PROGRAMS = {
+  filesystem: import.meta.resolve('@modelcontextprotocol/server-filesystem/dist/index.js'),
+  memory: import.meta.resolve('@modelcontextprotocol/server-memory/dist/index.js'),
+  everything: import.meta.resolve('@modelcontextprotocol/server-everything/dist/index.js'),
+} as const
+const commandOf = (name: keyof typeof PROGRAMS, ...args: readonly string[]): string =>
+  JSON.stringify([process.execPath, fileURLToPath(PROGRAMS[name]), ...args])
 
 async function aHouse(t: TestContext, mode: VersionNegotiationMode) {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'portcullis-real-')))
