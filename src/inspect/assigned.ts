@@ -257,6 +257,9 @@ const URL_CHARS = 512
 
 const SCHEMED = /(?:bearer|basic|token|apikey)\s+$/i
 
+/** RFC 7617 §2. Two looks: one expression for both tries every colon. */
+const isUserAndPassword = (text: string): boolean => text.includes(':') && /^[\x20-\x7e]*$/.test(text)
+
 /** Whether what follows is the credential of an authorization scheme. @param start of a run. @param endOf where its word ends. */
 export function schemed(text: string, start: number, endOf: () => number): Span | undefined {
   const [scheme] = SCHEMED.exec(text.slice(Math.max(0, start - 12), start)) ?? []
@@ -265,7 +268,7 @@ export function schemed(text: string, start: number, endOf: () => number): Span 
   const value = text.slice(start, end)
   if (isPlaceholder(value) || isRedacted(value)) return undefined
   const isCredential = /^basic/i.test(scheme)
-    ? /^[\x20-\x7e]*:[\x20-\x7e]*$/.test(Buffer.from(value, 'base64').toString('latin1'))
+    ? isUserAndPassword(Buffer.from(value, 'base64').toString('latin1'))
     : value.length >= 16 && isRandom(value) && !/^token/i.test(scheme)
   return isCredential ? { rule: 'authorization', start, end } : undefined
 }

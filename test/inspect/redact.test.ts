@@ -433,6 +433,13 @@ test('no text of 20 000 characters takes longer to be looked at than a fifth of 
   }
 })
 
+test('a credential of colons is looked at once, however many they are', () => {
+  const before = performance.now()
+  detector.find(`Authorization: Basic ${Buffer.from(`${':'.repeat(90_000)}\u0001`).toString('base64')}`, {})
+  assert.ok(performance.now() - before < 1_000)
+  assert.equal(detector.find(`Authorization: Basic ${Buffer.from('app:kQ9xW4mN8bT1r').toString('base64')}`, {}).length, 1)
+})
+
 test('a text that is nothing but suspicious is not looked at to its end: it does not leave', () => {
   const left = redact(bodyOf({ content: [{ type: 'text', text: '@'.repeat(400_000) }] }))
 
