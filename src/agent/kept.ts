@@ -92,7 +92,8 @@ export class KeptTokens {
 
   /** Tokens that are at hand already are also for this server. */
   async link(server: URL, place: Place): Promise<void> {
-    if (this.#places.has(server.href)) return
+    const known = this.#places.get(server.href)
+    if (known !== undefined && keyOf(known) === keyOf(place)) return
     await this.#records.putPlace(server, place)
     this.#point(server, place)
   }

@@ -17,6 +17,7 @@ import type { RegisteredClient } from '../../src/agent/options.ts'
 import { memoryStorage, sealedStorage } from '../../src/agent/storage.ts'
 import { Fault } from '../../src/core/denial.ts'
 import { openSqlite } from '../../src/store/sqlite.ts'
+import { comeBack } from '../fixtures/rotating-issuer.ts'
 
 type Handler = (req: IncomingMessage, res: ServerResponse) => void | Promise<void>
 
@@ -80,13 +81,6 @@ async function aSignInSite(t: TestContext): Promise<Issuing> {
   const metadata = { issuer: site.url, token_endpoint: `${site.url}/token`, authorization_endpoint: `${site.url}/authorize` }
   site.routes.set('/.well-known/oauth-authorization-server', json({ ...metadata, code_challenge_methods_supported: ['S256'] }))
   return site
-}
-
-/** What a browser does once its person has signed in at the page. */
-async function comeBack(page: URL): Promise<void> {
-  const back = new URL(page.searchParams.get('redirect_uri') ?? '')
-  back.search = new URLSearchParams({ code: 'c', state: page.searchParams.get('state') ?? '' }).toString()
-  assert.equal((await fetch(back)).status, 200)
 }
 
 /** What nobody holds is gone then: an abort must come through all the same. */

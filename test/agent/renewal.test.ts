@@ -243,6 +243,19 @@ test('under an AuthProvider, calls that are refused one after the other for one 
   assert.deepEqual(issuer.log, ['authorization_code', 'r1'])
 })
 
+test('a server that has become part of a resource whose token is held has that token from then on', async (t) => {
+  const issuer = await anIssuer(t)
+  const manager = issuer.manager()
+  const other = issuer.url.replace('/mcp', '/other')
+  issuer.describe('/other', other)
+  await manager.renew(other)
+  issuer.describe('/other')
+  issuer.describe('', issuer.url.replace('/mcp', ''))
+  const whole = await manager.renew(issuer.url.replace('/mcp', ''))
+  assert.equal((await manager.renew(other, undefined, (await manager.token(other))?.accessToken)).accessToken, whole.accessToken)
+  assert.equal((await manager.token(other))?.accessToken, whole.accessToken)
+})
+
 test('what an authorization server says of a secret that it was shown is told without the secret', async (t) => {
   const issuer = await anIssuer(t)
   const secret = 'hush-hush/+ of ours'
