@@ -47,13 +47,18 @@ export function answersOf({ method, origin, message }: Call): JsonValue | undefi
 /** All that is sent with a call beside its arguments, in which a credential could stand. */
 export function alongOf(call: Call): JsonObject {
   const { params } = call.message.body
-  const meta = isObject(params?.['_meta']) ? members(params['_meta'], (name) => name !== META.progressToken && name !== 'traceparent') : {}
+  const meta = isObject(params?.['_meta']) ? members(params['_meta'], (name, value) => !isOfNoText(name, value)) : {}
   const answers = answersOf(call)
   return {
     ...(params === undefined ? {} : strangersIn(params, call)),
     ...(Object.keys(meta).length === 0 ? {} : { _meta: meta }),
     ...(answers === undefined ? {} : { inputResponses: answers }),
   }
+}
+
+/** Its server gets another token in its place; and a trace of the right form, all hexadecimal, would be taken for a credential. */
+function isOfNoText(name: string, value: JsonValue | undefined): boolean {
+  return name === META.progressToken || (name === 'traceparent' && isOwn(name, value))
 }
 
 function isOwn(name: string, value: JsonValue | undefined): boolean {

@@ -196,6 +196,7 @@ test('a credential goes to strangers with a yes alone, also in _meta, in other m
   const ways: readonly JsonObject[] = [
     { _meta: { 'e.com/x': SECRET } },
     { _meta: { 'io.modelcontextprotocol/clientInfo': { name: SECRET, version: '1' } } },
+    { _meta: { traceparent: SECRET } },
     { note: SECRET },
     { inputResponses: { which: { action: 'accept', content: { n: SECRET } } } },
   ]
