@@ -83,7 +83,9 @@ interface Exchange {
 export type Edge<Res extends Reply = Reply> = (req: IncomingMessage, res: Res, path?: string) => void
 
 export function createEdge<Res extends Reply>(said: EdgeParts<Res>): Edge<Res> {
-  const parts = { ...said, away: new TurnedAway(said) }
+  const away = new TurnedAway(said)
+  const parts = { ...said, away }
+  said.stopping.addEventListener('abort', () => away.flush(), { once: true })
   return (req, res, path = pathOf(req.url ?? '')) => {
     const shut = parts.gate.check(req, path)
     if (shut !== undefined) {

@@ -28,6 +28,7 @@ export class TurnedAway {
   readonly #parts: TurnedAwayParts
   /** By address as it is counted, those first whose minute began first. */
   readonly #minutes = new Map<string, Minute>()
+  #alarm: NodeJS.Timeout | undefined
 
   constructor(parts: TurnedAwayParts) {
     this.#parts = parts
@@ -50,16 +51,37 @@ export class TurnedAway {
     }
     minute.more++
     minute.last = denial
+    this.#alarm ??= setTimeout(() => this.#ring(), MINUTE_MS).unref()
+  }
+
+  /** Before the end: what was counted and not told yet. */
+  flush(): void {
+    clearTimeout(this.#alarm)
+    for (const place of this.#minutes.keys()) this.#close(place)
+  }
+
+  /** Nobody may come any more to whom the number could be told beside. */
+  #ring(): void {
+    this.#alarm = undefined
+    this.#settle(this.#parts.clock())
+    const isOpen = [...this.#minutes.values()].some(({ more }) => more > 0)
+    if (isOpen) this.#alarm = setTimeout(() => this.#ring(), MINUTE_MS).unref()
   }
 
   #settle(now: number): void {
-    for (const [place, { endsAt, more, last }] of this.#minutes) {
+    for (const [place, { endsAt }] of this.#minutes) {
       // A clock that is set back must not make a minute last.
       if (endsAt > now && endsAt - now <= MINUTE_MS && this.#minutes.size < PLACES_MAX) break
-      this.#minutes.delete(place)
-      if (more > 0)
-        void this.#write(last, `${more} more from there within a minute, the last: ${last.detail}`, place === '' ? undefined : place)
+      this.#close(place)
     }
+  }
+
+  #close(place: string): void {
+    const minute = this.#minutes.get(place)
+    this.#minutes.delete(place)
+    if (minute === undefined || minute.more === 0) return
+    const { more, last } = minute
+    void this.#write(last, `${more} more from there within a minute, the last: ${last.detail}`, place === '' ? undefined : place)
   }
 
   async #write(denial: Denial, detail: string, address?: string, agent?: string): Promise<void> {

@@ -20,7 +20,7 @@ function aTeller() {
     for (let at = 0; at < times; at++) await away.tell(new Denial('no_route', { detail: `path ${at}` }), { address })
   }
   const linesOf = (address: string): number => world.written.filter((entry) => entry.address === address).length
-  return { world, tell, linesOf }
+  return { world, away, tell, linesOf }
 }
 
 describe('of what one address is turned away for', () => {
@@ -38,6 +38,21 @@ describe('of what one address is turned away for', () => {
     )
     await tell('192.0.2.1', 1)
     assert.equal(linesOf('192.0.2.1'), LINES + 1)
+  })
+
+  test('the number is told a minute later, and at the end, also when nobody comes any more', async (t) => {
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const { world, away, tell } = aTeller()
+    const told = (): readonly (string | undefined)[] =>
+      world.written.map(({ detail }) => detail).filter((detail) => detail?.includes('more from there'))
+    await tell('192.0.2.1', LINES + 2)
+    world.now += MINUTE
+    t.mock.timers.tick(MINUTE)
+    assert.deepEqual(told(), ['2 more from there within a minute, the last: path 61'])
+    await tell('192.0.2.1', LINES + 3)
+    away.flush()
+    away.flush()
+    assert.deepEqual(told().slice(1), ['3 more from there within a minute, the last: path 62'])
   })
 
   test('a clock that is set back keeps nothing quiet, and no number of addresses is more than memory', async () => {
