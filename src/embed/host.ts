@@ -13,12 +13,12 @@ import { createRelay, type Destination, type Relay } from '../face/relay.ts'
 import { Sessions } from '../face/session.ts'
 import { Streams } from '../face/streams.ts'
 import { createReadiness } from '../guard/ready.ts'
+import type { Tell } from '../guard/teller.ts'
 import { createHttpUpstream } from '../upstream/http.ts'
 import type { Carrier } from '../upstream/http-plan.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import { within } from './context.ts'
 import { closeWith, type Guard, type Post } from './guard.ts'
-import type { Tell } from './teller.ts'
 
 /** How often idle sessions are looked for. */
 const SWEEP_MS = 30_000

@@ -3,6 +3,7 @@ import { refusedWith } from '../agent/refusal.ts'
 import { Denial, Fault, type FaultCode } from '../core/denial.ts'
 import { nameOf, type Principal } from '../core/principal.ts'
 import type { House } from '../guard/create.ts'
+import { createTeller, type Tell } from '../guard/teller.ts'
 
 export interface LoginParts extends Pick<House, 'journal' | 'clock'> {
   /** Told of what fails, and what to do. */
@@ -18,13 +19,14 @@ export class Login {
   /** Its setting, as people write it: `servers.crm.credential.clientCredentials`. */
   readonly #setting: string
   readonly #parts: LoginParts
-  /** When which next step was told. */
-  readonly #told = new Map<string, number>()
+  /** By the next step. */
+  readonly #tell: Tell
 
   constructor(server: string, kind: 'clientCredentials' | 'tokenExchange' | 'connection', parts: LoginParts) {
     this.#server = server
     this.#setting = `servers.${server}.credential.${kind}`
     this.#parts = parts
+    this.#tell = createTeller(parts.onFault, parts.clock, QUIET_MS)
   }
 
   /** @throws Denial `login_failed` when the issuer says no or cannot be believed, `unavailable` when it does not answer; its own pass as they are. */
@@ -42,11 +44,7 @@ export class Login {
     const detail = `${this.#setting}: ${reason}. Next: ${next}`
     const isNo = refusedWith(error) !== undefined || (error instanceof Fault && !UNANSWERED.has(error.code))
     const denial = new Denial(isNo ? 'login_failed' : 'unavailable', { detail, cause: error })
-    const now = this.#parts.clock()
-    if (now - (this.#told.get(next) ?? Number.NEGATIVE_INFINITY) >= QUIET_MS) {
-      this.#told.set(next, now)
-      this.#parts.onFault(new Fault('FAULT_LOGIN', detail, { cause: error }))
-    }
+    this.#tell(next, new Fault('FAULT_LOGIN', detail, { cause: error }))
     await this.#parts.journal
       .write({
         type: 'upstream.refused',

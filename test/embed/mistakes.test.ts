@@ -10,7 +10,7 @@ import { guardFetch } from '../../src/embed/fetch.ts'
 import { createGuard } from '../../src/embed/guard.ts'
 import { guardNode } from '../../src/embed/node.ts'
 import { guardServer } from '../../src/embed/server.ts'
-import { createTeller } from '../../src/embed/teller.ts'
+import { createTeller } from '../../src/guard/teller.ts'
 import { post } from '../fixtures/gateway.ts'
 import { ACCESS, aGuard, aServer, listening, type Place, type RunningGuard, WRAPPERS } from './world.ts'
 
